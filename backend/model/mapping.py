@@ -1,0 +1,58 @@
+"""The mapping network: a text embedding becomes the numbers of a feature grid (A4, A8, A11)."""
+
+from __future__ import annotations
+
+from typing import cast
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.nn.utils import parametrizations, parametrize
+
+
+class MappingNetwork(nn.Module):
+    """``flatten(c) -> linear -> SiLU -> v -> linear without bias -> grid`` (Eq. 3-5).
+
+    Spectral norm (A11) is torch's parametrization. :meth:`freeze_spectral_norm` replaces it by its
+    current value, which is what checkpoints hold and inference uses.
+    """
+
+    def __init__(
+        self, inputs: int, latent: int, outputs: int, *, spectral_norm: bool, gain: float
+    ) -> None:
+        super().__init__()
+        self.encode = nn.Linear(inputs, latent)
+        self.decode = nn.Linear(latent, outputs, bias=False)
+        self.gain = gain
+        if spectral_norm:
+            parametrizations.spectral_norm(self.encode)
+            parametrizations.spectral_norm(self.decode)
+
+    def latent(
+        self, embedding: Float[Tensor, "prompts tokens width"]
+    ) -> Float[Tensor, "prompts v"]:
+        """v, the bottleneck (Eq. 4)."""
+        return nn.functional.silu(self.encode(embedding.flatten(1)))
+
+    def grid(self, latent: Float[Tensor, "prompts v"]) -> Float[Tensor, "prompts size"]:
+        """The grid's values; linear in v (Eq. 5), so blends of grids are grids of blended v."""
+        return self.decode(latent * self.gain)
+
+    def freeze_spectral_norm(self) -> None:
+        """Make the normalised weights the weights."""
+        for layer in (self.encode, self.decode):
+            if parametrize.is_parametrized(layer, "weight"):
+                was_training = layer.training
+                layer.eval()
+                with torch.no_grad():
+                    parametrize.remove_parametrizations(layer, "weight")
+                layer.train(was_training)
+
+    def spectral_norms(self) -> tuple[float, float]:
+        """Largest singular value of both weights, exactly."""
+        norms = []
+        for layer in (self.encode, self.decode):
+            weight = cast(Tensor, layer.weight).detach().double()
+            small = weight.T @ weight if weight.shape[0] > weight.shape[1] else weight @ weight.T
+            norms.append(torch.linalg.eigvalsh(small)[-1].sqrt().item())
+        return norms[0], norms[1]

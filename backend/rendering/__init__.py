@@ -1,0 +1,1 @@
+"""Pictures of a field: cameras, lights, shading and volume rendering."""

@@ -1,0 +1,149 @@
+"""Cameras around an object, and the rays through their pixels (A13).
+
+Conventions
+-----------
+Axes are Blender's: right-handed, z up, the object's front looks along -y, one unit is one metre.
+Azimuth 0 is the front view (a camera at -y) and grows counter-clockwise seen from above: at 90
+degrees the camera is at +x, looking at the object's left side. Elevation is measured from the
+horizontal plane. Cameras look at the origin with z up. ``focal`` is the focal length in image
+widths (the paper's multiplier): the field of view is ``2 atan(0.5 / focal)``. Images are square,
+rows first, the top row first; pixel centres are at half-integers.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class CameraConfig:
+    """Ranges that random cameras are drawn from, uniformly. Defaults are the paper's (A13)."""
+
+    distance: tuple[float, float] = (2.0, 3.0)
+    """Distance from the origin, metres."""
+    focal: tuple[float, float] = (0.7, 1.35)
+    """Focal length, image widths."""
+    elevation: tuple[float, float] = (-10.0, 90.0)
+    """Degrees above the horizon."""
+    azimuth: tuple[float, float] = (0.0, 360.0)
+    """Degrees around z."""
+
+
+@dataclass(frozen=True)
+class Cameras:
+    """A batch of cameras that look at the origin."""
+
+    azimuth: Float[Tensor, " views"]
+    """Radians."""
+    elevation: Float[Tensor, " views"]
+    """Radians; strictly between -pi/2 and pi/2."""
+    distance: Float[Tensor, " views"]
+    focal: Float[Tensor, " views"]
+
+    def __len__(self) -> int:
+        return len(self.azimuth)
+
+    def __getitem__(self, index: slice | Tensor) -> Cameras:
+        return Cameras(
+            self.azimuth[index], self.elevation[index], self.distance[index], self.focal[index]
+        )
+
+    def to(self, device: torch.device | str) -> Cameras:
+        return Cameras(
+            self.azimuth.to(device),
+            self.elevation.to(device),
+            self.distance.to(device),
+            self.focal.to(device),
+        )
+
+    @property
+    def position(self) -> Float[Tensor, "views 3"]:
+        flat = torch.cos(self.elevation)
+        unit = torch.stack(
+            [
+                torch.sin(self.azimuth) * flat,
+                -torch.cos(self.azimuth) * flat,
+                torch.sin(self.elevation),
+            ],
+            dim=-1,
+        )
+        return unit * self.distance[:, None]
+
+    def axes(
+        self,
+    ) -> tuple[Float[Tensor, "views 3"], Float[Tensor, "views 3"], Float[Tensor, "views 3"]]:
+        """Unit vectors to the right, up and forward (into the picture) of each camera."""
+        forward = -self.position / self.distance[:, None]
+        right = torch.stack(
+            [torch.cos(self.azimuth), torch.sin(self.azimuth), torch.zeros_like(self.azimuth)], -1
+        )
+        return right, torch.linalg.cross(right, forward), forward
+
+    def rays(self, size: int) -> tuple[Float[Tensor, "views 3"], Float[Tensor, "views pixels 3"]]:
+        """Origins and unit directions of the rays through the ``size * size`` pixel centres."""
+        right, up, forward = self.axes()
+        line = (torch.arange(size, device=self.azimuth.device) + 0.5) / size - 0.5
+        x = line.repeat(size)
+        y = -line.repeat_interleave(size)
+        directions = (
+            forward[:, None] * self.focal[:, None, None]
+            + right[:, None] * x[None, :, None]
+            + up[:, None] * y[None, :, None]
+        )
+        return self.position, directions / directions.norm(dim=-1, keepdim=True)
+
+
+def sample_cameras(
+    count: int, config: CameraConfig, generator: torch.Generator | None = None
+) -> Cameras:
+    """Draw ``count`` random cameras (A13). ``generator`` makes the draw repeatable; CPU only."""
+
+    def uniform(low: float, high: float) -> Float[Tensor, " views"]:
+        return low + (high - low) * torch.rand(count, generator=generator)
+
+    limit = math.radians(89.0)
+    return Cameras(
+        azimuth=torch.deg2rad(uniform(*config.azimuth)),
+        elevation=torch.deg2rad(uniform(*config.elevation)).clamp(-limit, limit),
+        distance=uniform(*config.distance),
+        focal=uniform(*config.focal),
+    )
+
+
+def orbit(
+    count: int,
+    *,
+    start: float = 0.0,
+    elevation: float = 15.0,
+    distance: float = 3.0,
+    focal: float = 1.35,
+) -> Cameras:
+    """``count`` cameras evenly around the object, from azimuth ``start`` on; angles in degrees.
+
+    With the defaults a ball of radius 1 fills 95% of the picture.
+    """
+    step = 360.0 / max(count, 1)
+    return Cameras(
+        azimuth=torch.deg2rad(start + step * torch.arange(count, dtype=torch.float32)),
+        elevation=torch.full((count,), math.radians(elevation)),
+        distance=torch.full((count,), distance),
+        focal=torch.full((count,), focal),
+    )
+
+
+def intersect_ball(
+    origins: Float[Tensor, "views 3"], directions: Float[Tensor, "views rays 3"], radius: float
+) -> tuple[Float[Tensor, "views rays"], Float[Tensor, "views rays"]]:
+    """Distances at which each ray enters and leaves the ball of ``radius`` around the origin.
+
+    A ray that misses gets two equal distances (those of its closest approach): an empty interval.
+    """
+    middle = -(directions * origins[:, None]).sum(-1)
+    closest = (origins[:, None] + middle[..., None] * directions).square().sum(-1)
+    half = (radius**2 - closest).clamp_min(0.0).sqrt()
+    return (middle - half).clamp_min(0.0), (middle + half).clamp_min(0.0)
