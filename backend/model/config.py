@@ -102,7 +102,7 @@ def config_from_json(data: object) -> ModelConfig:
                 ):
                     raise fail(f"{where}.{name} is not a list of integers from 1 to 1024")
                 converted[name] = tuple(value)
-            elif isinstance(default, bool) or isinstance(default, str):
+            elif isinstance(default, bool | str):
                 if type(value) is not type(default):
                     raise fail(f"{where}.{name} is not a {type(default).__name__}")
                 converted[name] = value

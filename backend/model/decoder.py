@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 
 import torch
@@ -19,7 +20,7 @@ class RadianceMLP(nn.Module):
         super().__init__()
         widths = (channels, *hidden)
         layers: list[nn.Module] = []
-        for before, after in zip(widths, widths[1:], strict=False):
+        for before, after in itertools.pairwise(widths):
             layers += [nn.Linear(before, after), nn.SiLU()]
         self.body = nn.Sequential(*layers)
         self.head = nn.Linear(widths[-1], 4)

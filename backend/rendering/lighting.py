@@ -65,7 +65,7 @@ def shade(
     lights: Float[Tensor, "*shape 3"],
     shading: Shading = "full",
 ) -> Float[Tensor, "*shape 3"]:
-    """Lambertian shading of surface points by a point light; ``lights`` broadcasts to ``points``."""
+    """Lambertian shading of surface points by a point light (A15)."""
     if shading == "albedo":
         return albedo
     to_light = lights - points
