@@ -79,9 +79,9 @@ class Checkpoint:
         Raises:
             NotDownloaded: it is an open_clip model that is not on this machine.
         """
-        from ..text import load_encoder
+        from ..text.encoder import encoder_from_config
 
-        return load_encoder(self.metadata.text_encoder, self.text_tensors)
+        return encoder_from_config(self.metadata.text_encoder, self.text_tensors)
 
     def field(self, embedding: Float[Tensor, "tokens width"]) -> Field:
         """The object of one text embedding."""

@@ -1,0 +1,166 @@
+"""Configuration of a training run, and presets by name.
+
+Defaults are the paper's where it has one; a preset states what it changes and why.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from backend.model.config import GridConfig, ModelConfig
+from backend.protocol.errors import TrainingError
+from backend.rendering.cameras import CameraConfig
+
+Schedule = Literal["constant", "cosine"]
+Precision = Literal["fp32", "bf16"]
+
+
+@dataclass(frozen=True)
+class OptimizerConfig:
+    """Adam as in A21; the MLP and environment map may have a rate of their own."""
+
+    lr: float = 0.1
+    """Of the mapping network."""
+    mlp_lr: float = 0.1
+    """Of the NeRF MLP and the environment map. With references, .005 measures 1 dB better."""
+    beta1: float = 0.0
+    beta2: float = 0.999
+    schedule: Schedule = "constant"
+    """``cosine`` falls to a hundredth over the run."""
+
+
+@dataclass(frozen=True)
+class ReferencesConfig:
+    """Guidance by reference assets: pictures from the same cameras, and truth at 3D points."""
+
+    size: int = 64
+    """Pixels of a reference picture's side."""
+    rays: int = 256
+    """Rays compared a prompt a step; 0 turns pictures off."""
+    samples: int = 64
+    """Samples a ray (A17)."""
+    points: int = 4096
+    """Points compared a prompt a step; 0 turns points off."""
+    near_sigma: float = 0.02
+    """Spread of the points near the surface, metres."""
+    near_share: float = 0.7
+    """Share of the points drawn near the surface; the others are uniform in the ball."""
+    slope: float = 300.0
+    """Pre-density per metre of distance to the surface that the points ask for."""
+    truncation: float = 14.0
+    """Beyond this much pre-density from the surface's level, only the side matters."""
+    color_band: float = 0.06
+    """Colour is compared at points closer to the surface than this, metres."""
+    density_weight: float = 1.0
+    color_weight: float = 2.0
+    picture_weight: float = 1.0
+    alpha_weight: float = 0.5
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """One training run."""
+
+    name: str = "run"
+    prompts: str = "toybox"
+    """A prompt set's name, or a file (one prompt a line, or a JSON list)."""
+    paraphrase: float = 0.5
+    """Share of the visits in which a prompt is said in other words."""
+    text: str = "small"
+    """``small`` (the text tower trained here), or an open_clip model such as ViT-L-14/openai."""
+    model: ModelConfig = field(default_factory=ModelConfig)
+    optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
+    references: ReferencesConfig = field(default_factory=ReferencesConfig)
+    cameras: CameraConfig = field(default_factory=CameraConfig)
+    batch: int = 32
+    """Prompts in each step (A12)."""
+    steps: int = 10_000
+    seed: int = 0
+    device: str = "auto"
+    """``auto``, ``cpu``, ``cuda``, ``mps``."""
+    precision: Precision = "fp32"
+    """``bf16``: autocast, for a GPU."""
+    run: Path | None = None
+    """Folder of the run: state, logs, pictures; runs/NAME by default."""
+    resume: bool = True
+    """Go on from the run folder's state if there is one."""
+    save_every: int = 250
+    """Steps between saves of the whole state."""
+    sheet_every: int = 500
+    """Steps between contact sheets and PSNR on seen and unseen prompts."""
+    storage: Literal["int8", "float16", "float32"] = "int8"
+    """How the finished checkpoint stores the mapping network's output layer."""
+
+    @property
+    def folder(self) -> Path:
+        return self.run if self.run is not None else Path("runs") / self.name
+
+
+_TOYBOX_CAMERAS = CameraConfig(
+    distance=(2.4, 3.2), focal=(1.1, 1.35), elevation=(-15.0, 60.0)
+)
+"""Closer to the toys than A13, whose cameras see mostly empty space around a ball of radius 1."""
+
+PRESETS: dict[str, TrainConfig] = {
+    "toybox-animals": TrainConfig(
+        name="toybox-animals",
+        prompts="toybox",
+        model=ModelConfig(
+            tokens=32,
+            width=128,
+            latent=64,
+            grid=GridConfig(support="ball"),
+            gain=60.0,
+            bound=1.0,
+            environment=False,
+        ),
+        optimizer=OptimizerConfig(mlp_lr=0.005, schedule="cosine"),
+        cameras=_TOYBOX_CAMERAS,
+        batch=32,
+        steps=5_000,
+    ),
+    "toybox-tiny": TrainConfig(
+        name="toybox-tiny",
+        prompts="pig64",
+        model=ModelConfig(
+            tokens=32,
+            width=128,
+            latent=24,
+            grid=GridConfig(resolutions=(9, 14, 22, 36), support="ball"),
+            gain=30.0,
+            bound=1.0,
+            environment=False,
+        ),
+        optimizer=OptimizerConfig(mlp_lr=0.005, schedule="cosine"),
+        cameras=_TOYBOX_CAMERAS,
+        batch=16,
+        steps=900,
+        sheet_every=300,
+    ),
+}
+
+
+def preset(name: str) -> TrainConfig:
+    """The configuration called ``name``; raises ``TrainingError`` with the names there are."""
+    try:
+        return PRESETS[name]
+    except KeyError:
+        raise TrainingError(
+            f"there is no preset {name!r}", f"choose one of: {', '.join(PRESETS)}"
+        ) from None
+
+
+def config_as_json(config: TrainConfig) -> dict[str, object]:
+    """``config`` as JSON-ready values, for a checkpoint's recipe and for comparing runs."""
+
+    def plain(value: object) -> object:
+        if isinstance(value, dict):
+            return {str(k): plain(v) for k, v in value.items()}
+        if isinstance(value, list | tuple):
+            return [plain(v) for v in value]
+        return str(value) if isinstance(value, Path) else value
+
+    return {str(k): plain(v) for k, v in dataclasses.asdict(config).items()}
