@@ -69,15 +69,11 @@ class Att3dError(Exception):
         for key in ("code", "message", "remedy"):
             value = data.get(key)
             if not isinstance(value, str):
-                raise ProtocolError(
-                    f"An error object has no text in its field {key!r}."
-                )
+                raise ProtocolError(f"An error object has no text in its field {key!r}.")
             values[key] = value
         cls = Att3dError._by_code.get(values["code"])
         if cls is None:
-            return InternalError(
-                f"{values['message']} (code {values['code']})", values["remedy"]
-            )
+            return InternalError(f"{values['message']} (code {values['code']})", values["remedy"])
         return cls(values["message"], values["remedy"])
 
 
@@ -96,18 +92,14 @@ class BadPrompt(Att3dError):
     """The prompt is empty, too long, or has nothing in it to draw."""
 
     code = "bad_prompt"
-    default_remedy = (
-        'Describe one object in a few words, for example "a pig wearing a tophat".'
-    )
+    default_remedy = 'Describe one object in a few words, for example "a pig wearing a tophat".'
 
 
 class CheckpointError(Att3dError):
     """A checkpoint is missing, damaged, too new, or not a checkpoint at all."""
 
     code = "checkpoint"
-    default_remedy = (
-        "Choose another checkpoint; `att3d checkpoints` lists those that work."
-    )
+    default_remedy = "Choose another checkpoint; `att3d checkpoints` lists those that work."
 
 
 class NotDownloaded(Att3dError):
@@ -138,18 +130,14 @@ class BackendDied(Att3dError):
     """The backend process ended, or could not be started."""
 
     code = "backend_died"
-    default_remedy = (
-        "Try again (a new backend starts by itself); if it recurs, read the log."
-    )
+    default_remedy = "Try again (a new backend starts by itself); if it recurs, read the log."
 
 
 class ProtocolError(Att3dError):
     """The two ends do not speak the same protocol, or bytes were lost between them."""
 
     code = "protocol"
-    default_remedy = (
-        "Use the backend and the extension of the same release, then try again."
-    )
+    default_remedy = "Use the backend and the extension of the same release, then try again."
 
 
 class OutOfMemory(Att3dError):
@@ -170,9 +158,7 @@ class MissingDependency(Att3dError):
     """A Python package that this needs is not installed."""
 
     code = "missing_dependency"
-    default_remedy = (
-        "Run `att3d doctor` with the backend's Python; it says what to install."
-    )
+    default_remedy = "Run `att3d doctor` with the backend's Python; it says what to install."
 
 
 class TrainingError(Att3dError):

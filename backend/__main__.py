@@ -1,0 +1,19 @@
+"""``python -m backend``: the same as ``att3d``, and ``serve`` without loading anything first."""
+
+from __future__ import annotations
+
+import sys
+
+
+def main() -> int:
+    if sys.argv[1:2] == ["serve"]:
+        from .server import main as serve
+
+        return serve(sys.argv[2:])
+    from .cli import main as cli
+
+    return cli()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

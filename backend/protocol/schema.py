@@ -1,0 +1,131 @@
+"""Dataclasses to and from JSON values, with every type checked.
+
+Understands what the messages use: text, whole and real numbers, truth values, None, ``list``,
+``dict`` with text keys, ``Literal``, unions, nested dataclasses, and ``object`` for any JSON value.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import types
+import typing
+from collections.abc import Mapping
+from typing import Any, Literal, TypeVar, Union, cast
+
+from .errors import BadRequest
+
+T = TypeVar("T")
+
+_LARGEST_INT = 2**53
+"""Whole numbers beyond this are not exact in every JSON reader."""
+_NAMES = {str: "text", int: "a whole number", float: "a number", bool: "true or false"}
+
+
+def encode(value: object) -> Any:
+    """A JSON value of a dataclass instance, field by field."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {f.name: encode(getattr(value, f.name)) for f in dataclasses.fields(value)}
+    if isinstance(value, Mapping):
+        return {str(key): encode(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [encode(item) for item in value]
+    return value
+
+
+def decode(cls: type[T], data: object, where: str = "") -> T:
+    """Build the dataclass ``cls`` from a JSON object.
+
+    Args:
+        where: what the values belong to, for messages ("generate").
+
+    Raises:
+        BadRequest: a field is unknown, missing, or of the wrong type; the message names it.
+    """
+    prefix = f"{where}: " if where else ""
+    if not isinstance(data, Mapping):
+        raise BadRequest(f"{prefix}expected an object, not {_describe(data)}.")
+    hints = typing.get_type_hints(cls)
+    fields = {field.name: field for field in dataclasses.fields(cast(Any, cls))}
+    unknown = sorted(str(key) for key in data if key not in fields)
+    if unknown:
+        known = ", ".join(fields) or "nothing"
+        raise BadRequest(f"{prefix}unknown field {unknown[0][:60]!r}.", f"Known fields: {known}.")
+    values: dict[str, object] = {}
+    for name, field in fields.items():
+        if name in data:
+            values[name] = _value(hints[name], data[name], f"{prefix}{name}")
+        elif field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING:
+            raise BadRequest(f"{prefix}the field {name!r} is missing.")
+    return cls(**values)
+
+
+def _value(hint: Any, data: object, where: str) -> object:
+    origin = typing.get_origin(hint)
+    if hint is object:
+        return data
+    if origin in (Union, types.UnionType):
+        return _union(typing.get_args(hint), data, where)
+    if origin is Literal:
+        choices = typing.get_args(hint)
+        if not isinstance(data, str) or data not in choices:
+            raise BadRequest(f"{where} must be one of {', '.join(choices)}, not {_describe(data)}.")
+        return data
+    if origin is list:
+        if not isinstance(data, list):
+            raise BadRequest(f"{where} must be a list, not {_describe(data)}.")
+        item = typing.get_args(hint)[0]
+        return [_value(item, value, f"{where}[{i}]") for i, value in enumerate(data)]
+    if origin is dict:
+        if not isinstance(data, Mapping):
+            raise BadRequest(f"{where} must be an object, not {_describe(data)}.")
+        item = typing.get_args(hint)[1]
+        return {str(key): _value(item, value, f"{where}.{key}") for key, value in data.items()}
+    if dataclasses.is_dataclass(hint):
+        return decode(cast(Any, hint), data, where)
+    return _scalar(hint, data, where)
+
+
+def _union(options: tuple[Any, ...], data: object, where: str) -> object:
+    if data is None and type(None) in options:
+        return None
+    options = tuple(option for option in options if option is not type(None))
+    for option in options[:-1]:
+        try:
+            return _value(option, data, where)
+        except BadRequest:
+            continue
+    return _value(options[-1], data, where)
+
+
+def _scalar(hint: type, data: object, where: str) -> object:
+    if hint is float and isinstance(data, int) and not isinstance(data, bool):
+        data = float(data) if abs(data) < _LARGEST_INT else math.inf
+    if not isinstance(data, hint) or (isinstance(data, bool) and hint is not bool):
+        raise BadRequest(f"{where} must be {_NAMES[hint]}, not {_describe(data)}.")
+    if isinstance(data, str):
+        try:
+            data.encode()
+        except UnicodeEncodeError:
+            raise BadRequest(f"{where} is not valid Unicode text.") from None
+    elif isinstance(data, float) and not math.isfinite(data):
+        raise BadRequest(f"{where} must be a finite number.")
+    elif isinstance(data, int) and abs(data) >= _LARGEST_INT:
+        raise BadRequest(f"{where} is too large.")
+    return data
+
+
+def _describe(data: object) -> str:
+    if data is None:
+        return "nothing"
+    if isinstance(data, bool):
+        return "true" if data else "false"
+    if isinstance(data, str):
+        return repr(data if len(data) <= 40 else data[:40] + "...")
+    if isinstance(data, Mapping):
+        return "an object"
+    if isinstance(data, list):
+        return "a list"
+    if isinstance(data, int) and abs(data) >= _LARGEST_INT:
+        return "a huge number"  # printing it can take forever
+    return repr(data)

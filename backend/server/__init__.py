@@ -1,0 +1,66 @@
+"""The backend process: ``python -m backend serve``.
+
+Two processes: :mod:`.gate` talks to the client, :mod:`.service` holds the model. This file imports
+neither torch nor the engine, so that the first request is answered at once.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import signal
+import sys
+from collections.abc import Sequence
+
+from .engines import EngineFactory, real_engine
+
+
+def main(
+    arguments: Sequence[str] | None = None,
+    *,
+    module: Sequence[str] = ("-m", "backend", "serve"),
+    make_engine: EngineFactory = real_engine,
+) -> int:
+    """Serve one client on stdin and stdout until stdin ends; the exit code.
+
+    Args:
+        arguments: the command line after ``serve``.
+        module: how ``sys.executable`` reaches this function again, for the second process.
+        make_engine: makes an engine in the second process.
+    """
+    options = _parser().parse_args(arguments)
+    from .stdio import MessageWriter, claim_stdio
+
+    requests, answers = claim_stdio()
+    logging.basicConfig(
+        stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s"
+    )
+    if options.service:
+        from .service import Service
+
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # the gate decides
+        service = Service(
+            requests, MessageWriter(answers), make_engine, options.checkpoint, options.device
+        )
+        service.run()
+        code = 0
+    else:
+        from .gate import Gate, end_on_sigterm
+
+        end_on_sigterm()
+        again = [*(arguments if arguments is not None else sys.argv[2:]), "--service"]
+        code = Gate(requests, answers, [sys.executable, *module, *again]).run()
+    sys.stderr.flush()
+    # A thread may still wait in a read, which would stop the interpreter from ending cleanly.
+    os._exit(code)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="att3d serve", description="Talk JSON-RPC on stdin and stdout (docs/protocol.md)."
+    )
+    parser.add_argument("--checkpoint", help="what to load; default: the bundled one")
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, mps")
+    parser.add_argument("--service", action="store_true", help=argparse.SUPPRESS)
+    return parser

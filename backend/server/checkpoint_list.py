@@ -1,0 +1,50 @@
+"""Which checkpoints there are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+from ..protocol.errors import CheckpointError
+from ..protocol.messages import CheckpointEntry
+
+
+def list_checkpoints(folders: Sequence[str]) -> list[CheckpointEntry]:
+    """The bundled checkpoints and those in ``folders``, broken ones with what is wrong."""
+    from ..paths import bundled_checkpoints, default_checkpoint
+
+    bundled = bundled_checkpoints()
+    try:
+        default = default_checkpoint()
+    except CheckpointError:
+        default = None
+    entries = [_describe(path, bundled=True, default=path == default) for path in bundled]
+    others = dict.fromkeys(_files(folders))
+    known = {path.resolve() for path in bundled}
+    entries += [
+        _describe(path, bundled=False, default=False)
+        for path in others
+        if path.resolve() not in known
+    ]
+    return entries
+
+
+def _files(folders: Iterable[str]) -> Iterator[Path]:
+    for folder in folders:
+        yield from sorted(Path(folder).expanduser().glob("*.safetensors"))
+
+
+def _describe(path: Path, *, bundled: bool, default: bool) -> CheckpointEntry:
+    from ..model.checkpoint import read_metadata
+
+    name, size, problem = path.stem, 0, ""
+    try:
+        size = path.stat().st_size
+        name = read_metadata(path).name
+    except CheckpointError as error:
+        problem = error.message
+    except OSError as error:
+        problem = f"it cannot be read: {error.strerror}"
+    return CheckpointEntry(
+        path=str(path), name=name, bytes=size, bundled=bundled, default=default, problem=problem
+    )

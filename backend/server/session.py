@@ -1,0 +1,105 @@
+"""The private folder that a session's results go to."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import os
+import shutil
+import tempfile
+import uuid
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..protocol.errors import BadRequest, OutputError
+from ..protocol.messages import FetchParams, FetchResult
+
+if TYPE_CHECKING:
+    import numpy as np
+
+PREFIX = "att3d-"
+"""How the names of session folders begin; nothing else is ever removed."""
+_FETCH_BYTES = 4 * 1024 * 1024
+
+
+class Session:
+    """A folder with mode 0700 that is removed, with what is in it, when the session ends.
+
+    Args:
+        folder: a private folder of the client; the session's own folder is made inside it if the
+            file ``token`` there holds ``token``, which shows that both see the same disk.
+
+    Raises:
+        OutputError: no folder can be made.
+    """
+
+    def __init__(self, folder: str | None = None, token: str | None = None) -> None:
+        parent = Path(folder) if folder and token and _holds(Path(folder), token) else None
+        try:
+            self.path = Path(tempfile.mkdtemp(prefix=PREFIX, dir=parent)).resolve()
+        except OSError as error:
+            raise OutputError(f"No folder for results could be made: {error}.") from error
+
+    def new_file(self, suffix: str) -> Path:
+        """A name that is not in use, inside the folder."""
+        return self.path / f"{uuid.uuid4().hex}{suffix}"
+
+    def write_arrays(self, arrays: Mapping[str, np.ndarray]) -> Path:
+        """Write arrays to a new .safetensors file, which appears under its name only complete."""
+        from safetensors.numpy import save
+
+        return self.write_bytes(save(dict(arrays)), ".safetensors")
+
+    def write_bytes(self, data: bytes, suffix: str) -> Path:
+        path = self.new_file(suffix)
+        unfinished = path.with_suffix(".part")
+        try:
+            unfinished.write_bytes(data)
+            unfinished.replace(path)
+        except OSError as error:
+            unfinished.unlink(missing_ok=True)
+            raise OutputError(f"A result could not be written to {self.path}: {error}.") from error
+        return path
+
+    def fetch(self, params: FetchParams) -> FetchResult:
+        """Part of a result file.
+
+        Raises:
+            BadRequest: not a file of this session, or an offset outside it.
+        """
+        path = Path(params.path)
+        if path.parent != self.path or path.is_symlink() or not path.is_file():
+            raise BadRequest("fetch: that is not a result file of this session.")
+        size = path.stat().st_size
+        if not 0 <= params.offset <= size:
+            raise BadRequest(f"fetch: offset must be from 0 to {size}, not {params.offset}.")
+        with path.open("rb") as file:
+            file.seek(params.offset)
+            data = file.read(_FETCH_BYTES)
+        if params.remove and params.offset + len(data) >= size:
+            path.unlink()
+        return FetchResult(data=base64.b64encode(data).decode(), size=size)
+
+    def remove(self) -> None:
+        remove_session(self.path)
+
+
+def remove_session(path: Path) -> None:
+    """Remove a session's folder, and the client's around it if nothing is left there."""
+    if not path.name.startswith(PREFIX):
+        return
+    shutil.rmtree(path, ignore_errors=True)
+    if path.parent.name.startswith(PREFIX):
+        (path.parent / "token").unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            path.parent.rmdir()
+
+
+def _holds(folder: Path, token: str) -> bool:
+    if not folder.is_absolute() or not folder.name.startswith(PREFIX) or os.sep in token:
+        return False
+    try:
+        return (folder / "token").read_bytes() == token.encode()
+    except OSError:
+        return False
