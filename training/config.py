@@ -99,9 +99,7 @@ class TrainConfig:
         return self.run if self.run is not None else Path("runs") / self.name
 
 
-_TOYBOX_CAMERAS = CameraConfig(
-    distance=(2.4, 3.2), focal=(1.1, 1.35), elevation=(-15.0, 60.0)
-)
+_TOYBOX_CAMERAS = CameraConfig(distance=(2.4, 3.2), focal=(1.1, 1.35), elevation=(-15.0, 60.0))
 """Closer to the toys than A13, whose cameras see mostly empty space around a ball of radius 1."""
 
 PRESETS: dict[str, TrainConfig] = {

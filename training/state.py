@@ -7,6 +7,7 @@ seeds its own generator from the run's seed and its number.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 from dataclasses import dataclass
@@ -59,7 +60,8 @@ def save_state(
             os.fsync(file.fileno())
         os.replace(temporary, folder / STATE_FILE)
     except (OSError, safetensors.SafetensorError) as error:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            temporary.unlink()
         raise OutputError(
             f"cannot save the run's state in {folder}: {error}",
             "free some space or choose another folder with --run, then start the same command"

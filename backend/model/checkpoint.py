@@ -9,6 +9,7 @@ mapping network's spectral norm already applied; ``mapping.decode.weight`` is st
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import hashlib
 import json
@@ -129,7 +130,8 @@ def save_checkpoint(
         save_file({k: v.contiguous().cpu() for k, v in tensors.items()}, temporary, header)
         os.replace(temporary, path)
     except (OSError, safetensors.SafetensorError) as error:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            temporary.unlink()
         raise OutputError(f"cannot write the checkpoint {path}: {error}") from error
 
 

@@ -105,6 +105,8 @@ def config_from_json(data: object) -> ModelConfig:
             elif isinstance(default, bool | str):
                 if type(value) is not type(default):
                     raise fail(f"{where}.{name} is not a {type(default).__name__}")
+                if name == "support" and value not in get_args(Support):
+                    raise fail(f"{where}.{name} is {value!r}")
                 converted[name] = value
             else:
                 if isinstance(value, bool) or not isinstance(value, int | float):
@@ -117,8 +119,6 @@ def config_from_json(data: object) -> ModelConfig:
         return cls(**converted)
 
     config: ModelConfig = build(ModelConfig, data, "model")
-    if config.grid.support not in get_args(Support):
-        raise fail(f"grid.support is {config.grid.support!r}")
     if not config.grid.resolutions or min(config.grid.resolutions) < 2:
         raise fail("grid.resolutions needs at least one level of two vertices")
     for name in ("tokens", "width", "latent", "bound", "surface_step", "density_bias_radius"):

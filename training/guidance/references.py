@@ -100,9 +100,9 @@ class ReferenceGuidance:
         cameras = sample_cameras(count, self._cameras, step.generator).to(device)
         with torch.no_grad():
             picture, alpha = self._assets.pictures(step.prompts, cameras, config.size)
-        pixels = torch.randint(
-            config.size**2, (count, config.rays), generator=step.generator
-        ).to(device)
+        pixels = torch.randint(config.size**2, (count, config.rays), generator=step.generator).to(
+            device
+        )
         origins, directions = cameras.rays(config.size)
         rendered = render_rays(
             lambda points: step.model.sample(step.objects, points),

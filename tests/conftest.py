@@ -1,0 +1,30 @@
+"""Shared by the whole suite: shapes are checked while it runs, and threads do not fight."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from jaxtyping import install_import_hook
+
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+# Every annotated shape in these packages is checked at every call of the suite.
+_hook = install_import_hook(
+    ["backend.model", "backend.rendering", "training.guidance"], "beartype.beartype"
+)
+
+
+@pytest.fixture(scope="session")
+def tiny_checkpoint_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small real checkpoint with random weights (a coloured ball)."""
+    from tests.tiny import tiny_checkpoint
+
+    return tiny_checkpoint(tmp_path_factory.mktemp("checkpoint") / "tiny.safetensors")
+
+
+@pytest.fixture(autouse=True)
+def _seeded() -> None:
+    import torch
+
+    torch.manual_seed(0)

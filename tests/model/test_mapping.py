@@ -1,0 +1,66 @@
+"""The mapping network, the density bias and the environment map (A4, A10, A11, A20)."""
+
+import dataclasses
+
+import pytest
+import torch
+
+from backend.model.att3d import ATT3D
+from backend.model.decoder import density_bias
+from tests.tiny import TINY, tiny_model
+
+
+def test_a11_both_layers_have_spectral_norm_one_after_training_forward_passes():
+    model = tiny_model().train()
+    for _ in range(200):
+        model.mapping.grid(model.mapping.latent(torch.randn(2, 8, 16)))
+    assert model.mapping.spectral_norms() == pytest.approx((1.0, 1.0), abs=1e-2)
+
+
+def test_a11_can_be_switched_off():
+    model = tiny_model(config=dataclasses.replace(TINY, spectral_norm=False))
+    assert not hasattr(model.mapping.decode, "parametrizations")
+
+
+def test_a11_bounds_the_grid_by_the_latent():
+    model = tiny_model().train()
+    for _ in range(200):
+        latent = model.mapping.latent(torch.randn(3, 8, 16))
+        values = model.mapping.grid(latent)
+    assert (values.norm(dim=1) <= 1.02 * model.mapping.gain * latent.norm(dim=1)).all()
+
+
+def test_freezing_spectral_norm_changes_no_output():
+    model = tiny_model().eval()
+    embedding = torch.randn(2, 8, 16)
+    before = model.objects(embedding).values
+    model.mapping.freeze_spectral_norm()
+    assert not hasattr(model.mapping.decode, "parametrizations")
+    torch.testing.assert_close(model.objects(embedding).values, before)
+
+
+def test_eq5_the_grid_is_linear_in_v():
+    mapping = tiny_model().eval().mapping
+    a, b = torch.randn(2, 1, 6)
+    torch.testing.assert_close(
+        mapping.grid(0.3 * a + 0.7 * b),
+        0.3 * mapping.grid(a) + 0.7 * mapping.grid(b),
+        atol=1e-5,
+        rtol=1e-4,
+    )
+
+
+def test_a20_density_bias():
+    points = torch.tensor([[0.0, 0, 0], [0.5, 0, 0], [0, 1.0, 0]])
+    assert density_bias(points, 10.0, 0.5).tolist() == [10.0, 0.0, -10.0]
+
+
+def test_a10_environment_map_sees_direction_and_latent():
+    model = ATT3D(dataclasses.replace(TINY, environment=True))
+    objects = model.objects(torch.randn(2, 8, 16))
+    directions = torch.nn.functional.normalize(torch.randn(1, 5, 3), dim=-1).expand(2, -1, -1)
+    colors = model.background(objects, directions)
+    assert colors.shape == (2, 5, 3)
+    assert ((colors > 0) & (colors < 1)).all()
+    assert not torch.allclose(colors[0], colors[1])
+    assert not torch.allclose(colors[0, 0], colors[0, 1])

@@ -1,0 +1,54 @@
+"""A small real checkpoint with random weights: the density bias (A20) makes it a coloured ball."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+
+from backend.model.att3d import ATT3D
+from backend.model.checkpoint import CheckpointMetadata, Storage, save_checkpoint
+from backend.model.config import GridConfig, ModelConfig
+from backend.text.small_encoder import SmallEncoderConfig
+
+TINY = ModelConfig(
+    tokens=8,
+    width=16,
+    latent=6,
+    grid=GridConfig(resolutions=(5, 9, 14), support="ball"),
+    gain=20.0,
+    bound=1.0,
+    # A ball of radius about .5 that is opaque within a few centimetres of its surface.
+    density_bias=150.0,
+    density_bias_radius=0.55,
+    environment=False,
+)
+
+WORDS = ("a", "pig", "lion", "wearing", "tophat", "holding", "blue", "balloon", "on", "chair")
+PROMPTS = ["a pig wearing a tophat", "a lion holding a blue balloon", "a pig on a chair"]
+
+
+def tiny_model(seed: int = 0, config: ModelConfig = TINY) -> ATT3D:
+    """A model with random weights."""
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        return ATT3D(config)
+
+
+def tiny_checkpoint(path: Path, *, seed: int = 0, storage: Storage = "int8") -> Path:
+    """Write such a checkpoint to ``path``, text encoder inside, and return ``path``."""
+    text = SmallEncoderConfig(words=WORDS, context=8, width=16, layers=1, heads=2, features=8)
+    with torch.random.fork_rng():
+        torch.manual_seed(seed + 1)
+        tower = text.build()
+    metadata = CheckpointMetadata(
+        name="tiny",
+        config=TINY,
+        text_encoder=text.to_dict(),
+        prompts=PROMPTS,
+        words=list(WORDS),
+        description="Random weights, for tests.",
+        licence="GPL-3.0-or-later",
+    )
+    save_checkpoint(path, tiny_model(seed), metadata, dict(tower.state_dict()), storage=storage)
+    return path
