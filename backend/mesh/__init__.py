@@ -1,0 +1,1 @@
+"""From a field to a textured mesh, and from there to a file."""

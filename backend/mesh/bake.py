@@ -1,0 +1,149 @@
+"""Textures: the field's colour, and on request its normals, at every texel a chart covers.
+
+A face of the mesh is flat where the object is curved. So the mesh is first refined until a
+triangle is a few texels wide, and its new vertices are snapped to the surface; texels between them
+are interpolated. That costs a Newton step for each vertex instead of one for each texel. Texture
+rows run from the top; texel (row r, column c) is at u = (c + 0.5) / size, v = 1 - (r + 0.5) / size.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float, Int, UInt8
+from scipy.ndimage import distance_transform_edt
+
+from .raster import affine, rasterise
+from .reader import Reader
+from .snap import GRADIENT_STEP, newton
+from .tangents import corner_frames, encode
+from .topology import Faces, Vertices, half_edges
+
+TEXELS_PER_TRIANGLE = 40
+"""The mesh is refined until a triangle covers fewer texels than this ..."""
+MOST_TRIANGLES = 200_000
+"""... or until it would have more triangles than this."""
+REACH = 0.02
+"""How far refined vertices may move to find the surface, metres."""
+
+Texture = UInt8[np.ndarray, "size size 3"]
+
+
+def refine(
+    vertices: Vertices, faces: Faces, corners: Float[np.ndarray, "faces 3 n"]
+) -> tuple[Vertices, Faces, Float[np.ndarray, "finer 3 n"]]:
+    """Split every face in four at the middles of its edges; corner values are interpolated."""
+    start, end = half_edges(faces)
+    low, high = np.minimum(start, end), np.maximum(start, end)
+    key = low.astype(np.int64) * len(vertices) + high
+    _, first, index = np.unique(key, return_index=True, return_inverse=True)
+    middle = 0.5 * (vertices[low[first]] + vertices[high[first]])
+    m = index.reshape(-1, 3) + len(vertices)
+    a, b, c = faces.T
+    finer = np.stack(
+        [
+            np.stack([a, m[:, 0], m[:, 2]], 1),
+            np.stack([m[:, 0], b, m[:, 1]], 1),
+            np.stack([m[:, 2], m[:, 1], c], 1),
+            np.stack([m[:, 0], m[:, 1], m[:, 2]], 1),
+        ],
+        axis=1,
+    ).reshape(-1, 3)
+    x, y, z = (corners[:, k] for k in range(3))
+    xy, yz, zx = 0.5 * (x + y), 0.5 * (y + z), 0.5 * (z + x)
+    values = np.stack(
+        [
+            np.stack([x, xy, zx], 1),
+            np.stack([xy, y, yz], 1),
+            np.stack([zx, yz, z], 1),
+            np.stack([xy, yz, zx], 1),
+        ],
+        axis=1,
+    ).reshape(-1, 3, corners.shape[-1])
+    return np.concatenate([vertices, middle]), finer, values
+
+
+def bake(
+    reader: Reader,
+    vertices: Vertices,
+    faces: Faces,
+    uvs: Float[np.ndarray, "faces 3 2"],
+    size: int,
+    *,
+    with_normals: bool,
+) -> tuple[Texture, Texture | None]:
+    """Colour texture (sRGB) and, if asked for, tangent-space normal map (+Y up, linear).
+
+    Raises:
+        Cancelled: asked to stop.
+    """
+    fine_vertices, fine_faces, fine_uvs = vertices, faces, uvs
+    children = 1
+    while (
+        size * size / len(fine_faces) > TEXELS_PER_TRIANGLE
+        and 4 * len(fine_faces) <= MOST_TRIANGLES
+    ):
+        known = len(fine_vertices)
+        fine_vertices, fine_faces, fine_uvs = refine(fine_vertices, fine_faces, fine_uvs)
+        fine_vertices[known:] = newton(reader, fine_vertices[known:], 1, REACH)
+        children *= 4
+    reader.cancel.check()
+    pixels = _texel_corners(fine_uvs, size)
+    triangle, row, column = rasterise(pixels, size)
+    reader.cancel.check()
+    position = _interpolate(pixels, fine_vertices[fine_faces], triangle, row, column)
+    reader.cancel.check()
+    texture = np.zeros((size, size, 3), dtype=np.uint8)
+    texture[row, column] = _to_bytes(reader.color(position))
+    gutter = _nearest_covered(row, column, size)
+    texture[gutter[0]] = texture[gutter[1]]
+    if not with_normals:
+        return texture, None
+    reader.cancel.check()
+    surface = reader.normals(fine_vertices, GRADIENT_STEP)
+    normals = _interpolate(pixels, surface[fine_faces], triangle, row, column)
+    tangents, mesh_normals = (
+        _interpolate(_texel_corners(uvs, size), frame, triangle // children, row, column)
+        for frame in corner_frames(vertices, faces, uvs)
+    )
+    reader.cancel.check()
+    normal_map = np.zeros((size, size, 3), dtype=np.uint8)
+    normal_map[row, column] = _to_bytes(0.5 * encode(normals, tangents, mesh_normals) + 0.5)
+    normal_map[gutter[0]] = normal_map[gutter[1]]
+    return texture, normal_map
+
+
+def _texel_corners(uvs: Float[np.ndarray, "n 3 2"], size: int) -> Float[np.ndarray, "n 3 2"]:
+    """UVs (v up) to texels (rows down)."""
+    return np.stack([uvs[..., 0], 1.0 - uvs[..., 1].astype(np.float64)], axis=-1) * size
+
+
+def _interpolate(
+    pixels: Float[np.ndarray, "triangles 3 2"],
+    values: Float[np.ndarray, "triangles 3 n"],
+    triangle: Int[np.ndarray, " texels"],
+    row: Int[np.ndarray, " texels"],
+    column: Int[np.ndarray, " texels"],
+) -> Float[np.ndarray, "texels n"]:
+    """Corner values at texel centres."""
+    base, slopes = affine(pixels, values)
+    x = (column + 0.5 - pixels[triangle, 0, 0])[:, None].astype(np.float32)
+    y = (row + 0.5 - pixels[triangle, 0, 1])[:, None].astype(np.float32)
+    base, slopes = base.astype(np.float32), slopes.astype(np.float32)
+    return base[triangle] + x * slopes[triangle, 0] + y * slopes[triangle, 1]
+
+
+def _to_bytes(values: Float[np.ndarray, "n 3"]) -> UInt8[np.ndarray, "n 3"]:
+    return np.rint(np.clip(values, 0.0, 1.0) * 255.0).astype(np.uint8)
+
+
+def _nearest_covered(
+    row: Int[np.ndarray, " texels"], column: Int[np.ndarray, " texels"], size: int
+) -> tuple[tuple[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]:
+    """Rows and columns of the texels between the charts, and of the covered texel nearest each."""
+    empty = np.ones((size, size), dtype=bool)
+    empty[row, column] = False
+    nearest = distance_transform_edt(empty, return_distances=False, return_indices=True)
+    rows, columns = np.nonzero(empty)
+    return (rows, columns), (nearest[0][rows, columns], nearest[1][rows, columns])

@@ -1,0 +1,55 @@
+"""Newton steps onto the field's surface."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .geometry import face_crosses, normalise
+from .reader import Points, Reader
+from .topology import Faces, Vertices
+
+GRADIENT_STEP = 0.016
+"""Metres, about half a cell of the finest grid level: a trilinear field's own gradient jumps from
+cell to cell, central differences over half a cell do not."""
+
+
+def newton(reader: Reader, points: Points, rounds: int, reach: float) -> Points:
+    """Move points to where the pre-density equals the level, at most ``reach`` metres in all.
+
+    The slope along the gradient is measured with central differences. A point that does not get
+    nearer to the level stays where it was.
+    """
+    level = reader.field.level
+    start = points.astype(np.float32)
+    best = start.copy()
+    current = start.copy()
+    value = reader.pre_density(start)
+    best_error = np.abs(value - level)
+    for _ in range(rounds):
+        gradient = reader.gradient(current, GRADIENT_STEP)
+        square = np.maximum((gradient * gradient).sum(1), 1e-6)
+        step = ((level - value) / square)[:, None] * gradient
+        offset = current + step - start
+        length = np.linalg.norm(offset, axis=1, keepdims=True)
+        current = start + offset * np.minimum(1.0, reach / np.maximum(length, 1e-12))
+        value = reader.pre_density(current)
+        error = np.abs(value - level)
+        better = error < best_error
+        best[better], best_error[better] = current[better], error[better]
+    return best
+
+
+def snap_vertices(
+    reader: Reader, vertices: Vertices, faces: Faces, rounds: int, reach: float
+) -> Vertices:
+    """:func:`newton` for the vertices of a mesh; those whose faces would turn over stay."""
+    before = normalise(face_crosses(vertices, faces))
+    moved = newton(reader, vertices, rounds, reach)
+    for _ in range(8):
+        crosses = face_crosses(moved, faces)
+        bad = (normalise(crosses) * before).sum(1) < 0.2
+        if not bad.any():
+            return moved
+        touched = np.unique(faces[bad])
+        moved[touched] = vertices[touched]
+    return vertices
