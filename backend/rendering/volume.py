@@ -111,7 +111,8 @@ def render_field(
                 normals = -torch.nn.functional.normalize(
                     field.gradient(points, 0.02 * field.bound), dim=-1
                 )
-                albedo = shade(albedo, normals, points, lights[view], shading)
+                light = lights[view].expand_as(points)
+                albedo = shade(albedo, normals, points, light, shading)
             opacity = rendered.alpha[0, :, None].clamp(0.0, 1.0)
             colors.append(albedo * opacity + behind * (1.0 - opacity))
             opacities.append(opacity[:, 0])
