@@ -73,10 +73,13 @@ class Service:
 
     def run(self) -> None:
         """Serve until the stream ends or ``shutdown`` comes; then remove the session's folder."""
+        warnings = _LogToClient(self._writer)
+        logging.getLogger().addHandler(warnings)
         threading.Thread(target=self._read, name="requests", daemon=True).start()
         try:
             self._jobs.run()
         finally:
+            logging.getLogger().removeHandler(warnings)
             self._remove_session()
 
     # --- reading, in its own thread ---------------------------------------------------------
@@ -263,6 +266,19 @@ class Service:
     def _remove_session(self) -> None:
         if self._session is not None:
             self._session.remove()
+
+
+class _LogToClient(logging.Handler):
+    """Sends warnings and errors as ``$/log``; everything is on stderr as well."""
+
+    def __init__(self, writer: MessageWriter) -> None:
+        super().__init__(logging.WARNING)
+        self._writer = writer
+
+    def emit(self, record: logging.LogRecord) -> None:
+        level: m.Level = "error" if record.levelno >= logging.ERROR else "warning"
+        params = m.LogParams(level=level, message=record.getMessage()[:1000])
+        self._writer.send(m.Notification("$/log", encode(params)))
 
 
 def _check_first(request: m.Request) -> None:
