@@ -1,8 +1,8 @@
 """One environment for each Blender that the add-on is tested in: ``.venvs/bpy-<version>/``.
 
-Blender is published as a Python module (``bpy``), each version for one version of Python. A finished
-environment holds a file that names what is in it; one without that file is built again, so an
-interrupted download never leaves half an environment behind. Running this twice does nothing.
+Blender is published as a Python module (``bpy``), each version for one version of Python. A
+finished environment holds a file that names what is in it; one without that file is built again,
+so an interrupted download never leaves half an environment behind. Running this twice does nothing.
 
     python scripts/setup_blenders.py             every version
     python scripts/setup_blenders.py 4.5 5.2     only these

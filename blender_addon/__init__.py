@@ -1,0 +1,39 @@
+"""The Blender side of ATT3D: a tab in the sidebar, operators, and the objects they make.
+
+Imports bpy, numpy and ``backend.protocol`` only. The model runs in a process of its own.
+
+    launch, client, session      the backend process: how it starts, speaks, and how it is doing
+    properties, preferences      what a scene and a person remember
+    panels, status, translations what is seen
+    operators                    what can be done
+    scene/                       data-blocks from arrays
+"""
+
+from __future__ import annotations
+
+import bpy
+
+from . import operators, panels, translations
+from .preferences import Preferences
+from .properties import Settings
+from .session import session, unwatch
+
+CLASSES = (Preferences, Settings, *operators.CLASSES, *panels.CLASSES)
+
+
+def register() -> None:
+    for cls in CLASSES:
+        bpy.utils.register_class(cls)
+    bpy.types.Scene.att3d = bpy.props.PointerProperty(
+        type=Settings, name="ATT3D", description="Prompt and options of the ATT3D tab"
+    )
+    bpy.app.translations.register(__package__, translations.WORDS)
+
+
+def unregister() -> None:
+    unwatch()
+    session.close()
+    bpy.app.translations.unregister(__package__)
+    del bpy.types.Scene.att3d
+    for cls in reversed(CLASSES):
+        bpy.utils.unregister_class(cls)

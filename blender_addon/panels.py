@@ -1,0 +1,120 @@
+"""The "ATT3D" tab in the 3D viewport's sidebar."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+import bpy
+
+from .preferences import EXTENSION
+from .scene import provenance
+from .session import State, session
+from .status import draw_problem, draw_status, draw_text, stage_text
+
+if TYPE_CHECKING:
+    from bpy.types import Context
+
+EXAMPLE = "a pig wearing a tophat"
+
+
+class _Tab:
+    bl_space_type = "VIEW_3D"
+    bl_region_type = "UI"
+    bl_category = "ATT3D"
+
+
+class ATT3D_PT_create(_Tab, bpy.types.Panel):
+    """Prompt, button, and how it is going."""
+
+    bl_label = "Text to 3D"
+
+    def draw(self, context: Context) -> None:
+        layout = self.layout
+        settings = context.scene.att3d
+        width = context.region.width
+
+        column = layout.column(align=True)
+        field = column.row(align=True)
+        field.scale_y = 1.3
+        field.prop(settings, "prompt", text="", placeholder=EXAMPLE)
+        action = column.row(align=True)
+        action.scale_y = 1.6
+        if session.busy:
+            action.progress(factor=session.fraction, text=stage_text(session.stage), type="BAR")
+            action.operator("att3d.cancel", text="", icon="X")
+        else:
+            action.operator("att3d.generate", icon="SHADERFX")
+
+        layout.prop(settings, "checkpoint", text="", icon="FILE_3D")
+        draw_status(layout, session)
+        if session.problem is not None and not session.busy:
+            draw_problem(layout, session.problem, width)
+            row = layout.row(align=True)
+            if session.state is State.NOT_SET_UP:
+                row.operator("att3d.open_preferences", icon="PREFERENCES")
+            else:
+                row.operator("att3d.open_log", icon="TEXT")
+        elif session.notes and not session.busy:
+            box = layout.box()
+            for note in session.notes:
+                draw_text(box, note, width, "INFO")
+
+
+class ATT3D_PT_mesh(_Tab, bpy.types.Panel):
+    """How the object is made."""
+
+    bl_label = "Mesh"
+    bl_parent_id = "ATT3D_PT_create"
+    bl_options: ClassVar[set[str]] = {"DEFAULT_CLOSED"}
+
+    def draw(self, context: Context) -> None:
+        layout = self.layout
+        layout.use_property_split = True
+        layout.use_property_decorate = False
+        settings = context.scene.att3d
+        column = layout.column()
+        column.prop(settings, "faces")
+        column.prop(settings, "resolution")
+        column.prop(settings, "texture_size")
+        column.prop(settings, "normal_map")
+        layout.prop(settings, "place")
+
+
+class ATT3D_PT_object(_Tab, bpy.types.Panel):
+    """Where the active object came from."""
+
+    bl_label = "Active Object"
+    bl_parent_id = "ATT3D_PT_create"
+    bl_options: ClassVar[set[str]] = {"DEFAULT_CLOSED"}
+
+    @classmethod
+    def poll(cls, context: Context) -> bool:
+        return provenance.prompt_of(context.active_object) is not None
+
+    def draw(self, context: Context) -> None:
+        layout = self.layout
+        ob = context.active_object
+        prompt = provenance.prompt_of(ob) or ""
+        draw_text(layout, f"“{prompt}”", context.region.width, "OUTLINER_DATA_FONT")
+        faces = len(ob.data.polygons) if ob.type == "MESH" else 0
+        column = layout.column(align=True)
+        column.active = False
+        column.label(text=f"{faces:,} faces", icon="MESH_DATA", translate=False)
+        checkpoint = f"{ob.get(provenance.CHECKPOINT, '')}"
+        column.label(text=checkpoint, icon="FILE_3D", translate=False)
+        layout.operator("att3d.use_prompt", icon="EYEDROPPER")
+
+
+class ATT3D_OT_open_preferences(bpy.types.Operator):
+    """Open the preferences of this extension"""
+
+    bl_idname = "att3d.open_preferences"
+    bl_label = "Set Up the Backend"
+    bl_options: ClassVar[set[str]] = {"INTERNAL"}
+
+    def execute(self, context: Context) -> set[str]:
+        bpy.ops.preferences.addon_show(module=EXTENSION)
+        return {"FINISHED"}
+
+
+CLASSES = (ATT3D_OT_open_preferences, ATT3D_PT_create, ATT3D_PT_mesh, ATT3D_PT_object)

@@ -1,0 +1,125 @@
+"""What a person sets once: the backend's Python, folders, and how the panel behaves."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+import bpy
+from bpy.props import BoolProperty, StringProperty
+
+from . import launch
+from .session import session
+from .status import draw_problem, draw_status
+
+if TYPE_CHECKING:
+    from bpy.types import Context
+
+EXTENSION = __package__.rpartition(".")[0]
+"""The extension's package, ``bl_ext.<repository>.att3d``: its name in Blender's preferences."""
+
+
+class Preferences(bpy.types.AddonPreferences):
+    """The page of this extension in Blender's preferences."""
+
+    bl_idname = EXTENSION
+
+    backend_python: StringProperty(
+        name="Backend Python",
+        description=(
+            "The Python that has torch and runs the model: an interpreter, or the folder of its "
+            "environment. Empty: the environment variable ATT3D_PYTHON, then the one that worked "
+            "last time"
+        ),
+        subtype="FILE_PATH",
+    )
+    backend_command: StringProperty(
+        name="Command",
+        description=(
+            "Replaces the whole command that starts the backend. It must speak on its standard "
+            "input and output, for example: ssh host python -m backend serve"
+        ),
+    )
+    remembered_python: StringProperty(
+        name="Last Working Python",
+        description="The Python that the backend last started with",
+        options={"HIDDEN"},
+    )
+    checkpoint_folder: StringProperty(
+        name="Checkpoint Folder",
+        description="A folder with more checkpoints (.safetensors), offered in the panel",
+        subtype="DIR_PATH",
+    )
+    log_folder: StringProperty(
+        name="Log Folder",
+        description="Where the backend's log is written. Empty: Blender's own folder for it",
+        subtype="DIR_PATH",
+    )
+    generate_on_enter: BoolProperty(
+        name="Enter Generates",
+        description="Generate as soon as the prompt is confirmed, without a click on the button",
+        default=True,
+    )
+    show_colors: BoolProperty(
+        name="Show Colors",
+        description="Show textures in Solid viewports that still show the default grey",
+        default=True,
+    )
+
+    @property
+    def checkpoint_folder_path(self) -> str:
+        """The folder as an absolute path; empty when there is none."""
+        return bpy.path.abspath(self.checkpoint_folder) if self.checkpoint_folder else ""
+
+    @property
+    def log_folder_path(self) -> Path:
+        """Where ``backend.log`` goes. Never the extension's own folder, which updates replace."""
+        if self.log_folder:
+            return Path(bpy.path.abspath(self.log_folder))
+        return Path(bpy.utils.extension_path_user(EXTENSION, path="logs", create=True))
+
+    def launch(self) -> launch.Launch:
+        """How to start the backend now.
+
+        Raises:
+            MissingDependency: no usable Python is set.
+        """
+        return launch.plan(
+            python=bpy.path.abspath(self.backend_python) if self.backend_python else "",
+            command=self.backend_command,
+            remembered=self.remembered_python,
+            log_folder=self.log_folder_path,
+            online=bpy.app.online_access,
+        )
+
+    def draw(self, context: Context) -> None:
+        layout = self.layout
+        column = layout.column()
+        column.use_property_split = True
+        column.use_property_decorate = False
+        column.prop(self, "backend_python", placeholder="Folder of the environment, or its Python")
+        column.prop(self, "checkpoint_folder", placeholder="Only those of the extension")
+        column.prop(self, "generate_on_enter")
+        column.prop(self, "show_colors")
+
+        row = layout.row()
+        row.scale_y = 1.2
+        row.operator("att3d.test_backend", icon="PLAY")
+        row.operator("att3d.open_log", icon="TEXT")
+        draw_status(layout, session)
+        if session.problem is not None and not session.busy:
+            draw_problem(layout, session.problem, context.region.width)
+
+        header, body = layout.panel("att3d_advanced", default_closed=True)
+        header.label(text="Advanced")
+        if body is not None:
+            body.use_property_split = True
+            body.use_property_decorate = False
+            body.prop(self, "backend_command", placeholder="Starts Backend Python on this machine")
+            body.prop(self, "log_folder", placeholder="Blender's folder for this extension")
+
+
+def preferences(context: Context | None = None) -> Preferences:
+    """The preferences of this extension."""
+    addons = (context or bpy.context).preferences.addons
+    return cast(Preferences, addons[EXTENSION].preferences)

@@ -1,0 +1,46 @@
+"""From the backend's arrays to an object in the scene, or to nothing at all."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import bpy
+
+from .collection import home
+from .material import make_material
+from .mesh import fill_mesh
+from .names import data_name
+from .place import box_of, location_for
+from .together import Together
+
+if TYPE_CHECKING:
+    from ..arrays import MeshArrays
+    from .provenance import Provenance
+
+
+def add_object(
+    scene: bpy.types.Scene,
+    arrays: MeshArrays,
+    provenance: Provenance,
+    place: str,
+) -> bpy.types.Object:
+    """Make mesh, images, material and object, and link the object into the scene.
+
+    Nothing was made before this call. When it fails, nothing is left behind.
+
+    Args:
+        scene: that gets the object.
+        arrays: from the backend.
+        provenance: where it came from; its prompt names the object.
+        place: where it stands, "FREE", "ORIGIN" or "CURSOR".
+    """
+    name = data_name(provenance.prompt)
+    with Together() as keep:
+        mesh = keep(bpy.data.meshes.new(name))
+        fill_mesh(mesh, arrays)
+        mesh.materials.append(make_material(name, arrays, keep))
+        ob = keep(bpy.data.objects.new(name, mesh))
+        ob.location = location_for(place, scene, box_of(ob))
+        provenance.write(ob)
+        home(scene).objects.link(ob)
+    return ob

@@ -1,0 +1,227 @@
+"""The one backend process of this Blender, the one request in progress, and how it ended.
+
+The panel draws what is here; the operators drive it. Everything runs on Blender's main thread: the
+client's threads only fill its replies, which the operators look at.
+"""
+
+from __future__ import annotations
+
+import enum
+import time
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import bpy
+
+from ..backend.protocol.errors import Att3dError, Cancelled, MissingDependency
+from .client import BackendClient, Status
+from .launch import extension_version
+
+if TYPE_CHECKING:
+    from .client import Reply
+    from .launch import Launch
+
+Result = TypeVar("Result")
+
+WATCH_SECONDS = 0.5
+"""How often the panel notices that the backend has got ready, or has died, by itself."""
+
+
+class State(enum.Enum):
+    """What a person is told about the backend; the value is the text."""
+
+    NOT_SET_UP = "Not set up"
+    STOPPED = "Starts with the first prompt"
+    STARTING = "Starting"
+    LOADING = "Loading"
+    READY = "Ready"
+    GENERATING = "Generating"
+    FAILED = "Failed"
+
+
+class Job:
+    """One request on its way."""
+
+    def __init__(self, reply: Reply) -> None:
+        self._reply = reply
+        self._started = time.monotonic()
+        self.cancelled = False
+
+    @property
+    def done(self) -> bool:
+        return self.cancelled or self._reply.done()
+
+    @property
+    def seconds(self) -> float:
+        """Since it was sent."""
+        return time.monotonic() - self._started
+
+    @property
+    def progress(self) -> tuple[float, str]:
+        """Fraction done, in [0, 1], and the stage that is running."""
+        return self._reply.progress
+
+    def result(self, kind: type[Result]) -> Result:
+        """The answer. Raises Att3dError: Cancelled, or what the backend said."""
+        if self.cancelled:
+            raise Cancelled
+        return self._reply.result(kind)
+
+    def cancel(self) -> None:
+        self.cancelled = True
+        self._reply.cancel()
+
+
+class Session:
+    """See the module. There is one instance, :data:`session`."""
+
+    def __init__(self) -> None:
+        self.launch: Launch | None = None
+        """How the running process was started."""
+        self.error: Att3dError | None = None
+        """Why the last request failed; shown until the next one starts."""
+        self.notes: tuple[str, ...] = ()
+        """What the backend remarked about the last result."""
+        self.seconds: float | None = None
+        """How long the last result took."""
+        self._client: BackendClient | None = None
+        self._job: Job | None = None
+
+    # --- what the panel shows ---
+
+    @property
+    def busy(self) -> bool:
+        return self._job is not None
+
+    @property
+    def fraction(self) -> float:
+        return self._job.progress[0] if self._job is not None else 0.0
+
+    @property
+    def stage(self) -> str:
+        return self._job.progress[1] if self._job is not None else ""
+
+    @property
+    def process(self) -> Status:
+        """What the backend says about itself."""
+        return self._client.status if self._client is not None else Status()
+
+    @property
+    def pid(self) -> int | None:
+        """Of the running process."""
+        return self._client.pid if self._client is not None else None
+
+    @property
+    def problem(self) -> Att3dError | None:
+        """What the panel shows: why the last request failed, or why the backend cannot work."""
+        if self.error is not None or self.process.state != "failed":
+            return self.error
+        return Att3dError(self.process.message, self.process.remedy)
+
+    @property
+    def state(self) -> State:
+        if self._job is None and self.error is not None:
+            missing = isinstance(self.error, MissingDependency)
+            return State.NOT_SET_UP if missing else State.FAILED
+        match self.process.state:
+            case None:
+                return State.STARTING if self.busy else State.STOPPED
+            case "starting":
+                return State.STARTING
+            case "loading":
+                return State.LOADING
+            case "failed" if not self.busy:
+                return State.FAILED
+        return State.GENERATING if self.busy else State.READY
+
+    # --- what the operators do ---
+
+    def submit(self, launch: Callable[[], Launch], method: str, params: Any) -> Job:
+        """Send one request, starting the process if need be.
+
+        Args:
+            launch: how to start it; a process started in another way is ended first.
+            method: of the protocol.
+            params: its dataclass.
+
+        Raises:
+            Att3dError: the process is not set up or cannot be started.
+        """
+        self.error = None
+        self.notes = ()
+        wanted = launch()
+        if wanted != self.launch:
+            self.close()
+        if self._client is None:
+            self._client = BackendClient(
+                wanted.command,
+                wanted.environment,
+                wanted.log,
+                name=f"att3d {extension_version()} in Blender {bpy.app.version_string}",
+                checkpoint=getattr(params, "checkpoint", None),
+            )
+            self.launch = wanted
+        self._job = Job(self._client.request(method, params))
+        watch()
+        return self._job
+
+    def wait(self, job: Job) -> None:
+        """Block until the job is done."""
+        while not job.done:
+            time.sleep(0.01)
+
+    def succeed(self, notes: Sequence[str] = (), seconds: float | None = None) -> None:
+        """The request in progress has been answered, and the answer used."""
+        self._job = None
+        self.notes = tuple(notes)
+        self.seconds = seconds
+
+    def fail(self, error: Att3dError) -> None:
+        """The request in progress came to nothing. A cancelled one is not an error to show."""
+        self._job = None
+        self.error = None if isinstance(error, Cancelled) else error
+
+    def cancel(self) -> None:
+        """Ask the backend to stop, and wait for it no longer."""
+        if self._job is not None:
+            self._job.cancel()
+
+    def close(self) -> None:
+        """End the process. The next request starts another."""
+        client, self._client, self.launch = self._client, None, None
+        if client is not None:
+            client.close()
+
+
+session = Session()
+
+
+def redraw() -> None:
+    """Draw the sidebars and the preferences again. Blender does not know that our state changed."""
+    for window in bpy.context.window_manager.windows if bpy.context.window_manager else ():
+        for area in window.screen.areas:
+            if area.type in ("VIEW_3D", "PREFERENCES"):
+                area.tag_redraw()
+
+
+_seen: tuple[State, str] | None = None
+
+
+def watch() -> None:
+    """Keep the panel true while a process lives, even when nobody asks it anything."""
+    if not bpy.app.background and not bpy.app.timers.is_registered(_look):
+        bpy.app.timers.register(_look, first_interval=WATCH_SECONDS, persistent=True)
+
+
+def _look() -> float | None:
+    global _seen
+    now = (session.state, session.process.device)
+    if now != _seen:
+        _seen = now
+        redraw()
+    return None if session.state is State.STOPPED else WATCH_SECONDS
+
+
+def unwatch() -> None:
+    if bpy.app.timers.is_registered(_look):
+        bpy.app.timers.unregister(_look)

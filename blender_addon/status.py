@@ -1,0 +1,102 @@
+"""How the state of the backend, errors and notes look, wherever they are drawn."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import blf
+import bpy
+
+from .session import Session, State
+
+if TYPE_CHECKING:
+    from ..backend.protocol.errors import Att3dError
+
+ICONS = {
+    State.NOT_SET_UP: "TOOL_SETTINGS",
+    State.STOPPED: "RADIOBUT_OFF",
+    State.STARTING: "SORTTIME",
+    State.LOADING: "IMPORT",
+    State.READY: "CHECKMARK",
+    State.GENERATING: "RENDER_ANIMATION",
+    State.FAILED: "ERROR",
+}
+
+STAGES = {
+    "queued": "Waiting",
+    "starting": "Starting the backend",
+    "load": "Loading the model",
+    "text": "Reading the prompt",
+    "grid": "Imagining",
+    "density": "Shaping",
+    "contour": "Finding the surface",
+    "clean": "Cleaning up",
+    "decimate": "Simplifying",
+    "uv": "Unwrapping",
+    "bake": "Painting",
+}
+"""Words for the backend's stages. One that is not here is shown as it is."""
+
+
+def stage_text(stage: str) -> str:
+    return STAGES.get(stage, stage.replace("_", " ").capitalize())
+
+
+def wrap(text: str, width: float) -> list[str]:
+    """``text`` in lines of at most ``width`` pixels, as Blender's panels would draw it.
+
+    Blender's labels do not wrap. A word that is longer than a line is broken.
+    """
+    preferences = bpy.context.preferences
+    size = preferences.ui_styles[0].widget.points * preferences.system.ui_scale
+    blf.size(0, size)
+    lines: list[str] = []
+    line = ""
+    for word in text.split():
+        while blf.dimensions(0, word)[0] > width and len(word) > 1:
+            fit = next(n for n in range(len(word), 0, -1) if n == 1 or _fits(word[:n], width))
+            lines += [line, word[:fit]] if line else [word[:fit]]
+            line, word = "", word[fit:]
+        longer = f"{line} {word}".strip()
+        if line and not _fits(longer, width):
+            lines.append(line)
+            line = word
+        else:
+            line = longer
+    return [*lines, line] if line else lines
+
+
+def _fits(text: str, width: float) -> bool:
+    return blf.dimensions(0, text)[0] <= width
+
+
+def draw_text(layout: bpy.types.UILayout, text: str, region_width: int, icon: str) -> None:
+    """A paragraph with an icon before its first line."""
+    scale = bpy.context.preferences.system.ui_scale
+    column = layout.column(align=True)
+    column.scale_y = 0.8
+    for index, line in enumerate(wrap(text, region_width - 90 * scale)):
+        column.label(text=line, icon=icon if index == 0 else "BLANK1", translate=False)
+
+
+def draw_status(layout: bpy.types.UILayout, session: Session) -> None:
+    """One line: what the backend is doing."""
+    state = session.state
+    text = state.value
+    if state is State.READY and session.process.device:
+        text = f"{text} ({session.process.device})"
+        if session.seconds is not None:
+            text = f"{text}, last took {session.seconds:.1f} s"
+    row = layout.row()
+    row.active = state is not State.STOPPED
+    row.label(text=text, icon=ICONS[state], translate=False)
+
+
+def draw_problem(layout: bpy.types.UILayout, error: Att3dError, region_width: int) -> None:
+    """What went wrong, and what to do about it."""
+    box = layout.box()
+    red = box.column()
+    red.alert = True
+    draw_text(red, error.message, region_width, "ERROR")
+    if error.remedy:
+        draw_text(box, error.remedy, region_width, "FORWARD")
