@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import pickle
 import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -17,6 +18,7 @@ from typing import Any
 
 import torch
 from jaxtyping import Float
+from safetensors import SafetensorError
 from torch import Tensor, nn
 
 from ..protocol.errors import BadRequest, CheckpointError, NotDownloaded
@@ -26,6 +28,15 @@ from .open_clip_import import import_open_clip, open_clip_folder
 _CONFIG_FILE = "open_clip_config.json"
 _WEIGHTS = ("open_clip_model.safetensors", "open_clip_pytorch_model.bin")
 _BATCH = 32
+_LOAD_ERRORS = (
+    RuntimeError,
+    OSError,
+    ValueError,
+    KeyError,
+    EOFError,
+    pickle.UnpicklingError,
+    SafetensorError,
+)
 # By name, because which HTTP library raises them depends on huggingface_hub's version.
 _NETWORK_ERRORS = frozenset(
     {
@@ -129,7 +140,7 @@ class OpenClipEncoder:
                 require_pretrained=True,
             )
             tokenizer = open_clip.get_tokenizer(model_name)
-        except (RuntimeError, OSError, ValueError) as error:
+        except _LOAD_ERRORS as error:
             if any(type(cause).__name__ in _NETWORK_ERRORS for cause in _chain(error)):
                 raise _not_downloaded(self.name) from error
             raise CheckpointError(

@@ -6,10 +6,10 @@ Two unrelated nuisances are dealt with here and nowhere else.
    beside PyPI's CUDA torchvision is the common case), torchvision's extension does not load, and
    then ``import torchvision`` itself fails with "operator torchvision::nms does not exist": it
    attaches shape functions to operators that nobody has declared. Declaring the operators' schemas
-   is enough for the import. We call none of them; whoever does gets torch's clear "not implemented".
-2. ``import open_clip`` also imports timm and transformers (more than a second). The text tower needs
-   neither. :func:`import_text_transformer` loads the submodule ``open_clip.transformer`` alone,
-   through a package of another name with the same search path, which leaves a later
+   is enough for the import. We call none of them; whoever does gets torch's "not implemented".
+2. ``import open_clip`` also imports timm and transformers (more than a second). The text tower
+   needs neither. :func:`import_text_transformer` loads the submodule ``open_clip.transformer``
+   alone, through a package of another name with the same search path, which leaves a later
    ``import open_clip`` as it would have been. It is open_clip's own source, not a copy.
 """
 

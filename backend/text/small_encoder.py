@@ -181,7 +181,7 @@ class SmallEncoder:
         try:
             with safe_open(path, framework="pt") as file:
                 metadata = file.metadata() or {}
-                state = {key: file.get_tensor(key) for key in file.keys()}
+                state = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
             config = json.loads(metadata[_METADATA_KEY])
         except (OSError, SafetensorError, KeyError, ValueError) as error:
             raise CheckpointError(

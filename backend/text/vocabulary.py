@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 import math
+import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,10 +16,15 @@ from dataclasses import dataclass
 from .words import learn_words, resolve, split_words
 
 STOP_WORDS = frozenset(
-    "a an the this that these those some one is are was were be being been it its his her their "
-    "and or but with without of in on at by for to from as into onto over under while who which "
-    "has have had very really please make me my i want show photo picture image render 3d model "
-    "highly detailed".split()
+    re.findall(
+        r"\w+",
+        """
+        a an the this that these those some one is are was were be being been it its his her their
+        and or but with without of in on at by for to from as into onto over under while who which
+        has have had very really please make me my i want show photo picture image render 3d model
+        highly detailed
+        """,
+    )
 )
 """Words that change nothing about an object: never reported as unknown, never compared."""
 

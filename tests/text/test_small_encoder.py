@@ -1,0 +1,143 @@
+"""The bundled text tower: what it returns, how it is stored, what a broken one says."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from backend.protocol.errors import BadPrompt, CheckpointError
+from backend.text.encoder import TextEncoder, encoder_from_config
+from backend.text.small_encoder import SmallEncoder, SmallEncoderConfig
+from backend.text.words import learn_words
+
+WORDS = learn_words(["a pig wearing a tophat riding a bike"])
+CONFIG = SmallEncoderConfig(words=WORDS, context=10, width=16, layers=2, heads=2, features=8)
+
+
+@pytest.fixture
+def encoder() -> SmallEncoder:
+    torch.manual_seed(0)
+    return SmallEncoder(CONFIG, CONFIG.build().state_dict())
+
+
+def test_it_is_a_text_encoder(encoder: SmallEncoder) -> None:
+    assert isinstance(encoder, TextEncoder)
+    embeddings = encoder.encode(["a pig", "a tophat", "a zebra \U0001f437"])
+    assert embeddings.shape == (3, encoder.tokens, encoder.width)
+    assert embeddings.dtype == torch.float32
+    assert not embeddings.requires_grad
+    assert embeddings.isfinite().all()
+    assert encoder.encode([]).shape == (0, 10, 16)
+
+
+def test_a_prompt_is_embedded_alike_alone_and_in_company(encoder: SmallEncoder) -> None:
+    prompts = ["a pig", "a pig riding a bike", "a tophat"] * 200
+    together = encoder.encode(prompts)
+    torch.testing.assert_close(together[1:2], encoder.encode([prompts[1]]), atol=1e-5, rtol=0)
+    torch.testing.assert_close(together[3 * 150], together[0], atol=1e-5, rtol=0)
+
+
+def test_spelling_without_meaning_does_not_change_the_embedding(encoder: SmallEncoder) -> None:
+    plain, fancy = encoder.encode(["a pig riding a bike", "  A pig, riding a BIKE!!\n"])
+    assert torch.equal(plain, fancy)
+
+
+def test_the_last_position_is_what_the_projection_reads(encoder: SmallEncoder) -> None:
+    prompts = ["a pig", "a tophat"]
+    projected = encoder.encode(prompts)[:, -1] @ encoder.state["text_projection"]
+    expected = torch.nn.functional.normalize(projected, dim=-1)
+    torch.testing.assert_close(encoder.features(prompts), expected)
+
+
+def test_an_empty_prompt_is_refused(encoder: SmallEncoder) -> None:
+    with pytest.raises(BadPrompt):
+        encoder.encode(["a pig", "  "])
+
+
+def test_half_precision_storage_changes_embeddings_by_less_than_half_a_percent(
+    encoder: SmallEncoder, tmp_path: Path
+) -> None:
+    path = tmp_path / "tower.safetensors"
+    encoder.save(path, {"seed": 0})
+    restored = SmallEncoder.load(path)
+    assert restored.config == encoder.config
+    before, after = (e.encode(["a pig riding a bike", "a tophat"]) for e in (encoder, restored))
+    assert (before - after).norm() <= 0.005 * before.norm()
+    again = tmp_path / "again.safetensors"
+    restored.save(again)
+    assert SmallEncoder.load(again).fingerprint == restored.fingerprint
+
+
+def test_the_fingerprint_follows_weights_and_vocabulary(encoder: SmallEncoder) -> None:
+    changed = dict(encoder.state)
+    changed["ln_final.bias"] = changed["ln_final.bias"] + 1e-3
+    assert SmallEncoder(CONFIG, changed).fingerprint != encoder.fingerprint
+    assert SmallEncoder(CONFIG, dict(encoder.state)).fingerprint == encoder.fingerprint
+
+
+def test_a_checkpoints_description_gives_the_encoder_back(encoder: SmallEncoder) -> None:
+    again = encoder_from_config(CONFIG.to_dict(), encoder.storage())
+    assert again.name == "small"
+    torch.testing.assert_close(
+        again.encode(["a pig"]), encoder.encode(["a pig"]), atol=5e-2, rtol=0
+    )
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"kind": "huge"}, "unknown kind: 'huge'"),
+        ({"width": None}, "width is not valid"),
+        ({"width": 17}, "multiple of its heads"),
+        ({"words": "pig"}, "not a list of words"),
+        ({"colour": 1}, "not valid: colour"),
+    ],
+)
+def test_a_wrong_description_says_what_is_wrong(
+    encoder: SmallEncoder, change: dict[str, object], message: str
+) -> None:
+    with pytest.raises(CheckpointError, match=message):
+        encoder_from_config(CONFIG.to_dict() | change, encoder.state)
+
+
+def test_missing_or_wrong_weights_are_refused(encoder: SmallEncoder) -> None:
+    with pytest.raises(CheckpointError, match="lacks its weights"):
+        encoder_from_config(CONFIG.to_dict())
+    without = {k: v for k, v in encoder.state.items() if k != "ln_final.bias"}
+    with pytest.raises(CheckpointError, match="do not fit"):
+        SmallEncoder(CONFIG, without).encode(["a pig"])
+
+
+def test_another_file_is_not_a_text_encoder(tmp_path: Path) -> None:
+    path = tmp_path / "note.safetensors"
+    path.write_text("not safetensors")
+    for wrong in (path, tmp_path / "absent.safetensors"):
+        with pytest.raises(CheckpointError, match="is not a text encoder"):
+            SmallEncoder.load(wrong)
+
+
+def test_the_tower_needs_neither_timm_nor_transformers() -> None:
+    script = """
+import sys, torch
+from backend.text.small_encoder import SmallEncoder, SmallEncoderConfig
+config = SmallEncoderConfig(words=("pig",), context=4, width=8, layers=1, heads=1, features=4)
+assert not {"torchvision", "open_clip"} & set(sys.modules), "the import alone must stay light"
+tower = config.build()
+print(*sorted({"timm", "transformers", "open_clip"} & set(sys.modules)))
+import inspect
+from backend.text.open_clip_import import import_open_clip
+ours = inspect.getsourcefile(type(tower))
+real = import_open_clip().transformer.TextTransformer
+assert ours == inspect.getsourcefile(real), "the same source as the whole package's"
+state = tower.state_dict()
+real(**config.text_cfg() | {"output_dim": config.features}).load_state_dict(state)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=False, timeout=60
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == ""

@@ -1,0 +1,127 @@
+"""Settings of ``python -m training clip``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+Preset = Literal["conditioning", "scoring"]
+
+
+@dataclass(frozen=True)
+class ClipShape:
+    """The two towers, in open_clip's terms."""
+
+    image_size: int
+    """Pixels; a multiple of 32 (the ResNet's stride)."""
+    blocks: tuple[int, int, int, int]
+    """Bottleneck blocks in the four stages of open_clip's ModifiedResNet."""
+    vision_width: int
+    """Channels after the stem; the last stage has 32 times as many."""
+    context: int
+    """Words of a caption, and one for the summary."""
+    text_width: int
+    text_layers: int
+    text_heads: int
+    features: int
+    """Width of the shared space."""
+
+
+SHAPES: dict[Preset, ClipShape] = {
+    # The text tower matters, and 32 x 128 numbers are what the mapping network flattens.
+    "conditioning": ClipShape(
+        image_size=32,
+        blocks=(1, 1, 1, 1),
+        vision_width=32,
+        context=32,
+        text_width=128,
+        text_layers=3,
+        text_heads=4,
+        features=128,
+    ),
+    # The image tower matters: twice the resolution, deeper, narrower.
+    "scoring": ClipShape(
+        image_size=64,
+        blocks=(2, 3, 2, 1),
+        vision_width=20,
+        context=24,
+        text_width=96,
+        text_layers=2,
+        text_heads=6,
+        features=192,
+    ),
+}
+
+_ASSETS = Path(__file__).parent.parent / "assets"
+OUTPUTS: dict[Preset, Path] = {
+    "conditioning": _ASSETS / "text_tower.safetensors",
+    "scoring": _ASSETS / "scoring_clip.safetensors",
+}
+SEEDS: dict[Preset, int] = {"conditioning": 1, "scoring": 2}
+
+
+@dataclass(frozen=True)
+class BankConfig:
+    """Pictures rendered once, before training; both presets can share a folder."""
+
+    folder: Path = Path("out/clip-bank")
+    """Holds finished shards; rendering continues where it stopped."""
+    size: int = 64
+    """Pixels."""
+    views: int = 16384
+    """Random views, spread evenly over the captions."""
+    held_out: int = 256
+    """Captions whose four fixed views (front, left, back, right) measure retrieval."""
+    shard: int = 1024
+    """Views a file."""
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class ClipTrainConfig:
+    """Contrastive training on toybox captions and renders."""
+
+    preset: Preset = "conditioning"
+    """Which of the two models to make."""
+    output: Path | None = None
+    """Where the finished model goes; None: training/assets/."""
+    run: Path | None = None
+    """Log and resumable state; None: out/clip-PRESET."""
+    minutes: float = 12.0
+    """Time for training, the bank not included; the learning rate reaches zero at its end."""
+    steps: int | None = None
+    """Exactly so many steps instead: repeatable to the last bit on one machine."""
+    batch: int = 256
+    """Pairs a step; every one is a negative of all the others."""
+    learning_rate: float = 2e-3
+    weight_decay: float = 0.05
+    warmup: int = 50
+    """Steps of rising learning rate."""
+    hard_negatives: float = 0.5
+    """Part of a batch drawn in groups that differ in a single attribute."""
+    paraphrases: float = 0.7
+    """Part of the captions that are paraphrased; the others are the template's."""
+    unknown_words: float = 0.15
+    """Part of the captions that get one unknown word, so that the tower learns to pass over it."""
+    bfloat16: bool = True
+    """Mixed precision; on CPUs without bfloat16 instructions, switch it off."""
+    seed: int | None = None
+    """None: the preset's own."""
+    save_every: int = 100
+    """Steps between resumable states (and retrieval measurements)."""
+    resume: bool = True
+    """Continue the run folder's state if there is one."""
+    bank: BankConfig = field(default_factory=BankConfig)
+
+    @property
+    def output_path(self) -> Path:
+        return OUTPUTS[self.preset] if self.output is None else self.output
+
+    @property
+    def run_folder(self) -> Path:
+        return Path("out") / f"clip-{self.preset}" if self.run is None else self.run
+
+    @property
+    def random_seed(self) -> int:
+        return SEEDS[self.preset] if self.seed is None else self.seed

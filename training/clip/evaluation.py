@@ -1,0 +1,95 @@
+"""Retrieval among all captions, and how plainly a text tower shows the attributes (A9, A34)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float, Int, UInt8
+from torch import Tensor
+from torch.nn import functional
+
+from .model import SmallClip, normalise_pixels
+from .sampling import on_grey
+from .source import PairSource
+
+_BATCH = 256
+
+
+@dataclass(frozen=True)
+class Retrieval:
+    """How often the right caption, or a caption with the right attribute, comes first."""
+
+    top1: float
+    """Right caption among all, from one view."""
+    top1_views: float
+    """The same, with the cosines of an object's views averaged."""
+    attributes: dict[str, float]
+    """Right attribute of the first caption, views averaged."""
+
+    def line(self) -> str:
+        parts = "  ".join(f"{name} {value:.3f}" for name, value in self.attributes.items())
+        return f"top-1 {self.top1:.3f} (4 views {self.top1_views:.3f})  {parts}"
+
+
+@torch.no_grad()
+def image_features(
+    clip: SmallClip, rgb: Float[Tensor, "pictures 3 size size"]
+) -> Float[Tensor, "pictures features"]:
+    """Unit vectors; ``rgb`` already has the model's size."""
+    was_training = clip.towers.training
+    clip.towers.eval()
+    parts = [clip.towers.encode_image(normalise_pixels(part)) for part in rgb.split(_BATCH)]
+    clip.towers.train(was_training)
+    return functional.normalize(torch.cat(parts).float(), dim=-1)
+
+
+@torch.no_grad()
+def text_features(clip: SmallClip, prompts: Sequence[str]) -> Float[Tensor, "prompts features"]:
+    """Unit vectors."""
+    was_training = clip.towers.training
+    clip.towers.eval()
+    parts = [clip.towers.encode_text(ids) for ids in clip.tokenizer(prompts).split(_BATCH)]
+    clip.towers.train(was_training)
+    return functional.normalize(torch.cat(parts).float(), dim=-1)
+
+
+def retrieval(
+    clip: SmallClip,
+    source: PairSource,
+    objects: Int[Tensor, " objects"],
+    pictures: UInt8[Tensor, "objects views 4 size size"],
+) -> Retrieval:
+    """Look the pictures' captions up among all captions of the source."""
+    queries = text_features(clip, list(source.captions))
+    seen = image_features(clip, on_grey(pictures, clip.shape.image_size))
+    cosines = (seen @ queries.T).reshape(len(objects), pictures.shape[1], -1)
+    best = cosines.mean(1).argmax(-1)
+    right = source.attributes[best] == source.attributes[objects]
+    return Retrieval(
+        top1=(cosines.argmax(-1) == objects[:, None]).float().mean().item(),
+        top1_views=(best == objects).float().mean().item(),
+        attributes={
+            name: right[:, column].float().mean().item()
+            for column, name in enumerate(source.attribute_names)
+        },
+    )
+
+
+def linear_probe(
+    train: Float[Tensor, "train width"],
+    train_labels: Int[Tensor, " train"],
+    test: Float[Tensor, "test width"],
+    test_labels: Int[Tensor, " test"],
+    ridge: float = 1e-3,
+) -> float:
+    """Accuracy of a ridge classifier: can a linear layer read the attribute off the embedding?"""
+    mean = train.mean(0)
+    x = torch.cat([train - mean, torch.ones(len(train), 1)], dim=1).double()
+    y = functional.one_hot(train_labels, int(max(train_labels.max(), test_labels.max())) + 1)
+    weight = ridge * len(x) * x.square().mean()
+    gram = x.T @ x + weight * torch.eye(x.shape[1], dtype=x.dtype)
+    solution = torch.linalg.solve(gram, x.T @ y.double())
+    z = torch.cat([test - mean, torch.ones(len(test), 1)], dim=1).double()
+    return ((z @ solution).argmax(-1) == test_labels).float().mean().item()

@@ -1,0 +1,247 @@
+"""The contrastive training loop: repeatable, resumable at any moment, measured as it goes."""
+
+from __future__ import annotations
+
+import json
+import logging
+import math
+import random
+import time
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+from jaxtyping import Int, UInt8
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save
+from torch import Tensor, nn
+from tqdm import tqdm
+
+from backend.protocol.errors import TrainingError
+from backend.text.open_clip_import import import_open_clip
+from backend.text.words import learn_words
+
+from .bank import Bank, held_out_bank, held_out_objects, random_bank, write_atomically
+from .config import SHAPES, ClipShape, ClipTrainConfig
+from .evaluation import Retrieval, retrieval
+from .model import SmallClip, build_clip, normalise_pixels, save_clip
+from .sampling import augment, draw_captions, draw_objects, draw_views, neighbours, tokenize
+from .source import PairSource
+
+_log = logging.getLogger(__name__)
+_LARGEST_SCALE = math.log(100.0)
+"""open_clip clamps the learned temperature here."""
+
+
+def train_clip(
+    config: ClipTrainConfig, source: PairSource | None = None, shape: ClipShape | None = None
+) -> Retrieval:
+    """Train one preset, write its file, and return the final retrieval figures.
+
+    ``source`` and ``shape`` replace the toybox and the preset's architecture (tests use tiny ones).
+
+    Raises:
+        TrainingError: the loss is not finite, or the run folder belongs to another configuration.
+    """
+    if source is None:
+        from .toybox_source import ToyboxSource
+
+        source = ToyboxSource()
+    run = _Run(config, source, SHAPES[config.preset] if shape is None else shape)
+    return run.train()
+
+
+class _Run:
+    """State of one run: model, optimizer, step, and time spent."""
+
+    def __init__(self, config: ClipTrainConfig, source: PairSource, shape: ClipShape) -> None:
+        self.config = config
+        self.source = source
+        torch.manual_seed(config.random_seed)
+        self.clip: SmallClip = build_clip(shape, learn_words(source.vocabulary_texts()))
+        self.optimizer = _optimizer(self.clip.towers, config)
+        self.loss = import_open_clip().ClipLoss()
+        self.step = 0
+        self.seconds = 0.0
+        """Time spent in training steps, over all sessions of this run."""
+        self.objects = (
+            source.trainable
+            if config.preset == "conditioning"
+            else torch.arange(len(source.captions))
+        )
+        config.run_folder.mkdir(parents=True, exist_ok=True)
+
+    @property
+    def state_path(self) -> Path:
+        return self.config.run_folder / "state.safetensors"
+
+    def train(self) -> Retrieval:
+        config = self.config
+        bank, held_out, pictures = self._pictures()
+        if config.resume:
+            self._restore()
+        near = neighbours(self.source.attributes[self.objects])
+        views = bank.of_object(len(self.source.captions))
+        self.clip.towers.train()
+        with tqdm(total=100.0, unit="%", desc=f"clip {config.preset}", mininterval=2.0) as bar:
+            while self._progress() < 1.0:
+                start = time.monotonic()
+                loss = self._train_step(bank, views, near)
+                self.seconds += time.monotonic() - start
+                bar.n = round(min(self._progress(), 1.0) * 100.0, 1)
+                bar.set_postfix(step=self.step, loss=f"{loss:.3f}", refresh=False)
+                bar.update(0)
+                if self.step % config.save_every == 0 and self._progress() < 1.0:
+                    self._save()
+                    self._report(loss, retrieval(self.clip, self.source, held_out, pictures))
+        self._save()
+        final = retrieval(self.clip, self.source, held_out, pictures)
+        self._report(loss=None, figures=final)
+        self._write_output(final)
+        return final
+
+    def _pictures(self) -> tuple[Bank, Int[Tensor, " objects"], UInt8[Tensor, "objects 4 4 s s"]]:
+        config = self.config.bank
+        with tqdm(desc="pictures", unit="shard", mininterval=2.0) as bar:
+
+            def progress(done: int, total: int) -> None:
+                bar.total, bar.n = total, done
+                bar.refresh()
+
+            backwards = self.config.preset == "conditioning"
+            bank = random_bank(self.source, config, progress, backwards)
+            held_out = held_out_objects(self.source, config)
+            return bank, held_out, held_out_bank(self.source, held_out, config, progress)
+
+    def _progress(self) -> float:
+        """Part of the budget used, in [0, 1]."""
+        if self.config.steps is not None:
+            return self.step / max(self.config.steps, 1)
+        return self.seconds / (self.config.minutes * 60.0)
+
+    def _learning_rate(self) -> float:
+        warm = min(1.0, (self.step + 1) / max(self.config.warmup, 1))
+        cosine = 0.5 * (1.0 + math.cos(math.pi * min(self._progress(), 1.0)))
+        return self.config.learning_rate * warm * cosine
+
+    def _train_step(
+        self, bank: Bank, views: list[Int[Tensor, " v"]], near: list[Int[Tensor, " near"]]
+    ) -> float:
+        config, clip = self.config, self.clip
+        seed = config.random_seed * 1_000_003 + self.step
+        generator = torch.Generator().manual_seed(seed)
+        chance = random.Random(seed)
+        drawn = draw_objects(near, config.batch, config.hard_negatives, generator)
+        objects = self.objects[drawn]
+        rgba = bank.rgba[draw_views(views, objects, generator)]
+        pixels = normalise_pixels(augment(rgba, clip.shape.image_size, generator))
+        captions = draw_captions(self.source, objects, config.paraphrases, chance)
+        ids = tokenize(clip.tokenizer, captions, config.unknown_words, chance)
+        for group in self.optimizer.param_groups:
+            group["lr"] = self._learning_rate()
+        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=config.bfloat16):
+            images, texts, scale = clip.towers(pixels, ids)
+        loss = self.loss(images.float(), texts.float(), scale)
+        if not torch.isfinite(loss):
+            raise TrainingError(
+                f"The loss of step {self.step} is not finite.", "Lower --learning-rate."
+            )
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        nn.utils.clip_grad_norm_(clip.towers.parameters(), 1.0)
+        self.optimizer.step()
+        with torch.no_grad():
+            clip.towers.logit_scale.clamp_(0.0, _LARGEST_SCALE)
+        self.step += 1
+        return loss.item()
+
+    def _save(self) -> None:
+        tensors = {f"model.{k}": v for k, v in self.clip.towers.state_dict().items()}
+        for index, slots in self.optimizer.state_dict()["state"].items():
+            tensors |= {f"optimizer.{index}.{name}": value for name, value in slots.items()}
+        contiguous = {k: v.detach().contiguous() for k, v in tensors.items()}
+        description = {"step": self.step, "seconds": self.seconds, "identity": self._identity()}
+        write_atomically(self.state_path, save(contiguous, {"run": json.dumps(description)}))
+
+    def _restore(self) -> None:
+        if not self.state_path.exists():
+            return
+        from safetensors import safe_open
+
+        try:
+            with safe_open(self.state_path, framework="pt") as file:
+                description = json.loads((file.metadata() or {})["run"])
+            tensors = load_file(self.state_path)
+        except (OSError, SafetensorError, KeyError, ValueError) as error:
+            raise TrainingError(
+                f"The state {self.state_path} cannot be read: {error}", "Delete it, or --no-resume."
+            ) from error
+        if description["identity"] != self._identity():
+            raise TrainingError(
+                f"{self.config.run_folder} holds a run with other settings.",
+                "Use its settings, another --run folder, or --no-resume.",
+            )
+        model = {k.removeprefix("model."): v for k, v in tensors.items() if k.startswith("model.")}
+        self.clip.towers.load_state_dict(model)
+        slots: dict[int, dict[str, Tensor]] = {}
+        for key, value in tensors.items():
+            if key.startswith("optimizer."):
+                _, index, name = key.split(".")
+                slots.setdefault(int(index), {})[name] = value
+        self.optimizer.load_state_dict(self.optimizer.state_dict() | {"state": slots})
+        self.step, self.seconds = description["step"], description["seconds"]
+        _log.info("resumed at step %d", self.step)
+
+    def _identity(self) -> dict[str, Any]:
+        """What must not change between the sessions of a run."""
+        config = self.config
+        return {
+            "preset": config.preset,
+            "shape": json.loads(json.dumps(asdict(self.clip.shape))),
+            "words": list(self.clip.text.words),
+            "seed": config.random_seed,
+            "batch": config.batch,
+            "learning_rate": config.learning_rate,
+        }
+
+    def _report(self, loss: float | None, figures: Retrieval) -> None:
+        text = f"step {self.step:5d}  {self.seconds:5.0f} s  "
+        if loss is not None:
+            text += f"loss {loss:.3f}  "
+        text += f"scale {self.clip.towers.logit_scale.exp().item():.1f}  {figures.line()}"
+        tqdm.write(text)
+        with (self.config.run_folder / "log.txt").open("a", encoding="utf-8") as file:
+            file.write(text + "\n")
+
+    def _write_output(self, figures: Retrieval) -> None:
+        config = self.config
+        recipe = {
+            "command": f"python -m training clip --preset {config.preset}",
+            "seed": config.random_seed,
+            "steps": self.step,
+            "seconds": round(self.seconds),
+            "batch": config.batch,
+            "views": config.bank.views,
+            "captions": len(self.objects),
+            "retrieval": asdict(figures),
+        }
+        path = config.output_path
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if config.preset == "conditioning":
+            self.clip.text_encoder().save(path, recipe)
+            save_clip(config.run_folder / "clip.safetensors", self.clip, recipe)
+        else:
+            save_clip(path, self.clip, recipe)
+        tqdm.write(f"wrote {path}")
+
+
+def _optimizer(towers: nn.Module, config: ClipTrainConfig) -> torch.optim.AdamW:
+    """AdamW; no decay on norms, biases and the temperature, as in open_clip's own training."""
+    decayed = [p for p in towers.parameters() if p.ndim >= 2]
+    others = [p for p in towers.parameters() if p.ndim < 2]
+    groups = [
+        {"params": decayed, "weight_decay": config.weight_decay},
+        {"params": others, "weight_decay": 0.0},
+    ]
+    return torch.optim.AdamW(groups, lr=config.learning_rate, betas=(0.9, 0.98), eps=1e-6)

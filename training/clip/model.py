@@ -1,0 +1,110 @@
+"""Building, storing and reading back the two-tower model (open_clip's ``CustomTextCLIP``)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor, nn
+
+from backend.protocol.errors import CheckpointError
+from backend.text.open_clip_import import import_open_clip
+from backend.text.small_encoder import SmallEncoder, SmallEncoderConfig
+from backend.text.words import WordTokenizer
+
+from .bank import write_atomically
+from .config import ClipShape
+
+_METADATA_KEY = "att3d_clip"
+
+
+@dataclass
+class SmallClip:
+    """Both towers with the tokenizer that belongs to them."""
+
+    shape: ClipShape
+    text: SmallEncoderConfig
+    towers: nn.Module
+
+    @property
+    def tokenizer(self) -> WordTokenizer:
+        return WordTokenizer(self.text.words, self.text.context)
+
+    def text_encoder(self) -> SmallEncoder:
+        """The text tower alone, as a checkpoint carries it."""
+        return SmallEncoder(self.text, self.towers.text.state_dict())
+
+
+def build_clip(shape: ClipShape, words: Sequence[str]) -> SmallClip:
+    """Random weights (from torch's global generator)."""
+    text = SmallEncoderConfig(
+        words=tuple(words),
+        context=shape.context,
+        width=shape.text_width,
+        layers=shape.text_layers,
+        heads=shape.text_heads,
+        features=shape.features,
+    )
+    towers = import_open_clip().CustomTextCLIP(
+        embed_dim=shape.features,
+        vision_cfg={
+            "image_size": shape.image_size,
+            "layers": list(shape.blocks),
+            "width": shape.vision_width,
+        },
+        text_cfg=text.text_cfg(),
+    )
+    towers.visual = towers.visual.to(memory_format=torch.channels_last)
+    return SmallClip(shape, text, towers)
+
+
+def normalise_pixels(
+    rgb: Float[Tensor, "pictures 3 size size"],
+) -> Float[Tensor, "pictures 3 size size"]:
+    """[0, 1] to about zero mean and unit variance, in the layout that convolutions are fast in."""
+    return ((rgb - 0.5) / 0.25).contiguous(memory_format=torch.channels_last)
+
+
+def save_clip(path: Path, clip: SmallClip, recipe: Mapping[str, Any]) -> None:
+    """Both towers and the temperature in half precision, in one file; ``recipe`` is how."""
+    description = {"shape": asdict(clip.shape), "text": clip.text.to_dict(), "recipe": dict(recipe)}
+    state = {
+        key: value.half() if value.is_floating_point() else value
+        for key, value in clip.towers.state_dict().items()
+    }
+    # The temperature multiplies every score: keep it exact.
+    state["logit_scale"] = clip.towers.logit_scale.detach()
+    contiguous = {key: value.detach().contiguous() for key, value in state.items()}
+    write_atomically(path, save(contiguous, {_METADATA_KEY: json.dumps(description)}))
+
+
+def load_clip(path: Path) -> tuple[SmallClip, dict[str, Any]]:
+    """Inverse of :func:`save_clip`: the frozen model in float32 and its recipe.
+
+    Raises:
+        CheckpointError: missing, damaged, or not such a file.
+    """
+    try:
+        with safe_open(path, framework="pt") as file:
+            description = json.loads((file.metadata() or {})[_METADATA_KEY])
+            state = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+        shape = ClipShape(**description["shape"])
+        text = SmallEncoderConfig.from_dict(description["text"])
+        clip = build_clip(shape, text.words)
+        clip.towers.load_state_dict(
+            {k: v.float() if v.is_floating_point() else v for k, v in state.items()}
+        )
+    except (OSError, SafetensorError, KeyError, TypeError, ValueError, RuntimeError) as error:
+        raise CheckpointError(
+            f"{path} is not a scoring model of ATT3D: {error}",
+            "Make one with `python -m training clip --preset scoring`.",
+        ) from error
+    clip.towers.eval().requires_grad_(False)
+    return clip, description["recipe"]
