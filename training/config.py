@@ -81,6 +81,8 @@ class TrainConfig:
     seed: int = 0
     device: str = "auto"
     """``auto``, ``cpu``, ``cuda``, ``mps``."""
+    compiled: bool = True
+    """Trace the references with torch.compile: several times faster; needs a C++ compiler."""
     precision: Precision = "fp32"
     """``bf16``: autocast, for a GPU."""
     run: Path | None = None

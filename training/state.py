@@ -114,7 +114,7 @@ def load_state(
 
 
 MAY_CHANGE = frozenset(
-    {"run", "resume", "save_every", "sheet_every", "device", "storage", "name", "precision"}
+    {"run", "resume", "save_every", "sheet_every", "device", "storage", "name", "compiled"}
 )
 """Options that a resumed run may set anew: they do not change what is learned."""
 

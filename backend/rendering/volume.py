@@ -75,7 +75,64 @@ def render_rays(
     )
 
 
+@dataclass(frozen=True)
+class Views:
+    """What cameras see of one object, before light and background."""
+
+    albedo: Float[Tensor, "views size size 3"]
+    alpha: Float[Tensor, "views size size"]
+    points: Float[Tensor, "views size size 3"]
+    """Where each ray ends, metres."""
+    normals: Float[Tensor, "views size size 3"]
+
+    def picture(
+        self,
+        shading: Shading,
+        lights: Float[Tensor, "views 3"],
+        background: Float[Tensor, "3"],
+    ) -> Float[Tensor, "views size size 3"]:
+        """Shaded and composited over ``background``."""
+        light = lights[:, None, None].expand_as(self.points)
+        color = shade(self.albedo, self.normals, self.points, light, shading)
+        alpha = self.alpha[..., None]
+        return (color * alpha + background * (1.0 - alpha)).clamp(0.0, 1.0)
+
+
 @torch.inference_mode()
+def view_field(field: Field, cameras: Cameras, size: int, *, samples: int = 128) -> Views:
+    """Look at one object with several cameras."""
+    cameras = cameras.to(field.device)
+    origins, directions = cameras.rays(size)
+
+    def radiance(points: Tensor) -> tuple[Tensor, Tensor]:
+        pre_density, color = field.sample(points[0])
+        return pre_density[None], color[None]
+
+    albedo, alpha, points = [], [], []
+    for view in range(len(cameras)):
+        for part in directions[view].split(max(1, (1 << 19) // samples)):
+            rendered = render_rays(
+                radiance, origins[view : view + 1], part[None], bound=field.bound, samples=samples
+            )
+            opacity = rendered.alpha[0].clamp(0.0, 1.0)
+            albedo.append((rendered.color[0] / opacity[:, None].clamp_min(1e-4)).clamp(0.0, 1.0))
+            alpha.append(opacity)
+            points.append(origins[view] + part * rendered.depth[0, :, None])
+    ends = torch.cat(points)
+    seen = torch.cat(alpha)
+    normals = torch.zeros_like(ends)
+    hit = seen > 1e-3
+    slope = field.gradient(ends[hit], 0.02 * field.bound)
+    normals[hit] = -torch.nn.functional.normalize(slope, dim=-1)
+    shape = (len(cameras), size, size)
+    return Views(
+        torch.cat(albedo).view(*shape, 3),
+        seen.view(shape),
+        ends.view(*shape, 3),
+        normals.view(*shape, 3),
+    )
+
+
 def render_field(
     field: Field,
     cameras: Cameras,
@@ -89,33 +146,7 @@ def render_field(
 
     Lit by :func:`~backend.rendering.lighting.headlight`.
     """
-    cameras = cameras.to(field.device)
-    behind = torch.ones(3, device=field.device) if background is None else background
-    origins, directions = cameras.rays(size)
-    lights = headlight(cameras)
-    pictures, alphas = [], []
-
-    def radiance(points: Tensor) -> tuple[Tensor, Tensor]:
-        pre_density, color = field.sample(points[0])
-        return pre_density[None], color[None]
-
-    for view in range(len(cameras)):
-        colors, opacities = [], []
-        for part in directions[view].split(max(1, (1 << 19) // samples)):
-            rendered = render_rays(
-                radiance, origins[view : view + 1], part[None], bound=field.bound, samples=samples
-            )
-            albedo = rendered.color[0] / rendered.alpha[0, :, None].clamp_min(1e-4)
-            if shading != "albedo":
-                points = origins[view] + part * rendered.depth[0, :, None]
-                normals = -torch.nn.functional.normalize(
-                    field.gradient(points, 0.02 * field.bound), dim=-1
-                )
-                light = lights[view].expand_as(points)
-                albedo = shade(albedo, normals, points, light, shading)
-            opacity = rendered.alpha[0, :, None].clamp(0.0, 1.0)
-            colors.append(albedo * opacity + behind * (1.0 - opacity))
-            opacities.append(opacity[:, 0])
-        pictures.append(torch.cat(colors).view(size, size, 3).clamp(0.0, 1.0))
-        alphas.append(torch.cat(opacities).view(size, size))
-    return torch.stack(pictures), torch.stack(alphas)
+    views = view_field(field, cameras, size, samples=samples)
+    behind = torch.ones(3) if background is None else background
+    lights = headlight(cameras).to(field.device)
+    return views.picture(shading, lights, behind.to(field.device)), views.alpha

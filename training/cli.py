@@ -1,0 +1,194 @@
+"""``python -m training COMMAND``: the headless side, made from the configuration dataclasses.
+
+Exit codes: 0 done, 2 wrong use or bad input, 1 failure, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from backend.protocol.errors import Att3dError, InternalError, OutOfMemory, OutputError
+
+USAGE = """usage: python -m training COMMAND [options]     (COMMAND --help lists its options)
+
+  train     train a model on a prompt set         train --preset toybox-animals
+  evaluate  PSNR and R-precision of a checkpoint  evaluate checkpoints/toybox.safetensors --json
+  prompts   list prompt sets, or one set          prompts animal1200
+  clip      train a small CLIP on the toybox      clip --preset conditioning
+"""
+
+
+@dataclass(frozen=True)
+class EvaluateOptions:
+    """Options of ``evaluate``."""
+
+    checkpoint: Path
+    """The checkpoint to measure."""
+    prompts: str = "toybox"
+    """A prompt set with references."""
+    count: int = 100
+    """Prompts of each kind, evenly chosen; 0: all."""
+    scoring: Path | None = None
+    """A scoring CLIP other than the bundled one."""
+    json: bool = False
+    """Print one JSON object and nothing else."""
+    compiled: bool = False
+    """Render the references with torch.compile: worth it from a few hundred prompts on."""
+
+
+@dataclass(frozen=True)
+class PromptsOptions:
+    """Options of ``prompts``."""
+
+    name: str | None = None
+    """A set's name or a file; without one, all sets are listed."""
+    split: str = "all"
+    """``all``, ``seen`` or ``unseen``."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit code."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    commands: dict[str, Callable[[list[str]], None]] = {
+        "train": _train,
+        "evaluate": _evaluate,
+        "prompts": _prompts,
+        "clip": _clip,
+    }
+    if not arguments or arguments[0] in ("-h", "--help"):
+        print(USAGE, end="")
+        return 0 if arguments else 2
+    command = commands.get(arguments[0])
+    if command is None:
+        print(f"error: there is no command {arguments[0]!r}\n\n{USAGE}", end="", file=sys.stderr)
+        return 2
+    try:
+        command(arguments[1:])
+    except (OutOfMemory, OutputError, InternalError) as error:
+        return _fail(error, 1)
+    except Att3dError as error:
+        return _fail(error, 2)
+    except KeyboardInterrupt:
+        print("interrupted; the same command goes on from the last save", file=sys.stderr)
+        return 130
+    return 0
+
+
+def _fail(error: Att3dError, code: int) -> int:
+    print(f"error: {error.message}\ntry: {error.remedy}", file=sys.stderr)
+    return code
+
+
+def _train(arguments: list[str]) -> None:
+    import tyro
+
+    from .config import PRESETS, TrainConfig, preset
+
+    chosen, rest = _take_option(arguments, "--preset")
+    default = preset(chosen) if chosen else TrainConfig()
+    config = tyro.cli(
+        TrainConfig,
+        default=default,
+        args=rest,
+        prog="python -m training train",
+        description=f"Train a model. --preset NAME sets the defaults: {', '.join(PRESETS)}.",
+    )
+    from .run import train
+
+    checkpoint = train(config)
+    print(f"checkpoint: {checkpoint}")
+
+
+def _evaluate(arguments: list[str]) -> None:
+    import tyro
+
+    options = tyro.cli(
+        EvaluateOptions,
+        args=_positional(arguments, "--checkpoint"),
+        prog="python -m training evaluate",
+    )
+    from backend.model.checkpoint import load_checkpoint
+
+    from .clip.scoring import ScoringClip
+    from .evaluation import evaluate
+    from .prompts import prompt_set
+
+    prompts = prompt_set(options.prompts)
+    result = evaluate(
+        load_checkpoint(options.checkpoint),
+        prompts,
+        ScoringClip.load(options.scoring),
+        count=options.count,
+        compiled=options.compiled,
+    )
+    if options.json:
+        print(json.dumps(result))
+        return
+    print(f"{'':14}" + "".join(f"{name:>10}" for name in ("seen", "unseen", "truth")))
+    for key, digits in (("psnr", 2), ("r_precision", 3), ("r_probability", 3)):
+        values = result[key]
+        cells = [
+            f"{values[name]:>10.{digits}f}" if name in values else f"{'':>10}"
+            for name in ("seen", "unseen", "truth")
+        ]
+        print(f"{key:14}" + "".join(cells))
+    print(
+        f"{result['prompts']['seen']} seen and {result['prompts']['unseen']} unseen prompts,"
+        f" {result['queries']} queries (chance {result['chance']:.2%}),"
+        f" scored by {result['scoring']['model']}"
+    )
+
+
+def _prompts(arguments: list[str]) -> None:
+    import tyro
+
+    options = tyro.cli(
+        PromptsOptions,
+        args=_positional(arguments, "--name"),
+        prog="python -m training prompts",
+    )
+    from .prompts import prompt_set, prompt_set_names
+
+    if options.name is None:
+        for name in prompt_set_names():
+            found = prompt_set(name)
+            print(
+                f"{name:12} {len(found.prompts):6} prompts, {len(found.seen):6} seen,"
+                f" {len(found.unseen):6} unseen"
+            )
+        return
+    found = prompt_set(options.name)
+    wanted = {"seen": found.seen, "unseen": found.unseen}.get(
+        options.split, range(len(found.prompts))
+    )
+    for index in wanted:
+        print(found.prompts[index])
+
+
+def _clip(arguments: list[str]) -> None:
+    import tyro
+
+    from .clip import ClipTrainConfig, train_clip
+
+    train_clip(tyro.cli(ClipTrainConfig, args=arguments, prog="python -m training clip"))
+
+
+def _take_option(arguments: list[str], option: str) -> tuple[str | None, list[str]]:
+    """The value of ``option`` in ``arguments``, and the other arguments."""
+    for index, argument in enumerate(arguments):
+        if argument == option and index + 1 < len(arguments):
+            return arguments[index + 1], arguments[:index] + arguments[index + 2 :]
+        if argument.startswith(f"{option}="):
+            return argument.partition("=")[2], arguments[:index] + arguments[index + 1 :]
+    return None, arguments
+
+
+def _positional(arguments: list[str], option: str) -> list[str]:
+    """Let a bare first word be the value of ``option``."""
+    if arguments and not arguments[0].startswith("-"):
+        return [option, *arguments]
+    return arguments

@@ -1,0 +1,134 @@
+"""How good a checkpoint is: PSNR against references, R-precision and R-probability (A34).
+
+Pictures are 64 x 64 from four sides (front, left, back, right) at elevation 15 degrees, over
+white. PSNR compares albedo, lit pictures are scored by a CLIP other than the one that conditions:
+the mean of the four views' features against every prompt of the set. Probabilities use that CLIP's
+learned temperature; without it every R-probability is about one over the number of prompts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from tqdm import tqdm
+
+from backend.model.checkpoint import Checkpoint
+from backend.rendering.cameras import orbit
+from backend.rendering.lighting import headlight
+from backend.rendering.volume import view_field
+
+from .clip.scoring import ScoringClip
+from .guidance.toybox_assets import ToyboxAssets
+from .prompts import PromptSet, spec_of
+
+VIEWS = 4
+SAMPLES = 96
+
+
+@dataclass(frozen=True)
+class Views:
+    """Four sides of one prompt, ours and the reference's."""
+
+    albedo: Float[Tensor, "views size size 3"]
+    lit: Float[Tensor, "views size size 3"]
+    true_albedo: Float[Tensor, "views size size 3"]
+    true_lit: Float[Tensor, "views size size 3"]
+
+
+def psnr(ours: Float[Tensor, "*shape"], truth: Float[Tensor, "*shape"]) -> float:
+    """Peak signal-to-noise ratio, dB, of pictures in [0, 1]."""
+    error = (ours - truth).square().mean().clamp_min(1e-10)
+    return -10.0 * torch.log10(error).item()
+
+
+def look(
+    checkpoint: Checkpoint,
+    embedding: Float[Tensor, "tokens width"],
+    assets: ToyboxAssets,
+    asset: int,
+    size: int = 64,
+) -> Views:
+    """Four sides of one prompt's object and of its reference."""
+    cameras = orbit(VIEWS)
+    white = torch.ones(3)
+    views = view_field(checkpoint.field(embedding), cameras, size, samples=SAMPLES)
+    return Views(
+        albedo=views.picture("albedo", headlight(cameras), white),
+        lit=views.picture("full", headlight(cameras), white),
+        true_albedo=assets.lit(asset, cameras, size, "albedo"),
+        true_lit=assets.lit(asset, cameras, size, "full"),
+    )
+
+
+def evaluate(
+    checkpoint: Checkpoint,
+    prompt_set: PromptSet,
+    scoring: ScoringClip,
+    *,
+    count: int,
+    compiled: bool = False,
+) -> dict[str, Any]:
+    """Figures over ``count`` seen and ``count`` unseen prompts (0: all), evenly chosen.
+
+    Returns ``psnr``, ``r_precision`` and ``r_probability``, each with ``seen`` and ``unseen``;
+    ``r_precision`` and ``r_probability`` also with ``truth``, what the unseen prompts' references
+    score; and what the figures depend on.
+    """
+    groups = {
+        "seen": evenly(prompt_set.seen, count),
+        "unseen": evenly(prompt_set.unseen, count),
+    }
+    chosen = [index for group in groups.values() for index in group]
+    place = {index: row for row, index in enumerate(chosen)}
+    assets = ToyboxAssets(
+        [spec_of(prompt_set.prompts[index]) for index in chosen],
+        torch.device("cpu"),
+        compiled=compiled,
+    )
+    queries = scoring.text_features(list(prompt_set.prompts))
+    encoder = checkpoint.encoder()
+    decibels: dict[str, list[float]] = {}
+    first: dict[str, list[float]] = {}
+    probability: dict[str, list[float]] = {}
+
+    def score(name: str, pictures: Tensor, index: int) -> None:
+        feature = scoring.image_features(pictures).mean(0)
+        logits = scoring.logit_scale * (feature / feature.norm()) @ queries.T
+        first.setdefault(name, []).append(float(logits.argmax().item() == index))
+        probability.setdefault(name, []).append(logits.softmax(-1)[index].item())
+
+    for name, group in groups.items():
+        for index in tqdm(group, desc=f"evaluate {name}", dynamic_ncols=True):
+            embedding = encoder.encode([prompt_set.prompts[index]])[0]
+            views = look(checkpoint, embedding, assets, place[index])
+            decibels.setdefault(name, []).append(psnr(views.albedo, views.true_albedo))
+            score(name, views.lit, index)
+            if name == "unseen":
+                score("truth", views.true_lit, index)
+
+    def means(values: dict[str, list[float]]) -> dict[str, float]:
+        return {name: sum(v) / len(v) for name, v in values.items()}
+
+    return {
+        "psnr": means(decibels),
+        "r_precision": means(first),
+        "r_probability": means(probability),
+        "prompts": {name: len(group) for name, group in groups.items()},
+        "queries": len(prompt_set.prompts),
+        "chance": 1.0 / len(prompt_set.prompts),
+        "scoring": {"model": scoring.name, "logit_scale": scoring.logit_scale},
+        "views": VIEWS,
+        "size": 64,
+    }
+
+
+def evenly(indices: Sequence[int], count: int) -> list[int]:
+    """``count`` of ``indices``, evenly spaced; all of them for 0 or more than there are."""
+    if count <= 0 or count >= len(indices):
+        return list(indices)
+    return [indices[(2 * i + 1) * len(indices) // (2 * count)] for i in range(count)]
