@@ -1,0 +1,52 @@
+"""One vertex for each distinct pair of position and UV: what files without per-corner UVs need."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float, Int, UInt8
+
+from .geometry import vertex_normals
+from .result import GeneratedMesh
+
+
+@dataclass(frozen=True)
+class SplitMesh:
+    """Vertices are split at UV seams and nowhere else."""
+
+    positions: Float[np.ndarray, "split 3"]
+    normals: Float[np.ndarray, "split 3"]
+    """Unit; the same on both sides of a seam."""
+    uvs: Float[np.ndarray, "split 2"]
+    faces: Int[np.ndarray, "faces 3"]
+    source: Int[np.ndarray, " split"]
+    """The vertex of the mesh that each came from."""
+
+
+def split_at_seams(mesh: GeneratedMesh) -> SplitMesh:
+    """``mesh`` with UVs at vertices instead of corners."""
+    index = mesh.faces.reshape(-1)
+    uv = np.ascontiguousarray(mesh.uvs.reshape(-1, 2), dtype=np.float32)
+    bits = uv.view(np.uint32)
+    key = np.column_stack([index.astype(np.uint32), bits])
+    _, first, back = np.unique(key, axis=0, return_index=True, return_inverse=True)
+    source = index[first]
+    normals = vertex_normals(mesh.vertices.astype(np.float64), mesh.faces)
+    return SplitMesh(
+        positions=mesh.vertices[source].astype(np.float32),
+        normals=normals[source].astype(np.float32),
+        uvs=uv[first],
+        faces=back.reshape(-1, 3).astype(np.uint32),
+        source=source,
+    )
+
+
+def png_bytes(picture: UInt8[np.ndarray, "height width 3"]) -> bytes:
+    """The picture as a PNG file."""
+    from PIL import Image
+
+    file = io.BytesIO()
+    Image.fromarray(picture).save(file, format="PNG", compress_level=4)
+    return file.getvalue()
