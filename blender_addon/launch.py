@@ -10,7 +10,7 @@ import shlex
 import sys
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 
@@ -30,11 +30,12 @@ SET_UP = (
 
 @dataclass(frozen=True)
 class Launch:
-    """Everything that starting the process needs."""
+    """Everything that starting the process needs. Equal ones need no new process."""
 
     command: tuple[str, ...]
-    environment: Mapping[str, str]
     log: Path
+    online: bool
+    environment: Mapping[str, str] = field(compare=False)
 
 
 def plan(
@@ -65,7 +66,7 @@ def plan(
         words = tuple(shlex.split(command, posix=os.name != "nt"))
     else:
         words = (str(find_python(python, remembered, environ)), "-m", "backend", "serve")
-    return Launch(words, clean_environment(environ, online), log_folder / "backend.log")
+    return Launch(words, log_folder / "backend.log", online, clean_environment(environ, online))
 
 
 def find_python(preference: str, remembered: str, environ: Mapping[str, str]) -> Path:

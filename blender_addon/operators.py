@@ -7,13 +7,14 @@ Nothing is added to the .blend before the result is there.
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 import bpy
 from bpy.props import BoolProperty, IntProperty, StringProperty
 
-from ..backend.protocol.errors import Att3dError, Cancelled
+from ..backend.protocol.errors import Att3dError, Cancelled, InternalError
 from ..backend.protocol.messages import GenerateParams, GenerateResult, InfoParams, InfoResult
 from . import checkpoints, properties
 from .arrays import read_mesh
@@ -60,7 +61,7 @@ class _Backend:
                 session.cancel()
                 raise Cancelled from None
             self.finish(context, job)
-        except Att3dError as error:
+        except Exception as error:
             return self._failed(error)
         self._remember(context)
         return {"FINISHED"}
@@ -90,7 +91,7 @@ class _Backend:
         self._end(context)
         try:
             self.finish(context, job)
-        except Att3dError as error:
+        except Exception as error:
             return self._failed(error)
         self._remember(context)
         return {"FINISHED"}
@@ -105,7 +106,10 @@ class _Backend:
             context.window_manager.event_timer_remove(self._timer)
             self._timer = None
 
-    def _failed(self, error: Att3dError) -> set[str]:
+    def _failed(self, error: Exception) -> set[str]:
+        if not isinstance(error, Att3dError):  # a mistake of ours: for the console, and one line
+            logging.getLogger(__package__).exception("%s failed", self.bl_idname)
+            error = InternalError(f"{self.bl_label} failed: {type(error).__name__}: {error}")
         session.fail(error)
         redraw()
         if isinstance(error, Cancelled):

@@ -1,0 +1,153 @@
+"""What a person sees: every panel draws in every state, and everything explains itself."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import bpy
+from harness import Bench
+
+
+class Layout:
+    """Takes every call that Blender's layouts take, and keeps the texts."""
+
+    def __init__(self, texts: list[str] | None = None) -> None:
+        object.__setattr__(self, "texts", [] if texts is None else texts)
+
+    def __setattr__(self, name: str, value: object) -> None:
+        assert hasattr(bpy.types.UILayout, name) or name in bpy.types.UILayout.bl_rna.properties
+
+    def __getattr__(self, name: str):
+        assert name in bpy.types.UILayout.bl_rna.functions, f"no layout has {name}"
+        known = bpy.types.UILayout.bl_rna.functions[name].parameters
+
+        def call(*arguments: object, **options: object) -> object:
+            unknown = [key for key in options if key not in known]
+            assert not unknown, (name, unknown)
+            if "icon" in options:
+                icons = bpy.types.UILayout.bl_rna.functions["label"].parameters["icon"].enum_items
+                assert options["icon"] in icons, options["icon"]
+            if isinstance(options.get("text"), str):
+                self.texts.append(options["text"])
+            if name == "operator":
+                group, _, operator = arguments[0].partition(".")
+                assert hasattr(getattr(bpy.ops, group), operator)
+                getattr(getattr(bpy.ops, group), operator).get_rna_type()
+            if name == "prop":
+                assert arguments[1] in arguments[0].bl_rna.properties, arguments[1]
+            if name == "panel":
+                return Layout(self.texts), Layout(self.texts)
+            return Layout(self.texts)
+
+        return call
+
+
+def drawn(panel: str, bench: Bench, width: int = 300) -> list[str]:
+    """The texts that a panel shows now."""
+    kind = getattr(bpy.types, panel)
+    layout = Layout()
+    context = SimpleNamespace(
+        scene=bpy.context.scene,
+        active_object=bpy.context.object,
+        region=SimpleNamespace(width=width),
+        preferences=bpy.context.preferences,
+    )
+    kind.draw(SimpleNamespace(layout=layout), context)
+    return layout.texts
+
+
+def check_panel_draws_in_every_state(bench: Bench) -> None:
+    session = bench.session
+    session.close()
+    assert "Starts with the first prompt" in drawn("ATT3D_PT_create", bench)
+    job = session.submit(bench.preferences.launch, "info", bench.module("operators").InfoParams())
+    assert session.busy
+    assert "Starting the backend" in drawn("ATT3D_PT_create", bench)
+    session.wait(job)
+    session.succeed()
+    bench.generate()
+    assert any(text.startswith("Ready (") for text in drawn("ATT3D_PT_create", bench))
+
+
+def check_error_and_remedy_are_drawn_as_wrapped_text(bench: Bench) -> None:
+    error = bench.fails("")
+    for width in (120, 300, 2000):
+        text = " ".join(drawn("ATT3D_PT_create", bench, width))
+        assert "Failed" in text
+        for part in (error.message, error.remedy):
+            assert part.replace(" ", "") in text.replace(" ", ""), (part, text)
+
+
+def check_notes_are_drawn(bench: Bench) -> None:
+    bench.generate("a zeppelin wearing a tophat")
+    assert "zeppelin" in " ".join(drawn("ATT3D_PT_create", bench))
+
+
+def check_other_panels_draw(bench: Bench) -> None:
+    drawn("ATT3D_PT_mesh", bench)
+    assert not bpy.types.ATT3D_PT_object.poll(bpy.context)
+    bench.generate()
+    assert bpy.types.ATT3D_PT_object.poll(bpy.context)
+    assert "pig wearing a tophat" in " ".join(drawn("ATT3D_PT_object", bench))
+
+
+def check_wrapped_text_loses_no_letter(bench: Bench) -> None:
+    wrap = bench.module("status").wrap
+    text = "No Python at /a/very/long/path/without/any/space/in/it/so/that/it/must/be/broken here"
+    for width in (5, 60, 200, 5000):
+        assert "".join(wrap(text, width)).replace(" ", "") == text.replace(" ", "")
+    assert wrap("", 100) == []
+
+
+def check_everything_has_a_tooltip(bench: Bench) -> None:
+    scene = bpy.context.scene
+    operators = [name for name in dir(bpy.ops.att3d) if not name.startswith("_")]
+    kinds = [scene.att3d.bl_rna, bench.preferences.bl_rna]
+    for name in operators:
+        kind = getattr(bpy.ops.att3d, name).get_rna_type()
+        assert kind.name and kind.description, name
+        assert not kind.description.endswith("."), "Blender adds the full stop"
+        kinds.append(kind)
+    assert len(operators) >= 6
+    for kind in kinds:
+        for prop in kind.properties:
+            if prop.identifier in ("rna_type", "name", "bl_idname"):
+                continue
+            assert prop.name and prop.description, (kind.identifier, prop.identifier)
+            assert not prop.description.endswith("."), prop.description
+
+
+def check_generate_is_refused_with_a_reason_while_busy(bench: Bench) -> None:
+    session = bench.session
+    job = session.submit(bench.preferences.launch, "info", bench.module("operators").InfoParams())
+    assert not bpy.ops.att3d.generate.poll()
+    assert bpy.ops.att3d.cancel.poll()
+    session.wait(job)
+    session.succeed()
+    assert bpy.ops.att3d.generate.poll()
+    assert not bpy.ops.att3d.cancel.poll()
+
+
+def check_checkpoints_of_the_folder_are_offered(bench: Bench) -> None:
+    checkpoints = bench.module("checkpoints")
+    folder = bench.preferences.checkpoint_folder_path
+    offered = {choice.identifier: choice for choice in checkpoints.choices(folder)}
+    assert offered[str(bench.checkpoint)].label == "tiny", "the name is read from its metadata"
+    assert checkpoints.path_of(checkpoints.DEFAULT, folder) is None
+    assert checkpoints.path_of(str(bench.checkpoint), folder) == str(bench.checkpoint)
+
+
+def check_translations_are_of_texts_that_exist(bench: Bench) -> None:
+    """The bpy module has no languages to switch to, so the texts themselves are compared."""
+    settings = (bpy.context.scene.att3d.bl_rna, bench.preferences.bl_rna)
+    properties = [prop for kind in settings for prop in kind.properties]
+    labels = {prop.name for prop in properties}
+    for prop in properties:
+        if prop.type == "ENUM":
+            labels |= {item.name for item in prop.enum_items_static}
+    labels |= {getattr(bpy.types, f"ATT3D_PT_{name}").bl_label for name in ("create", "object")}
+    operators = {getattr(bpy.ops.att3d, name).get_rna_type().name for name in dir(bpy.ops.att3d)}
+    for language, texts in bench.module("translations").WORDS.items():
+        for context, english in texts:
+            known = operators if context == "Operator" else labels
+            assert english in known, (language, context, english)

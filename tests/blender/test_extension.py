@@ -1,0 +1,96 @@
+"""The installed extension in real Blenders. The checks themselves are in ``inside/``."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import tomllib
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from .conftest import INSIDE, ROOT, SECONDS, Report, checks, ended, run_blender
+
+pytestmark = pytest.mark.timeout(SECONDS + 60)
+
+
+def test_check(report: Report, check: str) -> None:
+    result = report.results.get(check)
+    if result is None:
+        pytest.fail(f"Blender ended (code {report.code}) before this check:\n{report.output}")
+    if result["error"]:
+        pytest.fail(f"Blender {report.about['blender']}:\n{result['error']}", pytrace=False)
+
+
+def test_blender_ends_well_and_takes_the_backend_with_it(report: Report) -> None:
+    """Blender does not disable extensions when it quits; the process must end all the same."""
+    assert report.code == 0, report.output
+    assert report.left_running is not None, "a backend was running at the end"
+    assert ended(report.left_running)
+
+
+def test_blender_prints_no_traceback_and_no_warning(report: Report) -> None:
+    lowered = report.output.lower()
+    assert "traceback" not in lowered and "warning: class" not in lowered, report.output
+    assert "deprecat" not in lowered, report.output
+
+
+def test_killing_blender_ends_the_backend(
+    bpy_python: Path, extension: Path, tiny_checkpoint_path: Path, tmp_path: Path
+) -> None:
+    job = {
+        "zip": str(extension),
+        "python": sys.executable,
+        "checkpoint": str(tiny_checkpoint_path),
+        "folder": str(tmp_path),
+    }
+    (tmp_path / "job.json").write_text(json.dumps(job), encoding="utf-8")
+    script = str(INSIDE / "generate_and_die.py")
+    done = run_blender(bpy_python, tmp_path, script, str(tmp_path / "job.json"), seconds=120)
+    assert done.returncode == -signal.SIGKILL, done.stdout
+    assert ended(int((tmp_path / "pid").read_text()))
+
+
+def test_zip_holds_what_the_extension_needs_and_nothing_else(extension: Path) -> None:
+    names = zipfile.ZipFile(extension).namelist()
+    assert {"blender_manifest.toml", "__init__.py", "LICENSE"} <= set(names)
+    assert {name.split("/")[0] for name in names if "/" in name} <= {
+        "blender_addon",
+        "backend",
+        "checkpoints",
+    }
+    assert not [name for name in names if "__pycache__" in name or name.endswith(".pyc")]
+    tracked = subprocess.run(
+        ["git", "ls-files", "backend", "blender_addon"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.split()
+    assert not [name for name in tracked if name.endswith(".py") and name not in names]
+
+
+def test_manifest_and_project_say_the_same_version() -> None:
+    manifest = tomllib.loads((ROOT / "blender_manifest.toml").read_text(encoding="utf-8"))
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert manifest["version"] == project["version"]
+    assert f'VERSION = "{project["version"]}"' in (ROOT / "backend/version.py").read_text()
+
+
+def test_panel_offers_the_ranges_that_the_backend_accepts() -> None:
+    from backend.mesh import options
+
+    text = (ROOT / "blender_addon" / "properties.py").read_text(encoding="utf-8")
+    text = text.replace("_000", "000")
+    for low, high in (options.FACES, options.TEXTURE_SIZE, options.RESOLUTION):
+        assert f"min={low},\n        max={high}," in text
+    defaults = options.MeshOptions()
+    for name in ("faces", "texture_size", "resolution"):
+        assert f"{name.upper()} = {getattr(defaults, name)}\n" in text
+
+
+def test_there_are_checks() -> None:
+    assert len(checks()) > 30
