@@ -7,6 +7,7 @@ know in their place.
 from __future__ import annotations
 
 import difflib
+import heapq
 import math
 import re
 from collections import Counter, defaultdict
@@ -87,6 +88,7 @@ class Vocabulary:
         """
         self.prompts = list(dict.fromkeys(prompts))
         self.words = frozenset(words) | frozenset(learn_words(self.prompts))
+        self._suggestable = sorted(word for word in self.words - STOP_WORDS if len(word) > 2)
         self._synonyms = dict(synonyms or {})
         self._containing: dict[str, list[int]] = defaultdict(list)
         self._weights: list[float] = []
@@ -129,12 +131,11 @@ class Vocabulary:
         return self._synonyms.get(word, word)
 
     def _similar(self, word: str) -> tuple[str, ...]:
-        matches = difflib.get_close_matches(word, self._suggestable, _SUGGESTIONS, cutoff=0.75)
-        return tuple(matches)
-
-    @property
-    def _suggestable(self) -> list[str]:
-        return sorted(word for word in self.words - STOP_WORDS if len(word) > 2)
+        """Known words spelt much like this one; the comparison is slow, so lengths go first."""
+        candidates = [
+            known for known in self._suggestable if abs(len(known) - len(word)) <= len(word) // 3
+        ]
+        return tuple(difflib.get_close_matches(word, candidates, _SUGGESTIONS, cutoff=0.75))
 
     def _nearest(self, content: Iterable[str], count: int) -> list[str]:
         """Prompts by the rarity-weighted overlap of their words (a weighted Jaccard index)."""
@@ -149,7 +150,7 @@ class Vocabulary:
             index: overlap / (total + self._weights[index] - overlap)
             for index, overlap in shared.items()
         }
-        best = sorted(scores, key=lambda index: (-scores[index], index))[:count]
+        best = heapq.nsmallest(count, scores, key=lambda index: (-scores[index], index))
         return [self.prompts[index] for index in best]
 
 

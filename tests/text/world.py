@@ -51,6 +51,6 @@ class SquaresSource:
             "stripe": y.abs() < 0.2,
         }[form]
         picture = torch.zeros(4, size, size)
-        picture[:3] = torch.tensor(_COLORS[color])[:, None, None]
+        picture[:3] = torch.tensor(_COLORS[color])[:, None, None] * inside
         picture[3] = inside.float()
         return picture

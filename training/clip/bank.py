@@ -26,7 +26,7 @@ _RENDER_BATCH = 64
 
 @dataclass(frozen=True)
 class Bank:
-    """Colour and alpha of many views, and which object each shows."""
+    """Premultiplied colour and alpha of many views, and which object each shows."""
 
     rgba: UInt8[Tensor, "views 4 size size"]
     objects: Int[Tensor, " views"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -10,8 +11,10 @@ from jaxtyping import Float, Int, UInt8
 from torch import Tensor
 from torch.nn import functional
 
+from backend.text.encoder import TextEncoder
+
 from .model import SmallClip, normalise_pixels
-from .sampling import on_grey
+from .sampling import on_white
 from .source import PairSource
 
 _BATCH = 256
@@ -63,7 +66,7 @@ def retrieval(
 ) -> Retrieval:
     """Look the pictures' captions up among all captions of the source."""
     queries = text_features(clip, list(source.captions))
-    seen = image_features(clip, on_grey(pictures, clip.shape.image_size))
+    seen = image_features(clip, on_white(pictures, clip.shape.image_size))
     cosines = (seen @ queries.T).reshape(len(objects), pictures.shape[1], -1)
     best = cosines.mean(1).argmax(-1)
     right = source.attributes[best] == source.attributes[objects]
@@ -93,3 +96,51 @@ def linear_probe(
     solution = torch.linalg.solve(gram, x.T @ y.double())
     z = torch.cat([test - mean, torch.ones(len(test), 1)], dim=1).double()
     return ((z @ solution).argmax(-1) == test_labels).float().mean().item()
+
+
+@dataclass(frozen=True)
+class Separability:
+    """Linear readability of the attributes in a text tower's embeddings, on unseen objects."""
+
+    template: dict[str, float]
+    """From the last position, unseen objects' own captions."""
+    paraphrase: dict[str, float]
+    """From the last position, unseen objects said in other words."""
+    flattened: dict[str, float]
+    """From all positions, which the mapping network flattens (A4); other words."""
+
+    def line(self) -> str:
+        def group(name: str, values: dict[str, float]) -> str:
+            return f"{name}: " + " ".join(f"{k} {v:.3f}" for k, v in values.items())
+
+        return "; ".join(group(*item) for item in vars(self).items())
+
+
+def separability(
+    encoder: TextEncoder, source: PairSource, seed: int = 0, captions: int = 3000
+) -> Separability:
+    """Fit probes on captions and paraphrases of trainable objects; test them on all others."""
+    chance = random.Random(seed)
+    seen = source.trainable
+    unseen = torch.tensor(sorted(set(range(len(source.captions))) - set(seen.tolist())))
+    rounds = max(1, captions // (2 * len(seen)))
+    train = [source.captions[i] for i in seen.tolist()]
+    for _ in range(2 * rounds - 1):
+        train += [source.paraphrase(i, chance) for i in seen.tolist()]
+    x = encoder.encode(train)
+    y = source.attributes[seen].repeat(2 * rounds, 1)
+    plain = encoder.encode([source.captions[i] for i in unseen.tolist()])
+    other = encoder.encode([source.paraphrase(i, chance) for i in unseen.tolist()])
+    truth = source.attributes[unseen]
+
+    def probe(fit: Tensor, test: Tensor) -> dict[str, float]:
+        return {
+            name: linear_probe(fit, y[:, column], test, truth[:, column])
+            for column, name in enumerate(source.attribute_names)
+        }
+
+    return Separability(
+        template=probe(x[:, -1], plain[:, -1]),
+        paraphrase=probe(x[:, -1], other[:, -1]),
+        flattened=probe(x.flatten(1), other.flatten(1)),
+    )

@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 from jaxtyping import Int, UInt8
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save
 from torch import Tensor, nn
 from tqdm import tqdm
@@ -24,7 +24,7 @@ from backend.text.words import learn_words
 
 from .bank import Bank, held_out_bank, held_out_objects, random_bank, write_atomically
 from .config import SHAPES, ClipShape, ClipTrainConfig
-from .evaluation import Retrieval, retrieval
+from .evaluation import Retrieval, retrieval, separability
 from .model import SmallClip, build_clip, normalise_pixels, save_clip
 from .sampling import augment, draw_captions, draw_objects, draw_views, neighbours, tokenize
 from .source import PairSource
@@ -44,11 +44,13 @@ def train_clip(
     Raises:
         TrainingError: the loss is not finite, or the run folder belongs to another configuration.
     """
-    if source is None:
+    chosen = source
+    if chosen is None:
+        from ..prompts import prompt_set
         from .toybox_source import ToyboxSource
 
-        source = ToyboxSource()
-    run = _Run(config, source, SHAPES[config.preset] if shape is None else shape)
+        chosen = ToyboxSource(prompt_set("toybox"))
+    run = _Run(config, chosen, SHAPES[config.preset] if shape is None else shape)
     return run.train()
 
 
@@ -167,8 +169,6 @@ class _Run:
     def _restore(self) -> None:
         if not self.state_path.exists():
             return
-        from safetensors import safe_open
-
         try:
             with safe_open(self.state_path, framework="pt") as file:
                 description = json.loads((file.metadata() or {})["run"])
@@ -229,7 +229,10 @@ class _Run:
         path = config.output_path
         path.parent.mkdir(parents=True, exist_ok=True)
         if config.preset == "conditioning":
-            self.clip.text_encoder().save(path, recipe)
+            encoder = self.clip.text_encoder()
+            readable = separability(encoder, self.source)
+            tqdm.write(readable.line())
+            encoder.save(path, recipe | {"linear_probe": asdict(readable)})
             save_clip(config.run_folder / "clip.safetensors", self.clip, recipe)
         else:
             save_clip(path, self.clip, recipe)

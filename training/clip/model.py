@@ -12,7 +12,7 @@ import torch
 from jaxtyping import Float
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
-from torch import Tensor, nn
+from torch import Tensor
 
 from backend.protocol.errors import CheckpointError
 from backend.text.open_clip_import import import_open_clip
@@ -31,7 +31,8 @@ class SmallClip:
 
     shape: ClipShape
     text: SmallEncoderConfig
-    towers: nn.Module
+    towers: Any
+    """open_clip's ``CustomTextCLIP`` (open_clip has no type annotations to check against)."""
 
     @property
     def tokenizer(self) -> WordTokenizer:

@@ -61,12 +61,11 @@ def draw_captions(
     source: PairSource, objects: Int[Tensor, " batch"], paraphrases: float, chance: random.Random
 ) -> list[str]:
     """A caption for each object, paraphrased with probability ``paraphrases``."""
-    return [
-        source.paraphrase(index, chance)
-        if chance.random() < paraphrases
-        else source.captions[index]
-        for index in objects.tolist()
-    ]
+    captions: list[str] = []
+    for index in objects.tolist():
+        other = chance.random() < paraphrases
+        captions.append(source.paraphrase(index, chance) if other else source.captions[index])
+    return captions
 
 
 def tokenize(
@@ -97,7 +96,6 @@ def augment(
         return low + (high - low) * torch.rand(count, *shape, generator=generator)
 
     rgba = rgba.float() / 255.0
-    rgba = torch.cat([rgba[:, :3] * rgba[:, 3:], rgba[:, 3:]], dim=1)
     scale = uniform(0.85, 1.15)
     mirror = (torch.rand(count, generator=generator) < 0.5).float() * -2.0 + 1.0
     affine = torch.zeros(count, 2, 3)
@@ -117,10 +115,10 @@ def augment(
     return rgb.clamp(0.0, 1.0)
 
 
-def on_grey(
+def on_white(
     rgba: UInt8[Tensor, "*shape 4 size size"], size: int
 ) -> Float[Tensor, "pictures 3 out out"]:
-    """Pictures on mid grey at the model's size, for measuring; leading axes are flattened."""
+    """Pictures on white at the model's size, for measuring; leading axes are flattened."""
     flat = rgba.reshape(-1, *rgba.shape[-3:]).float() / 255.0
-    rgb = flat[:, :3] * flat[:, 3:] + 0.5 * (1.0 - flat[:, 3:])
-    return functional.interpolate(rgb, size=(size, size), mode="area")
+    rgb = flat[:, :3] + (1.0 - flat[:, 3:])
+    return functional.interpolate(rgb.clamp(0.0, 1.0), size=(size, size), mode="area")

@@ -15,7 +15,7 @@ class PairSource(Protocol):
     """A finite set of captioned objects, the same in the same order every time."""
 
     @property
-    def captions(self) -> Sequence[str]:
+    def captions(self) -> list[str]:
         """The template caption of every object: the queries of retrieval (A34)."""
         ...
 
@@ -43,11 +43,11 @@ class PairSource(Protocol):
     def random_views(
         self, indices: Int[Tensor, " views"], size: int, generator: torch.Generator
     ) -> Float[Tensor, "views 4 size size"]:
-        """Pictures with alpha in [0, 1], colour not premultiplied; random cameras and lights."""
+        """Colour premultiplied by alpha, and alpha, in [0, 1]; random cameras and lights."""
         ...
 
     def fixed_views(
         self, indices: Int[Tensor, " objects"], size: int
     ) -> Float[Tensor, "objects 4 4 size size"]:
-        """Front, left, back and right at elevation 15: four pictures with alpha an object."""
+        """Front, left, back and right at elevation 15, lit: the pictures that A34 measures on."""
         ...
