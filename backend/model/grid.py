@@ -91,14 +91,14 @@ class FeatureGrid(nn.Module):
         """Trilinear features of each object's grid at its own points (A1)."""
         objects, count = points.shape[:2]
         rows = values.reshape(-1, self.config.features)
+        corners = [self._corners(level, points) for level in range(len(self.config.resolutions))]
+        # All levels in one gather: its backward pass fills one gradient, not one a level.
+        index = torch.stack([index for index, _ in corners], dim=2)
+        weights = torch.stack([weights for _, weights in corners], dim=2)
         first = torch.arange(objects, device=points.device) * self.vertices
-        levels = []
-        for level in range(len(self.config.resolutions)):
-            index, weights = self._corners(level, points)
-            index = index + first[:, None, None]
-            read = _WeightedGather.apply(rows, index.flatten(0, 1), weights.flatten(0, 1))
-            levels.append(cast(Tensor, read).view(objects, count, self.config.features))
-        return torch.cat(levels, dim=-1)
+        index = index + first[:, None, None, None]
+        read = _WeightedGather.apply(rows, index.flatten(0, 2), weights.flatten(0, 2))
+        return cast(Tensor, read).view(objects, count, self.channels)
 
     def _corners(
         self, level: int, points: Float[Tensor, "objects points 3"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import cast
+from typing import Any, cast
 
 import torch
 from jaxtyping import Float
@@ -36,7 +36,20 @@ class MappingNetwork(nn.Module):
 
     def grid(self, latent: Float[Tensor, "prompts v"]) -> Float[Tensor, "prompts size"]:
         """The grid's values; linear in v (Eq. 5), so blends of grids are grids of blended v."""
-        return self.decode(latent * self.gain)
+        if not parametrize.is_parametrized(self.decode, "weight"):
+            return self.decode(latent * self.gain)
+        # The same as applying the parametrized layer, but v is divided by the spectral norm
+        # instead of the weight: the large matrix is neither copied nor divided, nor its gradient.
+        weight = self.decode.parametrizations.weight.original
+        return nn.functional.linear(latent * (self.gain / self._spectral_norm(weight)), weight)
+
+    def _spectral_norm(self, weight: Float[Tensor, "size v"]) -> Float[Tensor, ""]:
+        """The estimate that torch's parametrization divides by, after its power iteration."""
+        norm = cast(Any, self.decode.parametrizations.weight)[0]
+        if self.training:
+            norm._power_method(weight.detach(), norm.n_power_iterations)
+        u, v = norm._u.clone(), norm._v.clone()
+        return torch.vdot(u, torch.mv(weight, v))
 
     def freeze_spectral_norm(self) -> None:
         """Make the normalised weights the weights."""

@@ -30,6 +30,21 @@ def test_a11_bounds_the_grid_by_the_latent():
     assert (values.norm(dim=1) <= 1.02 * model.mapping.gain * latent.norm(dim=1)).all()
 
 
+def test_a11_dividing_v_equals_the_parametrized_layer():
+    """The fast path against torch's own forward pass: values, gradients and buffers."""
+    results = []
+    for slow in (False, True):
+        mapping = tiny_model().train().mapping
+        latent = torch.linspace(-1, 1, 12).view(2, 6).requires_grad_()
+        for _ in range(3):
+            values = mapping.decode(latent * mapping.gain) if slow else mapping.grid(latent)
+        values.square().sum().backward()
+        layer = mapping.decode.parametrizations.weight
+        results.append((values, latent.grad, layer.original.grad, layer[0]._u, layer[0]._v))
+    for fast, reference in zip(*results, strict=True):
+        torch.testing.assert_close(fast, reference, rtol=1e-4, atol=1e-5)
+
+
 def test_freezing_spectral_norm_changes_no_output():
     model = tiny_model().eval()
     embedding = torch.randn(2, 8, 16)
