@@ -1,0 +1,296 @@
+"""The command line, ``att3d``.
+
+Exit codes: 0 done; 1 something failed; 2 wrong use or bad input; 130 interrupted. Errors are two
+lines on stderr (what and why; what to do), never a traceback. With ``--json`` stdout holds one
+object and nothing else. Heavy modules are imported by the command that needs them.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+import logging
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import tyro
+
+from .failures import describe_failure
+from .mesh.options import MeshOptions
+from .protocol.errors import (
+    Att3dError,
+    BadPrompt,
+    BadRequest,
+    CheckpointError,
+    InternalError,
+    OutputError,
+)
+
+_STARTED = time.perf_counter()
+_BAD_INPUT = (BadPrompt, BadRequest, CheckpointError, OutputError)
+_DEFAULTS = MeshOptions()
+
+Output = Annotated[str, tyro.conf.arg(aliases=["-o"], metavar="FILE")]
+Json = Annotated[bool, tyro.conf.arg(help="Print one JSON object on stdout, and nothing else.")]
+CheckpointFile = Annotated[
+    Path | None, tyro.conf.arg(metavar="FILE", help="A checkpoint; default: the bundled one.")
+]
+Device = Annotated[str, tyro.conf.arg(help="auto, cpu, cuda, cuda:1 or mps.")]
+
+
+@dataclass(frozen=True)
+class Generate:
+    """Prompts become textured meshes: .glb, .obj, .ply, or .blend (needs bpy)."""
+
+    prompts: Annotated[tyro.conf.Positional[tuple[str, ...]], tyro.conf.arg(metavar="PROMPT...")]
+    """One or more descriptions, each in quotes."""
+    output: Output
+    """Where to. For several prompts a name with {prompt} or {index}, or a folder."""
+    checkpoint: CheckpointFile = None
+    faces: int = _DEFAULTS.faces
+    """Most triangles, 100 to 200000."""
+    texture_size: int = _DEFAULTS.texture_size
+    """Texels along the texture's edge, 64 to 8192."""
+    resolution: int = _DEFAULTS.resolution
+    """Samples along each axis when the surface is looked for, 32 to 512."""
+    normal_map: tyro.conf.FlagCreatePairsOff[bool] = False
+    """Also bake a normal map."""
+    device: Device = "auto"
+    json: tyro.conf.FlagCreatePairsOff[Json] = False
+
+    def run(self) -> int:
+        from .commands.generate import generate
+
+        if not self.prompts:
+            raise BadPrompt("there is no prompt")
+        options = MeshOptions(
+            faces=self.faces,
+            texture_size=self.texture_size,
+            resolution=self.resolution,
+            normal_map=self.normal_map,
+        )
+        with _quiet_stdout(), _Progress(self.json) as progress:
+            report = generate(
+                self.prompts,
+                self.output,
+                options,
+                self.checkpoint,
+                self.device,
+                progress,
+                _STARTED,
+            )
+        if self.json:
+            _print_json(report)
+            return 0
+        for made in report.results:
+            print(f"{', '.join(made.files)}: {made.faces} faces")
+            for note in made.notes:
+                print(f"  note: {note}")
+        print(f"{report.timings['total']:.1f} s, {report.timings['load']:.1f} s of it loading")
+        return 0
+
+
+@dataclass(frozen=True)
+class Render:
+    """A prompt becomes a volume-rendered picture (.png) or turntable (.gif, .mp4)."""
+
+    prompt: tyro.conf.Positional[str]
+    """What to draw, in quotes."""
+    output: Output
+    """Where to."""
+    views: int | None = None
+    """Views around the object: side by side in a .png (default 1), in turn otherwise (48)."""
+    size: int = 256
+    """Pixels along each view's edge, 16 to 2048."""
+    shading: Literal["full", "textureless", "albedo"] = "full"
+    checkpoint: CheckpointFile = None
+    device: Device = "auto"
+    json: tyro.conf.FlagCreatePairsOff[Json] = False
+
+    def run(self) -> int:
+        from .commands.render import render
+
+        with _quiet_stdout(), _Progress(self.json) as progress:
+            report = render(
+                self.prompt,
+                Path(self.output).expanduser(),
+                self.views,
+                self.size,
+                self.shading,
+                self.checkpoint,
+                self.device,
+                progress,
+                _STARTED,
+            )
+        if self.json:
+            _print_json(report)
+            return 0
+        print(f"{report.files[0]}: {report.views} views of {report.size} x {report.size}")
+        for note in report.notes:
+            print(f"  note: {note}")
+        return 0
+
+
+@dataclass(frozen=True)
+class Info:
+    """What a checkpoint holds: name, hash, configuration, vocabulary, metrics, recipe, licence."""
+
+    file: tyro.conf.Positional[Path | None] = None
+    """A checkpoint; default: the bundled one."""
+    json: tyro.conf.FlagCreatePairsOff[Json] = False
+
+    def run(self) -> int:
+        from .commands.info import as_text, describe
+
+        facts = describe(self.file)
+        if self.json:
+            _print_json(facts)
+        else:
+            print(as_text(facts))
+        return 0
+
+
+@dataclass(frozen=True)
+class Checkpoints:
+    """Which checkpoints there are."""
+
+    folders: tyro.conf.Positional[tuple[Path, ...]] = ()
+    """Where to look besides the bundled ones."""
+    json: tyro.conf.FlagCreatePairsOff[Json] = False
+
+    def run(self) -> int:
+        from .server.checkpoint_list import list_checkpoints
+
+        for folder in self.folders:
+            if not folder.is_dir():
+                raise BadRequest(f"there is no folder {folder}", "name an existing folder")
+        entries = list_checkpoints([str(folder) for folder in self.folders])
+        if self.json:
+            _print_json({"checkpoints": [dataclasses.asdict(entry) for entry in entries]})
+            return 0
+        for entry in entries:
+            default = " (default)" if entry.default else ""
+            problem = f"  cannot be used: {entry.problem}" if entry.problem else ""
+            print(f"{entry.name}{default}  {entry.bytes / 2**20:.1f} MiB  {entry.path}{problem}")
+        if not entries:
+            print("none")
+        return 0
+
+
+@dataclass(frozen=True)
+class Doctor:
+    """What is wrong with this machine, and how to mend it. Exit code 1 if anything needed is."""
+
+    json: tyro.conf.FlagCreatePairsOff[Json] = False
+
+    def run(self) -> int:
+        from .commands.doctor import as_text, examine
+
+        with _quiet_stdout():
+            findings = examine()
+        if self.json:
+            _print_json({"findings": [dataclasses.asdict(finding) for finding in findings]})
+        else:
+            print(as_text(findings))
+        return int(any(finding.status == "missing" for finding in findings))
+
+
+@dataclass(frozen=True)
+class Serve:
+    """Answer JSON-RPC on stdin and stdout: what Blender starts (docs/protocol.md)."""
+
+    checkpoint: CheckpointFile = None
+    device: Device = "auto"
+
+    def run(self) -> int:
+        from .server import main as serve
+
+        named = ["--checkpoint", str(self.checkpoint)] if self.checkpoint else []
+        return serve([*named, "--device", self.device])
+
+
+Command = (
+    Annotated[Generate, tyro.conf.subcommand("generate")]
+    | Annotated[Render, tyro.conf.subcommand("render")]
+    | Annotated[Info, tyro.conf.subcommand("info")]
+    | Annotated[Checkpoints, tyro.conf.subcommand("checkpoints")]
+    | Annotated[Doctor, tyro.conf.subcommand("doctor")]
+    | Annotated[Serve, tyro.conf.subcommand("serve")]
+)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; the exit code."""
+    logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(message)s")
+    command: Any = tyro.cli(
+        Command,
+        prog="att3d",
+        args=arguments,
+        description="Amortized text-to-3D: a prompt becomes a textured object.",
+    )
+    try:
+        return command.run()
+    except KeyboardInterrupt:
+        _say("interrupted")
+        return 130
+    except BrokenPipeError:
+        # The reader of our stdout has gone; there is nobody to tell.
+        sys.stderr.close()
+        return 1
+    except Exception as error:
+        return _report(describe_failure(error), error, getattr(command, "json", False))
+
+
+def _report(failure: Att3dError, cause: Exception, as_json: bool) -> int:
+    if isinstance(failure, InternalError):
+        logging.getLogger(__name__).debug("internal error", exc_info=cause)
+    _say(f"error: {failure.message}")
+    _say(f"try: {failure.remedy}")
+    if as_json:
+        _print_json({"error": failure.to_dict()})
+    return 2 if isinstance(failure, _BAD_INPUT) else 1
+
+
+def _say(line: str) -> None:
+    """One line on stderr, whatever characters it has and whatever stderr can show."""
+    encoding = sys.stderr.encoding or "utf-8"
+    sys.stderr.write(line.encode(encoding, "replace").decode(encoding) + "\n")
+
+
+def _print_json(content: object) -> None:
+    plain = dataclasses.asdict(content) if dataclasses.is_dataclass(content) else content  # type: ignore[arg-type]
+    print(json.dumps(plain, ensure_ascii=True, indent=2))
+
+
+def _quiet_stdout() -> contextlib.AbstractContextManager[object]:
+    """Whatever libraries print goes to stderr: stdout is for results."""
+    return contextlib.redirect_stdout(sys.stderr)
+
+
+class _Progress:
+    """One changing line on stderr, if a person is watching."""
+
+    def __init__(self, silent: bool) -> None:
+        self._shown = not silent and sys.stderr.isatty()
+
+    def __enter__(self) -> Callable[[float, str], None]:
+        return self._show
+
+    def __exit__(self, *exception: object) -> None:
+        if self._shown:
+            sys.stderr.write("\r\x1b[K")
+            sys.stderr.flush()
+
+    def _show(self, fraction: float, stage: str) -> None:
+        if self._shown:
+            sys.stderr.write(f"\r\x1b[K{100 * fraction:3.0f}%  {stage}")
+            sys.stderr.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

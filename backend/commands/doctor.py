@@ -1,0 +1,180 @@
+"""``att3d doctor``: what is wrong with this machine, and how to mend it."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.metadata
+import os
+import platform
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from ..paths import bundled_checkpoints, cache_dir, default_checkpoint
+from ..protocol.errors import Att3dError
+
+Status = Literal["ok", "missing", "optional"]
+
+NEEDED = {
+    "torch": ("torch", "the model"),
+    "numpy": ("numpy", "meshes and pictures"),
+    "scipy": ("scipy", "mesh clean-up and textures"),
+    "safetensors": ("safetensors", "checkpoints"),
+    "open_clip": ("open_clip_torch", "text encoders"),
+    "mcubes": ("PyMCubes", "finding the surface"),
+    "fast_simplification": ("fast-simplification", "reducing faces"),
+    "PIL": ("pillow", "textures and pictures"),
+    "tyro": ("tyro", "this command line"),
+    "jaxtyping": ("jaxtyping", "array shapes"),
+}
+"""Module: distribution and purpose."""
+OPTIONAL = {
+    "imageio": ("imageio", "turntables as .mp4"),
+    "imageio_ffmpeg": ("imageio-ffmpeg", "turntables as .mp4"),
+    "diffusers": ("diffusers", "training by score distillation"),
+    "accelerate": ("accelerate", "training"),
+    "bpy": ("bpy", "writing .blend files from the command line"),
+}
+MEMORY_BYTES = 2 << 30
+DISK_BYTES = 1 << 30
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was looked at."""
+
+    what: str
+    status: Status
+    """``missing``: needed and not there; ``optional``: not there, and most things work without."""
+    detail: str
+    remedy: str = ""
+
+
+def examine() -> list[Finding]:
+    """Look at everything; never raises."""
+    found = [_python()]
+    found += [_package(module, *about, needed=True) for module, about in NEEDED.items()]
+    found += [_package(module, *about, needed=False) for module, about in OPTIONAL.items()]
+    found += list(_guarded("device", _device))
+    found += list(_guarded("memory", _memory))
+    found += list(_guarded("disk", _disk))
+    found += list(_guarded("checkpoints", _checkpoints))
+    return found
+
+
+def as_text(findings: list[Finding]) -> str:
+    """One line each, with the remedy below what is not well."""
+    mark = {"ok": "ok      ", "missing": "MISSING ", "optional": "optional"}
+    lines = []
+    for finding in findings:
+        lines.append(f"{mark[finding.status]}  {finding.what:<22} {finding.detail}")
+        if finding.remedy:
+            lines.append(f"          {'':<22} try: {finding.remedy}")
+    missing = sum(finding.status == "missing" for finding in findings)
+    lines.append("everything needed is here" if not missing else f"{missing} needed things missing")
+    return "\n".join(lines)
+
+
+def _guarded(what: str, check: Callable[[], Iterator[Finding]]) -> Iterator[Finding]:
+    try:
+        yield from check()
+    except Att3dError as error:
+        yield Finding(what, "missing", error.message, error.remedy)
+    except Exception as error:
+        detail = f"{type(error).__name__}: {error}".splitlines()[0]
+        yield Finding(what, "missing", detail, "install ATT3D again (pip install -e '.[backend]')")
+
+
+def _python() -> Finding:
+    detail = f"{platform.python_version()} at {sys.executable}, {platform.platform()}"
+    if sys.version_info >= (3, 11):
+        return Finding("Python", "ok", detail)
+    return Finding("Python", "missing", detail, "use Python 3.11 or newer")
+
+
+def _package(module: str, distribution: str, purpose: str, *, needed: bool) -> Finding:
+    """Really import it where that is quick to find out: a broken install has a version, too."""
+    try:
+        if module == "bpy":  # importing it starts Blender
+            if importlib.util.find_spec(module) is None:
+                raise ImportError(module)
+        else:
+            importlib.import_module(module)
+        return Finding(distribution, "ok", f"{_version(distribution)}, for {purpose}")
+    except Exception as error:
+        reason = "not installed" if isinstance(error, ModuleNotFoundError) else "cannot be loaded"
+        return Finding(
+            distribution,
+            "missing" if needed else "optional",
+            f"{reason}; for {purpose}",
+            f"{sys.executable} -m pip install {distribution}",
+        )
+
+
+def _version(distribution: str) -> str:
+    try:
+        return importlib.metadata.version(distribution)
+    except importlib.metadata.PackageNotFoundError:
+        return "version unknown"
+
+
+def _device() -> Iterator[Finding]:
+    import torch
+
+    from ..engine import choose_device
+
+    device = choose_device("auto")
+    if device.type == "cuda":
+        detail = f"{torch.cuda.get_device_name(device)} (CUDA {torch.version.cuda})"
+    else:
+        detail = f"CPU, {os.cpu_count()} cores, {torch.get_num_threads()} threads; no GPU needed"
+    yield Finding("device", "ok", detail)
+
+
+def _memory() -> Iterator[Finding]:
+    try:
+        pages = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, ValueError, OSError):
+        yield Finding("memory", "ok", "this system does not say")
+        return
+    detail = f"{pages / 2**30:.1f} GiB"
+    if pages >= MEMORY_BYTES:
+        yield Finding("memory", "ok", detail)
+    else:
+        yield Finding("memory", "optional", detail, "close other programs; use small resolutions")
+
+
+def _disk() -> Iterator[Finding]:
+    folder = cache_dir()
+    folder.mkdir(parents=True, exist_ok=True)
+    free = shutil.disk_usage(folder).free
+    writable = os.access(folder, os.W_OK)
+    detail = f"{free / 2**30:.1f} GiB free for the cache in {folder}"
+    if not writable:
+        yield Finding("cache", "optional", f"{folder} cannot be written", "set ATT3D_CACHE")
+    elif free < DISK_BYTES:
+        yield Finding("cache", "optional", detail, "free some space, or set ATT3D_CACHE")
+    else:
+        yield Finding("cache", "ok", detail)
+
+
+def _checkpoints() -> Iterator[Finding]:
+    from ..model.checkpoint import load_checkpoint
+
+    default = default_checkpoint()
+    for path in bundled_checkpoints():
+        try:
+            checkpoint = load_checkpoint(path)
+        except Att3dError as error:
+            status: Status = "missing" if path == default else "optional"
+            yield Finding(path.name, status, error.message, error.remedy)
+        else:
+            size = path.stat().st_size / 2**20
+            yield Finding(
+                path.name,
+                "ok",
+                f"loads; {len(checkpoint.metadata.prompts)} prompts, {size:.1f} MiB, "
+                f"sha256 {checkpoint.sha256[:12]}",
+            )

@@ -1,0 +1,99 @@
+"""``att3d generate``: prompts become mesh files."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ..mesh.export import check_output, write_mesh
+from ..mesh.options import MeshOptions
+from ..progress import ProgressCallback
+from ..text.normalise import normalise_prompt
+from .names import output_paths
+
+
+@dataclass(frozen=True)
+class Made:
+    """One prompt's result."""
+
+    prompt: str
+    files: list[str]
+    vertices: int
+    faces: int
+    notes: list[str]
+    timings: dict[str, float]
+    """Seconds by stage, ``write`` included."""
+
+
+@dataclass
+class GenerateReport:
+    """What ``--json`` prints."""
+
+    results: list[Made]
+    checkpoint: str
+    checkpoint_hash: str
+    device: str
+    timings: dict[str, float] = field(default_factory=dict)
+    """Seconds by stage over all prompts, with ``load`` (imports included) and ``total``."""
+
+
+def generate(
+    prompts: Sequence[str],
+    output: str,
+    options: MeshOptions,
+    checkpoint: Path | None,
+    device: str,
+    progress: ProgressCallback,
+    started: float,
+) -> GenerateReport:
+    """Everything that can be refused is refused before the model is loaded.
+
+    Args:
+        started: ``time.perf_counter()`` when the command began.
+
+    Raises:
+        Att3dError: see ``Engine.generate`` and ``write_mesh``. Files of earlier prompts stay.
+    """
+    prompts = [normalise_prompt(prompt) for prompt in prompts]
+    paths = output_paths(output, prompts, ".glb")
+    for path in paths:
+        check_output(path)
+    progress(0.0, "load")
+    from ..engine import Engine
+
+    engine = Engine(checkpoint, device)
+    loaded = time.perf_counter()
+    report = GenerateReport(
+        results=[],
+        checkpoint=str(engine.checkpoint.path),
+        checkpoint_hash=engine.checkpoint.sha256,
+        device=str(engine.device),
+    )
+    total = {"load": loaded - started}
+    for index, (prompt, path) in enumerate(zip(prompts, paths, strict=True)):
+
+        def report_progress(fraction: float, stage: str, done: int = index) -> None:
+            progress((done + 0.95 * fraction) / len(prompts), stage)
+
+        mesh = engine.generate(prompt, options, report_progress)
+        writing = time.perf_counter()
+        progress((index + 0.95) / len(prompts), "write")
+        files = write_mesh(mesh, path)
+        timings = mesh.timings | {"write": time.perf_counter() - writing}
+        report.results.append(
+            Made(
+                prompt=prompt,
+                files=[str(file) for file in files],
+                vertices=len(mesh.vertices),
+                faces=len(mesh.faces),
+                notes=mesh.notes,
+                timings=timings,
+            )
+        )
+        for stage, seconds in timings.items():
+            total[stage] = total.get(stage, 0.0) + seconds
+    report.timings = total | {"total": time.perf_counter() - started}
+    progress(1.0, "done")
+    return report

@@ -1,0 +1,55 @@
+"""``att3d info``: what a checkpoint says of itself."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import Any
+
+from ..model.checkpoint import file_sha256, read_metadata
+from ..paths import default_checkpoint
+
+SHOWN_PROMPTS = 8
+
+
+def describe(path: Path | None) -> dict[str, Any]:
+    """Everything in a checkpoint's metadata, with its size and hash.
+
+    Raises:
+        CheckpointError: missing, damaged, too new, or not a checkpoint.
+    """
+    path = default_checkpoint() if path is None else path
+    metadata = dataclasses.asdict(read_metadata(path))
+    return {"path": str(path), "bytes": path.stat().st_size, "sha256": file_sha256(path), **metadata}
+
+
+def as_text(facts: dict[str, Any]) -> str:
+    """The same for a person to read."""
+    encoder = dict(facts["text_encoder"])
+    words = encoder.pop("words", None)
+    lines = [
+        f"{facts['name']}",
+        f"  file         {facts['path']} ({facts['bytes'] / 2**20:.1f} MiB)",
+        f"  sha256       {facts['sha256']}",
+        f"  licence      {facts['licence'] or 'not stated'}",
+    ]
+    for title in ("description", "limits"):
+        if facts[title]:
+            lines.append(f"  {title:<12} {facts[title]}")
+    lines.append(f"  text encoder {_flat(encoder)}")
+    lines.append(f"  vocabulary   {len(facts['words'] or words or [])} words")
+    lines.append(f"  prompts      {len(facts['prompts'])} seen, {len(facts['unseen'])} left out")
+    lines += [f"                 {prompt}" for prompt in facts["prompts"][:SHOWN_PROMPTS]]
+    if len(facts["prompts"]) > SHOWN_PROMPTS:
+        lines.append("                 ...")
+    for title in ("config", "metrics", "recipe"):
+        lines.append(f"  {title:<12} {_flat(facts[title]) or 'not stated'}")
+    return "\n".join(lines)
+
+
+def _flat(values: dict[str, Any]) -> str:
+    return ", ".join(
+        f"{key}={value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)}"
+        for key, value in values.items()
+    )
