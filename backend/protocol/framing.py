@@ -6,6 +6,7 @@ whose framing is broken cannot be trusted any further, so every error here ends 
 
 from __future__ import annotations
 
+import re
 from typing import BinaryIO
 
 from .errors import ProtocolError
@@ -15,6 +16,7 @@ MAX_HEADER = 4096
 MAX_BODY = 16 * 1024 * 1024
 """Bytes of a frame's body. Arrays travel in files, so a message is small."""
 _CHUNK = 1024 * 1024
+_NAME = re.compile(rb"[A-Za-z0-9-]+")
 
 
 def read_frame(stream: BinaryIO, max_body: int = MAX_BODY) -> bytes | None:
@@ -76,9 +78,9 @@ def _read_header(stream: BinaryIO, max_body: int) -> int | None:
         if line == b"\r\n":
             break
         name, colon, value = line[:-2].partition(b":")
-        if not colon:
+        if not colon or not _NAME.fullmatch(name):
             raise ProtocolError(f"A header line is not 'Name: value': {_show(line)}.")
-        if name.strip().lower() == b"content-length":
+        if name.lower() == b"content-length":
             if length is not None:
                 raise ProtocolError("A message has two Content-Length lines.")
             length = _parse_length(value.strip(), max_body)

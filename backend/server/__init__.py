@@ -17,7 +17,7 @@ from .engines import EngineFactory, real_engine
 
 
 def main(
-    arguments: Sequence[str] | None = None,
+    arguments: Sequence[str],
     *,
     module: Sequence[str] = ("-m", "backend", "serve"),
     make_engine: EngineFactory = real_engine,
@@ -49,8 +49,8 @@ def main(
         from .gate import Gate, end_on_sigterm
 
         end_on_sigterm()
-        again = [*(arguments if arguments is not None else sys.argv[2:]), "--service"]
-        code = Gate(requests, answers, [sys.executable, *module, *again]).run()
+        again = [sys.executable, *module, *arguments, "--service"]
+        code = Gate(requests, answers, again).run()
     sys.stderr.flush()
     # A thread may still wait in a read, which would stop the interpreter from ending cleanly.
     os._exit(code)

@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NoReturn
 
 import numpy as np
 
@@ -50,6 +51,9 @@ class FakeEngine:
 
     def info(self) -> dict[str, object]:
         return {"device": "fake", "checkpoint": self.checkpoint, "checkpoint_hash": "0" * 64}
+
+    def field(self, prompt: str) -> NoReturn:
+        raise BadPrompt("this engine has no pictures")
 
     def generate(
         self,
@@ -93,7 +97,7 @@ def _wobble(argument: str, progress: ProgressCallback, cancel: CancelToken) -> N
 
 def _print(argument: str, progress: ProgressCallback, cancel: CancelToken) -> None:
     """Everything that libraries do to stdout."""
-    print("printed by Python")
+    print("printed by Python")  # noqa: T201
     sys.stdout.write("written by Python\n")
     sys.stdout.flush()
     os.write(1, b"written to descriptor 1\n")
