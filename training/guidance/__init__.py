@@ -7,7 +7,7 @@ captions are the prompts) and, by the same protocol, score distillation from a d
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float
@@ -28,6 +28,7 @@ class Step:
     """Seeded by run and step: the only source of randomness of the step."""
 
 
+@runtime_checkable
 class Guidance(Protocol):
     """A loss of a step's objects, and its parts for the log."""
 

@@ -8,7 +8,7 @@ costs one a sample, and it teaches what pictures leave open: where exactly the s
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float
@@ -21,6 +21,7 @@ from ..config import ReferencesConfig
 from . import Step
 
 
+@runtime_checkable
 class ReferenceAssets(Protocol):
     """Assets in the order of the prompt set."""
 

@@ -1,0 +1,66 @@
+# Everything from a fresh clone: `make demo` (prompt -> Blender file, GLB, picture) and `make test`.
+# Needs Python 3.11, make and, for the faster toybox kernels, a C++ compiler. Creates .venv/.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+# Two processes with two threads each on two cores are several times slower than with one each.
+export OMP_WAIT_POLICY ?= passive
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.PHONY: demo test test-slow test-gpu test-blender-all lint format types benchmark clean help
+
+help:
+	@sed -n 's/^## //p' $(MAKEFILE_LIST)
+
+## make demo              set up, then: two prompts -> .blend, .glb, picture in out/demo/
+demo: $(VENV)/.ready
+	$(BIN)/python scripts/demo.py
+
+## make test              set up, then the tests (under 10 minutes on two cores)
+test: $(VENV)/.ready $(VENV)/.blenders
+	$(BIN)/python -m ruff format --check .
+	$(BIN)/python -m ruff check .
+	$(BIN)/python -m pytest -m "not slow and not gpu" $(PYTEST)
+
+## make test-slow         the tests that take minutes
+test-slow: $(VENV)/.ready
+	$(BIN)/python -m pytest -m slow $(PYTEST)
+
+## make test-gpu          the tests that need a CUDA device
+test-gpu: $(VENV)/.ready
+	$(BIN)/python -m pytest -m gpu $(PYTEST)
+
+## make test-blender-all  the extension in every supported Blender (downloads four bpy wheels)
+test-blender-all: $(VENV)/.ready
+	$(BIN)/python scripts/setup_blenders.py 4.2 4.5 5.0 5.2
+	$(BIN)/python -m pytest tests/blender --blender 4.2 --blender 4.5 --blender 5.0 --blender 5.2
+
+## make lint | types      ruff | basedpyright
+lint: $(VENV)/.ready
+	$(BIN)/python -m ruff format --check .
+	$(BIN)/python -m ruff check .
+
+types: $(VENV)/.ready
+	$(BIN)/basedpyright
+
+format: $(VENV)/.ready
+	$(BIN)/python -m ruff format .
+	$(BIN)/python -m ruff check --fix .
+
+## make benchmark         prompt -> mesh, and start-up, against the straightforward pipeline
+benchmark: $(VENV)/.ready
+	$(BIN)/python benchmarks/prompt_to_mesh.py
+	$(BIN)/python benchmarks/startup.py
+
+$(VENV)/.ready: pyproject.toml scripts/setup.sh
+	bash scripts/setup.sh $(PYTHON) $(VENV)
+
+$(VENV)/.blenders: $(VENV)/.ready scripts/setup_blenders.py
+	$(BIN)/python scripts/setup_blenders.py 4.5 5.2
+	touch $@
+
+clean:
+	rm -rf out build dist .pytest_cache .ruff_cache
