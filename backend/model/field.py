@@ -23,6 +23,10 @@ class Field:
         self._model = model
         with torch.inference_mode():
             self._objects: Objects = model.objects_of_latent(latent[None])
+            self._volumes = [
+                volume.permute(3, 2, 1, 0)[None].contiguous(memory_format=torch.channels_last_3d)
+                for volume in model.grid.volumes(self._objects.values[0])
+            ]
 
     @property
     def bound(self) -> float:
@@ -49,9 +53,9 @@ class Field:
         """Pre-density and sRGB colour at ``points``."""
         densities, colors = [], []
         for part in points.split(CHUNK):
-            density, color = self._model.sample(self._objects, part[None])
-            densities.append(density[0])
-            colors.append(color[0])
+            density, color = self._model.mlp(self._features(part))
+            densities.append(density + self._model.bias(part))
+            colors.append(color)
         if not densities:
             return points.new_zeros(0), points.new_zeros(0, 3)
         return torch.cat(densities), torch.cat(colors)
@@ -118,8 +122,19 @@ class Field:
         return filled
 
     def _pre_density(self, points: Float[Tensor, "points 3"]) -> Float[Tensor, " points"]:
-        features = self._model.grid.read(self._objects.values, points[None] / self.bound)
-        return self._model.mlp.pre_density(features[0]) + self._model.bias(points)
+        return self._model.mlp.pre_density(self._features(points)) + self._model.bias(points)
+
+    def _features(self, points: Float[Tensor, "points 3"]) -> Float[Tensor, "points channels"]:
+        """What ``FeatureGrid.read`` gives, three times as fast: it reads many objects at once and
+        can be trained through, torch's own kernel on whole volumes only reads."""
+        place = (points / self.bound)[None, None, None]
+        levels = [
+            nn.functional.grid_sample(
+                volume, place, mode="bilinear", padding_mode="border", align_corners=True
+            )[0, :, 0, 0]
+            for volume in self._volumes
+        ]
+        return torch.cat(levels).T
 
     def _line(self, resolution: int) -> Float[Tensor, " resolution"]:
         return torch.linspace(-self.bound, self.bound, resolution, device=self.device)
