@@ -11,14 +11,15 @@ import zlib
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 from .launch import EXTENSION_ROOT
 
 BUNDLED = EXTENSION_ROOT / "checkpoints"
-DEFAULT = "DEFAULT"
-"""Identifier of "whatever comes with the extension"."""
+DEFAULT = "toybox"
+"""Stem of the bundled file that is used when nothing is chosen."""
 
-_MAX_HEADER = 8 * 2**20
+_MAX_HEADER = 16 * 2**20
 
 
 @dataclass(frozen=True)
@@ -27,35 +28,66 @@ class Choice:
 
     identifier: str
     """What a .blend remembers: the stem of a bundled file, the whole path of any other."""
-    label: str
-    description: str
     path: Path
+    bundled: bool
 
     @property
-    def number(self) -> int:
-        """Blender stores an enum as a number; this one does not change when files come and go."""
-        return zlib.crc32(self.identifier.encode()) & 0x7FFFFFFF
+    def label(self) -> str:
+        """The name that the file gives itself, else the file's."""
+        name = _metadata(self.path).get("name")
+        return name if isinstance(name, str) and name else self.path.stem
+
+    @property
+    def description(self) -> str:
+        where = "comes with the extension" if self.bundled else str(self.path)
+        try:
+            return f"{self.label}: {self.path.stat().st_size / 2**20:.1f} MB, {where}"
+        except OSError:
+            return f"{self.label}: not readable now, {where}"
+
+    @property
+    def prompts(self) -> list[str]:
+        """What it can make, of its own training's prompt sets."""
+        known = _metadata(self.path)
+        found = [*known.get("prompts", ()), *known.get("unseen", ())]
+        return [prompt for prompt in found if isinstance(prompt, str)]
 
 
 def choices(folder: str) -> list[Choice]:
-    """Bundled checkpoints, then those in ``folder`` (empty: none), each by name."""
-    found = [_choice(path, bundled=True) for path in _files(BUNDLED)]
+    """Bundled checkpoints, the default first, then those in ``folder`` (empty: none)."""
+    bundled = sorted(_files(BUNDLED), key=lambda path: (path.stem != DEFAULT, path.stem))
+    found = [Choice(path.stem, path, True) for path in bundled]
     if folder:
-        found += [_choice(path, bundled=False) for path in _files(Path(folder).expanduser())]
+        found += [Choice(str(path), path, False) for path in _files(Path(folder).expanduser())]
     return found
+
+
+def find(identifier: str, folder: str) -> Choice | None:
+    """The choice that an identifier, a path or (empty) the default means, if it is there."""
+    listed = choices(folder)
+    if not identifier:
+        return listed[0] if listed and listed[0].bundled else None
+    for choice in listed:
+        if identifier in (choice.identifier, str(choice.path)):
+            return choice
+    path = Path(identifier).expanduser()
+    return Choice(identifier, path, False) if path.is_file() else None
 
 
 def path_of(identifier: str, folder: str) -> str | None:
     """What to tell the backend: the file's path, or None for its default.
 
-    A name that is not listed is handed on as it is: the backend says what is wrong with it.
+    What is not there is handed on as it is: the backend says what is wrong with it.
     """
-    if identifier in ("", DEFAULT):
+    if not identifier:
         return None
-    for choice in choices(folder):
-        if choice.identifier == identifier:
-            return str(choice.path)
-    return identifier
+    choice = find(identifier, folder)
+    return str(choice.path) if choice is not None else identifier
+
+
+def number(identifier: str) -> int:
+    """Blender stores an enum as a number; this one does not change when files come and go."""
+    return zlib.crc32(identifier.encode()) & 0x7FFFFFFF if identifier else 0
 
 
 def _files(folder: Path) -> list[Path]:
@@ -65,30 +97,25 @@ def _files(folder: Path) -> list[Path]:
         return []
 
 
-def _choice(path: Path, *, bundled: bool) -> Choice:
+def _metadata(path: Path) -> dict[str, Any]:
     try:
         stat = path.stat()
-        title = _title(path, stat.st_mtime_ns, stat.st_size)
-        size = f"{stat.st_size / 2**20:.0f} MB"
     except OSError:
-        title, size = "", "not readable now"
-    where = "comes with the extension" if bundled else str(path)
-    identifier = path.stem if bundled else str(path)
-    label = title or path.stem
-    return Choice(identifier, label, f"{label}: {size}, {where}", path)
+        return {}
+    return _read_metadata(path, stat.st_mtime_ns, stat.st_size)
 
 
-@lru_cache(maxsize=256)
-def _title(path: Path, modified: int, size: int) -> str:
-    """The name in the file's metadata, or "" when it has none. The last two only refresh it."""
+@lru_cache(maxsize=64)
+def _read_metadata(path: Path, modified: int, size: int) -> dict[str, Any]:
+    """What the file says of itself, {} if it says nothing. Read again when the file has changed."""
     del modified, size
     try:
         with path.open("rb") as file:
             (length,) = struct.unpack("<Q", file.read(8))
             if length > _MAX_HEADER:
-                return ""
-            metadata = json.loads(file.read(length)).get("__metadata__", {})
-        name = metadata.get("name") or json.loads(metadata.get("metadata", "{}")).get("name", "")
-    except (OSError, ValueError, struct.error, AttributeError):
-        return ""
-    return name if isinstance(name, str) else ""
+                return {}
+            header = json.loads(file.read(length))
+        found = json.loads(header["__metadata__"]["metadata"])
+    except (OSError, ValueError, TypeError, KeyError, struct.error, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}

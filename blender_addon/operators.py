@@ -8,6 +8,7 @@ Nothing is added to the .blend before the result is there.
 from __future__ import annotations
 
 import logging
+import random
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
@@ -28,7 +29,7 @@ from .session import Job, redraw, session
 if TYPE_CHECKING:
     from bpy.types import Context, Event
 
-POLL_SECONDS = 0.05
+POLL_SECONDS = 0.1
 
 
 class _Backend:
@@ -275,6 +276,26 @@ class ATT3D_OT_open_log(bpy.types.Operator):
         return {"FINISHED"}
 
 
+class ATT3D_OT_suggest(bpy.types.Operator):
+    """Fill in one of the prompts that this checkpoint knows"""
+
+    bl_idname = "att3d.suggest"
+    bl_label = "Surprise Me"
+    bl_options: ClassVar[set[str]] = {"REGISTER", "UNDO"}
+
+    def execute(self, context: Context) -> set[str]:
+        settings = context.scene.att3d
+        folder = preferences(context).checkpoint_folder_path
+        chosen = checkpoints.find(settings.checkpoint, folder)
+        prompts = [] if chosen is None else chosen.prompts
+        if not prompts:
+            self.report({"WARNING"}, "This checkpoint does not say which prompts it knows")
+            return {"CANCELLED"}
+        with properties.quietly():
+            settings.prompt = random.choice(prompts)
+        return {"FINISHED"}
+
+
 class ATT3D_OT_use_prompt(bpy.types.Operator):
     """Put the prompt and mesh settings of the active object into the panel"""
 
@@ -315,5 +336,6 @@ CLASSES = (
     ATT3D_OT_cancel,
     ATT3D_OT_test_backend,
     ATT3D_OT_open_log,
+    ATT3D_OT_suggest,
     ATT3D_OT_use_prompt,
 )

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from bpy.types import Context
 
 EXAMPLE = "a pig wearing a tophat"
+LOGGED = {"backend_died", "protocol", "internal", "out_of_memory", "output"}
+"""Codes of errors that the log says more about."""
 
 
 class _Tab:
@@ -37,6 +39,7 @@ class ATT3D_PT_create(_Tab, bpy.types.Panel):
         field = column.row(align=True)
         field.scale_y = 1.3
         field.prop(settings, "prompt", text="", placeholder=EXAMPLE)
+        field.operator("att3d.suggest", text="", icon="LIGHT")
         action = column.row(align=True)
         action.scale_y = 1.6
         if session.busy:
@@ -45,15 +48,14 @@ class ATT3D_PT_create(_Tab, bpy.types.Panel):
         else:
             action.operator("att3d.generate", icon="SHADERFX")
 
-        layout.prop(settings, "checkpoint", text="", icon="FILE_3D")
+        layout.prop(settings, "checkpoint_choice", text="")
         draw_status(layout, session)
         if session.problem is not None and not session.busy:
             draw_problem(layout, session.problem, width)
-            row = layout.row(align=True)
             if session.state is State.NOT_SET_UP:
-                row.operator("att3d.open_preferences", icon="PREFERENCES")
-            else:
-                row.operator("att3d.open_log", icon="TEXT")
+                layout.operator("att3d.open_preferences", icon="PREFERENCES")
+            elif session.problem.code in LOGGED:
+                layout.operator("att3d.open_log", icon="TEXT")
         elif session.notes and not session.busy:
             box = layout.box()
             for note in session.notes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import bpy
@@ -11,6 +12,7 @@ from bpy.props import BoolProperty, EnumProperty, IntProperty, StringProperty
 
 from . import checkpoints
 from .preferences import preferences
+from .session import session
 
 if TYPE_CHECKING:
     from bpy.types import Context
@@ -24,24 +26,39 @@ _items: list[EnumItem] = []
 """Blender keeps no reference to the texts of a dynamic enum; without ours they turn to garbage."""
 
 
-def _checkpoint_items(owner: object, context: Context | None) -> list[EnumItem]:
-    """The choices now: the default, those of the extension, those in the person's folder."""
-    del owner
-    folder = preferences(context).checkpoint_folder_path if context else ""
-    _items[:] = [
-        (
-            checkpoints.DEFAULT,
-            "Default",
-            "The checkpoint that comes with the extension",
-            "PACKAGE",
-            0,
-        ),
-        *(
-            (choice.identifier, choice.label, choice.description, "FILE_3D", choice.number)
-            for choice in checkpoints.choices(folder)
-        ),
+def _checkpoint_items(settings: Settings, context: Context | None) -> list[EnumItem]:
+    """The checkpoints of the extension and of the person's folder, and the one that is chosen."""
+    folder = preferences(context).checkpoint_folder_path
+    found = checkpoints.choices(folder)
+    items = [
+        (choice.identifier, choice.label, choice.description, "FILE_3D", _number(choice))
+        for choice in found
     ]
+    if not found or not found[0].bundled:
+        missing = "The extension was built without a checkpoint; choose another"
+        items.insert(0, ("NONE", "No checkpoint", missing, "ERROR", 0))
+    chosen = settings.checkpoint
+    if chosen and checkpoints.number(chosen) not in {item[4] for item in items}:
+        name = Path(chosen).stem
+        items.append((chosen, name, chosen, "FILE_3D", checkpoints.number(chosen)))
+    _items[:] = items
     return _items
+
+
+def _number(choice: checkpoints.Choice) -> int:
+    """0 is the default, which is stored as no choice at all."""
+    is_default = choice.bundled and choice.identifier == checkpoints.DEFAULT
+    return 0 if is_default else checkpoints.number(choice.identifier)
+
+
+def _get_choice(settings: Settings) -> int:
+    chosen = settings.checkpoint
+    return 0 if chosen == checkpoints.DEFAULT else checkpoints.number(chosen)
+
+
+def _set_choice(settings: Settings, value: int) -> None:
+    named = {item[4]: item[0] for item in _checkpoint_items(settings, None)}
+    settings.checkpoint = named[value] if value else ""
 
 
 _quiet = False
@@ -71,12 +88,16 @@ def _prompt_confirmed(settings: Settings, context: Context) -> None:
     if not (typed and settings.prompt.strip() and preferences(context).generate_on_enter):
         return
     # Not from within the property's own update: Blender is still closing the text field.
-    bpy.app.timers.register(_generate_from_field, first_interval=0.01)
+    if not bpy.app.timers.is_registered(_generate_from_field):
+        bpy.app.timers.register(_generate_from_field, first_interval=0.01)
 
 
-def _generate_from_field() -> None:
+def _generate_from_field() -> float | None:
+    if session.busy:  # the next one waits for its turn; by then the field may say something else
+        return 0.1
     if bpy.ops.att3d.generate.poll():
         bpy.ops.att3d.generate("INVOKE_DEFAULT")
+    return None
 
 
 class Settings(bpy.types.PropertyGroup):
@@ -87,10 +108,19 @@ class Settings(bpy.types.PropertyGroup):
         description="What to make, in a few words. Press Enter to generate it",
         update=_prompt_confirmed,
     )
-    checkpoint: EnumProperty(
+    checkpoint: StringProperty(
+        name="Checkpoint",
+        description=(
+            "The trained model: the name of one that comes with the extension, or the path of "
+            "another. Empty: the default"
+        ),
+    )
+    checkpoint_choice: EnumProperty(
         name="Checkpoint",
         description="The trained model that turns the prompt into an object",
         items=_checkpoint_items,
+        get=_get_choice,
+        set=_set_choice,
     )
     faces: IntProperty(
         name="Faces",

@@ -200,8 +200,10 @@ def redraw() -> None:
     """Draw the sidebars and the preferences again. Blender does not know that our state changed."""
     for window in bpy.context.window_manager.windows if bpy.context.window_manager else ():
         for area in window.screen.areas:
-            if area.type in ("VIEW_3D", "PREFERENCES"):
-                area.tag_redraw()
+            for region in area.regions:
+                # Not the whole viewport, which can be slow and has not changed.
+                if (area.type, region.type) in (("VIEW_3D", "UI"), ("PREFERENCES", "WINDOW")):
+                    region.tag_redraw()
 
 
 _seen: tuple[State, str] | None = None

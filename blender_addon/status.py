@@ -84,9 +84,9 @@ def draw_status(layout: bpy.types.UILayout, session: Session) -> None:
     state = session.state
     text = state.value
     if state is State.READY and session.process.device:
-        text = f"{text} ({session.process.device})"
+        text = f"{text} ({session.process.device.upper()})"
         if session.seconds is not None:
-            text = f"{text}, last took {session.seconds:.1f} s"
+            text = f"{text}  ·  {session.seconds:.1f} s"
     row = layout.row()
     row.active = state is not State.STOPPED
     row.label(text=text, icon=ICONS[state], translate=False)

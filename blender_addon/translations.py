@@ -28,6 +28,7 @@ WORDS: dict[str, dict[tuple[str, str], str]] = {
         (_OPERATOR, "Cancel"): "Abbrechen",
         (_OPERATOR, "Test Backend"): "Backend testen",
         (_OPERATOR, "Open Log"): "Protokoll öffnen",
+        (_OPERATOR, "Surprise Me"): "Überrasch mich",
         (_OPERATOR, "Use This Prompt"): "Diese Beschreibung verwenden",
         (_OPERATOR, "Set Up the Backend"): "Backend einrichten",
     },

@@ -133,8 +133,27 @@ def check_checkpoints_of_the_folder_are_offered(bench: Bench) -> None:
     folder = bench.preferences.checkpoint_folder_path
     offered = {choice.identifier: choice for choice in checkpoints.choices(folder)}
     assert offered[str(bench.checkpoint)].label == "tiny", "the name is read from its metadata"
-    assert checkpoints.path_of(checkpoints.DEFAULT, folder) is None
-    assert checkpoints.path_of(str(bench.checkpoint), folder) == str(bench.checkpoint)
+    settings = bpy.context.scene.att3d
+    assert settings.checkpoint_choice == str(bench.checkpoint)
+    settings.checkpoint = ""
+    assert checkpoints.path_of(settings.checkpoint, folder) is None, "the backend's default"
+    settings.checkpoint_choice = str(bench.checkpoint)
+    assert settings.checkpoint == str(bench.checkpoint)
+
+
+def check_checkpoint_of_another_machine_is_kept(bench: Bench) -> None:
+    """A file that is not here now stays chosen: the error says so, nothing else is used."""
+    settings = bpy.context.scene.att3d
+    settings.checkpoint = "/elsewhere/mine.safetensors"
+    assert settings.checkpoint_choice == "/elsewhere/mine.safetensors"
+    assert "/elsewhere/mine.safetensors" in bench.fails().message
+
+
+def check_a_prompt_is_suggested_from_those_the_checkpoint_knows(bench: Bench) -> None:
+    bpy.ops.att3d.suggest()
+    choice = bench.module("checkpoints").choices(str(bench.checkpoint.parent))[-1]
+    assert bpy.context.scene.att3d.prompt in choice.prompts
+    assert bpy.data.objects[:] == []
 
 
 def check_translations_are_of_texts_that_exist(bench: Bench) -> None:

@@ -54,6 +54,7 @@ class Bench:
         bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
         if PACKAGE not in bpy.context.preferences.addons:
             self.install()
+        self.session.error = None
         self.preferences.backend_python = ""
         self.preferences.backend_command = ""
         self.preferences.remembered_python = ""
