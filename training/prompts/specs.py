@@ -1,0 +1,112 @@
+"""What a toy's prompt says: an animal, what it does, what it is made of or wears, and its hat.
+
+Captions are the paper's templates (A32): "a pig {activity} {theme}" and "a {animal} {activity}
+{theme} and wearing a {hat}". The paper prints the animal set's parts but not whole prompts, so
+the "and" before the hat is inferred. Absent parts are left out: "a pig wearing a tophat".
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+
+from backend.protocol.errors import TrainingError
+
+ANIMALS = (
+    "squirrel",
+    "raccoon",
+    "pig",
+    "monkey",
+    "robot",
+    "lion",
+    "rabbit",
+    "tiger",
+    "orangutan",
+    "bear",
+)
+ACTIVITIES = (
+    "riding a motorcycle",
+    "riding a bike",
+    "sitting on a chair",
+    "playing the guitar",
+    "holding a shovel",
+    "holding a blue balloon",
+    "holding a book",
+    "wielding a katana",
+)
+MATERIAL_THEMES = ("made out of gold", "carved out of wood")
+THEMES = (
+    *MATERIAL_THEMES,
+    "wearing a leather jacket",
+    "wearing a cape",
+    "wearing medieval armor",
+    "wearing a suit",
+    "wearing a sweater",
+    "wearing a backpack",
+)
+HATS = ("party hat", "sombrero", "helmet", "tophat", "baseball cap")
+
+
+@dataclass(frozen=True)
+class CharacterSpec:
+    """One toy. ``None``: it stands, wears nothing, is bareheaded.
+
+    Raises TrainingError for a part that is in none of the lists above.
+    """
+
+    animal: str
+    activity: str | None = None
+    theme: str | None = None
+    hat: str | None = None
+
+    def __post_init__(self) -> None:
+        for what, value, known in (
+            ("animal", self.animal, ANIMALS),
+            ("activity", self.activity, (None, *ACTIVITIES)),
+            ("theme", self.theme, (None, *THEMES)),
+            ("hat", self.hat, (None, *HATS)),
+        ):
+            if value not in known:
+                names = ", ".join(name for name in known if name)
+                raise TrainingError(f"the toybox has no {what} {value!r}", f"It has: {names}.")
+
+
+def article(noun: str) -> str:
+    """The noun with "a" or "an" before it."""
+    return f"{'an' if noun[0] in 'aeiou' else 'a'} {noun}"
+
+
+def caption(spec: CharacterSpec) -> str:
+    """The template's prompt for a toy."""
+    words = [article(spec.animal)]
+    words += [part for part in (spec.activity, spec.theme) if part]
+    if spec.hat:
+        joint = "and wearing" if spec.theme else "wearing"
+        words.append(f"{joint} {article(spec.hat)}")
+    return " ".join(words)
+
+
+@cache
+def _specs_by_caption() -> dict[str, CharacterSpec]:
+    specs = (
+        CharacterSpec(animal, activity, theme, hat)
+        for animal in ANIMALS
+        for activity in (None, *ACTIVITIES)
+        for theme in (None, *THEMES)
+        for hat in (None, *HATS)
+    )
+    return {caption(spec): spec for spec in specs}
+
+
+def spec_of(prompt: str) -> CharacterSpec:
+    """The toy that a template's prompt describes; the inverse of ``caption``.
+
+    Raises TrainingError for a prompt that is in no template.
+    """
+    spec = _specs_by_caption().get(" ".join(prompt.lower().split()))
+    if spec is None:
+        raise TrainingError(
+            f"the toybox has no toy for {prompt!r}",
+            f"Write prompts as in {caption(CharacterSpec('pig', ACTIVITIES[0], THEMES[2]))!r}.",
+        )
+    return spec
