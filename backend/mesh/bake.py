@@ -90,9 +90,9 @@ def bake(
         children *= 4
     reader.cancel.check()
     pixels = _texel_corners(fine_uvs, size)
-    triangle, row, column = rasterise(pixels, size)
+    triangle, row, column, place = _covered(pixels, size)
     reader.cancel.check()
-    position = _interpolate(pixels, fine_vertices[fine_faces], triangle, row, column)
+    position = _interpolate(pixels, fine_vertices[fine_faces], triangle, place)
     reader.cancel.check()
     texture = np.zeros((size, size, 3), dtype=np.uint8)
     texture[row, column] = _to_bytes(reader.color(position))
@@ -102,9 +102,9 @@ def bake(
         return texture, None
     reader.cancel.check()
     surface = reader.normals(fine_vertices, GRADIENT_STEP)
-    normals = _interpolate(pixels, surface[fine_faces], triangle, row, column)
+    normals = _interpolate(pixels, surface[fine_faces], triangle, place)
     tangents, mesh_normals = (
-        _interpolate(_texel_corners(uvs, size), frame, triangle // children, row, column)
+        _interpolate(_texel_corners(uvs, size), frame, triangle // children, place)
         for frame in corner_frames(vertices, faces, uvs)
     )
     reader.cancel.check()
@@ -119,19 +119,48 @@ def _texel_corners(uvs: Float[np.ndarray, "n 3 2"], size: int) -> Float[np.ndarr
     return np.stack([uvs[..., 0], 1.0 - uvs[..., 1].astype(np.float64)], axis=-1) * size
 
 
+def _covered(
+    pixels: Float[np.ndarray, "triangles 3 2"], size: int
+) -> tuple[
+    Int[np.ndarray, " texels"],
+    Int[np.ndarray, " texels"],
+    Int[np.ndarray, " texels"],
+    Float[np.ndarray, "texels 2"],
+]:
+    """Triangle, row, column and place (in texels) of every texel that gets a colour of its own.
+
+    Those whose centre is covered, taken there; and those that hold a corner and are not covered,
+    taken at the corner: a triangle narrower than a texel would else show its neighbour's colour.
+    """
+    triangle, row, column = rasterise(pixels, size)
+    empty = np.ones((size, size), dtype=bool)
+    empty[row, column] = False
+    corners = pixels.reshape(-1, 2)
+    cell = np.floor(corners).astype(np.int64).clip(0, size - 1)
+    lonely = np.flatnonzero(empty[cell[:, 1], cell[:, 0]])
+    _, first = np.unique(cell[lonely, 1] * size + cell[lonely, 0], return_index=True)
+    lonely = lonely[first]
+    return (
+        np.concatenate([triangle, lonely // 3]),
+        np.concatenate([row, cell[lonely, 1]]),
+        np.concatenate([column, cell[lonely, 0]]),
+        np.concatenate([np.stack([column + 0.5, row + 0.5], axis=1), corners[lonely]]),
+    )
+
+
 def _interpolate(
     pixels: Float[np.ndarray, "triangles 3 2"],
     values: Float[np.ndarray, "triangles 3 n"],
     triangle: Int[np.ndarray, " texels"],
-    row: Int[np.ndarray, " texels"],
-    column: Int[np.ndarray, " texels"],
+    place: Float[np.ndarray, "texels 2"],
 ) -> Float[np.ndarray, "texels n"]:
-    """Corner values at texel centres."""
+    """Corner values at places in texels."""
     base, slopes = affine(pixels, values)
-    x = (column + 0.5 - pixels[triangle, 0, 0])[:, None].astype(np.float32)
-    y = (row + 0.5 - pixels[triangle, 0, 1])[:, None].astype(np.float32)
+    offset = (place - pixels[triangle, 0]).astype(np.float32)
     base, slopes = base.astype(np.float32), slopes.astype(np.float32)
-    return base[triangle] + x * slopes[triangle, 0] + y * slopes[triangle, 1]
+    return (
+        base[triangle] + offset[:, :1] * slopes[triangle, 0] + offset[:, 1:] * slopes[triangle, 1]
+    )
 
 
 def _to_bytes(values: Float[np.ndarray, "n 3"]) -> UInt8[np.ndarray, "n 3"]:

@@ -32,6 +32,7 @@ def newton(reader: Reader, points: Points, rounds: int, reach: float) -> Points:
         offset = current + step - start
         length = np.linalg.norm(offset, axis=1, keepdims=True)
         current = start + offset * np.minimum(1.0, reach / np.maximum(length, 1e-12))
+        np.clip(current, -reader.field.bound, reader.field.bound, out=current)
         value = reader.pre_density(current)
         error = np.abs(value - level)
         better = error < best_error

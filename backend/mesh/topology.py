@@ -66,12 +66,29 @@ def repair(vertices: Vertices, faces: Faces) -> tuple[Vertices, Faces]:
     """Make a closed mesh manifold: decimation can fold thin parts flat and pinch them together.
 
     Faces that lie back to back on the same three vertices cancel; the fans of faces that meet at
-    an edge or a vertex only by touching are cut apart. Parts of fewer than four faces are dropped.
+    an edge or a vertex only by touching are cut apart. Where two sheets still run between the same
+    two vertices, one gets a vertex in the middle (and two faces more). Parts of fewer than four
+    faces are dropped.
     """
-    faces = _cancel_opposite(faces)
-    if not len(faces):
-        return vertices[:0], faces
-    twin = _pair_around_edges(vertices, faces)
+    while True:
+        faces = _cancel_opposite(faces)
+        if not len(faces):
+            return vertices[:0], faces
+        twin = _pair_around_edges(vertices, faces)
+        vertices, faces = _cut_apart(vertices, faces, twin)
+        double = _double_edges(faces, twin)
+        if not double:
+            break
+        vertices, faces = _split_edges(vertices, faces, twin, double)
+    parts, part_of_face = label_parts(faces, len(vertices))
+    large = np.bincount(part_of_face, minlength=parts) >= 4
+    return compact(vertices, faces[large[part_of_face]])
+
+
+def _cut_apart(
+    vertices: Vertices, faces: Faces, twin: Int[np.ndarray, " edges"]
+) -> tuple[Vertices, Faces]:
+    """A vertex for each fan of faces; ``twin`` says which faces are joined."""
     corners = np.arange(3 * len(faces)).reshape(-1, 3)
     following = np.roll(corners, -1, axis=1).reshape(-1)
     inner = np.flatnonzero(twin >= 0)
@@ -83,10 +100,44 @@ def repair(vertices: Vertices, faces: Faces) -> tuple[Vertices, Faces]:
     count, vertex_of_corner = connected_components(graph, directed=False)
     source = np.zeros(count, dtype=np.int64)
     source[vertex_of_corner] = faces.reshape(-1)
-    faces = vertex_of_corner.reshape(-1, 3).astype(np.int32)
-    parts, part_of_face = label_parts(faces, count)
-    large = np.bincount(part_of_face, minlength=parts) >= 4
-    return compact(vertices[source], faces[large[part_of_face]])
+    return vertices[source], vertex_of_corner.reshape(-1, 3).astype(np.int32)
+
+
+def _double_edges(faces: Faces, twin: Int[np.ndarray, " edges"]) -> list[int]:
+    """One half-edge of each edge beyond the first between the same two vertices."""
+    start, end = half_edges(faces)
+    one = np.flatnonzero(np.arange(len(twin)) < twin)
+    low, high = np.minimum(start[one], end[one]), np.maximum(start[one], end[one])
+    key = low.astype(np.int64) * (int(faces.max()) + 1) + high
+    _, first = np.unique(key, return_index=True)
+    return np.delete(one, first).tolist()
+
+
+def _split_edges(
+    vertices: Vertices, faces: Faces, twin: Int[np.ndarray, " edges"], edges: list[int]
+) -> tuple[Vertices, Faces]:
+    """Put a vertex into the middle of each edge, if neither of its faces has got one already."""
+    faces = faces.copy()
+    touched: set[int] = set()
+    middles: list[np.ndarray] = []
+    extra: list[list[int]] = []
+    for edge in edges:
+        sides = [edge, int(twin[edge])]
+        if touched & {side // 3 for side in sides}:
+            continue
+        touched |= {side // 3 for side in sides}
+        middle = len(vertices) + len(middles)
+        ends = [faces[side // 3, side % 3] for side in sides]
+        middles.append(vertices[ends].mean(axis=0))
+        for side in sides:
+            face, corner = divmod(side, 3)
+            last, tip = faces[face, (corner + 1) % 3], faces[face, (corner + 2) % 3]
+            extra.append([middle, int(last), int(tip)])
+            faces[face, (corner + 1) % 3] = middle
+    return (
+        np.concatenate([vertices, np.array(middles, dtype=vertices.dtype)]),
+        np.concatenate([faces, np.array(extra, dtype=faces.dtype)]),
+    )
 
 
 def _cancel_opposite(faces: Faces) -> Faces:
@@ -100,12 +151,13 @@ def _cancel_opposite(faces: Faces) -> Faces:
     ordered = np.stack([faces[rows, (lowest + k) % 3] for k in range(3)], axis=1)
     sign = np.where(ordered[:, 1] < ordered[:, 2], 1, -1)
     _, group = np.unique(np.sort(ordered, axis=1), axis=0, return_inverse=True)
-    net = np.bincount(group.reshape(-1), weights=sign).astype(np.int64)[group.reshape(-1)]
-    keep = np.zeros(len(faces), dtype=bool)
+    group = group.reshape(-1)
+    net = np.bincount(group, weights=sign).astype(np.int64)[group]
     wanted = np.flatnonzero((net != 0) & (np.sign(net) == sign))
-    _, first = np.unique(group.reshape(-1)[wanted], return_index=True)
-    keep[wanted[first]] = True
-    return faces[keep]
+    wanted = wanted[np.argsort(group[wanted], kind="stable")]
+    owner = group[wanted]
+    rank = np.arange(len(owner)) - np.searchsorted(owner, owner)
+    return faces[np.sort(wanted[rank < np.abs(net[wanted])])]
 
 
 def _pair_around_edges(vertices: Vertices, faces: Faces) -> Int[np.ndarray, " edges"]:
