@@ -23,8 +23,8 @@ EXTENSION_ROOT = Path(__file__).resolve().parent.parent
 """The folder that holds ``backend/`` and ``checkpoints/``."""
 
 SET_UP = (
-    "Make an environment with `python3 -m venv` and `pip install att3d[backend]`, "
-    "then choose it as Backend Python in the preferences of this extension."
+    "Choose the folder of the Python environment that has the backend's packages as Backend "
+    "Python in the preferences. The README says how to make one."
 )
 
 
@@ -83,8 +83,7 @@ def find_python(preference: str, remembered: str, environ: Mapping[str, str]) ->
         if found is None:
             raise MissingDependency(
                 f"No Python at {value} (from {source}).",
-                "Choose the Python of the backend's environment in the preferences of this "
-                "extension.",
+                "Choose the backend's Python environment in the preferences of this extension.",
             )
         return found
     found = interpreter(Path(remembered)) if remembered else None

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, ClassVar
 
 import bpy
 
-from .preferences import EXTENSION
+from ..backend.protocol.errors import MissingDependency
+from .preferences import EXTENSION, preferences
 from .scene import provenance
-from .session import State, session
+from .session import session
 from .status import draw_problem, draw_status, draw_text, stage_text
 
 if TYPE_CHECKING:
@@ -49,12 +50,13 @@ class ATT3D_PT_create(_Tab, bpy.types.Panel):
             action.operator("att3d.generate", icon="SHADERFX")
 
         layout.prop(settings, "checkpoint_choice", text="")
-        draw_status(layout, session)
-        if session.problem is not None and not session.busy:
-            draw_problem(layout, session.problem, width)
-            if session.state is State.NOT_SET_UP:
+        problem = preferences(context).problem
+        draw_status(layout, session, problem)
+        if problem is not None and not session.busy:
+            draw_problem(layout, problem, width)
+            if isinstance(problem, MissingDependency):
                 layout.operator("att3d.open_preferences", icon="PREFERENCES")
-            elif session.problem.code in LOGGED:
+            elif problem.code in LOGGED:
                 layout.operator("att3d.open_log", icon="TEXT")
         elif session.notes and not session.busy:
             box = layout.box()

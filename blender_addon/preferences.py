@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, cast
 import bpy
 from bpy.props import BoolProperty, StringProperty
 
+from ..backend.protocol.errors import Att3dError, MissingDependency
 from . import launch
-from .session import session
+from .session import redraw, session
 from .status import draw_problem, draw_status
 
 if TYPE_CHECKING:
@@ -17,6 +18,12 @@ if TYPE_CHECKING:
 
 EXTENSION = __package__.rpartition(".")[0]
 """The extension's package, ``bl_ext.<repository>.att3d``: its name in Blender's preferences."""
+
+
+def _start_changed(chosen: Preferences, context: Context) -> None:
+    """What was wrong may be right now; the next request will tell."""
+    session.error = None
+    redraw()
 
 
 class Preferences(bpy.types.AddonPreferences):
@@ -32,6 +39,7 @@ class Preferences(bpy.types.AddonPreferences):
             "last time"
         ),
         subtype="FILE_PATH",
+        update=_start_changed,
     )
     backend_command: StringProperty(
         name="Command",
@@ -39,6 +47,7 @@ class Preferences(bpy.types.AddonPreferences):
             "Replaces the whole command that starts the backend. It must speak on its standard "
             "input and output, for example: ssh host python -m backend serve"
         ),
+        update=_start_changed,
     )
     remembered_python: StringProperty(
         name="Last Working Python",
@@ -92,6 +101,17 @@ class Preferences(bpy.types.AddonPreferences):
             online=bpy.app.online_access,
         )
 
+    @property
+    def problem(self) -> Att3dError | None:
+        """Why the last request failed, or why the next one would: no Python is set up."""
+        if session.problem is not None or session.pid is not None:
+            return session.problem
+        try:
+            self.launch()
+        except MissingDependency as error:
+            return error
+        return None
+
     def draw(self, context: Context) -> None:
         layout = self.layout
         column = layout.column()
@@ -106,9 +126,10 @@ class Preferences(bpy.types.AddonPreferences):
         row.scale_y = 1.2
         row.operator("att3d.test_backend", icon="PLAY")
         row.operator("att3d.open_log", icon="TEXT")
-        draw_status(layout, session)
-        if session.problem is not None and not session.busy:
-            draw_problem(layout, session.problem, context.region.width)
+        problem = self.problem
+        draw_status(layout, session, problem)
+        if problem is not None and not session.busy:
+            draw_problem(layout, problem, context.region.width)
 
         header, body = layout.panel("att3d_advanced", default_closed=True)
         header.label(text="Advanced")

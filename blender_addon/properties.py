@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -96,7 +96,8 @@ def _generate_from_field() -> float | None:
     if session.busy:  # the next one waits for its turn; by then the field may say something else
         return 0.1
     if bpy.ops.att3d.generate.poll():
-        bpy.ops.att3d.generate("INVOKE_DEFAULT")
+        with suppress(RuntimeError):  # the operator has reported it, and the panel shows it
+            bpy.ops.att3d.generate("INVOKE_DEFAULT")
     return None
 
 

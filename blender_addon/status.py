@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import blf
 import bpy
 
+from ..backend.protocol.errors import Att3dError, MissingDependency
 from .session import Session, State
-
-if TYPE_CHECKING:
-    from ..backend.protocol.errors import Att3dError
 
 ICONS = {
     State.NOT_SET_UP: "TOOL_SETTINGS",
@@ -79,9 +75,11 @@ def draw_text(layout: bpy.types.UILayout, text: str, region_width: int, icon: st
         column.label(text=line, icon=icon if index == 0 else "BLANK1", translate=False)
 
 
-def draw_status(layout: bpy.types.UILayout, session: Session) -> None:
+def draw_status(layout: bpy.types.UILayout, session: Session, problem: Att3dError | None) -> None:
     """One line: what the backend is doing."""
     state = session.state
+    if state is State.STOPPED and isinstance(problem, MissingDependency):
+        state = State.NOT_SET_UP
     text = state.value
     if state is State.READY and session.process.device:
         text = f"{text} ({session.process.device.upper()})"

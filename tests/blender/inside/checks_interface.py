@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from types import SimpleNamespace
 
 import bpy
@@ -67,6 +68,15 @@ def check_panel_draws_in_every_state(bench: Bench) -> None:
     session.succeed()
     bench.generate()
     assert any(text.startswith("Ready (") for text in drawn("ATT3D_PT_create", bench))
+
+
+def check_missing_python_is_shown_before_anything_is_tried(bench: Bench) -> None:
+    bench.session.close()
+    del os.environ["ATT3D_PYTHON"]
+    texts = drawn("ATT3D_PT_create", bench)
+    assert "Not set up" in texts
+    bench.preferences.backend_python = bench.python
+    assert "Starts with the first prompt" in drawn("ATT3D_PT_create", bench)
 
 
 def check_error_and_remedy_are_drawn_as_wrapped_text(bench: Bench) -> None:
