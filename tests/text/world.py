@@ -18,6 +18,7 @@ class SquaresSource:
         self.captions = [f"a {color} {form}" for color, form in self._objects]
         self.attributes = torch.tensor([(i // 3, i % 3) for i in range(9)])
         self.attribute_names = ("color", "form")
+        self.fingerprint = "squares"
         self.trainable = torch.arange(8)
 
     def paraphrase(self, index: int, chance: random.Random) -> str:

@@ -104,7 +104,8 @@ def to_bytes(pictures: Tensor) -> Tensor:
 def _key(source: PairSource, config: BankConfig, kind: str) -> str:
     """Distinguishes the banks that may share a folder."""
     text = "\n".join([kind, str((config.size, config.views, config.shard, config.seed))])
-    return hashlib.sha256("\n".join([text, *source.captions]).encode()).hexdigest()[:12]
+    text = "\n".join([source.fingerprint, text, *source.captions])
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
 def _path(folder: Path, key: str, start: int) -> Path:

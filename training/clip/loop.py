@@ -198,6 +198,7 @@ class _Run:
         config = self.config
         return {
             "preset": config.preset,
+            "objects": self.source.fingerprint,
             "shape": json.loads(json.dumps(asdict(self.clip.shape))),
             "words": list(self.clip.text.words),
             "seed": config.random_seed,

@@ -28,6 +28,11 @@ class PairSource(Protocol):
     def attribute_names(self) -> Sequence[str]: ...
 
     @property
+    def fingerprint(self) -> str:
+        """Changes when the objects look different: pictures on disk are then rendered anew."""
+        ...
+
+    @property
     def trainable(self) -> Int[Tensor, " seen"]:
         """Objects that conditioning may learn from; the others stay unseen (A32)."""
         ...
