@@ -1,7 +1,7 @@
 """The paper's compositional prompt sets with their splits (A32), and lists from files.
 
 The pig set's holdout is the i-th activity with the i-th theme. The animal set's seen prompts are
-chosen by sums of indices modulo 8 or 2, so that every part, and every pair of parts, is seen
+chosen by sums of indices modulo 2 or 8, so that every part, and every pair of parts, is seen
 equally often (as nearly as the counts allow).
 """
 
@@ -84,8 +84,10 @@ def _animal_seen(count: int, animal: int, activity: int, theme: int, hat: int) -
         return True
     if count == 1200:
         return (animal + activity + theme + hat) % 2 == 0
-    # Animals and themes share factors with 8: the odd multipliers keep the pairs even.
-    return (activity + 3 * animal + theme + 2 * (theme // 2) + hat) % 8 == 0
+    # One activity for each animal, theme and hat. Multipliers found by search: every part and
+    # every pair of parts appears as often as its peers, to within one.
+    turn = 4 * animal + animal // 2 + 7 * theme + hat + hat // 2
+    return activity == turn % 8
 
 
 def _animal(count: int) -> PromptSet:

@@ -33,8 +33,8 @@ SITTING = Pose(
     feet=mirrored((0.15, -0.31, -0.72)),
 )
 STRUMMING = Pose(
-    elbows=((0.36, -0.10, -0.20), (-0.33, -0.12, -0.26)),
-    hands=((0.44, -0.31, -0.13), (-0.11, -0.385, -0.30)),
+    elbows=((0.36, -0.10, -0.20), (-0.33, -0.14, -0.20)),
+    hands=((0.44, -0.31, -0.13), (-0.10, -0.365, -0.19)),
     knees=STANDING_LEGS[0],
     feet=STANDING_LEGS[1],
 )
@@ -138,16 +138,16 @@ def guitar(figure: Figure) -> None:
     face, edge, neck = (0.96, 0.70, 0.30), (0.62, 0.26, 0.10), (0.34, 0.18, 0.10)
     front = (0.0, -1.0, 0.0)
     figure.add(
-        disc((-0.16, -0.29, -0.36), front, 0.165, 0.11, 0.03, material=plain(face)),
+        disc((-0.16, -0.29, -0.38), front, 0.185, 0.11, 0.03, material=plain(face)),
         disc((0.05, -0.29, -0.28), front, 0.125, 0.11, 0.03, material=plain(face)),
         box((0.27, -0.315, -0.20), (0.25, 0.03, 0.036), 0.02, up=(-0.36, 0.0, 0.93), side=(0.93, 0.0, 0.36), material=plain(neck)),
         box((0.54, -0.315, -0.095), (0.075, 0.03, 0.06), 0.02, up=(-0.36, 0.0, 0.93), side=(0.93, 0.0, 0.36), material=plain(edge)),
-        box((-0.20, -0.35, -0.375), (0.022, 0.025, 0.075), 0.015, up=(-0.36, 0.0, 0.93), side=(0.93, 0.0, 0.36), material=plain(neck)),
+        box((-0.22, -0.35, -0.40), (0.022, 0.025, 0.075), 0.015, up=(-0.36, 0.0, 0.93), side=(0.93, 0.0, 0.36), material=plain(neck)),
     )
     figure.paint(
-        disc((-0.16, -0.24, -0.36), front, 0.25, 0.10, 0.01, material=plain(edge), paints=(Layer.ITEM,)),
+        disc((-0.16, -0.24, -0.38), front, 0.25, 0.10, 0.01, material=plain(edge), paints=(Layer.ITEM,)),
         disc((0.05, -0.24, -0.28), front, 0.19, 0.10, 0.01, material=plain(edge), paints=(Layer.ITEM,)),
-        disc((-0.03, -0.34, -0.31), front, 0.055, 0.06, 0.01, material=plain(neck), paints=(Layer.ITEM,)),
+        disc((-0.06, -0.34, -0.335), front, 0.06, 0.06, 0.01, material=plain(neck), paints=(Layer.ITEM,)),
     )
 
 

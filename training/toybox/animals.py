@@ -158,11 +158,11 @@ def pig(figure: Figure) -> Coat:
                 paints=(Layer.SNOUT,),
             )
         )
-        base, tip = on_head(side * 44, 52, 0.92), on_head(side * 52, 46, 1.36)
-        tip = [tip[0], tip[1] - 0.06, tip[2]]
+        base = on_head(side * 46, 48, 0.95)
+        tip = [base[0] + side * 0.09, base[1] - 0.03, base[2] + 0.19]
         figure.add(
             capsule(
-                base, tip, 0.115, 0.04, flat=0.55, side=(1.0, 0.3 * side, 0.0),
+                base, tip, 0.12, 0.045, flat=0.5, side=(1.0, 0.3 * side, 0.0),
                 material=plain(deep), layer=Layer.EAR,
             )
         )  # fmt: skip
@@ -218,19 +218,19 @@ def robot(figure: Figure) -> Coat:
     red, yellow = (0.93, 0.25, 0.20), (0.99, 0.80, 0.22)
     x, y, z = HEAD.tolist()
     figure.add(
-        box((x, y, z), (0.35, 0.29, 0.285), 0.08, material=plain(shell), layer=Layer.HEAD),
-        box((0.0, -0.285, 0.275), (0.27, 0.05, 0.19), 0.045, material=plain((0.13, 0.16, 0.22)), layer=Layer.EAR),
+        box((x, y, z - 0.015), (0.33, 0.28, 0.27), 0.11, material=plain(shell), layer=Layer.HEAD),
+        box((0.0, -0.275, 0.265), (0.25, 0.05, 0.175), 0.045, material=plain((0.13, 0.16, 0.22)), layer=Layer.EAR),
         capsule((0.0, 0.0, 0.52), (0.0, 0.0, 0.74), 0.03, material=plain(steel), layer=Layer.EAR),
         ball((0.0, 0.0, 0.78), 0.07, material=plain(red), layer=Layer.EAR),
-        disc((0.0, -0.02, 0.27), (1.0, 0.0, 0.0), 0.12, 0.86, 0.03, material=plain(yellow), layer=Layer.TAIL),
+        disc((0.0, -0.02, 0.27), (1.0, 0.0, 0.0), 0.12, 0.80, 0.03, material=plain(yellow), layer=Layer.TAIL),
     )  # fmt: skip
     for side in SIDES:
         figure.add(
-            ellipsoid((side * 0.125, -0.33, 0.31), (0.065, 0.025, 0.075), material=plain(cyan), layer=Layer.EYE)
+            ellipsoid((side * 0.12, -0.32, 0.30), (0.065, 0.025, 0.075), material=plain(cyan), layer=Layer.EYE)
         )  # fmt: skip
         figure.paint(
-            ball((side * 0.125 - 0.022, -0.36, 0.34), 0.034, material=plain(WHITE), paints=(Layer.EYE,)),
-            capsule((0.0, -0.34, 0.165), (side * 0.075, -0.34, 0.19), 0.022, material=plain(cyan), paints=(Layer.EAR,)),
+            ball((side * 0.12 - 0.022, -0.35, 0.33), 0.034, material=plain(WHITE), paints=(Layer.EYE,)),
+            capsule((0.0, -0.33, 0.155), (side * 0.075, -0.33, 0.18), 0.022, material=plain(cyan), paints=(Layer.EAR,)),
         )  # fmt: skip
     figure.paint(
         box((0.0, -0.24, -0.28), (0.12, 0.1, 0.10), 0.03, material=plain((0.88, 0.93, 0.95)), paints=BODY),
@@ -350,14 +350,14 @@ def tiger(figure: Figure) -> Coat:
 
 
 def orangutan(figure: Figure) -> Coat:
-    hair, skin, pad = (0.84, 0.34, 0.08), (0.62, 0.45, 0.38), (0.45, 0.31, 0.27)
+    hair, skin, pad = (0.84, 0.34, 0.08), (0.74, 0.55, 0.46), (0.58, 0.41, 0.34)
     add_head(figure, plain(hair))
     figure.paint(
         ellipsoid((0.0, -0.28, 0.26), (0.235, 0.14, 0.20), material=plain(skin), paints=FACE)
     )
-    add_eyes(figure, azimuth=22, elevation=6, blush=None, brow=(0.40, 0.26, 0.22))
+    add_eyes(figure, azimuth=22, elevation=6, blush=None, brow=(0.45, 0.24, 0.14))
     figure.add(
-        ellipsoid((0.0, -0.29, 0.13), (0.19, 0.12, 0.12), material=plain((0.76, 0.58, 0.49)), layer=Layer.SNOUT),
+        ellipsoid((0.0, -0.29, 0.13), (0.19, 0.12, 0.12), material=plain((0.86, 0.69, 0.58)), layer=Layer.SNOUT),
         capsule((0.0, -0.27, 0.02), (0.0, -0.30, -0.06), 0.10, 0.05, material=plain(hair), layer=Layer.TAIL),
         capsule((0.0, 0.0, 0.53), (0.0, -0.06, 0.66), 0.12, 0.05, material=plain(hair), layer=Layer.TAIL),
     )  # fmt: skip
@@ -365,7 +365,7 @@ def orangutan(figure: Figure) -> Coat:
     for side in SIDES:
         figure.add(
             ellipsoid(
-                (side * 0.33, -0.16, 0.22), (0.13, 0.06, 0.20),
+                (side * 0.30, -0.17, 0.25), (0.115, 0.06, 0.175),
                 up=(0.0, 0.0, 1.0), side=(1.0, side * 0.45, 0.0), material=plain(pad), layer=Layer.EAR,
             ),
             capsule((side * 0.15, 0.12, 0.02), (side * 0.20, 0.24, -0.40), 0.13, 0.06, material=plain(hair), layer=Layer.TAIL, soft=True),
@@ -381,7 +381,7 @@ def orangutan(figure: Figure) -> Coat:
         hang = (middle[0], middle[1] + 0.02, middle[2] - 0.13)
         figure.add(capsule(middle, hang, 0.075, 0.035, material=plain(hair), layer=Layer.TAIL))
     _belly(figure, (0.72, 0.40, 0.20))
-    return coat(hair, pad)
+    return coat(hair, (0.45, 0.31, 0.27))
 
 
 def bear(figure: Figure) -> Coat:

@@ -13,7 +13,7 @@ UP = (0.0, 0.0, 1.0)
 NECK = (0.0, 0.01, -0.045)
 HEM = (0.0, 0.02, -0.50)
 CLOTH = Layer.CLOTH
-FRONT = (Layer.TORSO,)
+FRONT = (Layer.COAT,)
 
 
 def leather_jacket(figure: Figure) -> Outfit:
@@ -23,7 +23,7 @@ def leather_jacket(figure: Figure) -> Outfit:
         ring(HEM, UP, 0.20, 0.055, 0.01, material=plain(dark), layer=CLOTH),
     )
     figure.paint(
-        ellipsoid((0.0, -0.28, -0.30), (0.075, 0.16, 0.30), material=plain(WHITE), paints=(*FRONT, CLOTH)),
+        ellipsoid((0.0, -0.28, -0.30), (0.075, 0.16, 0.30), material=plain(WHITE), paints=FRONT),
     )
     for side in SIDES:
         figure.paint(
@@ -39,7 +39,7 @@ def leather_jacket(figure: Figure) -> Outfit:
 def cape(figure: Figure) -> Outfit:
     red = Material((0.84, 0.08, 0.12), (0.66, 0.04, 0.10), wave=(6.0, 0.0, 0.0), sharpness=1.5)
     figure.add(
-        capsule((0.0, 0.19, -0.06), (0.0, 0.36, -0.56), 0.19, 0.30, flat=0.16, material=red, layer=CLOTH),
+        capsule((0.0, 0.19, -0.06), (0.0, 0.36, -0.53), 0.20, 0.31, flat=0.16, material=red, layer=CLOTH),
         ring(NECK, (0.0, 0.2, 1.0), 0.17, 0.05, material=plain((0.84, 0.08, 0.12)), layer=CLOTH),
         ball((0.0, -0.20, -0.09), 0.055, material=plain((0.98, 0.80, 0.25)), layer=CLOTH),
     )
@@ -105,7 +105,7 @@ def sweater(figure: Figure) -> Outfit:
 
 
 def backpack(figure: Figure) -> Outfit:
-    teal, yellow, strap = (0.95, 0.45, 0.12), (0.99, 0.80, 0.25), (0.48, 0.22, 0.10)
+    teal, yellow, strap = (0.95, 0.45, 0.12), (0.99, 0.80, 0.25), (0.16, 0.42, 0.72)
     figure.add(
         box((0.0, 0.34, -0.22), (0.215, 0.13, 0.24), 0.09, material=plain(teal), layer=CLOTH),
         box((0.0, 0.46, -0.30), (0.15, 0.06, 0.11), 0.045, material=plain(yellow), layer=CLOTH),

@@ -150,7 +150,7 @@ def _finished(
     x, y, z = points[:, 0], points[:, 1], points[:, 2]
     bright = torch.sqrt(0.35 * color[0] + 0.5 * color[1] + 0.15 * color[2])
     band = torch.sin(7.0 * z + 2.5 * torch.sin(3.0 * x + 1.0) + 2.0 * torch.sin(3.0 * y))
-    level = torch.clamp(0.12 + 0.75 * bright + 0.11 * band, 0.0, 1.0)
+    level = torch.clamp(1.05 * bright - 0.14 + 0.12 * band, 0.0, 1.0)
     low, high = torch.clamp(level * 2, 0.0, 1.0), torch.clamp(level * 2 - 1, 0.0, 1.0)
     grain = torch.sin(
         46.0 * torch.sqrt((x - 0.55) ** 2 + (y + 0.35) ** 2 + 1e-6)
@@ -158,7 +158,7 @@ def _finished(
         + 0.8 * torch.sin(7.0 * z + 4.0 * x)
     )
     line = torch.clamp(0.5 + 1.5 * (grain - 0.45), 0.0, 1.0)
-    shade = torch.clamp(0.22 + 0.85 * bright, 0.0, 1.0)
+    shade = torch.clamp(1.1 * bright - 0.04, 0.0, 1.0)
     kind = finish[:, None]
     channels = []
     for plain, dark, mid, light, wood, sap in zip(color, *GOLD, *WOOD, strict=True):

@@ -17,8 +17,8 @@ from .primitives import Color, Layer, Material, Primitive, Vector, ball, capsule
 
 HEAD = np.array((0.0, -0.02, 0.27))
 HEAD_RADII = np.array((0.345, 0.31, 0.31))
-CHEST = (0.0, 0.02, -0.12)
-HIPS = (0.0, 0.02, -0.36)
+TRUNK = (0.0, 0.02, -0.285)
+TRUNK_RADII = (0.24, 0.22, 0.315)
 SIDES = (1.0, -1.0)
 """The toy's left (+x), then its right."""
 
@@ -115,8 +115,12 @@ def add_body(figure: Figure, colors: Coat, outfit: Outfit) -> None:
     pose, bulk = figure.pose, outfit.bulk
     torso = outfit.torso or colors.torso
     figure.add(
-        capsule(
-            CHEST, HIPS, 0.185 + bulk, 0.235 + bulk, material=torso, layer=Layer.TORSO, soft=True
+        ellipsoid(
+            TRUNK,
+            [radius + bulk for radius in TRUNK_RADII],
+            material=torso,
+            layer=Layer.COAT if outfit.torso else Layer.TORSO,
+            soft=True,
         )
     )
     arms, hands = outfit.arms or colors.arms, outfit.hands or colors.hands

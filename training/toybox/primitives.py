@@ -37,6 +37,8 @@ class Layer(IntEnum):
     ITEM = 8
     HAT = 9
     SNOUT = 10
+    COAT = 11
+    """A trunk in clothes: the animal's belly does not show on it."""
 
 
 @dataclass(frozen=True)
