@@ -1,7 +1,7 @@
 """A queue of jobs and the one thread that works through it.
 
-Other threads submit and cancel. Every job is answered exactly once; a job that is cancelled while
-it waits is answered at once and never starts.
+Other threads submit and cancel. Until the queue is closed every job is answered exactly once; a job
+that is cancelled while it waits is answered at once and never starts.
 """
 
 from __future__ import annotations
@@ -69,19 +69,15 @@ class JobQueue:
 
     def submit(
         self, id: Id | None, work: Work, discard: Callable[[object], None] = lambda _: None
-    ) -> bool:
-        """Queue a job; False when a job with this id is already there.
+    ) -> None:
+        """Queue a job.
 
         A job with the id None is one that nobody asked for: it is not answered.
         ``discard`` gets the result of a job that was cancelled too late to stop.
         """
         with self._changed:
-            busy = (*self._waiting, self._running)
-            if id is not None and any(job.id == id for job in busy if job):
-                return False
             self._waiting.append(_Job(id, work, discard))
             self._changed.notify()
-        return True
 
     def cancel(self, id: Id) -> None:
         """Stop the job: now if it waits, at its next check if it runs. Unknown ids are ignored."""
@@ -96,7 +92,7 @@ class JobQueue:
             self._send(ErrorResponse(job.id, Cancelled()))
 
     def close(self) -> None:
-        """Cancel everything; :meth:`run` returns when the running job has stopped."""
+        """Stop everything, unanswered; :meth:`run` returns when the running job has stopped."""
         with self._changed:
             self._closed = True
             self._waiting.clear()
@@ -116,7 +112,7 @@ class JobQueue:
             with self._changed:
                 self._running = None
                 idle = not self._waiting
-            if answer is not None:
+            if answer is not None and not self._closed:
                 self._send(answer)
             if idle:
                 self._on_idle()

@@ -126,15 +126,11 @@ class Connection:
         self._closing = True
         self._outbox.put(None)
         self._shaken.set()
-        for insist in (
-            lambda: None,
-            lambda: processes.kill(self.process, gently=True),
-            lambda: processes.kill(self.process),
-        ):
-            insist()
-            self._waiter.join(1.5)
-            if not self._waiter.is_alive():
-                return
+        self._waiter.join(1.2)
+        for gently in (True, False):
+            if self._waiter.is_alive():
+                processes.kill(self.process, gently=gently)
+                self._waiter.join(0.6 if gently else 5.0)
 
     # --- threads -----------------------------------------------------------------------------
 

@@ -31,6 +31,8 @@ class EngineLike(Protocol):
 
     def field(self, prompt: str) -> tuple[Field, list[str]]: ...
 
+    def warm_up(self) -> None: ...
+
     def info(self) -> Mapping[str, object]: ...
 
 
@@ -59,7 +61,7 @@ class EngineShelf:
         self._engines: OrderedDict[tuple[object, ...], EngineLike] = OrderedDict()
 
     def get(self, checkpoint: str | None, device: str) -> EngineLike:
-        """The engine for a checkpoint; a file that has changed since is loaded again."""
+        """The engine for a checkpoint, ready to be quick; a file that has changed since is loaded again."""
         key = (device, checkpoint, *_stamp(checkpoint))
         if key in self._engines:
             self._engines.move_to_end(key)
@@ -68,6 +70,7 @@ class EngineShelf:
         while len(self._engines) >= _KEPT:
             self._engines.popitem(last=False)
         engine = self._make(Path(checkpoint) if checkpoint else None, device)
+        engine.warm_up()
         self._engines[key] = engine
         return engine
 

@@ -9,6 +9,7 @@ end of stdin ends everything.
 from __future__ import annotations
 
 import contextlib
+import itertools
 import logging
 import os
 import signal
@@ -27,11 +28,12 @@ from ..protocol.messages import (
     ErrorResponse,
     Id,
     InitializeResult,
+    InvalidMessage,
     Message,
     Notification,
-    ProgressParams,
     Request,
     Response,
+    dump_message,
     parse_message,
 )
 from ..protocol.schema import decode
@@ -61,9 +63,12 @@ class Gate:
         self._client = MessageWriter(answers)
         self._command = list(command)
         self._lock = threading.Lock()
-        self._open: set[Id] = set()
-        self._abandoned: set[Id] = set()
-        self._initialize: Id | None = None
+        # The service sees our ids, never the client's, which may use one again as soon as it has
+        # an answer, while an abandoned job still runs.
+        self._ids = itertools.count(1)
+        self._ours: dict[Id, int] = {}
+        self._theirs: dict[int, Id] = {}
+        self._initializing: set[Id] = set()
         self._session: Path | None = None
         self._ending = threading.Lock()
 
@@ -85,43 +90,77 @@ class Gate:
     def _relay_requests(self) -> int:
         try:
             while (body := read_frame(self._requests)) is not None:
-                self._note_request(body)
-                self._to_service(body)
+                self._from_client(body)
         except ProtocolError as error:
             self._client.send(ErrorResponse(None, error))
             return 1
         return 0
 
-    def _note_request(self, body: bytes) -> None:
+    def _from_client(self, body: bytes) -> None:
         try:
             message = parse_message(body)
-        except ProtocolError:
-            return  # the service says what is wrong with it
-        if isinstance(message, Request):
-            with self._lock:
-                if message.id not in self._abandoned:
-                    self._open.add(message.id)
-                if message.method == "initialize":
-                    self._initialize = message.id
-        elif isinstance(message, Notification) and message.method == "$/cancel":
-            with contextlib.suppress(BadRequest):
-                id = decode(CancelParams, message.params).id
-                timer = threading.Timer(GRACE_SECONDS, self._abandon, [id])
-                timer.daemon = True
-                timer.start()
+        except ProtocolError as error:
+            id = error.id if isinstance(error, InvalidMessage) else None
+            self._client.send(ErrorResponse(id, error))
+            return
+        match message:
+            case Request(id, method, params):
+                ours = self._open(id)
+                if ours is None:
+                    error = InvalidMessage(f"The id {id!r} belongs to a request that still runs.")
+                    self._client.send(ErrorResponse(None, error))
+                    return
+                if method == "initialize":
+                    self._initializing.add(ours)
+                self._to_service(Request(ours, method, params))
+            case Notification("$/cancel", params):
+                self._cancel(params)
+            case Notification(method):
+                log.warning("Ignored the notification %.60r", method)
+            case _:
+                log.warning("Ignored an answer to a question that was never asked")
 
-    def _to_service(self, body: bytes) -> None:
+    def _cancel(self, params: Mapping[str, object]) -> None:
+        try:
+            id = decode(CancelParams, params, "$/cancel").id
+        except BadRequest as error:
+            log.warning("%s", error)
+            return
+        with self._lock:
+            ours = self._ours.get(id)
+        if ours is not None:
+            self._to_service(Notification("$/cancel", {"id": ours}))
+            timer = threading.Timer(GRACE_SECONDS, self._abandon, [ours])
+            timer.daemon = True
+            timer.start()
+
+    def _to_service(self, message: Message) -> None:
         pipe = cast(BinaryIO, self._service.stdin)
         with contextlib.suppress(OSError, ValueError):  # it ended: _relay_answers says so
-            write_frame(pipe, body)
+            write_frame(pipe, dump_message(message))
 
-    def _abandon(self, id: Id) -> None:
+    def _abandon(self, ours: int) -> None:
+        """Answer for a job that has not stopped yet; what it says later goes nowhere."""
+        id = self._close(ours)
+        if id is not None:
+            self._client.send(ErrorResponse(id, Cancelled()))
+
+    def _open(self, id: Id) -> int | None:
+        """Our id for a new request; None when the client's is in use."""
         with self._lock:
-            if id not in self._open:
-                return
-            self._open.remove(id)
-            self._abandoned.add(id)
-        self._client.send(ErrorResponse(id, Cancelled()))
+            if id in self._ours:
+                return None
+            ours = self._ours[id] = next(self._ids)
+            self._theirs[ours] = id
+            return ours
+
+    def _close(self, ours: object) -> Id | None:
+        """Forget a request; the client's id, or None when it was answered before."""
+        with self._lock:
+            id = self._theirs.pop(ours, None) if isinstance(ours, int) else None
+            if id is not None:
+                del self._ours[id]
+        return id
 
     # --- service to client -------------------------------------------------------------------
 
@@ -129,27 +168,31 @@ class Gate:
         pipe = cast(BinaryIO, self._service.stdout)
         try:
             while (body := read_frame(pipe)) is not None:
-                if self._wanted(parse_message(body)):
-                    self._client.send_body(body)
-        except ProtocolError as error:
-            log.error("The service wrote something that is not a message: %s", error)
+                message = self._from_service(parse_message(body))
+                if message is not None:
+                    self._client.send(message)
+        except Exception:
+            log.exception("The service wrote something that is not understood")
             self._service.kill()
         code = _describe_end(self._service.wait())
         os._exit(self._end(code))
 
-    def _wanted(self, message: Message) -> bool:
-        with self._lock:
-            if isinstance(message, Response | ErrorResponse) and message.id is not None:
-                if message.id in self._abandoned:
-                    self._abandoned.remove(message.id)
-                    return False
-                self._open.discard(message.id)
-                if message.id == self._initialize and isinstance(message, Response):
-                    result = decode(InitializeResult, message.result)
-                    self._session = Path(result.session_folder)
-            elif isinstance(message, Notification) and message.method == "$/progress":
-                return decode(ProgressParams, message.params).id not in self._abandoned
-        return True
+    def _from_service(self, message: Message) -> Message | None:
+        """The message with the client's id; None when the client does not wait for it."""
+        match message:
+            case Response(ours, result):
+                if ours in self._initializing:
+                    self._session = Path(decode(InitializeResult, result).session_folder)
+                id = self._close(ours)
+                return None if id is None else Response(id, result)
+            case ErrorResponse(ours, error) if ours is not None:
+                id = self._close(ours)
+                return None if id is None else ErrorResponse(id, error)
+            case Notification("$/progress", params):
+                with self._lock:
+                    id = self._theirs.get(cast(int, params["id"]))
+                return None if id is None else Notification("$/progress", {**params, "id": id})
+        return message
 
     # --- the end -----------------------------------------------------------------------------
 

@@ -100,19 +100,12 @@ class Service:
         os._exit(0)
 
     def _receive(self, body: bytes) -> None:
-        try:
-            message = m.parse_message(body)
-        except m.InvalidMessage as error:
-            self._writer.send(m.ErrorResponse(error.id, error))
-        except ProtocolError as error:
-            self._writer.send(m.ErrorResponse(None, error))
-        else:
-            if isinstance(message, m.Request):
-                self._request(message)
-            elif isinstance(message, m.Notification):
-                self._notification(message)
-            else:
-                log.warning("Ignored an answer to a question that was never asked")
+        message = m.parse_message(body)  # the gate lets only valid ones through
+        if isinstance(message, m.Request):
+            self._request(message)
+        elif isinstance(message, m.Notification):
+            params = decode(m.CancelParams, message.params, message.method)
+            self._jobs.cancel(params.id)
 
     def _request(self, request: m.Request) -> None:
         try:
@@ -139,17 +132,6 @@ class Service:
                 self._jobs.submit(None, lambda cancel, progress: self._engine(None))
             if request.method == "shutdown":
                 self._jobs.close()
-
-    def _notification(self, message: m.Notification) -> None:
-        if message.method != "$/cancel":
-            log.warning("Ignored the notification %.60r", message.method)
-            return
-        try:
-            params = decode(m.CancelParams, message.params, message.method)
-        except BadRequest as error:
-            log.warning("%s", error)
-        else:
-            self._jobs.cancel(params.id)
 
     # --- methods; None means that the answer comes later -------------------------------------
 
@@ -222,8 +204,7 @@ class Service:
     # --- working, in the main thread ---------------------------------------------------------
 
     def _submit(self, id: m.Id, work: Work) -> None:
-        if not self._jobs.submit(id, work, _discard):
-            raise m.InvalidMessage(f"The id {id!r} belongs to a request that still runs.", None)
+        self._jobs.submit(id, work, _discard)
 
     def _engine(self, checkpoint: str | None) -> Any:
         path = checkpoint or self._checkpoint

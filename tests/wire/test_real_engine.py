@@ -1,0 +1,112 @@
+"""The process that ships, with a real (tiny) checkpoint: from prompt to arrays and pictures."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from backend.protocol import messages as m
+from backend.protocol.errors import BadPrompt, Cancelled, CheckpointError
+
+from .extension import arrays
+from .pipes import Pipes
+from .test_server import CANCEL_SECONDS
+
+BACKEND = [sys.executable, "-m", "backend", "serve"]
+READY_SECONDS = 6.0
+"""From starting the process to ready, with a warm disk cache."""
+
+
+@pytest.fixture(scope="module")
+def backend(tiny_checkpoint_path: Path) -> Iterator[tuple[Pipes, float, float]]:
+    """A process with the tiny checkpoint, and when it answered and was ready."""
+    start = time.monotonic()
+    with Pipes(BACKEND) as pipes:
+        pipes.shake(checkpoint=str(tiny_checkpoint_path))
+        answered = time.monotonic() - start
+        pipes.notification("$/status", state="ready")
+        yield pipes, answered, time.monotonic() - start
+
+
+@pytest.fixture
+def wire(backend: tuple[Pipes, float, float]) -> Pipes:
+    backend[0].kept.clear()
+    return backend[0]
+
+
+def test_the_handshake_does_not_wait_for_torch(backend: tuple[Pipes, float, float]) -> None:
+    _, answered, ready = backend
+    assert answered < 1.5
+    assert answered < ready < 2 * READY_SECONDS  # other tests' processes share the machine
+
+
+def test_generate(wire: Pipes, tiny_checkpoint_path: Path) -> None:
+    wire.request(
+        1, "generate", prompt="a pig wearing a tophat", faces=500, texture_size=64, resolution=32
+    )
+    result = wire.result(1)
+    mesh = arrays.read_mesh(Path(result["mesh"]))
+    assert len(mesh.faces) == result["faces"] <= 500
+    assert mesh.texture.shape == (64, 64, 3)
+    assert Path(result["checkpoint"]) == tiny_checkpoint_path
+    assert len(result["checkpoint_hash"]) == 64
+    assert {"text", "density", "contour", "uv", "bake", "total"} <= result["timings"].keys()
+    fractions = [fraction for fraction, _ in wire.progress(1)]
+    assert len(fractions) >= 5
+    assert fractions == sorted(fractions)
+
+
+def test_unknown_words_are_noted(wire: Pipes) -> None:
+    wire.request(1, "generate", prompt="a zebra", faces=500, texture_size=64, resolution=32)
+    assert "zebra" in " ".join(wire.result(1)["notes"])
+
+
+def test_render(wire: Pipes) -> None:
+    wire.request(1, "render", prompt="a pig", views=2, size=32)
+    picture = np.asarray(Image.open(wire.result(1)["image"]))
+    assert picture.shape == (32, 64, 3)
+    assert picture[16, 16].min() < 250  # the ball in front of white
+
+
+def test_checkpoints(wire: Pipes, tiny_checkpoint_path: Path, tmp_path: Path) -> None:
+    (tmp_path / "wrong.safetensors").write_bytes(b"PK\x03\x04")
+    folders = [str(tiny_checkpoint_path.parent), str(tmp_path), str(tmp_path / "nowhere")]
+    wire.request(1, "checkpoints", folders=folders)
+    found = {entry["path"]: entry for entry in wire.result(1)["checkpoints"]}
+    tiny = found[str(tiny_checkpoint_path)]
+    assert (tiny["name"], tiny["problem"]) == ("tiny", "")
+    assert tiny["bytes"] == tiny_checkpoint_path.stat().st_size
+    assert "pickle" in found[str(tmp_path / "wrong.safetensors")]["problem"]
+
+
+def test_info(wire: Pipes) -> None:
+    wire.request(1, "info")
+    info = wire.result(1)
+    assert info["state"] == "ready"
+    assert info["engine"]["name"] == "tiny"
+
+
+def test_errors(wire: Pipes, tmp_path: Path) -> None:
+    wire.request(1, "generate", prompt="  ")
+    assert isinstance(wire.error(1), BadPrompt)
+    wire.request(2, "generate", prompt="a pig", checkpoint=str(tmp_path / "none.safetensors"))
+    assert isinstance(wire.error(2), CheckpointError)
+
+
+@pytest.mark.parametrize("delay", [0.0, 0.2, 0.6])
+def test_cancel_in_any_stage(wire: Pipes, delay: float) -> None:
+    wire.request(1, "generate", prompt="a pig", faces=20_000, texture_size=2048, resolution=256)
+    wire.notification("$/progress", id=1)
+    time.sleep(delay)
+    sent = time.monotonic()
+    wire.notify("$/cancel", id=1)
+    at, answer = wire.answer(1)
+    assert isinstance(answer, m.ErrorResponse)
+    assert isinstance(answer.error, Cancelled)
+    assert at - sent < CANCEL_SECONDS
