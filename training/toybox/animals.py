@@ -83,13 +83,13 @@ def squirrel(figure: Figure) -> Coat:
         box((0.0, -0.375, 0.095), (0.042, 0.03, 0.045), 0.015, material=plain(WHITE), layer=Layer.EYE)
     )
     for side in SIDES:
-        base, tip = on_head(side * 42, 50, 0.95), on_head(side * 40, 54, 1.36)
+        base, tip = on_head(side * 44, 46, 0.95), on_head(side * 42, 50, 1.55)
         figure.add(capsule(base, tip, 0.10, 0.035, material=plain(fur), layer=Layer.EAR))
         figure.paint(
             ball(tip, 0.075, material=plain(dark), paints=(Layer.EAR,)),
             ellipsoid(
-                on_head(side * 32, 50, 1.14),
-                (0.045, 0.06, 0.08),
+                on_head(side * 34, 46, 1.24),
+                (0.045, 0.06, 0.10),
                 material=plain((0.97, 0.72, 0.58)),
                 paints=(Layer.EAR,),
             ),
@@ -129,7 +129,7 @@ def raccoon(figure: Figure) -> Coat:
             ball(on_head(side * 27, 3), 0.1, material=plain((0.40, 0.33, 0.30)), paints=FACE)
         )
     _muzzle(figure, pale, (0.135, 0.115, 0.09), DARK)
-    _ears(figure, fur, pale, 43, 47, 0.12)
+    _ears(figure, fur, pale, 44, 45, 0.125, out=1.16)
     _belly(figure, (0.74, 0.74, 0.76))
     rings = Material(fur, black, wave=(0.0, 0.0, 4.4), phase=0.1, sharpness=8.0)
     figure.add(
@@ -159,10 +159,10 @@ def pig(figure: Figure) -> Coat:
             )
         )
         base = on_head(side * 46, 48, 0.95)
-        tip = [base[0] + side * 0.09, base[1] - 0.03, base[2] + 0.19]
+        tip = [base[0] + side * 0.12, base[1] - 0.09, base[2] + 0.10]
         figure.add(
             capsule(
-                base, tip, 0.12, 0.045, flat=0.5, side=(1.0, 0.3 * side, 0.0),
+                base, tip, 0.125, 0.065, flat=0.45, side=(1.0, 0.3 * side, 0.0),
                 material=plain(deep), layer=Layer.EAR,
             )
         )  # fmt: skip
@@ -332,9 +332,9 @@ def tiger(figure: Figure) -> Coat:
     )  # fmt: skip
     add_eyes(figure, blush=None)
     _muzzle(figure, WHITE, (0.145, 0.09, 0.10), (0.93, 0.45, 0.48))
-    _ears(figure, fur, WHITE, 44, 50, 0.115)
+    _ears(figure, fur, WHITE, 45, 46, 0.12, out=1.16)
     for side in SIDES:
-        center = on_head(side * 44, 50, 1.16)
+        center = on_head(side * 45, 46, 1.24)
         figure.paint(
             ball((center[0], center[1] + 0.08, center[2] + 0.04), 0.075, material=plain(black), paints=(Layer.EAR,))
         )  # fmt: skip
@@ -389,7 +389,7 @@ def bear(figure: Figure) -> Coat:
     add_head(figure, plain(fur))
     add_eyes(figure, brow=(0.22, 0.11, 0.05), blush=(0.72, 0.36, 0.26))
     _muzzle(figure, tan, (0.15, 0.11, 0.11), DARK)
-    _ears(figure, fur, tan, 46, 46, 0.135, out=1.1)
+    _ears(figure, fur, tan, 47, 45, 0.14, out=1.2)
     _belly(figure, tan)
     figure.add(ball((0.0, 0.27, -0.46), 0.085, material=plain(fur), layer=Layer.TAIL))
     return coat(fur, (0.30, 0.16, 0.08))
