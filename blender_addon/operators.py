@@ -116,7 +116,8 @@ class _Backend:
         if isinstance(error, Cancelled):
             self.report({"INFO"}, "Cancelled")
         else:
-            self.report({"ERROR"}, f"{error.message} {error.remedy}".strip())
+            end = "" if error.message.endswith((".", "!", "?")) else "."
+            self.report({"ERROR"}, f"{error.message}{end} {error.remedy}".strip())
         return {"CANCELLED"}
 
     def _remember(self, context: Context) -> None:

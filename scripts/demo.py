@@ -28,7 +28,7 @@ PROMPTS = {
 """The first was in the training set; the second composition was not, though its words were."""
 
 
-def run(output: Path, prompts: dict[str, str], samples: int) -> int:
+def run(output: Path, prompts: dict[str, str], samples: int, checkpoint: str) -> int:
     """Do everything; returns the exit code."""
     started = time.monotonic()
     try:
@@ -47,6 +47,7 @@ def run(output: Path, prompts: dict[str, str], samples: int) -> int:
                     "output": str(output),
                     "prompts": prompts,
                     "samples": samples,
+                    "checkpoint": checkpoint,
                     "report": str(Path(profile) / "report.json"),
                 }
             ),
@@ -99,12 +100,13 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="Two prompts through Blender, into out/demo/.")
     parser.add_argument("--output", type=Path, default=ROOT / "out" / "demo")
     parser.add_argument("--prompt", action="append", help="instead of the two (repeat for more)")
+    parser.add_argument("--checkpoint", default="", help="a file, instead of the bundled one")
     parser.add_argument("--samples", type=int, default=48, help="of the rendered pictures")
     arguments = parser.parse_args()
     prompts = PROMPTS
     if arguments.prompt:
         prompts = {f"prompt {n}": text for n, text in enumerate(arguments.prompt, 1)}
-    return run(arguments.output.resolve(), prompts, arguments.samples)
+    return run(arguments.output.resolve(), prompts, arguments.samples, arguments.checkpoint)
 
 
 if __name__ == "__main__":

@@ -32,7 +32,7 @@ def main(job_file: Path) -> int:
         )
         for kind, prompt in job["prompts"].items():
             stage = f"“{prompt}”"
-            entries.append(make(kind, prompt, Path(job["output"]), job["samples"]))
+            entries.append(make(kind, prompt, job))
     except Exception as error:  # whatever it is, a person reads one line of it
         print(f"demo: {stage} failed. {' '.join(str(error).split())}", flush=True)
         return 1
@@ -40,14 +40,15 @@ def main(job_file: Path) -> int:
     return 0
 
 
-def make(kind: str, prompt: str, output: Path, samples: int) -> dict[str, object]:
+def make(kind: str, prompt: str, job: dict) -> dict[str, object]:
     """One prompt, all its files."""
+    output = Path(job["output"])
     seconds: dict[str, float] = {}
     stem = output / re.sub(r"[^a-z0-9]+", "-", prompt.lower()).strip("-")[:60]
     bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
 
     started = time.monotonic()
-    bpy.ops.att3d.generate(prompt=prompt)
+    bpy.ops.att3d.generate(prompt=prompt, checkpoint=job["checkpoint"])
     seconds["generate"] = time.monotonic() - started
     toy = bpy.context.object
 
@@ -59,7 +60,7 @@ def make(kind: str, prompt: str, output: Path, samples: int) -> dict[str, object
     started = time.monotonic()
     studio(bpy.context.scene, toy)
     picture = stem.with_suffix(".png")
-    render(bpy.context.scene, picture, samples)
+    render(bpy.context.scene, picture, job["samples"])
     seconds["picture"] = time.monotonic() - started
 
     started = time.monotonic()

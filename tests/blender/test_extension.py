@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tomllib
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -38,9 +39,11 @@ def test_blender_prints_no_traceback_and_no_warning(report: Report) -> None:
     assert "deprecat" not in lowered, report.output
 
 
-def test_killing_blender_ends_the_backend(
+@pytest.fixture
+def alone(
     bpy_python: Path, extension: Path, tiny_checkpoint_path: Path, tmp_path: Path
-) -> None:
+) -> Callable[[str], subprocess.CompletedProcess[str]]:
+    """Run ``inside/alone.py`` with an action, in ``tmp_path``."""
     job = {
         "zip": str(extension),
         "python": sys.executable,
@@ -48,10 +51,26 @@ def test_killing_blender_ends_the_backend(
         "folder": str(tmp_path),
     }
     (tmp_path / "job.json").write_text(json.dumps(job), encoding="utf-8")
-    script = str(INSIDE / "generate_and_die.py")
-    done = run_blender(bpy_python, tmp_path, script, str(tmp_path / "job.json"), seconds=120)
+    arguments = (str(INSIDE / "alone.py"), str(tmp_path / "job.json"))
+    return lambda action: run_blender(bpy_python, tmp_path, *arguments, action, seconds=120)
+
+
+def test_killing_blender_ends_the_backend(alone: Callable, tmp_path: Path) -> None:
+    done = alone("die")
     assert done.returncode == -signal.SIGKILL, done.stdout
     assert ended(int((tmp_path / "pid").read_text()))
+
+
+def test_glb_export_has_the_texture_and_the_prompt(alone: Callable, tmp_path: Path) -> None:
+    """In a process of its own, whose exit code says nothing: 4.2.0 crashes when it quits after any
+    glTF export."""
+    output = alone("export").stdout
+    assert (tmp_path / "toy.glb").is_file(), output
+    data = (tmp_path / "toy.glb").read_bytes()
+    header = json.loads(data[20 : 20 + int.from_bytes(data[12:16], "little")])
+    assert len(header["images"]) == 1
+    assert header["materials"][0]["pbrMetallicRoughness"]["baseColorTexture"]["index"] == 0
+    assert header["nodes"][0]["extras"]["att3d_prompt"] == "a pig wearing a tophat"
 
 
 def test_zip_holds_what_the_extension_needs_and_nothing_else(extension: Path) -> None:

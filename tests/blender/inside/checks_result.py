@@ -220,14 +220,3 @@ def check_prompt_of_an_object_can_be_used_again(bench: Bench) -> None:
     bpy.ops.att3d.use_prompt()
     settings = bpy.context.scene.att3d
     assert (settings.prompt, settings.faces) == ("a lion", 900)
-
-
-def check_glb_export_has_the_texture_and_the_prompt(bench: Bench) -> None:
-    bench.generate()
-    path = bench.folder / "toy.glb"
-    bpy.ops.export_scene.gltf(filepath=str(path), use_selection=True, export_extras=True)
-    data = path.read_bytes()
-    header = json.loads(data[20 : 20 + int.from_bytes(data[12:16], "little")])
-    assert len(header["images"]) == 1
-    assert header["materials"][0]["pbrMetallicRoughness"]["baseColorTexture"]["index"] == 0
-    assert header["nodes"][0]["extras"]["att3d_prompt"] == PROMPT

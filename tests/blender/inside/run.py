@@ -40,6 +40,8 @@ def main(job_file: Path) -> None:
                 error = traceback.format_exc()
             say(check=name, error=error, seconds=time.monotonic() - started)
         # The process that is running now must end with this one, though nothing unregisters.
+        bench.reset()
+        bench.generate()
         say(left_running=bench.session.pid)
 
 
