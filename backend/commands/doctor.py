@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.metadata
+import importlib.util
 import os
 import platform
 import shutil
@@ -13,7 +14,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ..paths import bundled_checkpoints, cache_dir, default_checkpoint
-from ..protocol.errors import Att3dError
+from ..protocol.errors import Att3dError, MissingDependency
 
 Status = Literal["ok", "missing", "optional"]
 
@@ -89,9 +90,7 @@ def _guarded(what: str, check: Callable[[], Iterator[Finding]]) -> Iterator[Find
 
 def _python() -> Finding:
     detail = f"{platform.python_version()} at {sys.executable}, {platform.platform()}"
-    if sys.version_info >= (3, 11):
-        return Finding("Python", "ok", detail)
-    return Finding("Python", "missing", detail, "use Python 3.11 or newer")
+    return Finding("Python", "ok", detail)
 
 
 def _package(module: str, distribution: str, purpose: str, *, needed: bool) -> Finding:
@@ -99,12 +98,17 @@ def _package(module: str, distribution: str, purpose: str, *, needed: bool) -> F
     try:
         if module == "bpy":  # importing it starts Blender
             if importlib.util.find_spec(module) is None:
-                raise ImportError(module)
+                raise ModuleNotFoundError(module)
+        elif module == "open_clip":  # the part that the bundled checkpoint's encoder needs
+            from ..text.open_clip_import import import_text_transformer
+
+            import_text_transformer()
         else:
             importlib.import_module(module)
         return Finding(distribution, "ok", f"{_version(distribution)}, for {purpose}")
     except Exception as error:
-        reason = "not installed" if isinstance(error, ModuleNotFoundError) else "cannot be loaded"
+        absent = isinstance(error, ModuleNotFoundError | MissingDependency)
+        reason = "not installed" if absent else "cannot be loaded"
         return Finding(
             distribution,
             "missing" if needed else "optional",

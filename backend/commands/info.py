@@ -21,7 +21,12 @@ def describe(path: Path | None) -> dict[str, Any]:
     """
     path = default_checkpoint() if path is None else path
     metadata = dataclasses.asdict(read_metadata(path))
-    return {"path": str(path), "bytes": path.stat().st_size, "sha256": file_sha256(path), **metadata}
+    return {
+        "path": str(path),
+        "bytes": path.stat().st_size,
+        "sha256": file_sha256(path),
+        **metadata,
+    }
 
 
 def as_text(facts: dict[str, Any]) -> str:

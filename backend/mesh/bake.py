@@ -8,8 +8,6 @@ rows run from the top; texel (row r, column c) is at u = (c + 0.5) / size, v = 1
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 from jaxtyping import Float, Int, UInt8
 from scipy.ndimage import distance_transform_edt

@@ -71,9 +71,7 @@ def _components(size: int, rows: np.ndarray, columns: np.ndarray) -> Labels:
     return connected_components(graph, directed=False)[1].astype(np.int64)
 
 
-def _vote(
-    normals: Float[np.ndarray, "faces 3"], neighbours: Int[np.ndarray, "faces 3"]
-) -> Labels:
+def _vote(normals: Float[np.ndarray, "faces 3"], neighbours: Int[np.ndarray, "faces 3"]) -> Labels:
     score = normals @ AXES.T
     allowed = score >= LIMIT
     labels = score.argmax(axis=1)

@@ -77,9 +77,7 @@ def _close(grid: Float[np.ndarray, "n n n"], level: float) -> None:
 def _weld(vertices: Vertices, faces: Faces, thickness: int) -> tuple[Vertices, Faces]:
     """Join the vertices that two neighbouring slabs both made on their common layer."""
     shared = np.flatnonzero(vertices[:, 0] % thickness == 0)
-    _, first, back = np.unique(
-        vertices[shared], axis=0, return_index=True, return_inverse=True
-    )
+    _, first, back = np.unique(vertices[shared], axis=0, return_index=True, return_inverse=True)
     index = np.arange(len(vertices))
     index[shared] = shared[first][back.reshape(-1)]
     kept = np.flatnonzero(index == np.arange(len(vertices)))

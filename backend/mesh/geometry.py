@@ -50,9 +50,7 @@ def signed_volumes(vertices: Vertices, faces: Faces) -> Float[np.ndarray, " face
     return (np.cross(a, b) * c).sum(-1) / 6.0
 
 
-def winding_number(
-    point: Float[np.ndarray, "3"], vertices: Vertices, faces: Faces
-) -> float:
+def winding_number(point: Float[np.ndarray, "3"], vertices: Vertices, faces: Faces) -> float:
     """How often the mesh surrounds the point: 1 inside a closed part, 0 outside."""
     a, b, c = (vertices[faces[:, k]].astype(np.float64) - point for k in range(3))
     la, lb, lc = (np.linalg.norm(x, axis=1) for x in (a, b, c))

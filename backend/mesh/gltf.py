@@ -62,7 +62,9 @@ def glb_bytes(mesh: GeneratedMesh) -> bytes:
     buffer = _Buffer()
     attributes = {
         "POSITION": buffer.accessor(z_up_to_y_up(split.positions), "VEC3", _FLOAT, _ARRAY_BUFFER),
-        "NORMAL": buffer.accessor(_unit(z_up_to_y_up(split.normals)), "VEC3", _FLOAT, _ARRAY_BUFFER),
+        "NORMAL": buffer.accessor(
+            _unit(z_up_to_y_up(split.normals)), "VEC3", _FLOAT, _ARRAY_BUFFER
+        ),
         "TEXCOORD_0": buffer.accessor(v_up_to_v_down(split.uvs), "VEC2", _FLOAT, _ARRAY_BUFFER),
     }
     small = len(split.positions) < 65535

@@ -21,7 +21,7 @@ POLL_SECONDS = 0.02
 
 
 def decimate_in_child(
-    vertices: np.ndarray, faces: np.ndarray, target: int, cancel: CancelToken
+    vertices: np.ndarray, faces: np.ndarray, target: int, haste: float, cancel: CancelToken
 ) -> tuple[np.ndarray, np.ndarray]:
     """``fast_simplification.simplify`` in a process of its own, which a cancel kills.
 
@@ -30,7 +30,7 @@ def decimate_in_child(
         InternalError: the process failed.
     """
     request = io.BytesIO()
-    np.savez(request, vertices=vertices, faces=faces, target=np.array(target))
+    np.savez(request, vertices=vertices, faces=faces, target=target, haste=haste)
     process = subprocess.Popen(
         [sys.executable, "-c", _CHILD],
         stdin=subprocess.PIPE,
@@ -62,7 +62,10 @@ import io, sys
 import fast_simplification, numpy
 request = numpy.load(io.BytesIO(sys.stdin.buffer.read()))
 vertices, faces = fast_simplification.simplify(
-    request["vertices"], request["faces"], target_count=int(request["target"])
+    request["vertices"],
+    request["faces"],
+    target_count=int(request["target"]),
+    agg=float(request["haste"]),
 )
 answer = io.BytesIO()
 numpy.savez(answer, vertices=vertices, faces=faces)

@@ -29,9 +29,7 @@ def obj_files(mesh: GeneratedMesh, path: Path) -> dict[Path, bytes]:
     lines += [f"vn {x:.4f} {y:.4f} {z:.4f}" for x, y, z in normal_of.tolist()]
     lines += ["usemtl ATT3D", "s 1"]
     corners = np.stack([mesh.faces, split.faces.astype(np.int64), mesh.faces], axis=-1) + 1
-    lines += [
-        "f " + " ".join(f"{p}/{t}/{n}" for p, t, n in face) for face in corners.tolist()
-    ]
+    lines += ["f " + " ".join(f"{p}/{t}/{n}" for p, t, n in face) for face in corners.tolist()]
     material = [
         "newmtl ATT3D",
         "Kd 1 1 1",

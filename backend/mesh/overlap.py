@@ -102,7 +102,10 @@ def _crossings(
     near = ((low[:, None] <= high[None]) & (low[None] <= high[:, None])).all(-1)
     a, b = np.nonzero(np.triu(near, 1))
     apart = (
-        (first[a] != first[b]) & (first[a] != last[b]) & (last[a] != first[b]) & (last[a] != last[b])
+        (first[a] != first[b])
+        & (first[a] != last[b])
+        & (last[a] != first[b])
+        & (last[a] != last[b])
     )
     a, b = a[apart], b[apart]
     across = side(start[a], end[a], start[b]) * side(start[a], end[a], end[b]) < 0

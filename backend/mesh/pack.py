@@ -26,9 +26,7 @@ class Outline:
         return Outline((height - self.top)[::-1].copy(), (height - self.bottom)[::-1].copy())
 
 
-def outline_of(
-    points: Float[np.ndarray, "edges 2 2"], cell: float, margin: float
-) -> Outline:
+def outline_of(points: Float[np.ndarray, "edges 2 2"], cell: float, margin: float) -> Outline:
     """Outline of a chart given by its edges, in cells of ``cell`` units, ``margin`` units wider.
 
     Edges are sampled densely enough that no column between their ends is missed.
@@ -54,9 +52,7 @@ def outline_of(
         known = np.flatnonzero(~gaps)
         bottom[gaps] = np.interp(np.flatnonzero(gaps), known, bottom[known])
         top[gaps] = np.interp(np.flatnonzero(gaps), known, top[known])
-    return Outline(
-        np.floor(bottom / cell).astype(np.int64), np.ceil(top / cell).astype(np.int64)
-    )
+    return Outline(np.floor(bottom / cell).astype(np.int64), np.ceil(top / cell).astype(np.int64))
 
 
 def drop_in_order(

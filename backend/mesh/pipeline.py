@@ -13,7 +13,7 @@ from .options import MeshOptions
 from .reader import MeshableField, Reader
 from .result import GeneratedMesh
 from .simplify import decimate
-from .snap import snap_vertices
+from .snap import relax, snap_vertices
 from .stages import Stages
 from .topology import Faces, Vertices
 from .unwrap import unwrap
@@ -29,6 +29,7 @@ class PipelineConfig:
     """Pre-density that may change within a cell of the first look (see ``Field.near_surface``)."""
     clean: CleanConfig = field(default_factory=CleanConfig)
     snap_rounds: int = 2
+    relax_rounds: int = 2
     snap_reach: float = 1.5
     """How far a vertex may move to find the surface, in cells of the grid."""
 
@@ -52,9 +53,10 @@ def surface(
         vertices = smooth(vertices, faces, config.clean.smoothing_rounds)
     with stages.stage("decimate"):
         vertices, faces = decimate(vertices, faces, options.faces, stages.cancel)
-        vertices = snap_vertices(
-            reader, vertices, faces, config.snap_rounds, config.snap_reach * cell
-        )
+        reach = config.snap_reach * cell
+        vertices = snap_vertices(reader, vertices, faces, config.snap_rounds, reach)
+        vertices = relax(vertices, faces, config.relax_rounds)
+        vertices = snap_vertices(reader, vertices, faces, 1, reach)
     return vertices, faces, _notes(specks, hidden)
 
 

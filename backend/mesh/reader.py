@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol
 
 import numpy as np
@@ -56,7 +57,13 @@ class Reader:
         length = np.linalg.norm(gradient, axis=1, keepdims=True)
         return -gradient / np.maximum(length, 1e-12)
 
-    def _read(self, points, function, shape, chunk: int = CHUNK):  # noqa: ANN001, ANN202
+    def _read(
+        self,
+        points: Points,
+        function: Callable[[Tensor], Tensor],
+        shape: tuple[int, ...],
+        chunk: int = CHUNK,
+    ) -> Float[np.ndarray, "..."]:
         result = np.empty((len(points), *shape), dtype=np.float32)
         with torch.inference_mode():
             for first in range(0, len(points), chunk):

@@ -6,15 +6,17 @@ import fast_simplification
 import numpy as np
 
 from ..progress import CancelToken
-from .killable import decimate_in_child
 from ..protocol.errors import BadRequest
 from .geometry import face_areas
+from .killable import decimate_in_child
 from .topology import Faces, Vertices, compact, label_parts, repair
 
 IN_PROCESS_FACES = 160_000
 """Up to here one call takes at most about 120 ms; above it could not be cancelled in time."""
 
-AGGRESSIVENESS = 7.0
+CAREFUL, AGGRESSIVE = 3.0, 7.0
+"""How fast the decimator's error threshold rises. Slowly costs 20% more time, halves the distance
+to the surface and leaves no slivers; it may stop before the budget, and then the other goes on."""
 
 
 def decimate(
@@ -27,21 +29,21 @@ def decimate(
     """
     vertices = vertices.astype(np.float32)
     faces = faces.astype(np.int32)
-    target = budget
+    target, haste = budget, CAREFUL
     while len(faces) > budget:
         cancel.check()
         before = len(faces)
         if before > IN_PROCESS_FACES:
-            vertices, faces = decimate_in_child(vertices, faces, target, cancel)
+            vertices, faces = decimate_in_child(vertices, faces, target, haste, cancel)
         else:
             vertices, faces = fast_simplification.simplify(
-                vertices, faces, target_count=target, agg=AGGRESSIVENESS
+                vertices, faces, target_count=target, agg=haste
             )
         vertices, faces = repair(vertices.astype(np.float32), faces.astype(np.int32))
-        if len(faces) > 0.98 * before:
+        if haste == AGGRESSIVE and len(faces) > 0.98 * before:
             # The decimator stops where every further collapse would turn a face over.
             return _largest_parts(vertices, faces, budget)
-        target = int(0.95 * target)
+        target, haste = int(0.95 * target), AGGRESSIVE
     return repair(vertices, faces)
 
 

@@ -35,9 +35,7 @@ class Unwrapped:
     chart_of_face: Int[np.ndarray, " faces"]
 
 
-def unwrap(
-    vertices: Vertices, faces: Faces, texture_size: int, cancel: CancelToken
-) -> Unwrapped:
+def unwrap(vertices: Vertices, faces: Faces, texture_size: int, cancel: CancelToken) -> Unwrapped:
     """Unfold a mesh into the unit square without overlaps.
 
     Raises:
@@ -74,9 +72,7 @@ def _project(
     right = normalise(np.cross(helper, direction))
     up = np.cross(direction, right)
     corners = vertices[faces]
-    return np.stack(
-        [(corners * axis[labels][:, None]).sum(-1) for axis in (right, up)], axis=-1
-    )
+    return np.stack([(corners * axis[labels][:, None]).sum(-1) for axis in (right, up)], axis=-1)
 
 
 def _fit(

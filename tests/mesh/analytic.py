@@ -1,4 +1,4 @@
-"""An analytic object with the interface of ``backend.model.Field``: the ground truth of the mesh tests.
+"""An analytic object with the interface of ``backend.model.Field``: the mesh tests' truth.
 
 Balls joined by a smooth union. Its surface, normals and colours are known in closed form, so a test
 compares a mesh with the truth and not with another discretisation.
