@@ -195,7 +195,7 @@ class Connection:
             self._open.clear()
         for reply in replies:
             # each gets its own: a raised exception collects the traceback of whoever raised it
-            reply._finish(type(error)(error.message, error.remedy))
+            reply._finish(Att3dError.from_dict(error.to_dict()))
 
     def _condemn(self, error: Att3dError) -> None:
         """The process cannot be understood any more: end it, and say why."""

@@ -7,7 +7,7 @@ import binascii
 import dataclasses
 import uuid
 from collections.abc import Callable
-from pathlib import Path, PurePosixPath, PureWindowsPath
+from pathlib import Path
 from typing import Any
 
 from ..backend.protocol.errors import OutputError, ProtocolError
@@ -36,9 +36,8 @@ class Download:
         self._finish_reply = finish
         self._result = result
         self._field = field
-        windows = PureWindowsPath(self.remote_path).suffix
-        suffix = PurePosixPath(self.remote_path).suffix or windows
-        self._path = folder / f"{uuid.uuid4().hex}{suffix if suffix.isascii() else ''}"
+        suffix = ".png" if self.remote_path.endswith(".png") else ".safetensors"
+        self._path = folder / f"{uuid.uuid4().hex}{suffix}"
 
     def add(self, part: FetchResult) -> bool:
         """Take the next part; true when there is more to fetch."""

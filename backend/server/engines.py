@@ -61,7 +61,7 @@ class EngineShelf:
         self._engines: OrderedDict[tuple[object, ...], EngineLike] = OrderedDict()
 
     def get(self, checkpoint: str | None, device: str) -> EngineLike:
-        """The engine for a checkpoint, ready to be quick; a file that has changed since is loaded again."""
+        """The engine for a checkpoint, warmed up; a file that has changed is loaded again."""
         key = (device, checkpoint, *_stamp(checkpoint))
         if key in self._engines:
             self._engines.move_to_end(key)
