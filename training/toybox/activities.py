@@ -1,13 +1,23 @@
 """The eight activities: a pose and a thing to hold or ride."""
 
-# ruff: noqa: E501
-
 from __future__ import annotations
 
 from collections.abc import Callable
 
 from .figure import SIDES, STANDING_LEGS, Figure, Pose, mirrored, plain
-from .primitives import Color, Layer, Material, Primitive, Vector, ball, box, capsule, disc, ellipsoid, ring
+from .primitives import (
+    Color,
+    Layer,
+    Material,
+    Primitive,
+    Vector,
+    ball,
+    box,
+    capsule,
+    disc,
+    ellipsoid,
+    ring,
+)
 
 STEEL = (0.72, 0.75, 0.79)
 RUBBER = (0.14, 0.14, 0.16)
@@ -89,8 +99,22 @@ def motorcycle(figure: Figure) -> None:
     for side in SIDES:
         figure.add(_rod((side * 0.10, -0.42, -0.615), (side * 0.10, -0.34, -0.22), 0.033, chrome))
     figure.paint(
-        disc((0.0, -0.53, -0.28), (0.0, -1.0, 0.15), 0.085, 0.08, 0.02, material=plain((1.0, 0.93, 0.55)), paints=(Layer.ITEM,)),
-        box((0.0, -0.14, -0.43), (0.30, 0.16, 0.025), 0.01, material=plain((0.98, 0.90, 0.75)), paints=(Layer.ITEM,)),
+        disc(
+            (0.0, -0.53, -0.28),
+            (0.0, -1.0, 0.15),
+            0.085,
+            0.08,
+            0.02,
+            material=plain((1.0, 0.93, 0.55)),
+            paints=(Layer.ITEM,),
+        ),
+        box(
+            (0.0, -0.14, -0.43),
+            (0.30, 0.16, 0.025),
+            0.01,
+            material=plain((0.98, 0.90, 0.75)),
+            paints=(Layer.ITEM,),
+        ),
     )
 
 
@@ -103,7 +127,12 @@ def bike(figure: Figure) -> None:
         for dy, dz in ((0.0, 1.0), (0.866, 0.5), (0.866, -0.5)):
             reach = 0.20
             figure.add(
-                _rod((0.0, y - reach * dy, -0.58 - reach * dz), (0.0, y + reach * dy, -0.58 + reach * dz), 0.02, spoke)
+                _rod(
+                    (0.0, y - reach * dy, -0.58 - reach * dz),
+                    (0.0, y + reach * dy, -0.58 + reach * dz),
+                    0.02,
+                    spoke,
+                )
             )
         figure.add(disc(hub, (1.0, 0.0, 0.0), 0.05, 0.12, 0.02, material=plain(frame)))
     figure.add(
@@ -115,7 +144,14 @@ def bike(figure: Figure) -> None:
         _rod((-0.28, -0.33, -0.19), (0.28, -0.33, -0.19), 0.035, RUBBER),
         _rod((-0.20, 0.02, -0.76), (0.20, 0.02, -0.60), 0.03, spoke),
         ellipsoid((0.0, 0.22, -0.48), (0.12, 0.16, 0.055), material=plain((0.55, 0.28, 0.12))),
-        box((0.0, -0.47, -0.21), (0.15, 0.10, 0.09), 0.03, material=Material((0.90, 0.68, 0.36), (0.66, 0.43, 0.18), wave=(0.0, 0.0, 13.0), sharpness=3.0)),
+        box(
+            (0.0, -0.47, -0.21),
+            (0.15, 0.10, 0.09),
+            0.03,
+            material=Material(
+                (0.90, 0.68, 0.36), (0.66, 0.43, 0.18), wave=(0.0, 0.0, 13.0), sharpness=3.0
+            ),
+        ),
     )
 
 
@@ -130,7 +166,9 @@ def chair(figure: Figure) -> None:
         figure.add(
             _rod((side * 0.21, 0.31, 0.02), (side * 0.21, 0.28, -0.60), 0.042, (0.24, 0.44, 0.72)),
             _rod((side * 0.21, 0.27, -0.60), (side * 0.23, 0.29, -0.80), 0.042, (0.24, 0.44, 0.72)),
-            _rod((side * 0.22, -0.15, -0.60), (side * 0.24, -0.17, -0.80), 0.042, (0.24, 0.44, 0.72)),
+            _rod(
+                (side * 0.22, -0.15, -0.60), (side * 0.24, -0.17, -0.80), 0.042, (0.24, 0.44, 0.72)
+            ),
         )
 
 
@@ -140,14 +178,59 @@ def guitar(figure: Figure) -> None:
     figure.add(
         disc((-0.16, -0.29, -0.38), front, 0.185, 0.11, 0.03, material=plain(face)),
         disc((0.05, -0.29, -0.28), front, 0.125, 0.11, 0.03, material=plain(face)),
-        box((0.27, -0.315, -0.20), (0.25, 0.03, 0.036), 0.02, up=(-0.36, 0.0, 0.93), side=(0.93, 0.0, 0.36), material=plain(neck)),
-        box((0.54, -0.315, -0.095), (0.075, 0.03, 0.06), 0.02, up=(-0.36, 0.0, 0.93), side=(0.93, 0.0, 0.36), material=plain(edge)),
-        box((-0.22, -0.35, -0.40), (0.022, 0.025, 0.075), 0.015, up=(-0.36, 0.0, 0.93), side=(0.93, 0.0, 0.36), material=plain(neck)),
+        box(
+            (0.27, -0.315, -0.20),
+            (0.25, 0.03, 0.036),
+            0.02,
+            up=(-0.36, 0.0, 0.93),
+            side=(0.93, 0.0, 0.36),
+            material=plain(neck),
+        ),
+        box(
+            (0.54, -0.315, -0.095),
+            (0.075, 0.03, 0.06),
+            0.02,
+            up=(-0.36, 0.0, 0.93),
+            side=(0.93, 0.0, 0.36),
+            material=plain(edge),
+        ),
+        box(
+            (-0.22, -0.35, -0.40),
+            (0.022, 0.025, 0.075),
+            0.015,
+            up=(-0.36, 0.0, 0.93),
+            side=(0.93, 0.0, 0.36),
+            material=plain(neck),
+        ),
     )
     figure.paint(
-        disc((-0.16, -0.24, -0.38), front, 0.25, 0.10, 0.01, material=plain(edge), paints=(Layer.ITEM,)),
-        disc((0.05, -0.24, -0.28), front, 0.19, 0.10, 0.01, material=plain(edge), paints=(Layer.ITEM,)),
-        disc((-0.06, -0.34, -0.335), front, 0.06, 0.06, 0.01, material=plain(neck), paints=(Layer.ITEM,)),
+        disc(
+            (-0.16, -0.24, -0.38),
+            front,
+            0.25,
+            0.10,
+            0.01,
+            material=plain(edge),
+            paints=(Layer.ITEM,),
+        ),
+        disc(
+            (0.05, -0.24, -0.28),
+            front,
+            0.19,
+            0.10,
+            0.01,
+            material=plain(edge),
+            paints=(Layer.ITEM,),
+        ),
+        disc(
+            (-0.06, -0.34, -0.335),
+            front,
+            0.06,
+            0.06,
+            0.01,
+            material=plain(neck),
+            paints=(Layer.ITEM,),
+        ),
     )
 
 
@@ -166,10 +249,21 @@ def balloon(figure: Figure) -> None:
     figure.add(
         _rod((0.44, -0.27, -0.26), (0.57, -0.36, 0.12), 0.021, WHITE_STRING),
         ellipsoid((0.58, -0.36, 0.30), (0.175, 0.175, 0.195), material=plain(blue)),
-        capsule((0.575, -0.36, 0.12), (0.575, -0.36, 0.085), 0.02, 0.045, material=plain((0.10, 0.30, 0.80))),
+        capsule(
+            (0.575, -0.36, 0.12),
+            (0.575, -0.36, 0.085),
+            0.02,
+            0.045,
+            material=plain((0.10, 0.30, 0.80)),
+        ),
     )
     figure.paint(
-        ellipsoid((0.52, -0.50, 0.38), (0.05, 0.09, 0.07), material=plain((0.72, 0.85, 1.0)), paints=(Layer.ITEM,))
+        ellipsoid(
+            (0.52, -0.50, 0.38),
+            (0.05, 0.09, 0.07),
+            material=plain((0.72, 0.85, 1.0)),
+            paints=(Layer.ITEM,),
+        )
     )
 
 
@@ -180,8 +274,22 @@ def book(figure: Figure) -> None:
     for side in SIDES:
         along = (1.0, -0.22 * side, -0.15 * side)
         figure.add(
-            box((side * 0.135, -0.435, -0.22), (0.155, 0.022, 0.175), 0.02, up=lean, side=along, material=plain(cover)),
-            box((side * 0.13, -0.40, -0.19), (0.135, 0.03, 0.155), 0.02, up=lean, side=along, material=lines),
+            box(
+                (side * 0.135, -0.435, -0.22),
+                (0.155, 0.022, 0.175),
+                0.02,
+                up=lean,
+                side=along,
+                material=plain(cover),
+            ),
+            box(
+                (side * 0.13, -0.40, -0.19),
+                (0.135, 0.03, 0.155),
+                0.02,
+                up=lean,
+                side=along,
+                material=lines,
+            ),
         )
     figure.paint(
         ball((-0.14, -0.47, -0.25), 0.065, material=plain((0.98, 0.82, 0.25)), paints=(Layer.ITEM,))
@@ -195,7 +303,15 @@ def katana(figure: Figure) -> None:
     figure.add(
         capsule(start, guard, 0.045, material=wrap),
         disc(guard, axis, 0.095, 0.045, 0.02, material=plain((0.93, 0.74, 0.24))),
-        capsule(guard, tip, 0.055, 0.04, flat=0.62, side=(1.0, 0.0, 0.4), material=plain((0.86, 0.89, 0.93))),
+        capsule(
+            guard,
+            tip,
+            0.055,
+            0.04,
+            flat=0.62,
+            side=(1.0, 0.0, 0.4),
+            material=plain((0.86, 0.89, 0.93)),
+        ),
     )
 
 

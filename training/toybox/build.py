@@ -10,7 +10,7 @@ from .figure import STANDING, Figure, Outfit, add_body
 from .hats import HAT_PARTS
 from .table import Asset, pack
 
-FINISH_OF_THEME = dict(zip(MATERIAL_THEMES, ("gold", "wood"), strict=True))
+FINISH_OF_THEME: dict[str, str] = dict(zip(MATERIAL_THEMES, ("gold", "wood"), strict=True))
 
 
 def assemble(spec: CharacterSpec) -> Figure:

@@ -1,7 +1,5 @@
 """Themes: clothes that replace parts of the coat, and what is worn on top of them."""
 
-# ruff: noqa: E501
-
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -27,10 +25,24 @@ def leather_jacket(figure: Figure) -> Outfit:
     )
     for side in SIDES:
         figure.paint(
-            capsule((side * 0.085, -0.28, -0.06), (side * 0.085, -0.28, -0.60), 0.034, material=plain((0.80, 0.80, 0.78)), paints=FRONT),
+            capsule(
+                (side * 0.085, -0.28, -0.06),
+                (side * 0.085, -0.28, -0.60),
+                0.034,
+                material=plain((0.80, 0.80, 0.78)),
+                paints=FRONT,
+            ),
         )
         figure.add(
-            box((side * 0.145, -0.195, -0.13), (0.05, 0.03, 0.085), 0.025, up=(side * 0.25, 0.1, 1.0), side=(1.0, side * 0.7, 0.0), material=plain(dark), layer=CLOTH)
+            box(
+                (side * 0.145, -0.195, -0.13),
+                (0.05, 0.03, 0.085),
+                0.025,
+                up=(side * 0.25, 0.1, 1.0),
+                side=(1.0, side * 0.7, 0.0),
+                material=plain(dark),
+                layer=CLOTH,
+            )
         )
     coat = plain(leather)
     return Outfit(torso=coat, arms=coat, bulk=0.015)
@@ -39,7 +51,9 @@ def leather_jacket(figure: Figure) -> Outfit:
 def cape(figure: Figure) -> Outfit:
     red = Material((0.84, 0.08, 0.12), (0.66, 0.04, 0.10), wave=(6.0, 0.0, 0.0), sharpness=1.5)
     figure.add(
-        capsule((0.0, 0.19, -0.06), (0.0, 0.36, -0.53), 0.20, 0.31, flat=0.16, material=red, layer=CLOTH),
+        capsule(
+            (0.0, 0.19, -0.06), (0.0, 0.36, -0.53), 0.20, 0.31, flat=0.16, material=red, layer=CLOTH
+        ),
         ring(NECK, (0.0, 0.2, 1.0), 0.17, 0.05, material=plain((0.84, 0.08, 0.12)), layer=CLOTH),
         ball((0.0, -0.20, -0.09), 0.055, material=plain((0.98, 0.80, 0.25)), layer=CLOTH),
     )
@@ -57,7 +71,13 @@ def medieval_armor(figure: Figure) -> Outfit:
     )
     for side, knee in zip(SIDES, figure.pose.knees, strict=True):
         figure.add(
-            ellipsoid((side * 0.215, 0.01, -0.085), (0.13, 0.125, 0.105), up=(side * 0.5, 0.0, 1.0), material=plain(plate), layer=CLOTH),
+            ellipsoid(
+                (side * 0.215, 0.01, -0.085),
+                (0.13, 0.125, 0.105),
+                up=(side * 0.5, 0.0, 1.0),
+                material=plain(plate),
+                layer=CLOTH,
+            ),
             ball((knee[0], knee[1] - 0.03, knee[2]), 0.105, material=plain(plate), layer=CLOTH),
         )
     figure.paint(
@@ -73,20 +93,46 @@ def suit(figure: Figure) -> Outfit:
     navy, dark = (0.13, 0.16, 0.33), (0.09, 0.10, 0.21)
     cloth = plain(navy)
     figure.paint(
-        capsule((0.0, -0.26, -0.04), (0.0, -0.27, -0.36), 0.125, 0.015, material=plain(WHITE), paints=FRONT),
+        capsule(
+            (0.0, -0.26, -0.04),
+            (0.0, -0.27, -0.36),
+            0.125,
+            0.015,
+            material=plain(WHITE),
+            paints=FRONT,
+        ),
         ball((0.0, -0.26, -0.42), 0.032, material=plain((0.85, 0.75, 0.45)), paints=FRONT),
         ball((0.0, -0.26, -0.51), 0.032, material=plain((0.85, 0.75, 0.45)), paints=FRONT),
     )
     figure.add(
         ring(NECK, (0.0, 0.2, 1.0), 0.15, 0.045, material=plain(WHITE), layer=CLOTH),
         ball((0.0, -0.20, -0.085), 0.045, material=plain((0.85, 0.10, 0.14)), layer=CLOTH),
-        capsule((0.0, -0.215, -0.11), (0.0, -0.245, -0.30), 0.03, 0.052, flat=0.6, material=plain((0.85, 0.10, 0.14)), layer=CLOTH),
+        capsule(
+            (0.0, -0.215, -0.11),
+            (0.0, -0.245, -0.30),
+            0.03,
+            0.052,
+            flat=0.6,
+            material=plain((0.85, 0.10, 0.14)),
+            layer=CLOTH,
+        ),
     )
     for side in SIDES:
         figure.add(
-            capsule((side * 0.125, -0.165, -0.08), (side * 0.06, -0.24, -0.34), 0.05, 0.03, flat=0.6, side=(1.0, side * 0.5, 0.0), material=plain(dark), layer=CLOTH)
+            capsule(
+                (side * 0.125, -0.165, -0.08),
+                (side * 0.06, -0.24, -0.34),
+                0.05,
+                0.03,
+                flat=0.6,
+                side=(1.0, side * 0.5, 0.0),
+                material=plain(dark),
+                layer=CLOTH,
+            )
         )
-    return Outfit(torso=cloth, arms=cloth, legs=plain(dark), feet=plain((0.10, 0.07, 0.07)), bulk=0.01)
+    return Outfit(
+        torso=cloth, arms=cloth, legs=plain(dark), feet=plain((0.10, 0.07, 0.07)), bulk=0.01
+    )
 
 
 def sweater(figure: Figure) -> Outfit:
@@ -109,11 +155,25 @@ def backpack(figure: Figure) -> Outfit:
     figure.add(
         box((0.0, 0.34, -0.22), (0.215, 0.13, 0.24), 0.09, material=plain(teal), layer=CLOTH),
         box((0.0, 0.46, -0.30), (0.15, 0.06, 0.11), 0.045, material=plain(yellow), layer=CLOTH),
-        capsule((-0.2, 0.34, 0.0), (0.2, 0.34, 0.0), 0.075, material=plain((0.25, 0.55, 0.80)), layer=CLOTH),
+        capsule(
+            (-0.2, 0.34, 0.0),
+            (0.2, 0.34, 0.0),
+            0.075,
+            material=plain((0.25, 0.55, 0.80)),
+            layer=CLOTH,
+        ),
     )
     for side in SIDES:
         figure.add(
-            ring((side * 0.135, 0.04, -0.19), (1.0, side * 0.35, side * 0.12), 0.215, 0.033, 0.02, material=plain(strap), layer=CLOTH)
+            ring(
+                (side * 0.135, 0.04, -0.19),
+                (1.0, side * 0.35, side * 0.12),
+                0.215,
+                0.033,
+                0.02,
+                material=plain(strap),
+                layer=CLOTH,
+            )
         )
     return Outfit()
 

@@ -1,8 +1,8 @@
 """Signed distance and colour of a batch of assets at points, as pure tensor functions.
 
-The functions here take plain tensors, with points as planes of x, y and z so that compiled code
-reads whole vectors; ``kernels.py`` compiles them and has the interface. Distances are first-order exact and nearly lower bounds: sphere tracing that shortens
-its steps slightly never passes through a surface.
+They take plain tensors, with points as planes of x, y and z so that compiled code reads whole
+vectors; ``kernels.py`` compiles them and has the interface. Distances are first-order exact and
+nearly lower bounds: sphere tracing that shortens its steps slightly never passes a surface.
 """
 
 from __future__ import annotations

@@ -148,7 +148,9 @@ def add_body(figure: Figure, colors: Coat, outfit: Outfit) -> None:
 
 def add_head(figure: Figure, material: Material) -> None:
     figure.add(
-        ellipsoid(HEAD.tolist(), HEAD_RADII.tolist(), material=material, layer=Layer.HEAD, soft=True)
+        ellipsoid(
+            HEAD.tolist(), HEAD_RADII.tolist(), material=material, layer=Layer.HEAD, soft=True
+        )
     )
 
 

@@ -1,7 +1,5 @@
 """The five hats, on top of the head between the ears."""
 
-# ruff: noqa: E501
-
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -39,11 +37,26 @@ def helmet(figure: Figure) -> None:
     red = plain((0.88, 0.16, 0.14))
     figure.add(
         ellipsoid((0.0, 0.01, 0.44), (0.385, 0.36, 0.26), material=red, layer=HAT),
-        ring((0.0, 0.0, 0.435), (0.0, 0.06, 1.0), 0.35, 0.045, material=plain((0.22, 0.22, 0.26)), layer=HAT),
+        ring(
+            (0.0, 0.0, 0.435),
+            (0.0, 0.06, 1.0),
+            0.35,
+            0.045,
+            material=plain((0.22, 0.22, 0.26)),
+            layer=HAT,
+        ),
     )
     for side in SIDES:
         figure.add(
-            disc((side * 0.355, 0.0, 0.30), (side, 0.0, 0.0), 0.10, 0.08, 0.03, material=plain((0.22, 0.22, 0.26)), layer=HAT)
+            disc(
+                (side * 0.355, 0.0, 0.30),
+                (side, 0.0, 0.0),
+                0.10,
+                0.08,
+                0.03,
+                material=plain((0.22, 0.22, 0.26)),
+                layer=HAT,
+            )
         )
     figure.paint(
         box((0.0, 0.0, 0.7), (0.075, 0.6, 0.24), 0.01, material=plain(WHITE), paints=(HAT,)),
@@ -55,7 +68,9 @@ def tophat(figure: Figure) -> None:
     figure.add(
         disc((0.0, 0.0, 0.555), UP, 0.285, 0.06, 0.028, material=black, layer=HAT),
         disc((0.0, 0.0, 0.72), UP, 0.185, 0.36, 0.03, taper=0.0, material=black, layer=HAT),
-        disc((0.0, 0.0, 0.62), UP, 0.198, 0.085, 0.02, material=plain((0.82, 0.10, 0.16)), layer=HAT),
+        disc(
+            (0.0, 0.0, 0.62), UP, 0.198, 0.085, 0.02, material=plain((0.82, 0.10, 0.16)), layer=HAT
+        ),
     )
 
 
@@ -63,7 +78,13 @@ def baseball_cap(figure: Figure) -> None:
     blue, white = plain((0.12, 0.30, 0.78)), plain(WHITE)
     figure.add(
         ellipsoid((0.0, 0.01, 0.45), (0.355, 0.335, 0.235), material=blue, layer=HAT),
-        ellipsoid((0.0, -0.37, 0.475), (0.225, 0.20, 0.045), up=(0.0, -0.18, 1.0), material=plain((0.85, 0.16, 0.16)), layer=HAT),
+        ellipsoid(
+            (0.0, -0.37, 0.475),
+            (0.225, 0.20, 0.045),
+            up=(0.0, -0.18, 1.0),
+            material=plain((0.85, 0.16, 0.16)),
+            layer=HAT,
+        ),
         ball((0.0, 0.01, 0.69), 0.045, material=plain((0.85, 0.16, 0.16)), layer=HAT),
     )
     figure.paint(

@@ -116,7 +116,7 @@ class Primitive:
 
 
 def frame(direction: Vector, side: Vector | None = None) -> NDArray[np.float64]:
-    """Rotation whose z axis is ``direction``, and whose x axis is as close to ``side`` as it can."""
+    """Rotation whose z axis is ``direction`` and whose x axis is as near ``side`` as can be."""
     z = np.asarray(direction, dtype=np.float64)
     z = z / np.linalg.norm(z)
     hint = np.asarray((1.0, 0.0, 0.0) if side is None else side, dtype=np.float64)

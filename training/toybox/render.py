@@ -185,9 +185,7 @@ def render(
     colors = planar_color(batch, points, compiled)
     covered = alpha.gather(1, hit)[..., None] > 0
     depth = (points - origins[:, :, None]).norm(dim=1)[..., None]
-    lit = shade(
-        colors, normals.transpose(1, 2), points.transpose(1, 2), lights[:, None], shading
-    )
+    lit = shade(colors, normals.transpose(1, 2), points.transpose(1, 2), lights[:, None], shading)
 
     def image(values: Float[Tensor, "views hits c"]) -> Float[Tensor, "views size size c"]:
         channels = values.shape[2]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -11,6 +13,14 @@ from .table import AssetBatch
 
 MINIMUM_SIZE = 0.02
 """Lengths below this count as this much when primitives share out the points, metres."""
+
+
+def _combine(
+    rows: Float[Tensor, "assets points geometry"], weights: Float[Tensor, "assets points 3"]
+) -> Float[Tensor, "assets points 3"]:
+    """Weighted sum of the three rows of each point's matrix."""
+    u, v, w = weights.unsqueeze(-1).unbind(-2)
+    return rows[..., 3:6] * u + rows[..., 6:9] * v + rows[..., 9:12] * w
 
 
 def near_surface_points(
@@ -52,13 +62,11 @@ def near_surface_points(
     core = (2 * uniform(assets, count, 3) - 1) * g[..., 15:18]
     # On the core's sides, so that the rounded surface around it has no interior points.
     side = unit.abs().argmax(-1, keepdim=True)
-    core.scatter_(
-        -1, side, g[..., 15:18].gather(-1, side) * unit.gather(-1, side).sign()
-    )
+    core.scatter_(-1, side, g[..., 15:18].gather(-1, side) * unit.gather(-1, side).sign())
     radius = g[..., 18:19] + g[..., 19:20] * core[..., 2:3]
     local = core + radius * unit
     # Revolved: x is the distance from the axis, towards a random azimuth.
-    turn = 6.2831853 * uniform(assets, count)
+    turn = 2 * math.pi * uniform(assets, count)
     reach = g[..., 22] + torch.where(g[..., 22] > 0, local[..., 0], local[..., 0].abs())
     around = torch.stack([reach * turn.cos(), reach * turn.sin(), local[..., 2]], -1)
     revolved = g[..., 21:22] > 0
@@ -66,10 +74,12 @@ def near_surface_points(
     tilt = torch.stack([unit[..., 0] * turn.cos(), unit[..., 0] * turn.sin(), unit[..., 2]], -1)
     facing = torch.where(revolved, tilt, unit)
 
+    # Rows of the stored matrix are axes over scales: undo the scale for points (whose second
+    # factor is a length), keep it for normals.
     inverse = g[..., 12:15]
-    rotation = g[..., 3:12].unflatten(-1, (3, 3)) / inverse[..., None]
-    offset = torch.einsum("anij,ani->anj", rotation, local / inverse)
-    outward = torch.einsum("anij,ani->anj", rotation, facing * inverse)
+    metres = local / inverse.square()
+    offset = _combine(g, metres)
+    outward = _combine(g, facing)
     outward = torch.nn.functional.normalize(outward, dim=-1)
     points = g[..., 0:3] + offset
     hidden = planar_distance(batch, points.transpose(1, 2), compiled).clamp_max(0.0)

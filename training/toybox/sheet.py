@@ -18,7 +18,7 @@ from .build import build
 from .render import render
 from .table import stack
 
-View = tuple[CharacterSpec, float]
+View = tuple[CharacterSpec, int]
 """A toy, and the azimuth it is seen from, degrees."""
 
 CHUNK = 16
@@ -98,14 +98,14 @@ def main(arguments: list[str] | None = None) -> None:
     """Write the sheet to a file."""
     parser = argparse.ArgumentParser(prog="python -m training.toybox.sheet", description=__doc__)
     parser.add_argument("-o", "--output", type=Path, required=True)
-    parser.add_argument("--size", type=int, default=144, help="pixels a toy")
+    parser.add_argument("--size", type=int, default=128, help="pixels a toy")
     parser.add_argument("--seed", type=int, default=5, help="of the random compositions")
     parser.add_argument("--eager", action="store_true", help="no compiler: slow")
     options = parser.parse_args(arguments)
     sheet = contact_sheet(rows(options.seed), options.size, compiled=not options.eager)
     picture = Image.fromarray((sheet.clamp(0, 1) * 255).round().byte().numpy())
     options.output.parent.mkdir(parents=True, exist_ok=True)
-    picture.quantize(256, dither=Image.Dither.NONE).save(options.output, optimize=True)
+    picture.save(options.output, optimize=True)
 
 
 if __name__ == "__main__":
