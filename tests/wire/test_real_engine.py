@@ -24,10 +24,13 @@ READY_SECONDS = 6.0
 
 
 @pytest.fixture(scope="module")
-def backend(tiny_checkpoint_path: Path) -> Iterator[tuple[Pipes, float, float]]:
+def backend(
+    tiny_checkpoint_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[Pipes, float, float]]:
     """A process with the tiny checkpoint, and when it answered and was ready."""
     start = time.monotonic()
-    with Pipes(BACKEND) as pipes:
+    cache = str(tmp_path_factory.mktemp("cache"))
+    with Pipes(BACKEND, extra={"ATT3D_CACHE": cache}) as pipes:
         pipes.shake(checkpoint=str(tiny_checkpoint_path))
         answered = time.monotonic() - start
         pipes.notification("$/status", state="ready")
