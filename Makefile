@@ -10,7 +10,7 @@ BIN := $(VENV)/bin
 export OMP_WAIT_POLICY ?= passive
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test test-slow test-gpu test-blender-all lint format types benchmark clean help
+.PHONY: node_modules demo test test-slow test-gpu test-blender-all lint format types benchmark clean help
 
 help:
 	@sed -n 's/^## //p' $(MAKEFILE_LIST)
@@ -54,6 +54,10 @@ format: $(VENV)/.ready
 benchmark: $(VENV)/.ready
 	$(BIN)/python benchmarks/prompt_to_mesh.py
 	$(BIN)/python benchmarks/startup.py
+
+## make node_modules      the Khronos glTF validator, which a test uses if it is there (needs npm)
+node_modules: $(VENV)/.ready
+	npm install --silent --no-save --prefix $(VENV)/node gltf-validator@2.0.0-dev.3.10
 
 $(VENV)/.ready: pyproject.toml scripts/setup.sh
 	bash scripts/setup.sh $(PYTHON) $(VENV)

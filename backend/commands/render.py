@@ -151,9 +151,12 @@ def _mp4(pictures: Pictures) -> bytes:
     with tempfile.TemporaryDirectory(prefix="att3d-") as folder:
         path = Path(folder, "turntable.mp4")
         rate = len(pictures) / TURN_SECONDS
-        with imageio.get_writer(
-            path, fps=max(rate, 1.0), codec="libx264", quality=8, macro_block_size=2
-        ) as writer:
-            for picture in pictures:
-                writer.append_data(picture)
+        imageio.mimwrite(
+            path,
+            list(pictures),
+            fps=max(rate, 1.0),
+            codec="libx264",
+            quality=8,
+            macro_block_size=2,
+        )
         return path.read_bytes()

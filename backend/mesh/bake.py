@@ -171,6 +171,6 @@ def _nearest_covered(
     """Rows and columns of the texels between the charts, and of the covered texel nearest each."""
     empty = np.ones((size, size), dtype=bool)
     empty[row, column] = False
-    nearest = distance_transform_edt(empty, return_distances=False, return_indices=True)
+    nearest = np.asarray(distance_transform_edt(empty, return_distances=False, return_indices=True))
     rows, columns = np.nonzero(empty)
     return (rows, columns), (nearest[0][rows, columns], nearest[1][rows, columns])

@@ -16,7 +16,7 @@ import sys
 import tempfile
 import types
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..paths import root
 from ..protocol.errors import InternalError, MissingDependency
@@ -111,9 +111,9 @@ def blend_bytes(mesh: GeneratedMesh) -> bytes:
         return target.read_bytes()
 
 
-def _child(source: Path, target: Path, facts: dict[str, object]) -> None:
+def _child(source: Path, target: Path, facts: dict[str, Any]) -> None:
     """Make the object and save the file; runs where bpy is."""
-    import bpy
+    bpy: Any = importlib.import_module("bpy")
 
     # The extension's modules import each other and the backend relatively, as parts of one package.
     extension = types.ModuleType("att3d_extension")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.sparse import coo_matrix, csr_matrix
+from scipy.sparse import coo_matrix
 
 from ..progress import CancelToken
 from .geometry import face_areas, signed_volumes, winding_number
@@ -62,7 +62,7 @@ def smooth(vertices: Vertices, faces: Faces, rounds: int) -> Vertices:
     start, end = half_edges(faces)
     size = len(vertices)
     ones = np.ones(len(start), dtype=vertices.dtype)
-    neighbours: csr_matrix = coo_matrix((ones, (start, end)), shape=(size, size)).tocsr()
+    neighbours = coo_matrix((ones, (start, end)), shape=(size, size)).tocsr()
     degree = np.maximum(np.bincount(start, minlength=size), 1)[:, None]
     for _ in range(rounds):
         for step in (0.5, -0.53):

@@ -22,7 +22,9 @@ class SplitMesh:
     uvs: Float[np.ndarray, "split 2"]
     faces: Int[np.ndarray, "faces 3"]
     source: Int[np.ndarray, " split"]
-    """The vertex of the mesh that each came from."""
+    """The vertex of the mesh that each came from ..."""
+    corner: Int[np.ndarray, " split"]
+    """... and the first corner of a face there, ``3 * face + k``."""
 
 
 def split_at_seams(mesh: GeneratedMesh) -> SplitMesh:
@@ -40,6 +42,7 @@ def split_at_seams(mesh: GeneratedMesh) -> SplitMesh:
         uvs=uv[first],
         faces=back.reshape(-1, 3).astype(np.uint32),
         source=source,
+        corner=first,
     )
 
 

@@ -12,6 +12,7 @@ from ..version import VERSION
 from .conversions import v_up_to_v_down, z_up_to_y_up
 from .corners import png_bytes, split_at_seams
 from .result import GeneratedMesh
+from .tangents import corner_frames
 
 ROUGHNESS = 0.6
 METALLIC = 0.0
@@ -67,6 +68,12 @@ def glb_bytes(mesh: GeneratedMesh) -> bytes:
         ),
         "TEXCOORD_0": buffer.accessor(v_up_to_v_down(split.uvs), "VEC2", _FLOAT, _ARRAY_BUFFER),
     }
+    if mesh.normal_map is not None:
+        tangents, _ = corner_frames(mesh.vertices.astype(np.float64), mesh.faces, mesh.uvs)
+        right = _unit(z_up_to_y_up(tangents.reshape(-1, 3)[split.corner]))
+        # Our charts are never mirrored: the bitangent is +1 times normal x tangent.
+        signed = np.concatenate([right, np.ones((len(right), 1), np.float32)], axis=1)
+        attributes["TANGENT"] = buffer.accessor(signed, "VEC4", _FLOAT, _ARRAY_BUFFER)
     small = len(split.positions) < 65535
     indices = buffer.accessor(
         split.faces.reshape(-1).astype(np.uint16 if small else np.uint32),

@@ -37,8 +37,7 @@ class MeshOptions:
 
 def _check(name: str, value: object, allowed: tuple[int, int], meaning: str) -> None:
     low, high = allowed
-    whole = isinstance(value, int) and not isinstance(value, bool)
-    if not whole or not low <= value <= high:
+    if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
         raise BadRequest(
             f"{name} ({meaning}) must be a whole number from {low} to {high}, not {value!r}",
             f"choose a value from {low} to {high}",

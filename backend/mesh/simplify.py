@@ -36,7 +36,7 @@ def decimate(
         if before > IN_PROCESS_FACES:
             vertices, faces = decimate_in_child(vertices, faces, target, haste, cancel)
         else:
-            vertices, faces = fast_simplification.simplify(
+            vertices, faces, *_ = fast_simplification.simplify(
                 vertices, faces, target_count=target, agg=haste
             )
         vertices, faces = repair(vertices.astype(np.float32), faces.astype(np.int32))
