@@ -63,7 +63,7 @@ $(VENV)/.ready: pyproject.toml scripts/setup.sh
 	bash scripts/setup.sh $(PYTHON) $(VENV)
 
 $(VENV)/.blenders: $(VENV)/.ready scripts/setup_blenders.py
-	$(BIN)/python scripts/setup_blenders.py 4.5 5.2
+	$(BIN)/python scripts/setup_blenders.py --where-possible 4.5 5.2
 	touch $@
 
 clean:

@@ -101,7 +101,7 @@ def main() -> int:
     parser.add_argument("--output", type=Path, default=ROOT / "out" / "demo")
     parser.add_argument("--prompt", action="append", help="instead of the two (repeat for more)")
     parser.add_argument("--checkpoint", default="", help="a file, instead of the bundled one")
-    parser.add_argument("--samples", type=int, default=48, help="of the rendered pictures")
+    parser.add_argument("--samples", type=int, default=24, help="of the rendered pictures")
     arguments = parser.parse_args()
     prompts = PROMPTS
     if arguments.prompt:

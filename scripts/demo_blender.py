@@ -90,9 +90,9 @@ def studio(scene: bpy.types.Scene, toy: bpy.types.Object) -> None:
 
     collection.objects.link(backdrop(size))
     for name, azimuth, elevation, distance, watts, extent, color in (
-        ("Key", -50.0, 50.0, 2.4, 95.0, 1.6, (1.0, 0.95, 0.88)),
-        ("Fill", 65.0, 25.0, 2.6, 32.0, 2.4, (0.85, 0.92, 1.0)),
-        ("Rim", 160.0, 45.0, 2.4, 80.0, 1.0, (1.0, 1.0, 1.0)),
+        ("Key", -42.0, 48.0, 2.4, 85.0, 1.4, (1.0, 0.94, 0.86)),
+        ("Fill", 70.0, 22.0, 2.6, 14.0, 2.4, (0.80, 0.90, 1.0)),
+        ("Rim", 165.0, 50.0, 2.4, 40.0, 1.0, (1.0, 1.0, 1.0)),
     ):
         data = bpy.data.lights.new(name, "AREA")
         data.shape, data.size, data.energy = "DISK", extent * size, watts * size**2
@@ -107,7 +107,7 @@ def studio(scene: bpy.types.Scene, toy: bpy.types.Object) -> None:
         world.use_nodes = True
     background = next(node for node in world.node_tree.nodes if node.type == "BACKGROUND")
     background.inputs["Color"].default_value = (0.9, 0.94, 1.0, 1.0)
-    background.inputs["Strength"].default_value = 0.35
+    background.inputs["Strength"].default_value = 0.22
     scene.world = world
 
     camera = bpy.data.objects.new("Camera", bpy.data.cameras.new("Camera"))
@@ -148,7 +148,7 @@ def backdrop(size: float) -> bpy.types.Object:
     if material.node_tree is None:
         material.use_nodes = True
     shader = next(node for node in material.node_tree.nodes if node.type == "BSDF_PRINCIPLED")
-    shader.inputs["Base Color"].default_value = (0.72, 0.78, 0.84, 1.0)
+    shader.inputs["Base Color"].default_value = (0.36, 0.52, 0.60, 1.0)
     shader.inputs["Roughness"].default_value = 0.9
     mesh.materials.append(material)
     floor = bpy.data.objects.new("Backdrop", mesh)
@@ -162,8 +162,8 @@ def render(scene: bpy.types.Scene, path: Path, samples: int) -> None:
     scene.render.engine = "CYCLES"
     scene.cycles.device = "CPU"
     scene.cycles.samples = samples
-    scene.cycles.use_denoising = False
-    scene.cycles.max_bounces = 4
+    scene.cycles.use_denoising = True
+    scene.cycles.max_bounces = 3
     scene.view_settings.view_transform = "Standard"
     scene.render.image_settings.file_format = "PNG"
     scene.render.filepath = str(path)

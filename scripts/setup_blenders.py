@@ -6,6 +6,8 @@ so an interrupted download never leaves half an environment behind. Running this
 
     python scripts/setup_blenders.py             every version
     python scripts/setup_blenders.py 4.5 5.2     only these
+    python scripts/setup_blenders.py --where-possible 4.5 5.2
+                                                 a missing Python is said, and is no failure
 """
 
 from __future__ import annotations
@@ -48,6 +50,10 @@ BLENDERS = {
 
 class SetupFailed(Exception):
     """Why an environment could not be made, with what to do about it."""
+
+
+class NoPython(SetupFailed):
+    """This machine does not have the version of Python that a Blender needs."""
 
 
 def find_python(version: tuple[int, int]) -> Path | None:
@@ -98,7 +104,8 @@ def set_up(version: str) -> Path:
     """Make the environment of one version if it is not there, and return its interpreter.
 
     Raises:
-        SetupFailed: no matching Python, or pip failed; the message says which and what to do.
+        NoPython: there is no matching Python here.
+        SetupFailed: pip failed; the message has its last lines.
     """
     if (ready := installed(version)) is not None:
         return ready
@@ -106,7 +113,7 @@ def set_up(version: str) -> Path:
     number = ".".join(str(part) for part in blender.python)
     base = find_python(blender.python)
     if base is None:
-        raise SetupFailed(
+        raise NoPython(
             f"Blender {version} needs Python {number}, which is not on this machine. "
             f"Install it (for example: pyenv install {number}) and run this again."
         )
@@ -131,7 +138,11 @@ def main(arguments: list[str] | None = None) -> int:
     """Set up the versions asked for. Exit code 2 when one of them could not be."""
     parser = argparse.ArgumentParser(description="Set up the Blender versions that are tested.")
     parser.add_argument("versions", nargs="*", metavar="VERSION", help=", ".join(BLENDERS))
-    versions = parser.parse_args(arguments).versions or list(BLENDERS)
+    parser.add_argument(
+        "--where-possible", action="store_true", help="go without a version whose Python is missing"
+    )
+    options = parser.parse_args(arguments)
+    versions = options.versions or list(BLENDERS)
     if unknown := [version for version in versions if version not in BLENDERS]:
         parser.error(f"unknown version {unknown[0]}; choose from {', '.join(BLENDERS)}")
     failed = False
@@ -139,7 +150,7 @@ def main(arguments: list[str] | None = None) -> int:
         try:
             print(f"Blender {version}: {set_up(version)}", flush=True)
         except SetupFailed as error:
-            failed = True
+            failed = failed or not (options.where_possible and isinstance(error, NoPython))
             print(f"Blender {version}: NOT SET UP. {error}", file=sys.stderr, flush=True)
     return 2 if failed else 0
 
