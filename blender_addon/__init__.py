@@ -9,6 +9,9 @@ Imports bpy, numpy and ``backend.protocol`` only. The model runs in a process of
     scene/                       data-blocks from arrays
 """
 
+# bpy has no type stubs.
+# pyright: reportAttributeAccessIssue=false
+
 from __future__ import annotations
 
 import bpy

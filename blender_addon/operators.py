@@ -5,6 +5,9 @@ The two that ask the backend share one shape: ``execute()`` blocks (scripts, bac
 Nothing is added to the .blend before the result is there.
 """
 
+# bpy has no type stubs.
+# pyright: reportAttributeAccessIssue=false, reportInvalidTypeForm=false, reportMissingImports=false
+
 from __future__ import annotations
 
 import logging
@@ -82,6 +85,8 @@ class _Backend:
 
     def modal(self, context: Context, event: Event) -> set[str]:
         job = self._job
+        if job is None:
+            return {"CANCELLED"}
         if event.type == "ESC" and event.value == "PRESS":
             session.cancel()
         elif event.type != "TIMER":
@@ -124,8 +129,11 @@ class _Backend:
         """The Python that worked is used next time even where ATT3D_PYTHON is not set."""
         redraw()
         choice = preferences(context)
-        if not choice.backend_command and session.launch is not None:
-            choice.remembered_python = session.launch.command[0]
+        if choice.backend_command or session.launch is None:
+            return
+        python = session.launch.command[0]
+        if choice.remembered_python != python:  # assigning it marks the preferences as changed
+            choice.remembered_python = python
 
 
 class ATT3D_OT_generate(_Backend, bpy.types.Operator):

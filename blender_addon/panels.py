@@ -1,5 +1,8 @@
 """The "ATT3D" tab in the 3D viewport's sidebar."""
 
+# bpy has no type stubs.
+# pyright: reportAttributeAccessIssue=false, reportMissingImports=false
+
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar

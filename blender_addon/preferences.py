@@ -1,5 +1,8 @@
 """What a person sets once: the backend's Python, folders, and how the panel behaves."""
 
+# bpy has no type stubs.
+# pyright: reportAttributeAccessIssue=false, reportInvalidTypeForm=false, reportMissingImports=false
+
 from __future__ import annotations
 
 from pathlib import Path
@@ -16,7 +19,7 @@ from .status import draw_problem, draw_status
 if TYPE_CHECKING:
     from bpy.types import Context
 
-EXTENSION = __package__.rpartition(".")[0]
+EXTENSION = (__package__ or "").rpartition(".")[0]
 """The extension's package, ``bl_ext.<repository>.att3d``: its name in Blender's preferences."""
 
 

@@ -1,5 +1,8 @@
 """What a scene remembers: the prompt and how to make it (``scene.att3d``)."""
 
+# bpy has no type stubs.
+# pyright: reportAttributeAccessIssue=false, reportInvalidTypeForm=false, reportMissingImports=false
+
 from __future__ import annotations
 
 from collections.abc import Iterator

@@ -4,6 +4,9 @@ The panel draws what is here; the operators drive it. Everything runs on Blender
 client's threads only fill its replies, which the operators look at.
 """
 
+# bpy has no type stubs.
+# pyright: reportAttributeAccessIssue=false
+
 from __future__ import annotations
 
 import enum

@@ -1,5 +1,8 @@
 """How the state of the backend, errors and notes look, wherever they are drawn."""
 
+# bpy has no type stubs.
+# pyright: reportAttributeAccessIssue=false, reportMissingImports=false
+
 from __future__ import annotations
 
 import blf

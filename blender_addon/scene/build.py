@@ -1,5 +1,8 @@
 """From the backend's arrays to an object in the scene, or to nothing at all."""
 
+# bpy has no type stubs.
+# pyright: reportAttributeAccessIssue=false
+
 from __future__ import annotations
 
 from typing import TYPE_CHECKING

@@ -1,5 +1,8 @@
 """Where new objects go: the "ATT3D" collection of the scene."""
 
+# bpy has no type stubs.
+# pyright: reportAttributeAccessIssue=false
+
 from __future__ import annotations
 
 import bpy

@@ -3,6 +3,9 @@
 Nodes and sockets are found by name: indices differ between Blender versions.
 """
 
+# bpy has no type stubs.
+# pyright: reportAttributeAccessIssue=false
+
 from __future__ import annotations
 
 from typing import TYPE_CHECKING

@@ -4,6 +4,9 @@ The backend's axes are Blender's (z up, front along -y), so nothing is rotated. 
 lifted so that its origin is the point on the floor beneath it: it stands wherever it is put.
 """
 
+# bpy has no type stubs.
+# pyright: reportAttributeAccessIssue=false
+
 from __future__ import annotations
 
 from typing import TYPE_CHECKING

@@ -4,6 +4,9 @@ They are plain text and numbers: they are saved in the .blend, exported as glTF 
 read in the Custom Properties panel with no add-on present.
 """
 
+# bpy has no type stubs.
+# pyright: reportAttributeAccessIssue=false
+
 from __future__ import annotations
 
 import json

@@ -1,5 +1,8 @@
 """Data-blocks that are made together: all of them stay, or none."""
 
+# bpy has no type stubs.
+# pyright: reportAttributeAccessIssue=false
+
 from __future__ import annotations
 
 from types import TracebackType
