@@ -179,13 +179,17 @@ def render(
     alpha = (0.5 - best).clamp(0.0, 1.0)
     hit = _front(alpha > 0)
     planes = hit[:, None].expand(-1, 3, -1)
-    points = origins[:, :, None] + best_t.gather(1, hit)[:, None] * directions.gather(2, planes)
+    along, forward = best_t.gather(1, hit), directions.gather(2, planes)
+    points = origins[:, :, None] + along[:, None] * forward
     normals, signed = surface_normals(batch, points, compiled)
     points = points - normals * signed[:, None]
     colors = planar_color(batch, points, compiled)
     covered = alpha.gather(1, hit)[..., None] > 0
-    depth = (points - origins[:, :, None]).norm(dim=1)[..., None]
-    lit = shade(colors, normals.transpose(1, 2), points.transpose(1, 2), lights[:, None], shading)
+    # Back along the ray to the surface, but not far where the ray only grazes it.
+    facing = -(normals * forward).sum(1)
+    depth = (along + signed / facing.clamp_min(0.3))[..., None]
+    placed = points.transpose(1, 2)
+    lit = shade(colors, normals.transpose(1, 2), placed, lights[:, None].expand_as(placed), shading)
 
     def image(values: Float[Tensor, "views hits c"]) -> Float[Tensor, "views size size c"]:
         channels = values.shape[2]

@@ -1,0 +1,203 @@
+"""Prompt sets: counts, holdouts and splits of A32; captions, paraphrases and lists from files."""
+
+from __future__ import annotations
+
+import itertools
+import random
+import re
+from collections import Counter
+from pathlib import Path
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from backend.protocol.errors import TrainingError
+from training.prompts import (
+    ACTIVITIES,
+    ANIMALS,
+    HATS,
+    THEMES,
+    CharacterSpec,
+    caption,
+    known_words,
+    paraphrase,
+    prompt_set,
+    prompt_set_names,
+    read_prompts,
+    spec_of,
+)
+from training.prompts.paraphrases import (
+    ACTIVITY_WORDS,
+    ANIMAL_WORDS,
+    HAT_WORDS,
+    MATERIAL_ADJECTIVES,
+    THEME_WORDS,
+)
+from training.prompts.sets import ANIMAL_THEMES, PIG_THEMES
+
+SPECS = st.builds(
+    CharacterSpec,
+    st.sampled_from(ANIMALS),
+    st.sampled_from((None, *ACTIVITIES)),
+    st.sampled_from((None, *THEMES)),
+    st.sampled_from((None, *HATS)),
+)
+
+
+@pytest.mark.parametrize(
+    ("name", "prompts", "seen", "unseen"),
+    [
+        ("pig64", 64, 56, 8),
+        ("pig56", 56, 49, 7),
+        ("animal300", 2400, 300, 2100),
+        ("animal1200", 2400, 1200, 1200),
+        ("animal2400", 2400, 2400, 0),
+        ("plain", 220, 220, 0),
+        ("toybox", 2684, 1476, 1208),
+    ],
+)
+def test_exact_counts(name: str, prompts: int, seen: int, unseen: int) -> None:
+    found = prompt_set(name)
+    assert (len(found.prompts), len(found.seen), len(found.unseen)) == (prompts, seen, unseen)
+    assert len(set(found.prompts)) == prompts
+    assert sorted(found.seen + found.unseen) == list(range(prompts))
+
+
+def test_every_set_is_registered() -> None:
+    assert {"pig64", "pig56", "animal300", "animal1200", "animal2400", "toybox", "plain"} == set(
+        prompt_set_names()
+    )
+
+
+def test_pig_holdout_is_the_diagonal() -> None:
+    found = prompt_set("pig64")
+    held_out = {found.prompts[index] for index in found.unseen}
+    assert held_out == {f"a pig {a} {t}" for a, t in zip(ACTIVITIES, PIG_THEMES, strict=True)}
+    assert "a pig riding a motorcycle made out of gold" in held_out
+
+
+def test_pig56_lacks_the_cape() -> None:
+    assert not any("cape" in prompt for prompt in prompt_set("pig56").prompts)
+
+
+@pytest.mark.parametrize(("name", "spread"), [("animal300", 1), ("animal1200", 0)])
+def test_animal_splits_see_every_part_and_pair_equally_often(name: str, spread: int) -> None:
+    found = prompt_set(name)
+    specs = [spec_of(found.prompts[index]) for index in found.seen]
+    sizes = {"animal": ANIMALS, "activity": ACTIVITIES, "theme": ANIMAL_THEMES, "hat": HATS}
+    for fields in itertools.combinations(sizes, 2):
+        counts = Counter(tuple(getattr(spec, name) for name in fields) for spec in specs)
+        assert len(counts) == len(sizes[fields[0]]) * len(sizes[fields[1]])
+        assert max(counts.values()) - min(counts.values()) <= spread, fields
+
+
+def test_toybox_never_sees_what_its_parts_hold_out() -> None:
+    toybox = prompt_set("toybox")
+    seen = {toybox.prompts[index] for index in toybox.seen}
+    for name in ("pig64", "animal1200"):
+        part = prompt_set(name)
+        assert not seen & {part.prompts[index] for index in part.unseen}
+        assert {part.prompts[index] for index in part.seen} <= seen
+
+
+@given(SPECS)
+def test_captions_round_trip(spec: CharacterSpec) -> None:
+    assert spec_of(caption(spec)) == spec
+
+
+def test_template_as_printed() -> None:
+    spec = CharacterSpec("lion", "holding a book", "wearing a cape", "tophat")
+    assert caption(spec) == "a lion holding a book wearing a cape and wearing a tophat"
+    assert caption(CharacterSpec("orangutan")) == "an orangutan"
+
+
+def _says(text: str, options: dict[str, tuple[str, ...]], key: str | None) -> bool:
+    return key is None or any(option in text for option in options[key])
+
+
+@given(SPECS, st.integers(0, 2**32 - 1))
+def test_paraphrases_leave_nothing_out_and_add_nothing(spec: CharacterSpec, seed: int) -> None:
+    text = paraphrase(spec, random.Random(seed))
+    assert _says(text, ANIMAL_WORDS, spec.animal)
+    assert _says(text, ACTIVITY_WORDS, spec.activity)
+    materials = {k: THEME_WORDS[k] + MATERIAL_ADJECTIVES.get(k, ()) for k in THEME_WORDS}
+    assert _says(text, materials, spec.theme)
+    assert _says(text, HAT_WORDS, spec.hat)
+    if spec.hat is None:
+        assert not re.search(r"\b(hat|tophat|sombrero|helmet|cap)\b", text)
+
+
+@given(SPECS, st.integers(0, 2**32 - 1))
+def test_every_word_of_a_paraphrase_is_known(spec: CharacterSpec, seed: int) -> None:
+    words = re.findall(r"[\w'-]+", paraphrase(spec, random.Random(seed)))
+    assert set(words) <= set(known_words())
+
+
+def test_paraphrases_repeat_with_their_generator_and_vary_without() -> None:
+    spec = CharacterSpec("pig", "riding a bike", "carved out of wood", "tophat")
+
+    def say(seed: int) -> list[str]:
+        generator = torch.Generator().manual_seed(seed)
+        return [paraphrase(spec, generator) for _ in range(40)]
+
+    assert say(3) == say(3) != say(4)
+    assert len(set(say(3))) > 25
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        ("dragon", None, None, None),
+        ("pig", "flying", None, None),
+        ("pig", None, "in silk", None),
+        ("pig", None, None, "fez"),
+    ],
+)
+def test_unknown_parts_are_refused_by_name(parts: tuple[str, str, str, str]) -> None:
+    with pytest.raises(TrainingError, match="the toybox has no"):
+        CharacterSpec(*parts)
+
+
+def test_prompts_outside_the_template_are_refused() -> None:
+    with pytest.raises(TrainingError, match="no toy for 'a dragon'"):
+        spec_of("a dragon")
+
+
+def test_lists_from_files(tmp_path: Path) -> None:
+    lines = tmp_path / "mine.txt"
+    lines.write_text("a pig\n\n  a  lion \n", encoding="utf-8")
+    array = tmp_path / "mine.json"
+    array.write_text('["a pig", "a lion"]', encoding="utf-8")
+    for path in (lines, array):
+        assert prompt_set(str(path)).prompts == ("a pig", "a lion")
+        assert read_prompts(path).seen == (0, 1)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("twice.txt", b"a pig\na lion\na pig\n", "prompt 3 repeats prompt 1: 'a pig'"),
+        ("empty.txt", b"\n \n", "has no prompts"),
+        ("bytes.txt", b"\xff\xfe\x00\xd8", "cannot read prompts"),
+        ("broken.json", b"[", "is not JSON"),
+        ("object.json", b'{"a": 1}', "is not a list of prompts"),
+        ("numbers.json", b"[1, 2]", "is not a list of prompts"),
+    ],
+)
+def test_bad_files_say_what_is_wrong(
+    tmp_path: Path, name: str, content: bytes, message: str
+) -> None:
+    path = tmp_path / name
+    path.write_bytes(content)
+    with pytest.raises(TrainingError, match=message) as caught:
+        read_prompts(path)
+    assert caught.value.remedy
+
+
+def test_a_missing_file_and_an_unknown_name_say_so(tmp_path: Path) -> None:
+    with pytest.raises(TrainingError, match="cannot read prompts"):
+        read_prompts(tmp_path / "none.txt")
+    with pytest.raises(TrainingError, match="there is no prompt set 'pigs'"):
+        prompt_set("pigs")
