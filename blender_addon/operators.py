@@ -105,6 +105,7 @@ class _Backend:
     def cancel(self, context: Context) -> None:
         """Blender ends the operator by itself: another file is opened, or the window closes."""
         session.cancel()
+        session.fail(Cancelled())
         self._end(context)
 
     def _end(self, context: Context) -> None:

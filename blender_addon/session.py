@@ -192,6 +192,7 @@ class Session:
     def close(self) -> None:
         """End the process. The next request starts another."""
         client, self._client, self.launch = self._client, None, None
+        self._job = None
         if client is not None:
             client.close()
 
