@@ -219,12 +219,13 @@ class _opened:
         path = self._path
         try:
             with path.open("rb") as file:
-                start = file.read(8)
+                start = file.read(9)
         except FileNotFoundError:
             raise CheckpointError(f"there is no checkpoint at {path}") from None
         except OSError as error:
             raise CheckpointError(f"cannot read {path}: {error.strerror}") from error
-        if start[:2] == b"PK" or start[:1] == b"\x80":
+        # A safetensors file may start with the same bytes, as the length of its header "{...}".
+        if start[8:] != b"{" and (start[:2] == b"PK" or start[:1] == b"\x80"):
             raise CheckpointError(
                 f"{path} is a pickled PyTorch file, which can run code and is never loaded",
                 "use a .safetensors checkpoint made by `python -m training train`",
@@ -233,7 +234,7 @@ class _opened:
             self._file = safetensors.safe_open(path, framework="pt")
             return self._file.__enter__()
         except (safetensors.SafetensorError, OSError, ValueError) as error:
-            length = int.from_bytes(start, "little") if len(start) == 8 else 0
+            length = int.from_bytes(start[:8], "little") if len(start) == 9 else 0
             size = path.stat().st_size
             looks_right = 0 < length < (100 << 20)
             what = (
