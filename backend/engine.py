@@ -19,6 +19,7 @@ from .progress import CancelToken, ProgressCallback
 from .protocol.errors import BadRequest
 from .text.cache import CachedEncoder, EmbeddingCache
 from .text.normalise import normalise_prompt
+from .text.small_encoder import SmallEncoder
 from .text.vocabulary import Vocabulary
 
 __all__ = ["Engine", "GeneratedMesh", "MeshOptions", "choose_device"]
@@ -63,9 +64,12 @@ class Engine:
         self.device = choose_device(device)
         self.checkpoint: Checkpoint = load_checkpoint(path, self.device)
         metadata = self.checkpoint.metadata
-        self._encoder = CachedEncoder(
-            self.checkpoint.encoder(), EmbeddingCache(cache_dir() / "embeddings")
-        )
+        encoder = self.checkpoint.encoder()
+        if isinstance(encoder, SmallEncoder):
+            # Bundled and quick: part of loading. An open_clip model waits for a prompt that is
+            # not in the cache; it may have to be downloaded, and takes seconds to read.
+            encoder.warm_up()
+        self._encoder = CachedEncoder(encoder, EmbeddingCache(cache_dir() / "embeddings"))
         self._vocabulary = Vocabulary(metadata.prompts, metadata.words)
         self._lock = threading.Lock()
         self.load_seconds = time.perf_counter() - started

@@ -1,0 +1,167 @@
+"""From prompt to textured mesh: our pipeline against the straightforward one, in one run.
+
+    python benchmarks/prompt_to_mesh.py [--prompts ...] [--checkpoint FILE] [--json FILE]
+
+The straightforward pipeline evaluates the whole 128^3 grid at points, runs PyMCubes, unwraps the
+raw mesh with xatlas, and evaluates the colour of every texel. Both start from the loaded model and
+are measured warm, ours as the median of several runs. Chamfer distances are to a 256^3 extraction
+of the same field, in millimetres and as a share of its bounding box's diagonal; the straightforward
+mesh keeps every face of marching cubes, ours has the face budget.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import statistics
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+import mcubes
+import numpy as np
+import torch
+import xatlas
+
+from backend.engine import Engine
+from backend.mesh.geometry import face_areas
+from backend.mesh.options import MeshOptions
+from backend.mesh.raster import affine, rasterise
+from backend.model.field import Field
+from benchmarks.chamfer import chamfer
+
+RESOLUTION, REFERENCE, TEXTURE = 128, 256, 1024
+
+
+def straightforward(
+    engine: Engine, prompt: str
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, dict[str, float]]:
+    """Vertices, faces and texture without any of our shortcuts, and seconds by stage."""
+    timings: dict[str, float] = {}
+    clock = time.perf_counter()
+
+    def lap(stage: str) -> None:
+        nonlocal clock
+        now = time.perf_counter()
+        timings[stage], clock = now - clock, now
+
+    field, _ = engine.field(prompt)
+    lap("text and grid")
+    line = torch.linspace(-field.bound, field.bound, RESOLUTION)
+    points = torch.stack(torch.meshgrid(line, line, line, indexing="ij"), -1).reshape(-1, 3)
+    values = field.pre_density(points.to(field.device)).cpu().numpy()
+    lap("density")
+    vertices, faces = extract(values.reshape((RESOLUTION,) * 3), field)
+    lap("contour")
+    atlas = xatlas.Atlas()
+    atlas.add_mesh(vertices.astype(np.float32), faces.astype(np.uint32))
+    options = xatlas.PackOptions()
+    options.resolution, options.padding = TEXTURE, 4
+    atlas.generate(xatlas.ChartOptions(), options)
+    source, indices, uvs = atlas[0]
+    lap("uv")
+    pixels = uvs[indices].astype(np.float64) * TEXTURE
+    triangle, row, column = rasterise(pixels, TEXTURE)
+    base, slopes = affine(pixels, vertices[source][indices])
+    offset = np.stack([column + 0.5, row + 0.5], 1) - pixels[triangle, 0]
+    position = np.zeros((TEXTURE, TEXTURE, 3), dtype=np.float32)
+    position[row, column] = base[triangle] + (offset[:, :, None] * slopes[triangle]).sum(1)
+    colour = field.color(torch.from_numpy(position.reshape(-1, 3)).to(field.device))
+    texture = (colour.cpu().numpy().reshape(TEXTURE, TEXTURE, 3) * 255).astype(np.uint8)
+    lap("bake")
+    return vertices, faces, texture, timings
+
+
+def extract(values: np.ndarray, field: Field) -> tuple[np.ndarray, np.ndarray]:
+    """Marching cubes in metres."""
+    vertices, faces = mcubes.marching_cubes(values, field.level)
+    return vertices * (2 * field.bound / (len(values) - 1)) - field.bound, faces
+
+
+def compare(engine: Engine, prompt: str, options: MeshOptions, rounds: int) -> dict[str, Any]:
+    """Both pipelines on one prompt."""
+    engine.generate(prompt, options)
+    runs, totals = [], []
+    for _ in range(rounds):
+        started = time.perf_counter()
+        runs.append(engine.generate(prompt, options))
+        totals.append(time.perf_counter() - started)
+    ours = runs[0]
+    vertices, faces, _, slow = straightforward(engine, prompt)
+    field, _ = engine.field(prompt)
+    reference = extract(field.dense(REFERENCE).cpu().numpy(), field)
+    used = np.unique(reference[1])
+    diagonal = float(np.linalg.norm(np.ptp(reference[0][used], axis=0)))
+    distances = {
+        "ours": chamfer((ours.vertices, ours.faces), reference),
+        "straightforward": chamfer((vertices, faces), reference),
+    }
+    total = statistics.median(totals)
+    return {
+        "prompt": prompt,
+        "ours": {
+            "seconds": {
+                stage: statistics.median(run.timings[stage] for run in runs)
+                for stage in ours.timings
+            }
+            | {"total": total},
+            "faces": len(ours.faces),
+            "area_m2": float(face_areas(ours.vertices, ours.faces).sum()),
+            "notes": ours.notes,
+        },
+        "straightforward": {
+            "seconds": slow | {"total": sum(slow.values())},
+            "faces": len(faces),
+        },
+        "ratio": sum(slow.values()) / total,
+        "chamfer_mm": {name: 1000 * value.mean for name, value in distances.items()},
+        "chamfer_pct": {name: 100 * value.mean / diagonal for name, value in distances.items()},
+        "p95_mm": {name: 1000 * value.p95 for name, value in distances.items()},
+    }
+
+
+def table(results: list[dict[str, Any]]) -> str:
+    """For a person to read."""
+    lines = []
+    for result in results:
+        lines.append(result["prompt"])
+        for name in ("ours", "straightforward"):
+            seconds = result[name]["seconds"]
+            stages = "  ".join(f"{k} {v:.2f}" for k, v in seconds.items() if k != "total")
+            lines.append(
+                f"  {name:<16} {seconds['total']:7.2f} s   {result[name]['faces']:>6} faces   "
+                f"Chamfer {result['chamfer_mm'][name]:.3f} mm "
+                f"({result['chamfer_pct'][name]:.4f}%), p95 {result['p95_mm'][name]:.2f} mm"
+            )
+            lines.append(f"  {'':<16} {stages}")
+        lines.append(f"  {result['ratio']:.1f} times faster")
+    return "\n".join(lines)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--prompts", nargs="+", help="default: two of the checkpoint's")
+    parser.add_argument("--checkpoint", type=Path)
+    parser.add_argument("--faces", type=int, default=8000)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--json", type=Path, help="also write the numbers here")
+    arguments = parser.parse_args()
+    engine = Engine(arguments.checkpoint, "cpu")
+    known = engine.checkpoint.metadata
+    prompts = arguments.prompts or [*known.prompts[:1], *known.unseen[:1]]
+    options = MeshOptions(faces=arguments.faces, texture_size=TEXTURE, resolution=RESOLUTION)
+    results = [compare(engine, prompt, options, arguments.rounds) for prompt in prompts]
+    print(table(results))
+    if arguments.json:
+        machine = {"cores": os.cpu_count(), "torch_threads": torch.get_num_threads()}
+        content = {"machine": machine, "checkpoint": known.name, "results": results}
+        arguments.json.parent.mkdir(parents=True, exist_ok=True)
+        arguments.json.write_text(json.dumps(content, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main()
