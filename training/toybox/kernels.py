@@ -23,6 +23,9 @@ Kernel = Callable[..., Tensor]
 POINT_MULTIPLE = 64
 """Rows of points are padded to a multiple of this: whole vectors, and never an empty batch."""
 
+EAGER_VALUES = 2**17
+"""Values an intermediate result may have on the CPU when nothing is fused: they stay in cache."""
+
 
 @cache
 def _compiled(function: Kernel) -> Kernel:
@@ -39,9 +42,12 @@ def _compiled(function: Kernel) -> Kernel:
 def _run(
     function: Kernel, tables: tuple[Tensor, ...], planes: tuple[Tensor, ...], compiled: bool
 ) -> Tensor:
-    if not compiled:
-        return function(*tables, *planes)
     assets, count = planes[0].shape[0], planes[0].shape[-1]
+    if not compiled:
+        whole = planes[0].device.type != "cpu" or count == 0
+        step = count if whole else max(EAGER_VALUES // (assets * tables[0].shape[1]), 1)
+        pieces = zip(*(plane.split(step, dim=-1) for plane in planes), strict=True)
+        return torch.cat([function(*tables, *piece) for piece in pieces], dim=-1)
     extra = -count % POINT_MULTIPLE or (0 if count else POINT_MULTIPLE)
     padded = [torch.nn.functional.pad(plane, (0, extra)).contiguous() for plane in planes]
     inputs = [table.contiguous() for table in tables]

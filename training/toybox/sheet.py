@@ -98,7 +98,7 @@ def main(arguments: list[str] | None = None) -> None:
     """Write the sheet to a file."""
     parser = argparse.ArgumentParser(prog="python -m training.toybox.sheet", description=__doc__)
     parser.add_argument("-o", "--output", type=Path, required=True)
-    parser.add_argument("--size", type=int, default=128, help="pixels a toy")
+    parser.add_argument("--size", type=int, default=120, help="pixels a toy")
     parser.add_argument("--seed", type=int, default=5, help="of the random compositions")
     parser.add_argument("--eager", action="store_true", help="no compiler: slow")
     options = parser.parse_args(arguments)
