@@ -82,6 +82,7 @@ class SmallEncoderConfig:
             "layers": self.layers,
             "no_causal_mask": True,
             "pool_type": "last",
+            "proj_bias": True,
             "output_tokens": False,
         }
 

@@ -166,7 +166,7 @@ def test_augmented_pictures_stay_in_range_and_depend_on_the_generator_only() -> 
     source = SquaresSource()
     rgba = source.random_views(torch.arange(9), 32, torch.Generator().manual_seed(0))
     rgba = (rgba * 255).to(torch.uint8)
-    one, two = (augment(rgba, 16, torch.Generator().manual_seed(3)) for _ in range(2))
+    one, two = (augment(rgba, 16, 0.5, torch.Generator().manual_seed(3)) for _ in range(2))
     assert torch.equal(one, two)
     assert one.shape == (9, 3, 16, 16)
     assert 0.0 <= one.min() and one.max() <= 1.0
@@ -184,7 +184,11 @@ def test_the_probe_reads_what_is_linear_and_nothing_else() -> None:
 def test_the_two_presets_are_different_models() -> None:
     conditioning, scoring = SHAPES["conditioning"], SHAPES["scoring"]
     assert conditioning.context * conditioning.text_width == 4096
-    differences = dataclasses.asdict(conditioning).items() - dataclasses.asdict(scoring).items()
-    assert len(differences) == len(dataclasses.fields(ClipShape))
+    same = {
+        field.name
+        for field in dataclasses.fields(ClipShape)
+        if getattr(conditioning, field.name) == getattr(scoring, field.name)
+    }
+    assert same <= {"image_size", "text_layers"}
     size = sum(p.numel() for p in build_clip(scoring, ["pig"] * 400).towers.parameters())
     assert 2 * size < 6 * 2**20, "the scoring model's file stays below 6 MiB"

@@ -29,18 +29,19 @@ class ClipShape:
 
 
 SHAPES: dict[Preset, ClipShape] = {
-    # The text tower matters, and 32 x 128 numbers are what the mapping network flattens.
+    # The text tower matters, and 32 x 128 numbers are what the mapping network flattens. Pictures
+    # of 32 pixels leave this ResNet 8 x 8 positions: too few to tell what a toy holds.
     "conditioning": ClipShape(
-        image_size=32,
+        image_size=64,
         blocks=(1, 1, 1, 1),
-        vision_width=32,
+        vision_width=24,
         context=32,
         text_width=128,
-        text_layers=3,
+        text_layers=2,
         text_heads=4,
         features=128,
     ),
-    # The image tower matters: twice the resolution, deeper, narrower.
+    # The image tower matters: deeper, narrower, with the larger shared space.
     "scoring": ClipShape(
         image_size=64,
         blocks=(2, 3, 2, 1),
@@ -92,18 +93,20 @@ class ClipTrainConfig:
     """Time for training, the bank not included; the learning rate reaches zero at its end."""
     steps: int | None = None
     """Exactly so many steps instead: repeatable to the last bit on one machine."""
-    batch: int = 256
+    batch: int = 128
     """Pairs a step; every one is a negative of all the others."""
     learning_rate: float = 2e-3
     weight_decay: float = 0.05
-    warmup: int = 50
+    warmup: int = 25
     """Steps of rising learning rate."""
     hard_negatives: float = 0.5
     """Part of a batch drawn in groups that differ in a single attribute."""
-    paraphrases: float = 0.7
+    paraphrases: float = 0.5
     """Part of the captions that are paraphrased; the others are the template's."""
     unknown_words: float = 0.15
     """Part of the captions that get one unknown word, so that the tower learns to pass over it."""
+    backgrounds: float = 0.2
+    """Part of the pictures on a random solid colour; the others are on white."""
     bfloat16: bool = True
     """Mixed precision; on CPUs without bfloat16 instructions, switch it off."""
     seed: int | None = None

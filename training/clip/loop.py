@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from jaxtyping import Int, UInt8
+from jaxtyping import Float, Int, UInt8
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save
 from torch import Tensor, nn
@@ -25,7 +25,7 @@ from backend.text.words import learn_words
 from .bank import Bank, held_out_bank, held_out_objects, random_bank, write_atomically
 from .config import SHAPES, ClipShape, ClipTrainConfig
 from .evaluation import Retrieval, retrieval, separability
-from .model import SmallClip, build_clip, normalise_pixels, save_clip
+from .model import SmallClip, build_clip, normalise_pixels, save_clip, spread_features
 from .sampling import augment, draw_captions, draw_objects, draw_views, neighbours, tokenize
 from .source import PairSource
 
@@ -81,10 +81,10 @@ class _Run:
     def train(self) -> Retrieval:
         config = self.config
         bank, held_out, pictures = self._pictures()
-        if config.resume:
-            self._restore()
         near = neighbours(self.source.attributes[self.objects])
         views = bank.of_object(len(self.source.captions))
+        if not (config.resume and self._restore()):
+            spread_features(self.clip, *self._batch(bank, views, near))
         self.clip.towers.train()
         with tqdm(total=100.0, unit="%", desc=f"clip {config.preset}", mininterval=2.0) as bar:
             while self._progress() < 1.0:
@@ -127,9 +127,10 @@ class _Run:
         cosine = 0.5 * (1.0 + math.cos(math.pi * min(self._progress(), 1.0)))
         return self.config.learning_rate * warm * cosine
 
-    def _train_step(
+    def _batch(
         self, bank: Bank, views: list[Int[Tensor, " v"]], near: list[Int[Tensor, " near"]]
-    ) -> float:
+    ) -> tuple[Float[Tensor, "batch 3 size size"], Int[Tensor, "batch context"]]:
+        """The pictures and captions of the current step: a function of the seed and the step."""
         config, clip = self.config, self.clip
         seed = config.random_seed * 1_000_003 + self.step
         generator = torch.Generator().manual_seed(seed)
@@ -137,9 +138,16 @@ class _Run:
         drawn = draw_objects(near, config.batch, config.hard_negatives, generator)
         objects = self.objects[drawn]
         rgba = bank.rgba[draw_views(views, objects, generator)]
-        pixels = normalise_pixels(augment(rgba, clip.shape.image_size, generator))
         captions = draw_captions(self.source, objects, config.paraphrases, chance)
         ids = tokenize(clip.tokenizer, captions, config.unknown_words, chance)
+        return augment(rgba, clip.shape.image_size, config.backgrounds, generator), ids
+
+    def _train_step(
+        self, bank: Bank, views: list[Int[Tensor, " v"]], near: list[Int[Tensor, " near"]]
+    ) -> float:
+        config, clip = self.config, self.clip
+        pictures, ids = self._batch(bank, views, near)
+        pixels = normalise_pixels(pictures)
         for group in self.optimizer.param_groups:
             group["lr"] = self._learning_rate()
         with torch.autocast("cpu", dtype=torch.bfloat16, enabled=config.bfloat16):
@@ -166,9 +174,10 @@ class _Run:
         description = {"step": self.step, "seconds": self.seconds, "identity": self._identity()}
         write_atomically(self.state_path, save(contiguous, {"run": json.dumps(description)}))
 
-    def _restore(self) -> None:
+    def _restore(self) -> bool:
+        """Take the run's state up again; False when there is none."""
         if not self.state_path.exists():
-            return
+            return False
         try:
             with safe_open(self.state_path, framework="pt") as file:
                 description = json.loads((file.metadata() or {})["run"])
@@ -192,6 +201,7 @@ class _Run:
         self.optimizer.load_state_dict(self.optimizer.state_dict() | {"state": slots})
         self.step, self.seconds = description["step"], description["seconds"]
         _log.info("resumed at step %d", self.step)
+        return True
 
     def _identity(self) -> dict[str, Any]:
         """What must not change between the sessions of a run."""
@@ -223,6 +233,10 @@ class _Run:
             "steps": self.step,
             "seconds": round(self.seconds),
             "batch": config.batch,
+            "learning_rate": config.learning_rate,
+            "paraphrases": config.paraphrases,
+            "hard_negatives": config.hard_negatives,
+            "backgrounds": config.backgrounds,
             "views": config.bank.views,
             "captions": len(self.objects),
             "retrieval": asdict(figures),

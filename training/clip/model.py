@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
@@ -64,6 +64,30 @@ def build_clip(shape: ClipShape, words: Sequence[str]) -> SmallClip:
     )
     towers.visual = towers.visual.to(memory_format=torch.channels_last)
     return SmallClip(shape, text, towers)
+
+
+@torch.no_grad()
+def spread_features(
+    clip: SmallClip,
+    rgb: Float[Tensor, "pictures 3 size size"],
+    ids: Int[Tensor, "captions context"],
+) -> None:
+    """Centre and scale both projections on some data, before training.
+
+    Random towers map all captions to almost one point, and all pictures to another: the cosines of
+    right and wrong pairs are equal, the loss has a saddle there, and leaving it takes most of a
+    short training. With projections that give every feature mean 0 and variance 1 over the data,
+    each tower tells its inputs apart from the first step, as far as random features do.
+    """
+    clip.towers.train()
+    for projection, encode, data in (
+        (clip.towers.visual.attnpool.c_proj, clip.towers.encode_image, normalise_pixels(rgb)),
+        (clip.towers.text.text_projection, clip.towers.encode_text, ids),
+    ):
+        features = encode(data)
+        scale = 1.0 / features.std(0).mean()
+        projection.weight.mul_(scale)
+        projection.bias.sub_(features.mean(0)).mul_(scale)
 
 
 def normalise_pixels(

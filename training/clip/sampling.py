@@ -83,12 +83,17 @@ def tokenize(
 
 
 def augment(
-    rgba: UInt8[Tensor, "batch 4 size size"], size: int, generator: torch.Generator
+    rgba: UInt8[Tensor, "batch 4 size size"],
+    size: int,
+    backgrounds: float,
+    generator: torch.Generator,
 ) -> Float[Tensor, "batch 3 out out"]:
     """Backgrounds, mirroring, shifts, sizes, exposure, blur and noise: what a caption ignores.
 
-    A picture is put on a random solid colour, so nothing can be read off the background. Blur and
-    noise make the model lenient towards a young radiance field's renders.
+    ``backgrounds`` of the pictures are put on a random solid colour, the others on white, as A34's
+    are. (A large background's colour outweighs everything else in a young network's features, so
+    that many random ones make training slow.) Blur and noise make the model lenient towards a young
+    radiance field's renders.
     """
     count = len(rgba)
 
@@ -106,7 +111,8 @@ def augment(
     if size < rgba.shape[-1]:
         rgba = functional.interpolate(rgba, size=(size, size), mode="area")
     rgba = functional.grid_sample(rgba, grid, align_corners=False)
-    background = uniform(0.0, 1.0, 3, 1, 1)
+    colored = (uniform(0.0, 1.0, 1, 1, 1) < backgrounds).float()
+    background = 1.0 - colored * uniform(0.0, 1.0, 3, 1, 1)
     rgb = rgba[:, :3] + (1.0 - rgba[:, 3:]) * background
     rgb = rgb * uniform(0.85, 1.15, 1, 1, 1) + uniform(-0.04, 0.04, 3, 1, 1)
     soft = functional.avg_pool2d(functional.pad(rgb, (1, 1, 1, 1), mode="replicate"), 3, stride=1)

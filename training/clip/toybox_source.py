@@ -18,12 +18,6 @@ from ..toybox import build, render, stack
 CAMERAS = CameraConfig(distance=(2.8, 3.3), focal=(1.2, 1.4), elevation=(-10.0, 50.0))
 """Around what R-precision looks from (A34): the whole toy, large."""
 LIGHTS = LightConfig(distance=(2.0, 3.0), angle=(0.0, 60.0))
-_SHADINGS: tuple[tuple[Shading, float], ...] = (
-    ("full", 0.72),
-    ("albedo", 0.95),
-    ("textureless", 1.0),
-)
-"""Cumulative shares (A15)."""
 
 
 class ToyboxSource:
@@ -66,8 +60,7 @@ class ToyboxSource:
         cameras = sample_cameras(len(indices), CAMERAS, generator)
         lights = sample_lights(cameras, LIGHTS, generator)
         draw = torch.rand(1, generator=generator).item()
-        shading = next(name for name, share in _SHADINGS if draw < share)
-        return self._render(indices, cameras, lights, size, shading)
+        return self._render(indices, cameras, lights, size, _shading(draw))
 
     @torch.no_grad()
     def fixed_views(
@@ -97,3 +90,10 @@ class ToyboxSource:
         )
         rgba = torch.cat([pictures.rgb, pictures.alpha[..., None]], dim=-1)
         return rgba.permute(0, 3, 1, 2)
+
+
+def _shading(draw: float) -> Shading:
+    """Mostly lit or albedo, seldom textureless (A15), for ``draw`` uniform in [0, 1)."""
+    if draw < 0.72:
+        return "full"
+    return "albedo" if draw < 0.95 else "textureless"
