@@ -40,14 +40,18 @@ class ReferencesConfig:
     """Pixels of a reference picture's side."""
     rays: int = 256
     """Rays compared a prompt a step; 0 turns pictures off."""
+    picture_every: int = 1
+    """Steps between those that compare pictures."""
     samples: int = 64
     """Samples a ray (A17)."""
     points: int = 4096
     """Points compared a prompt a step; 0 turns points off."""
-    near_sigma: float = 0.02
-    """Spread of the points near the surface, metres."""
-    near_share: float = 0.7
-    """Share of the points drawn near the surface; the others are uniform in the ball."""
+    near_sigma: tuple[float, float] = (0.005, 0.15)
+    """Spread of the points near the surface, metres, log-uniform."""
+    near_share: float = 0.5
+    """Share of the points drawn near the asset's own surface."""
+    other_share: float = 0.3
+    """Share drawn near the surface of another asset of the batch; the rest is uniform."""
     slope: float = 300.0
     """Pre-density per metre of distance to the surface that the points ask for."""
     truncation: float = 14.0
@@ -75,6 +79,9 @@ class TrainConfig:
     optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
     references: ReferencesConfig = field(default_factory=ReferencesConfig)
     cameras: CameraConfig = field(default_factory=CameraConfig)
+    center: bool = False
+    """Shift and scale the text embeddings by their mean and spread over the prompts. What all
+    prompts share says nothing, and spectral norm would let it crowd out what tells them apart."""
     batch: int = 32
     """Prompts in each step (A12)."""
     steps: int = 10_000
@@ -113,14 +120,17 @@ PRESETS: dict[str, TrainConfig] = {
             width=128,
             latent=64,
             grid=GridConfig(support="ball"),
-            gain=60.0,
+            hidden=(64,),
+            gain=30.0,
             bound=1.0,
             environment=False,
         ),
         optimizer=OptimizerConfig(mlp_lr=0.005, schedule="cosine"),
+        references=ReferencesConfig(rays=128, samples=48, picture_every=4),
         cameras=_TOYBOX_CAMERAS,
+        center=True,
         batch=32,
-        steps=5_000,
+        steps=4_000,
     ),
     "toybox-tiny": TrainConfig(
         name="toybox-tiny",
@@ -136,6 +146,7 @@ PRESETS: dict[str, TrainConfig] = {
         ),
         optimizer=OptimizerConfig(mlp_lr=0.005, schedule="cosine"),
         cameras=_TOYBOX_CAMERAS,
+        center=True,
         batch=16,
         steps=900,
         sheet_every=300,

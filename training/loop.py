@@ -48,6 +48,9 @@ class Trainer:
     device: torch.device
 
     def __post_init__(self) -> None:
+        if self.config.center:
+            every = self.embed(self.seen, self.generator(-1))
+            self.model.mapping.center_on(every)
         self.model.to(self.device).train()
         self.optimizer = build_optimizer(self.model, self.config.optimizer)
 
@@ -76,7 +79,7 @@ class Trainer:
         set_rates(self.optimizer, self.config.optimizer, index, self.config.steps)
         with self._autocast():
             objects = self.model.objects(self.embed(prompts, generator).to(self.device))
-            loss, parts = self.guidance(Step(self.model, objects, prompts, generator))
+            loss, parts = self.guidance(Step(self.model, objects, prompts, index, generator))
         self.optimizer.zero_grad(set_to_none=True)
         if math.isfinite(loss.item()):
             loss.backward()

@@ -105,17 +105,15 @@ def save_checkpoint(
     Raises:
         OutputError: the file cannot be written.
     """
-    frozen = ATT3D(dataclasses.replace(model.config, spectral_norm=False))
-    frozen.load_state_dict(_plain_state(model))
-    tensors: dict[str, Tensor] = {}
-    for name, tensor in frozen.state_dict().items():
-        if name == "mapping.decode.weight" and storage == "int8":
-            integers, scale = quantize(tensor, model.config.grid.features)
-            tensors["mapping.decode.integers"], tensors["mapping.decode.scale"] = integers, scale
-        elif name.startswith("mapping.") and storage != "float32":
-            tensors[name] = tensor.half()
-        else:
-            tensors[name] = tensor
+    tensors = {k: v for k, v in model.state_dict().items() if not k.startswith("mapping.")}
+    tensors |= {f"mapping.{k}": v for k, v in model.mapping.plain_weights().items()}
+    decode = tensors["mapping.decode.weight"]
+    if storage == "int8":
+        integers, scale = quantize(decode, model.config.grid.features)
+        del tensors["mapping.decode.weight"]
+        tensors |= {"mapping.decode.integers": integers, "mapping.decode.scale": scale}
+    elif storage == "float16":
+        tensors["mapping.decode.weight"] = decode.half()
     for name, tensor in (text_tensors or {}).items():
         tensors[f"text.{name}"] = tensor
     content = dataclasses.asdict(metadata) | {"config": config_to_json(model.config)}
@@ -191,22 +189,6 @@ def file_sha256(path: Path) -> str:
     """The hash that names a checkpoint in provenance."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _plain_state(model: ATT3D) -> dict[str, Tensor]:
-    """The state with every parametrized weight replaced by its value."""
-    state: dict[str, Tensor] = {}
-    was_training = model.training
-    model.eval()
-    for name, module in model.mapping.named_children():
-        state[f"mapping.{name}.weight"] = module.weight.detach()
-        if module.bias is not None:
-            state[f"mapping.{name}.bias"] = module.bias.detach()
-    model.train(was_training)
-    for name, tensor in model.state_dict().items():
-        if not name.startswith("mapping."):
-            state[name] = tensor
-    return state
 
 
 class _opened:

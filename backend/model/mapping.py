@@ -13,9 +13,12 @@ from torch.nn.utils import parametrizations, parametrize
 class MappingNetwork(nn.Module):
     """``flatten(c) -> linear -> SiLU -> v -> linear without bias -> grid`` (Eq. 3-5).
 
-    Spectral norm (A11) is torch's parametrization. :meth:`freeze_spectral_norm` replaces it by its
-    current value, which is what checkpoints hold and inference uses.
+    Spectral norm (A11) is torch's parametrization. :meth:`plain_weights` are the weights without
+    it, which is what checkpoints hold and inference uses.
     """
+
+    shift: Tensor
+    scale: Tensor
 
     def __init__(
         self, inputs: int, latent: int, outputs: int, *, spectral_norm: bool, gain: float
@@ -24,6 +27,9 @@ class MappingNetwork(nn.Module):
         self.encode = nn.Linear(inputs, latent)
         self.decode = nn.Linear(latent, outputs, bias=False)
         self.gain = gain
+        # On the CPU even while the rest is built without memory: nothing loads them.
+        self.register_buffer("shift", torch.zeros((), device="cpu"), persistent=False)
+        self.register_buffer("scale", torch.ones((), device="cpu"), persistent=False)
         if spectral_norm:
             parametrizations.spectral_norm(self.encode)
             parametrizations.spectral_norm(self.decode)
@@ -32,7 +38,30 @@ class MappingNetwork(nn.Module):
         self, embedding: Float[Tensor, "prompts tokens width"]
     ) -> Float[Tensor, "prompts v"]:
         """v, the bottleneck (Eq. 4)."""
-        return nn.functional.silu(self.encode(embedding.flatten(1)))
+        centered = (embedding.flatten(1) - self.shift) / self.scale
+        return nn.functional.silu(self.encode(centered))
+
+    def center_on(self, embeddings: Float[Tensor, "prompts tokens width"]) -> None:
+        """Take embeddings relative to the mean of these, in units of their spread."""
+        flat = embeddings.flatten(1)
+        self.shift = flat.mean(0)
+        self.scale = (flat - self.shift).square().mean().sqrt().clamp_min(1e-6)
+
+    def plain_weights(self) -> dict[str, Tensor]:
+        """The same function as two plain linear layers: what a checkpoint holds.
+
+        Spectral norm is applied, and the shift and scale of the embeddings folded into ``encode``.
+        """
+        was_training = self.training
+        self.eval()
+        encode, decode = self.encode.weight.detach(), self.decode.weight.detach()
+        self.train(was_training)
+        weight = encode / self.scale
+        return {
+            "encode.weight": weight,
+            "encode.bias": self.encode.bias.detach() - (weight * self.shift).sum(1),
+            "decode.weight": decode,
+        }
 
     def grid(self, latent: Float[Tensor, "prompts v"]) -> Float[Tensor, "prompts size"]:
         """The grid's values; linear in v (Eq. 5), so blends of grids are grids of blended v."""
@@ -50,16 +79,6 @@ class MappingNetwork(nn.Module):
             norm._power_method(weight.detach(), norm.n_power_iterations)
         u, v = norm._u.clone(), norm._v.clone()
         return torch.vdot(u, torch.mv(weight, v))
-
-    def freeze_spectral_norm(self) -> None:
-        """Make the normalised weights the weights."""
-        for layer in (self.encode, self.decode):
-            if parametrize.is_parametrized(layer, "weight"):
-                was_training = layer.training
-                layer.eval()
-                with torch.no_grad():
-                    parametrize.remove_parametrizations(layer, "weight")
-                layer.train(was_training)
 
     def spectral_norms(self) -> tuple[float, float]:
         """Largest singular value of both weights, exactly."""

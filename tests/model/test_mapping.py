@@ -45,13 +45,30 @@ def test_a11_dividing_v_equals_the_parametrized_layer():
         torch.testing.assert_close(fast, reference, rtol=1e-4, atol=1e-5)
 
 
-def test_freezing_spectral_norm_changes_no_output():
-    model = tiny_model().eval()
-    embedding = torch.randn(2, 8, 16)
-    before = model.objects(embedding).values
-    model.mapping.freeze_spectral_norm()
-    assert not hasattr(model.mapping.decode, "parametrizations")
-    torch.testing.assert_close(model.objects(embedding).values, before)
+@pytest.mark.parametrize("centered", [False, True])
+def test_plain_weights_are_the_same_function(centered):
+    mapping = tiny_model().eval().mapping
+    embedding = torch.randn(5, 8, 16) + 3.0
+    if centered:
+        mapping.center_on(embedding)
+        assert mapping.shift.mean() > 2.0
+    plain = tiny_model(config=dataclasses.replace(TINY, spectral_norm=False)).mapping
+    plain.load_state_dict(mapping.plain_weights())
+    torch.testing.assert_close(
+        plain.latent(embedding), mapping.latent(embedding), atol=1e-5, rtol=1e-4
+    )
+    latent = torch.randn(2, 6)
+    torch.testing.assert_close(plain.grid(latent), mapping.grid(latent))
+
+
+def test_centering_removes_what_all_prompts_share():
+    mapping = tiny_model().eval().mapping
+    different = torch.randn(20, 8, 16)
+    mapping.center_on(different * 0.1 + 50.0)
+    seen = (different * 0.1 + 50.0).flatten(1)
+    centered = (seen - mapping.shift) / mapping.scale
+    assert centered.mean(0).abs().max() < 1e-3
+    assert centered.square().mean().sqrt().item() == pytest.approx(1.0, rel=1e-3)
 
 
 def test_eq5_the_grid_is_linear_in_v():

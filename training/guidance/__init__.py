@@ -24,6 +24,8 @@ class Step:
     objects: Objects
     prompts: list[int]
     """Index of each object's prompt in the prompt set."""
+    index: int
+    """Number of the step."""
     generator: torch.Generator
     """Seeded by run and step: the only source of randomness of the step."""
 

@@ -58,7 +58,7 @@ class ReferenceGuidance:
         losses: dict[str, Tensor] = {}
         if self._config.points:
             losses |= self._point_losses(step)
-        if self._config.rays:
+        if self._config.rays and step.index % self._config.picture_every == 0:
             losses |= self._picture_losses(step)
         total = torch.stack(list(losses.values())).sum()
         return total, {name: loss.item() for name, loss in losses.items()}
@@ -66,13 +66,18 @@ class ReferenceGuidance:
     def _point_losses(self, step: Step) -> dict[str, Tensor]:
         config = self._config
         device = step.objects.values.device
-        near = int(config.points * config.near_share)
+        own = int(config.points * config.near_share)
+        other = int(config.points * config.other_share)
+        # Where another toy of the batch has a surface is where this one could have a part too
+        # many: without these points hats and balloons of other prompts stay in the air.
+        neighbours = step.prompts[1:] + step.prompts[:1]
         points = torch.cat(
             [
-                self._assets.near_points(step.prompts, near, config.near_sigma, step.generator),
+                self._near_points(step.prompts, own, step.generator).to(device),
+                self._near_points(neighbours, other, step.generator).to(device),
                 _uniform_in_ball(
                     len(step.prompts),
-                    config.points - near,
+                    config.points - own - other,
                     step.model.config.bound,
                     step.generator,
                 ).to(device),
@@ -93,6 +98,17 @@ class ReferenceGuidance:
             "density": config.density_weight * density,
             "color": config.color_weight * (error * band).sum() / band.sum().clamp_min(1),
         }
+
+    def _near_points(
+        self, assets: list[int], count: int, generator: torch.Generator
+    ) -> Float[Tensor, "assets count 3"]:
+        """Spread log-uniformly: as many within millimetres of the surface as within decimetres."""
+        points = self._assets.near_points(assets, count, 0.0, generator)
+        narrow, wide = self._config.near_sigma
+        exponent = torch.rand(len(assets), count, 1, generator=generator)
+        sigma = narrow * (wide / narrow) ** exponent
+        noise = torch.randn(len(assets), count, 3, generator=generator)
+        return points + (sigma * noise).to(points.device)
 
     def _picture_losses(self, step: Step) -> dict[str, Tensor]:
         config = self._config

@@ -60,9 +60,11 @@ class ToyboxAssets:
     def near_points(
         self, assets: list[int], count: int, sigma: float, generator: torch.Generator
     ) -> Float[Tensor, "assets count 3"]:
-        return near_surface_points(self._pick(assets), count, sigma, generator)
+        return near_surface_points(
+            self._pick(assets), count, sigma, generator, compiled=self._compiled
+        )
 
     def query(
         self, assets: list[int], points: Float[Tensor, "assets points 3"]
     ) -> tuple[Float[Tensor, "assets points"], Float[Tensor, "assets points 3"]]:
-        return query(self._pick(assets), points)
+        return query(self._pick(assets), points, compiled=self._compiled)
