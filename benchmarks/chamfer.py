@@ -34,9 +34,7 @@ def chamfer(
     )
 
 
-def sample(
-    vertices: np.ndarray, faces: np.ndarray, count: int
-) -> Float[np.ndarray, "count 3"]:
+def sample(vertices: np.ndarray, faces: np.ndarray, count: int) -> Float[np.ndarray, "count 3"]:
     """Random points of a mesh, uniform over its area; always the same ones."""
     generator = np.random.default_rng(0)
     corners = vertices[faces].astype(np.float64)

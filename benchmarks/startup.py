@@ -22,10 +22,13 @@ import sys
 from backend.engine import Engine
 engine = Engine(sys.argv[1] or None, "cpu")
 """
-FIRST_MESH = READY + """
+FIRST_MESH = (
+    READY
+    + """
 known = engine.checkpoint.metadata.prompts
 engine.generate(known[0] if known else "an object")
 """
+)
 
 
 def seconds(command: list[str], rounds: int) -> tuple[float, float]:

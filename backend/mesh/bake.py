@@ -1,7 +1,7 @@
 """Textures: the field's colour, and on request its normals, at every texel a chart covers.
 
 A face of the mesh is flat where the object is curved. So the mesh is first refined until a
-triangle is a few texels wide, and its new vertices are snapped to the surface; texels between them
+triangle is a few texels wide, and its vertices are snapped to the surface; texels between them
 are interpolated. That costs a Newton step for each vertex instead of one for each texel. Texture
 rows run from the top; texel (row r, column c) is at u = (c + 0.5) / size, v = 1 - (r + 0.5) / size.
 """
@@ -82,10 +82,9 @@ def bake(
         size * size / len(fine_faces) > TEXELS_PER_TRIANGLE
         and 4 * len(fine_faces) <= MOST_TRIANGLES
     ):
-        known = len(fine_vertices)
         fine_vertices, fine_faces, fine_uvs = refine(fine_vertices, fine_faces, fine_uvs)
-        fine_vertices[known:] = newton(reader, fine_vertices[known:], 1, REACH)
         children *= 4
+    fine_vertices = newton(reader, fine_vertices, 1, REACH)
     reader.cancel.check()
     pixels = _texel_corners(fine_uvs, size)
     triangle, row, column, place = _covered(pixels, size)

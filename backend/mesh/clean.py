@@ -21,7 +21,7 @@ class CleanConfig:
     beside a toy of 1 m (0.6%) stays."""
     max_parts: int = 64
     """Parts that are kept at most, largest first: fog becomes hundreds of crumbs."""
-    smoothing_rounds: int = 2
+    smoothing_rounds: int = 1
     """Rounds of Taubin smoothing, each a step inwards and a step back out."""
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from .bake import bake
 from .clean import CleanConfig, drop_specks_and_cavities, smooth
 from .contour import contour
+from .fit import fit_faces
 from .options import MeshOptions
 from .reader import MeshableField, Reader
 from .result import GeneratedMesh
@@ -29,7 +30,7 @@ class PipelineConfig:
     """Pre-density that may change within a cell of the first look (see ``Field.near_surface``)."""
     clean: CleanConfig = field(default_factory=CleanConfig)
     snap_rounds: int = 2
-    relax_rounds: int = 2
+    relax_rounds: int = 1
     snap_reach: float = 1.5
     """How far a vertex may move to find the surface, in cells of the grid."""
 
@@ -57,6 +58,7 @@ def surface(
         vertices = snap_vertices(reader, vertices, faces, config.snap_rounds, reach)
         vertices = relax(vertices, faces, config.relax_rounds)
         vertices = snap_vertices(reader, vertices, faces, 1, reach)
+        vertices = fit_faces(reader, vertices, faces, reach)
     return vertices, faces, _notes(specks, hidden)
 
 

@@ -43,7 +43,9 @@ def decimate(
         if haste == AGGRESSIVE and len(faces) > 0.98 * before:
             # The decimator stops where every further collapse would turn a face over.
             return _largest_parts(vertices, faces, budget)
-        target, haste = int(0.95 * target), AGGRESSIVE
+        if haste == AGGRESSIVE:  # repairing a pinched mesh can add a few faces
+            target = int(0.95 * target)
+        haste = AGGRESSIVE
     return repair(vertices, faces)
 
 

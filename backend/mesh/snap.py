@@ -48,7 +48,7 @@ def snap_vertices(
 
     No vertex ends outside the cube of half width ``bound``.
     """
-    snapped = _without_flips(vertices, newton(reader, vertices, rounds, reach), faces, 0.2)
+    snapped = without_flips(vertices, newton(reader, vertices, rounds, reach), faces, 0.2)
     return snapped.clip(-reader.field.bound, reader.field.bound)
 
 
@@ -67,11 +67,11 @@ def relax(vertices: Vertices, faces: Faces, rounds: int) -> Vertices:
         step = (neighbours @ vertices) / degree - vertices
         step -= normals * (step * normals).sum(axis=1, keepdims=True)
         moved = (vertices + 0.5 * step).astype(np.float32)
-        vertices = _without_flips(vertices, moved, faces, 0.5)
+        vertices = without_flips(vertices, moved, faces, 0.5)
     return vertices
 
 
-def _without_flips(vertices: Vertices, moved: Vertices, faces: Faces, limit: float) -> Vertices:
+def without_flips(vertices: Vertices, moved: Vertices, faces: Faces, limit: float) -> Vertices:
     """``moved``, but with the vertices of faces that would turn by more than ``limit`` (a cosine)
     where they were."""
     before = normalise(face_crosses(vertices, faces))
