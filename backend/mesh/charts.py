@@ -159,4 +159,9 @@ def split_steep(
             return labels
         axis = (normals @ AXES.T).argmax(axis=1)
         moved = np.where(steep, labels.max() + 1 + axis, labels)
-        labels = split_connected(moved, neighbours)
+        divided = split_connected(moved, neighbours)
+        if divided.max() == labels.max():
+            # Faces without area have no direction that would tell them apart: one chart each.
+            divided = np.where(steep, labels.max() + 1 + np.arange(len(labels)), labels)
+            divided = np.unique(divided, return_inverse=True)[1].reshape(-1)
+        labels = divided

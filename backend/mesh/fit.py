@@ -54,5 +54,4 @@ def fit_faces(reader: Reader, vertices: Vertices, faces: Faces, reach: float) ->
     normal_equations = system.T @ system + STIFFNESS * identity(len(vertices))
     offset, _ = cg(normal_equations, system.T @ (weight * residual), rtol=1e-4, maxiter=100)
     moved = (vertices + offset[:, None].clip(-reach, reach) * normals).astype(np.float32)
-    bound = reader.field.bound
-    return without_flips(vertices, moved, faces, 0.5).clip(-bound, bound)
+    return without_flips(vertices, moved, faces, 0.5)

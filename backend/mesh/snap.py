@@ -44,12 +44,8 @@ def newton(reader: Reader, points: Points, rounds: int, reach: float) -> Points:
 def snap_vertices(
     reader: Reader, vertices: Vertices, faces: Faces, rounds: int, reach: float
 ) -> Vertices:
-    """:func:`newton` for the vertices of a mesh; those whose faces would turn over stay.
-
-    No vertex ends outside the cube of half width ``bound``.
-    """
-    snapped = without_flips(vertices, newton(reader, vertices, rounds, reach), faces, 0.2)
-    return snapped.clip(-reader.field.bound, reader.field.bound)
+    """:func:`newton` for the vertices of a mesh; those whose faces would turn over stay."""
+    return without_flips(vertices, newton(reader, vertices, rounds, reach), faces, 0.2)
 
 
 def relax(vertices: Vertices, faces: Faces, rounds: int) -> Vertices:
