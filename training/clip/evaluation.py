@@ -80,22 +80,29 @@ def retrieval(
     )
 
 
-def linear_probe(
+def linear_probes(
     train: Float[Tensor, "train width"],
-    train_labels: Int[Tensor, " train"],
+    train_labels: Int[Tensor, "train attributes"],
     test: Float[Tensor, "test width"],
-    test_labels: Int[Tensor, " test"],
+    test_labels: Int[Tensor, "test attributes"],
     ridge: float = 1e-3,
-) -> float:
-    """Accuracy of a ridge classifier: can a linear layer read the attribute off the embedding?"""
+) -> list[float]:
+    """Accuracies of ridge classifiers: can a linear layer read each attribute off the embedding?"""
     mean = train.mean(0)
     x = torch.cat([train - mean, torch.ones(len(train), 1)], dim=1).double()
-    y = functional.one_hot(train_labels, int(max(train_labels.max(), test_labels.max())) + 1)
+    z = torch.cat([test - mean, torch.ones(len(test), 1)], dim=1).double()
     weight = ridge * len(x) * x.square().mean()
     gram = x.T @ x + weight * torch.eye(x.shape[1], dtype=x.dtype)
-    solution = torch.linalg.solve(gram, x.T @ y.double())
-    z = torch.cat([test - mean, torch.ones(len(test), 1)], dim=1).double()
-    return ((z @ solution).argmax(-1) == test_labels).float().mean().item()
+    classes = torch.maximum(train_labels.amax(0), test_labels.amax(0)) + 1
+    targets = [
+        functional.one_hot(labels, int(count))
+        for labels, count in zip(train_labels.T, classes, strict=True)
+    ]
+    scores = z @ torch.linalg.solve(gram, x.T @ torch.cat(targets, dim=1).double())
+    return [
+        (part.argmax(-1) == labels).float().mean().item()
+        for part, labels in zip(scores.split(classes.tolist(), 1), test_labels.T, strict=True)
+    ]
 
 
 @dataclass(frozen=True)
@@ -134,10 +141,7 @@ def separability(
     truth = source.attributes[unseen]
 
     def probe(fit: Tensor, test: Tensor) -> dict[str, float]:
-        return {
-            name: linear_probe(fit, y[:, column], test, truth[:, column])
-            for column, name in enumerate(source.attribute_names)
-        }
+        return dict(zip(source.attribute_names, linear_probes(fit, y, test, truth), strict=True))
 
     return Separability(
         template=probe(x[:, -1], plain[:, -1]),

@@ -7,7 +7,7 @@ import logging
 import math
 import random
 import time
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -25,13 +25,23 @@ from backend.text.words import learn_words
 from .bank import Bank, held_out_bank, held_out_objects, random_bank, write_atomically
 from .config import SHAPES, ClipShape, ClipTrainConfig
 from .evaluation import Retrieval, retrieval, separability
-from .model import SmallClip, build_clip, normalise_pixels, save_clip, spread_features
+from .model import (
+    SmallClip,
+    build_clip,
+    normalise_pixels,
+    save_clip,
+    settle_batch_norms,
+    spread_features,
+)
 from .sampling import augment, draw_captions, draw_objects, draw_views, neighbours, tokenize
 from .source import PairSource
 
 _log = logging.getLogger(__name__)
 _LARGEST_SCALE = math.log(100.0)
 """open_clip clamps the learned temperature here."""
+_SETTLING = 1_000_000_000
+"""Numbers of steps that are never trained on start here."""
+_SETTLING_BATCHES = 8
 
 
 def train_clip(
@@ -52,6 +62,19 @@ def train_clip(
         chosen = ToyboxSource(prompt_set("toybox"))
     run = _Run(config, chosen, SHAPES[config.preset] if shape is None else shape)
     return run.train()
+
+
+@dataclass(frozen=True)
+class _Data:
+    """Everything that batches and measurements are drawn from."""
+
+    bank: Bank
+    views: list[Int[Tensor, " views"]]
+    """For each object, its pictures in the bank."""
+    near: list[Int[Tensor, " near"]]
+    """For each object that may be trained on, those that differ in one attribute."""
+    held_out: Int[Tensor, " objects"]
+    pictures: UInt8[Tensor, "objects views 4 size size"]
 
 
 class _Run:
@@ -80,30 +103,28 @@ class _Run:
 
     def train(self) -> Retrieval:
         config = self.config
-        bank, held_out, pictures = self._pictures()
-        near = neighbours(self.source.attributes[self.objects])
-        views = bank.of_object(len(self.source.captions))
+        data = self._data()
         if not (config.resume and self._restore()):
-            spread_features(self.clip, *self._batch(bank, views, near))
+            spread_features(self.clip, *self._batch(0, data))
         self.clip.towers.train()
         with tqdm(total=100.0, unit="%", desc=f"clip {config.preset}", mininterval=2.0) as bar:
             while self._progress() < 1.0:
                 start = time.monotonic()
-                loss = self._train_step(bank, views, near)
+                loss = self._train_step(data)
                 self.seconds += time.monotonic() - start
                 bar.n = round(min(self._progress(), 1.0) * 100.0, 1)
                 bar.set_postfix(step=self.step, loss=f"{loss:.3f}", refresh=False)
                 bar.update(0)
                 if self.step % config.save_every == 0 and self._progress() < 1.0:
                     self._save()
-                    self._report(loss, retrieval(self.clip, self.source, held_out, pictures))
+                    self._report(loss, self._measure(data))
         self._save()
-        final = retrieval(self.clip, self.source, held_out, pictures)
+        final = self._measure(data)
         self._report(loss=None, figures=final)
         self._write_output(final)
         return final
 
-    def _pictures(self) -> tuple[Bank, Int[Tensor, " objects"], UInt8[Tensor, "objects 4 4 s s"]]:
+    def _data(self) -> _Data:
         config = self.config.bank
         with tqdm(desc="pictures", unit="shard", mininterval=2.0) as bar:
 
@@ -114,7 +135,23 @@ class _Run:
             backwards = self.config.preset == "conditioning"
             bank = random_bank(self.source, config, progress, backwards)
             held_out = held_out_objects(self.source, config)
-            return bank, held_out, held_out_bank(self.source, held_out, config, progress)
+            return _Data(
+                bank=bank,
+                views=bank.of_object(len(self.source.captions)),
+                near=neighbours(self.source.attributes[self.objects]),
+                held_out=held_out,
+                pictures=held_out_bank(self.source, held_out, config, progress),
+            )
+
+    def _measure(self, data: _Data) -> Retrieval:
+        """Retrieval on held-out pictures, with batch norms settled first.
+
+        Their running averages trail behind weights that move fast; training itself never reads
+        them, so settling them changes nothing but the measurement (and the file at the end).
+        """
+        batches = [self._batch(_SETTLING + index, data)[0] for index in range(_SETTLING_BATCHES)]
+        settle_batch_norms(self.clip, batches)
+        return retrieval(self.clip, self.source, data.held_out, data.pictures)
 
     def _progress(self) -> float:
         """Part of the budget used, in [0, 1]."""
@@ -128,25 +165,23 @@ class _Run:
         return self.config.learning_rate * warm * cosine
 
     def _batch(
-        self, bank: Bank, views: list[Int[Tensor, " v"]], near: list[Int[Tensor, " near"]]
+        self, step: int, data: _Data
     ) -> tuple[Float[Tensor, "batch 3 size size"], Int[Tensor, "batch context"]]:
-        """The pictures and captions of the current step: a function of the seed and the step."""
+        """The pictures and captions of a step: a function of the seed and the step."""
         config, clip = self.config, self.clip
-        seed = config.random_seed * 1_000_003 + self.step
+        seed = config.random_seed * 1_000_003 + step
         generator = torch.Generator().manual_seed(seed)
         chance = random.Random(seed)
-        drawn = draw_objects(near, config.batch, config.hard_negatives, generator)
+        drawn = draw_objects(data.near, config.batch, config.hard_negatives, generator)
         objects = self.objects[drawn]
-        rgba = bank.rgba[draw_views(views, objects, generator)]
+        rgba = data.bank.rgba[draw_views(data.views, objects, generator)]
         captions = draw_captions(self.source, objects, config.paraphrases, chance)
         ids = tokenize(clip.tokenizer, captions, config.unknown_words, chance)
         return augment(rgba, clip.shape.image_size, config.backgrounds, generator), ids
 
-    def _train_step(
-        self, bank: Bank, views: list[Int[Tensor, " v"]], near: list[Int[Tensor, " near"]]
-    ) -> float:
+    def _train_step(self, data: _Data) -> float:
         config, clip = self.config, self.clip
-        pictures, ids = self._batch(bank, views, near)
+        pictures, ids = self._batch(self.step, data)
         pixels = normalise_pixels(pictures)
         for group in self.optimizer.param_groups:
             group["lr"] = self._learning_rate()

@@ -12,7 +12,7 @@ import torch
 from jaxtyping import Float, Int
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
-from torch import Tensor
+from torch import Tensor, nn
 
 from backend.protocol.errors import CheckpointError
 from backend.text.open_clip_import import import_open_clip
@@ -88,6 +88,21 @@ def spread_features(
         scale = 1.0 / features.std(0).mean()
         projection.weight.mul_(scale)
         projection.bias.sub_(features.mean(0)).mul_(scale)
+
+
+@torch.no_grad()
+def settle_batch_norms(clip: SmallClip, batches: Sequence[Float[Tensor, "n 3 s s"]]) -> None:
+    """Replace the image tower's running statistics by plain averages over these batches."""
+    norms = [m for m in clip.towers.visual.modules() if isinstance(m, nn.BatchNorm2d)]
+    momenta = [norm.momentum for norm in norms]
+    for norm in norms:
+        norm.reset_running_stats()
+        norm.momentum = None
+    clip.towers.train()
+    for rgb in batches:
+        clip.towers.encode_image(normalise_pixels(rgb))
+    for norm, momentum in zip(norms, momenta, strict=True):
+        norm.momentum = momentum
 
 
 def normalise_pixels(
