@@ -24,9 +24,9 @@ from .unwrap import unwrap
 class PipelineConfig:
     """Everything about the way from a field to a mesh that a person does not choose."""
 
-    coarse_share: float = 0.375
+    coarse_share: float = 0.5
     """Samples per axis of the first look, as a share of the resolution."""
-    margin: float = 10.0
+    margin: float = 20.0
     """Pre-density that may change within a cell of the first look (see ``Field.near_surface``)."""
     clean: CleanConfig = field(default_factory=CleanConfig)
     snap_rounds: int = 2
