@@ -48,7 +48,8 @@ def test_spelling_without_meaning_does_not_change_the_embedding(encoder: SmallEn
 
 def test_the_last_position_is_what_the_projection_reads(encoder: SmallEncoder) -> None:
     prompts = ["a pig", "a tophat"]
-    projected = encoder.encode(prompts)[:, -1] @ encoder.state["text_projection"]
+    weight, bias = (encoder.state[f"text_projection.{name}"] for name in ("weight", "bias"))
+    projected = encoder.encode(prompts)[:, -1] @ weight.T + bias
     expected = torch.nn.functional.normalize(projected, dim=-1)
     torch.testing.assert_close(encoder.features(prompts), expected)
 
