@@ -79,9 +79,6 @@ class TrainConfig:
     optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
     references: ReferencesConfig = field(default_factory=ReferencesConfig)
     cameras: CameraConfig = field(default_factory=CameraConfig)
-    center: bool = False
-    """Shift and scale the text embeddings by their mean and spread over the prompts. What all
-    prompts share says nothing, and spectral norm would let it crowd out what tells them apart."""
     batch: int = 32
     """Prompts in each step (A12)."""
     steps: int = 10_000
@@ -122,15 +119,15 @@ PRESETS: dict[str, TrainConfig] = {
             grid=GridConfig(support="ball"),
             hidden=(64,),
             gain=30.0,
+            components=192,
             bound=1.0,
             environment=False,
         ),
         optimizer=OptimizerConfig(mlp_lr=0.005, schedule="cosine"),
         references=ReferencesConfig(rays=128, samples=48, picture_every=4),
         cameras=_TOYBOX_CAMERAS,
-        center=True,
         batch=32,
-        steps=4_000,
+        steps=3_200,
     ),
     "toybox-tiny": TrainConfig(
         name="toybox-tiny",
@@ -141,12 +138,12 @@ PRESETS: dict[str, TrainConfig] = {
             latent=24,
             grid=GridConfig(resolutions=(9, 14, 22, 36), support="ball"),
             gain=30.0,
+            components=64,
             bound=1.0,
             environment=False,
         ),
         optimizer=OptimizerConfig(mlp_lr=0.005, schedule="cosine"),
         cameras=_TOYBOX_CAMERAS,
-        center=True,
         batch=16,
         steps=900,
         sheet_every=300,

@@ -48,9 +48,10 @@ class Trainer:
     device: torch.device
 
     def __post_init__(self) -> None:
-        if self.config.center:
-            every = self.embed(self.seen, self.generator(-1))
-            self.model.mapping.center_on(every)
+        if self.model.mapping.components:
+            # Twice: as the set says them, or in other words, as in training.
+            said = [self.embed(self.seen, self.generator(-1 - turn)) for turn in range(2)]
+            self.model.mapping.whiten_on(torch.cat(said))
         self.model.to(self.device).train()
         self.optimizer = build_optimizer(self.model, self.config.optimizer)
 

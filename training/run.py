@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.utils.tensorboard import SummaryWriter
 from tqdm import tqdm
 
+from backend.engine import choose_device
 from backend.model.att3d import ATT3D
 from backend.model.checkpoint import (
     Checkpoint,
@@ -70,23 +71,6 @@ def train(config: TrainConfig) -> Path:
     export(trainer.model, config, prompts, encoder, progress, path)
     watcher.close()
     return path
-
-
-def choose_device(name: str) -> torch.device:
-    """``auto`` is CUDA, then Apple's GPU, then the CPU; raises ``TrainingError`` for others."""
-    if name == "auto":
-        if torch.cuda.is_available():
-            return torch.device("cuda")
-        return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
-    try:
-        device = torch.device(name)
-        torch.zeros(1, device=device)
-    except (RuntimeError, AssertionError) as error:
-        raise TrainingError(
-            f"the device {name!r} cannot be used: {str(error).splitlines()[0]}",
-            "choose --device auto, cpu, cuda or mps",
-        ) from error
-    return device
 
 
 def export(

@@ -39,6 +39,7 @@ class ATT3D(nn.Module):
             self.grid.size,
             spectral_norm=config.spectral_norm,
             gain=config.gain,
+            components=config.components,
         )
         self.mlp = RadianceMLP(self.grid.channels, config.hidden)
         self.environment = EnvironmentMap(config.latent) if config.environment else None

@@ -166,7 +166,7 @@ def load_checkpoint(path: Path | str, device: torch.device | str = "cpu") -> Che
     # Only inference: spectral norm is in the stored weights. The meta device allocates nothing,
     # so a configuration that asks for absurd sizes fails on the comparison below.
     with torch.device("meta"):
-        model = ATT3D(dataclasses.replace(metadata.config, spectral_norm=False))
+        model = ATT3D(metadata.config.plain)
     shapes = {name: tensor.shape for name, tensor in model.state_dict().items()}
     for name, shape in shapes.items():
         if name not in tensors:

@@ -53,6 +53,9 @@ class ModelConfig:
     gain: float = 1.0
     """Factor on the mapping network's output. Spectral norm bounds a grid's size by that of v,
     so the default leaves the MLP to make up for a grid of about a million small numbers."""
+    components: int = 0
+    """Principal components of the text embeddings that the mapping network sees in training,
+    whitened; 0: the embeddings as they are (the paper)."""
     bound: float = 2.0
     """Radius of the bounding ball, metres (A13)."""
     density_bias: float = 10.0
@@ -63,6 +66,11 @@ class ModelConfig:
     """Whether there is an environment map (A10)."""
     surface_step: float = 0.05
     """A sample of this length, metres, is half opaque on the surface."""
+
+    @property
+    def plain(self) -> ModelConfig:
+        """The same function without what only training needs: the shape of stored weights."""
+        return dataclasses.replace(self, spectral_norm=False, components=0)
 
     @property
     def surface_level(self) -> float:

@@ -13,23 +13,34 @@ from torch.nn.utils import parametrizations, parametrize
 class MappingNetwork(nn.Module):
     """``flatten(c) -> linear -> SiLU -> v -> linear without bias -> grid`` (Eq. 3-5).
 
-    Spectral norm (A11) is torch's parametrization. :meth:`plain_weights` are the weights without
-    it, which is what checkpoints hold and inference uses.
+    Spectral norm (A11) is torch's parametrization. With ``components``, the first layer sees the
+    embeddings' leading principal components in units of their spread (:meth:`whiten_on`): what
+    tells a book from a shovel may be a tenth of what tells a hat from none, and spectral norm lets
+    no direction be amplified more than another. :meth:`plain_weights` are two plain linear layers
+    that are the same function: what checkpoints hold and inference uses.
     """
 
     shift: Tensor
-    scale: Tensor
+    basis: Tensor
 
     def __init__(
-        self, inputs: int, latent: int, outputs: int, *, spectral_norm: bool, gain: float
+        self,
+        inputs: int,
+        latent: int,
+        outputs: int,
+        *,
+        spectral_norm: bool,
+        gain: float,
+        components: int = 0,
     ) -> None:
         super().__init__()
-        self.encode = nn.Linear(inputs, latent)
+        self.encode = nn.Linear(components or inputs, latent)
         self.decode = nn.Linear(latent, outputs, bias=False)
         self.gain = gain
-        # On the CPU even while the rest is built without memory: nothing loads them.
-        self.register_buffer("shift", torch.zeros((), device="cpu"), persistent=False)
-        self.register_buffer("scale", torch.ones((), device="cpu"), persistent=False)
+        self.components = components
+        if components:
+            self.register_buffer("shift", torch.zeros(inputs))
+            self.register_buffer("basis", torch.zeros(inputs, components))
         if spectral_norm:
             parametrizations.spectral_norm(self.encode)
             parametrizations.spectral_norm(self.decode)
@@ -38,30 +49,43 @@ class MappingNetwork(nn.Module):
         self, embedding: Float[Tensor, "prompts tokens width"]
     ) -> Float[Tensor, "prompts v"]:
         """v, the bottleneck (Eq. 4)."""
-        centered = (embedding.flatten(1) - self.shift) / self.scale
-        return nn.functional.silu(self.encode(centered))
+        flat = embedding.flatten(1)
+        if self.components:
+            flat = (flat - self.shift) @ self.basis
+        return nn.functional.silu(self.encode(flat))
 
-    def center_on(self, embeddings: Float[Tensor, "prompts tokens width"]) -> None:
-        """Take embeddings relative to the mean of these, in units of their spread."""
-        flat = embeddings.flatten(1)
-        self.shift = flat.mean(0)
-        self.scale = (flat - self.shift).square().mean().sqrt().clamp_min(1e-6)
+    @torch.no_grad()
+    def whiten_on(self, embeddings: Float[Tensor, "prompts tokens width"]) -> None:
+        """Choose the principal components of these embeddings, scaled to equal spread.
+
+        Components much weaker than the leading one (below about a seventh) are damped rather than
+        blown up. The result has the size of an embedding whose numbers have mean square one.
+        """
+        flat = embeddings.flatten(1).double()
+        self.shift.copy_(flat.mean(0))
+        centered = flat - flat.mean(0)
+        # Through the Gram matrix: there are fewer prompts than numbers in an embedding.
+        values, vectors = torch.linalg.eigh(centered @ centered.T / len(flat))
+        values = values[-self.components :].flip(0).clamp_min(0.0)
+        vectors = vectors[:, -self.components :].flip(1)
+        axes = nn.functional.normalize(centered.T @ vectors, dim=0)
+        soft = (values + 0.02 * values[0]).sqrt().clamp_min(1e-9)
+        kept = torch.zeros_like(self.basis)
+        kept[:, : axes.shape[1]] = axes / soft
+        size = ((centered @ kept.double()).square().sum(1).mean() / flat.shape[1]).sqrt()
+        self.basis.copy_(kept / size.clamp_min(1e-9))
 
     def plain_weights(self) -> dict[str, Tensor]:
-        """The same function as two plain linear layers: what a checkpoint holds.
-
-        Spectral norm is applied, and the shift and scale of the embeddings folded into ``encode``.
-        """
+        """The same function as two plain linear layers, spectral norm and whitening folded in."""
         was_training = self.training
         self.eval()
-        encode, decode = self.encode.weight.detach(), self.decode.weight.detach()
+        weight, bias = self.encode.weight.detach(), self.encode.bias.detach()
+        decode = self.decode.weight.detach()
         self.train(was_training)
-        weight = encode / self.scale
-        return {
-            "encode.weight": weight,
-            "encode.bias": self.encode.bias.detach() - (weight * self.shift).sum(1),
-            "decode.weight": decode,
-        }
+        if self.components:
+            weight = weight @ self.basis.T
+            bias = bias - weight @ self.shift
+        return {"encode.weight": weight, "encode.bias": bias, "decode.weight": decode}
 
     def grid(self, latent: Float[Tensor, "prompts v"]) -> Float[Tensor, "prompts size"]:
         """The grid's values; linear in v (Eq. 5), so blends of grids are grids of blended v."""

@@ -1,0 +1,32 @@
+"""What must agree before a release."""
+
+import tomllib
+from pathlib import Path
+
+from backend.version import VERSION
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def test_one_version_everywhere():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    manifest = tomllib.loads((ROOT / "blender_manifest.toml").read_text())
+    assert project["project"]["version"] == VERSION
+    assert manifest["version"] == VERSION
+    assert f"## {VERSION}" in (ROOT / "CHANGELOG.md").read_text()
+
+
+def test_every_dependency_has_its_reason():
+    """In the extras, each requirement's line ends with a comment that says why it is there."""
+    lines = (ROOT / "pyproject.toml").read_text().splitlines()
+    start = lines.index("[project.optional-dependencies]")
+    end = lines.index("[tool.setuptools]")
+    for line in lines[start:end]:
+        if line.startswith('  "') and not line.startswith('  "att3d['):
+            assert "# " in line, line
+
+
+def test_bundled_weights_stay_small():
+    folders = [ROOT / "checkpoints", ROOT / "training" / "assets", ROOT / "tests"]
+    sizes = [f.stat().st_size for d in folders for f in d.rglob("*.safetensors")]
+    assert sum(sizes) < 64 << 20

@@ -1,0 +1,142 @@
+"""``python -m training`` from end to end: a short real run, its checkpoint, its figures."""
+
+import dataclasses
+import json
+
+import pytest
+import torch
+
+from backend.engine import Engine
+from backend.model.checkpoint import load_checkpoint
+from backend.model.config import GridConfig
+from training import cli
+from training.clip.config import ClipShape
+from training.clip.model import build_clip, save_clip
+from training.config import preset
+from training.evaluation import evaluate, evenly, psnr
+from training.prompts import known_words, prompt_set
+from training.run import train
+
+
+def small_config(folder, **changes):
+    """The tiny preset, cut down to seconds."""
+    base = preset("toybox-tiny")
+    return dataclasses.replace(
+        base,
+        run=folder,
+        steps=4,
+        batch=2,
+        save_every=2,
+        sheet_every=4,
+        compiled=False,
+        device="cpu",
+        model=dataclasses.replace(base.model, latent=4, grid=GridConfig((5, 9), support="ball")),
+        references=dataclasses.replace(
+            base.references, size=16, rays=8, samples=8, points=64, picture_every=2
+        ),
+        **changes,
+    )
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("run")
+    return train(small_config(folder))
+
+
+def test_a_run_leaves_a_checkpoint_that_says_how_it_was_made(finished):
+    metadata = load_checkpoint(finished).metadata
+    assert len(metadata.prompts) == 56
+    assert len(metadata.unseen) == 8
+    assert metadata.recipe["steps"] == 4
+    assert metadata.recipe["frames"] == 8
+    assert metadata.recipe["config"]["seed"] == 0
+    assert "katana" in metadata.words
+    assert metadata.licence and metadata.limits
+
+
+def test_a_run_leaves_state_pictures_and_curves(finished):
+    folder = finished.parent
+    assert (folder / "state.safetensors").exists()
+    assert (folder / "sheets" / "000004.png").stat().st_size > 1000
+    assert list((folder / "tensorboard").iterdir())
+
+
+def test_the_same_command_again_does_nothing_new(finished):
+    before = finished.read_bytes()
+    assert train(small_config(finished.parent)).read_bytes() == before
+
+
+def test_the_checkpoint_answers_prompts(finished):
+    field, notes = Engine(finished, device="cpu").field("a pig holding a zeppelin")
+    assert field.dense(8).isfinite().all()
+    assert any("zeppelin" in note for note in notes)
+
+
+def test_evaluation_figures(finished, tmp_path):
+    shape = ClipShape(
+        image_size=32, blocks=(1, 1, 1, 1), vision_width=8, context=16, text_width=16,
+        text_layers=1, text_heads=2, features=16,
+    )  # fmt: skip
+    save_clip(tmp_path / "clip.safetensors", build_clip(shape, known_words()), {})
+    from training.clip.scoring import ScoringClip
+
+    result = evaluate(
+        load_checkpoint(finished),
+        prompt_set("pig64"),
+        ScoringClip.load(tmp_path / "clip.safetensors"),
+        count=2,
+    )
+    assert json.loads(json.dumps(result)) == result
+    assert set(result["psnr"]) == {"seen", "unseen"}
+    assert set(result["r_precision"]) == {"seen", "unseen", "truth"}
+    assert result["queries"] == 64
+    assert 3 < result["psnr"]["unseen"] < 40
+    assert 0 < result["r_probability"]["truth"] < 1
+
+
+def test_psnr():
+    truth = torch.zeros(4, 4, 3)
+    assert psnr(truth + 0.1, truth) == pytest.approx(20.0, abs=1e-4)
+    assert psnr(truth, truth) == pytest.approx(100.0)
+
+
+def test_evenly():
+    assert evenly(range(10), 0) == list(range(10))
+    assert evenly(range(10), 99) == list(range(10))
+    assert evenly(range(10), 2) == [2, 7]
+    assert len(set(evenly(range(1208), 100))) == 100
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["fly"], "no command 'fly'"),
+        (["train", "--preset", "toybox-anmals"], "toybox-animals"),
+        (["train", "--preset", "toybox-tiny", "--prompts", "nowhere.txt"], "nowhere.txt"),
+        (["train", "--preset", "toybox-tiny", "--device", "abacus"], "abacus"),
+        (["train", "--preset", "toybox-tiny", "--text", "gone.safetensors"], "gone.safetensors"),
+        (["train", "--preset", "toybox-tiny", "--model.tokens", "5"], "--model.tokens"),
+        (["evaluate", "gone.safetensors"], "gone.safetensors"),
+        (["prompts", "nothing"], "nothing"),
+    ],
+)
+def test_wrong_use_is_one_clear_line_and_exit_2(arguments, said, capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert cli.main(arguments) == 2
+    error = capsys.readouterr().err
+    assert said in error
+    assert "Traceback" not in error
+
+
+def test_unknown_options_exit_2():
+    with pytest.raises(SystemExit) as info:
+        cli.main(["train", "--preset", "toybox-tiny", "--stepz", "4"])
+    assert info.value.code == 2
+
+
+def test_prompts_are_listed(capsys):
+    assert cli.main(["prompts"]) == 0
+    assert "animal1200" in capsys.readouterr().out
+    assert cli.main(["prompts", "pig64", "--split", "unseen"]) == 0
+    assert len(capsys.readouterr().out.splitlines()) == 8
