@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -17,6 +18,8 @@ LOG_BYTES = 2 * 1024 * 1024
 """Size at which a log file becomes ``<name>.old`` and a new one begins."""
 _TAIL_LINES = 6
 _TAIL_BYTES = 4000
+_ROUTINE = re.compile(r"^[\d:, -]+(INFO|DEBUG) ")
+"""Log lines of the backend that report no trouble."""
 
 
 def start(command: Sequence[str], environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
@@ -74,9 +77,10 @@ class Drain:
         self._thread.start()
 
     def last_lines(self) -> list[str]:
-        """The end of what was written, for an error message."""
+        """The end of what was written, for an error message; not what is only for the log."""
         text = b"".join(self._tail)[-_TAIL_BYTES:].decode(errors="replace")
-        return [line.strip()[:300] for line in text.splitlines() if line.strip()][-_TAIL_LINES:]
+        lines = [line.strip()[:300] for line in text.splitlines()]
+        return [line for line in lines if line and not _ROUTINE.search(line)][-_TAIL_LINES:]
 
     def join(self, seconds: float) -> None:
         self._thread.join(seconds)

@@ -22,8 +22,8 @@ from build_extension import BuildFailed, build
 
 ROOT = Path(__file__).resolve().parent.parent
 PROMPTS = {
-    "seen": "a pig wearing a tophat holding a blue balloon",
-    "unseen": "a pig wearing a sombrero riding a motorcycle",
+    "seen": "a pig riding a motorcycle wearing a sombrero",
+    "unseen": "a raccoon holding a book wearing a sweater and wearing a tophat",
 }
 """The first was in the training set; the second composition was not, though its words were."""
 

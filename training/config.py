@@ -97,6 +97,8 @@ class TrainConfig:
     """Steps between saves of the whole state."""
     sheet_every: int = 500
     """Steps between contact sheets and PSNR on seen and unseen prompts."""
+    watched: int = 6
+    """Seen and unseen prompts in a contact sheet."""
     storage: Literal["int8", "float16", "float32"] = "int8"
     """How the finished checkpoint stores the mapping network's output layer."""
 
@@ -127,7 +129,7 @@ PRESETS: dict[str, TrainConfig] = {
         references=ReferencesConfig(rays=128, samples=48, picture_every=4),
         cameras=_TOYBOX_CAMERAS,
         batch=32,
-        steps=3_200,
+        steps=2_200,
     ),
     "toybox-tiny": TrainConfig(
         name="toybox-tiny",

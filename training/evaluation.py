@@ -1,10 +1,11 @@
 """How good a checkpoint is: PSNR against references, R-precision and R-probability (A34).
 
 Pictures are 64 x 64 from four sides (front, left, back, right) at elevation 15 degrees, over
-white, four rays a pixel: with one ray a pixel, two pictures of the same toy half a pixel apart
-differ by 24 to 33 dB, and a figure near that says little. PSNR compares albedo, lit pictures are scored by a CLIP other than the one that conditions:
-the mean of the four views' features against every prompt of the set. Probabilities use that CLIP's
-learned temperature; without it every R-probability is about one over the number of prompts.
+white, four rays a pixel: with one ray a pixel, pictures of one toy that differ by nothing but
+sampling are 24 to 33 dB apart, and a figure near that says little. PSNR compares albedo. Lit
+pictures are scored by a CLIP other than the one that conditions: the mean of the four views'
+features against every prompt of the set. Probabilities use that CLIP's learned temperature;
+without it every R-probability is about one over the number of prompts.
 """
 
 from __future__ import annotations

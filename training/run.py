@@ -33,9 +33,6 @@ from .sheet import contact_sheet
 from .state import Progress
 from .text import conditioning_encoder
 
-WATCHED = 6
-"""Seen and unseen prompts in a contact sheet."""
-
 
 def train(config: TrainConfig) -> Path:
     """Train to the end and return the checkpoint's path in the run folder.
@@ -164,8 +161,8 @@ class _Watcher:
         self._encoder = encoder
         self._assets = assets
         self._writer = SummaryWriter(str(config.folder / "tensorboard"))
-        self._seen = evenly(prompts.seen, WATCHED)
-        self._unseen = evenly(prompts.unseen, WATCHED)
+        self._seen = evenly(prompts.seen, config.watched)
+        self._unseen = evenly(prompts.unseen, config.watched)
 
     def __call__(self, trainer: Trainer, progress: Progress, losses: dict[str, float]) -> None:
         step = progress.step

@@ -114,9 +114,21 @@ def load_state(
 
 
 MAY_CHANGE = frozenset(
-    {"run", "resume", "save_every", "sheet_every", "device", "storage", "name", "compiled"}
+    {
+        "run",
+        "resume",
+        "steps",
+        "save_every",
+        "sheet_every",
+        "device",
+        "storage",
+        "name",
+        "compiled",
+        "watched",
+    }
 )
-"""Options that a resumed run may set anew: they do not change what is learned."""
+"""Options that a resumed run may set anew; with another number of steps, the rates follow the
+schedule of the new length from there on."""
 
 
 def _difference(saved: dict[str, Any], wanted: dict[str, Any]) -> str | None:
