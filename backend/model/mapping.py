@@ -93,12 +93,12 @@ class MappingNetwork(nn.Module):
             return self.decode(latent * self.gain)
         # The same as applying the parametrized layer, but v is divided by the spectral norm
         # instead of the weight: the large matrix is neither copied nor divided, nor its gradient.
-        weight = self.decode.parametrizations.weight.original
+        weight: Tensor = cast(Any, self.decode.parametrizations).weight.original
         return nn.functional.linear(latent * (self.gain / self._spectral_norm(weight)), weight)
 
     def _spectral_norm(self, weight: Float[Tensor, "size v"]) -> Float[Tensor, ""]:
         """The estimate that torch's parametrization divides by, after its power iteration."""
-        norm = cast(Any, self.decode.parametrizations.weight)[0]
+        norm = cast(Any, self.decode.parametrizations).weight[0]
         if self.training:
             norm._power_method(weight.detach(), norm.n_power_iterations)
         u, v = norm._u.clone(), norm._v.clone()
