@@ -70,7 +70,7 @@ class Engine:
             # not in the cache; it may have to be downloaded, and takes seconds to read.
             encoder.warm_up()
         self._encoder = CachedEncoder(encoder, EmbeddingCache(cache_dir() / "embeddings"))
-        self._vocabulary = Vocabulary(metadata.prompts, metadata.words)
+        self._vocabulary = Vocabulary(metadata.prompts, metadata.words, metadata.synonyms)
         self._lock = threading.Lock()
         self.load_seconds = time.perf_counter() - started
 

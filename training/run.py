@@ -28,7 +28,15 @@ from .evaluation import evenly, look, psnr
 from .guidance.references import ReferenceGuidance
 from .guidance.toybox_assets import ToyboxAssets
 from .loop import Trainer
-from .prompts import CharacterSpec, PromptSet, known_words, paraphrase, prompt_set, spec_of
+from .prompts import (
+    CharacterSpec,
+    PromptSet,
+    known_words,
+    paraphrase,
+    prompt_set,
+    spec_of,
+    synonyms,
+)
 from .sheet import contact_sheet
 from .state import Progress
 from .text import conditioning_encoder
@@ -90,6 +98,7 @@ def export(
             prompts=[prompts.prompts[i] for i in prompts.seen],
             unseen=[prompts.prompts[i] for i in prompts.unseen],
             words=sorted(known_words()),
+            synonyms=synonyms(),
             description=f"Trained by references on the prompt set {prompts.name}.",
             limits=(
                 "Knows only the words and compositions of its prompt set; other words are"

@@ -55,6 +55,8 @@ class CheckpointMetadata:
     """Compositions of the same prompt set that training left out."""
     words: list[str] = field(default_factory=list)
     """Every word of the training captions."""
+    synonyms: dict[str, str] = field(default_factory=dict)
+    """Words of the training captions to the word that ``prompts`` use for the same."""
     description: str = ""
     limits: str = ""
     """What it cannot do."""
@@ -266,7 +268,8 @@ def _metadata_of(path: Path, header: dict[str, str] | None) -> CheckpointMetadat
         raise _broken(path, f"its metadata cannot be read ({error})") from error
     for name, kind in (
         ("name", str), ("text_encoder", dict), ("prompts", list), ("unseen", list),
-        ("words", list), ("description", str), ("limits", str), ("licence", str),
+        ("words", list),
+        ("synonyms", dict), ("description", str), ("limits", str), ("licence", str),
         ("recipe", dict), ("metrics", dict),
     ):  # fmt: skip
         if not isinstance(getattr(metadata, name), kind):

@@ -34,6 +34,7 @@ from training.prompts.paraphrases import (
     HAT_WORDS,
     MATERIAL_ADJECTIVES,
     THEME_WORDS,
+    synonyms,
 )
 from training.prompts.sets import ANIMAL_THEMES, PIG_THEMES
 
@@ -201,3 +202,14 @@ def test_a_missing_file_and_an_unknown_name_say_so(tmp_path: Path) -> None:
         read_prompts(tmp_path / "none.txt")
     with pytest.raises(TrainingError, match="there is no prompt set 'pigs'"):
         prompt_set("pigs")
+
+
+def test_synonyms_point_to_words_of_the_templates():
+    found = synonyms()
+    assert found["hog"] == "pig"
+    assert found["bunny"] == "rabbit"
+    assert found["bicycle"] == "bike"
+    assert found["spade"] == "shovel"
+    assert "holding" not in found
+    templates = " ".join(prompt_set("toybox").prompts).split()
+    assert set(found.values()) <= set(templates)

@@ -1,6 +1,6 @@
 """Prompt sets, what their prompts mean, and other ways to say the same."""
 
-from .paraphrases import known_words, paraphrase
+from .paraphrases import known_words, paraphrase, synonyms
 from .sets import PromptSet, prompt_set, prompt_set_names, read_prompts
 from .specs import ACTIVITIES, ANIMALS, HATS, THEMES, CharacterSpec, caption, spec_of
 
@@ -18,4 +18,5 @@ __all__ = [
     "prompt_set_names",
     "read_prompts",
     "spec_of",
+    "synonyms",
 ]

@@ -12,6 +12,8 @@ from functools import cache
 
 import torch
 
+from backend.text.vocabulary import STOP_WORDS
+
 from .specs import (
     ACTIVITIES,
     ANIMALS,
@@ -197,6 +199,21 @@ def paraphrase(spec: CharacterSpec, generator: Chance) -> str:
     if _below(generator, 8) == 0 and not text.startswith("a toy"):
         text = text.removeprefix(f"{article(noun)[: article(noun).index(' ')]} ")
     return text
+
+
+def synonyms() -> dict[str, str]:
+    """Single words of the paraphrases to the word that the templates use: ``hog`` to ``pig``.
+
+    A word that belongs to several parts, or that a template uses itself, is not a synonym.
+    """
+    template = set(re.findall(r"[a-z']+", " ".join((*ANIMALS, *ACTIVITIES, *THEMES, *HATS))))
+    meant: dict[str, set[str]] = {}
+    for table in (ANIMAL_WORDS, ACTIVITY_WORDS, THEME_WORDS, MATERIAL_ADJECTIVES, HAT_WORDS):
+        for part, phrases in table.items():
+            for word in re.findall(r"[a-z']+", " ".join(phrases)):
+                if word not in template | STOP_WORDS:
+                    meant.setdefault(word, set()).add(part.split()[-1])
+    return {word: parts.pop() for word, parts in sorted(meant.items()) if len(parts) == 1}
 
 
 @cache
