@@ -53,9 +53,9 @@ class ReferencesConfig:
     other_share: float = 0.3
     """Share drawn near the surface of another asset of the batch; the rest is uniform."""
     slope: float = 300.0
-    """Pre-density per metre of distance to the surface that the points ask for."""
+    """Pre-density (before the model's density scale) per metre of distance to the surface."""
     truncation: float = 14.0
-    """Beyond this much pre-density from the surface's level, only the side matters."""
+    """Beyond this much of it from the surface's level, only the side matters."""
     color_band: float = 0.06
     """Colour is compared at points closer to the surface than this, metres."""
     density_weight: float = 1.0
@@ -123,13 +123,15 @@ PRESETS: dict[str, TrainConfig] = {
             gain=30.0,
             components=192,
             bound=1.0,
+            density_scale=4.0,
+            density_bias=40.0,
             environment=False,
         ),
         optimizer=OptimizerConfig(mlp_lr=0.005, schedule="cosine"),
         references=ReferencesConfig(rays=128, samples=48, picture_every=4),
         cameras=_TOYBOX_CAMERAS,
         batch=32,
-        steps=2_200,
+        steps=2_300,
     ),
     "toybox-tiny": TrainConfig(
         name="toybox-tiny",
@@ -142,6 +144,8 @@ PRESETS: dict[str, TrainConfig] = {
             gain=30.0,
             components=64,
             bound=1.0,
+            density_scale=4.0,
+            density_bias=40.0,
             environment=False,
         ),
         optimizer=OptimizerConfig(mlp_lr=0.005, schedule="cosine"),

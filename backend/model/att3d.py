@@ -41,7 +41,7 @@ class ATT3D(nn.Module):
             gain=config.gain,
             components=config.components,
         )
-        self.mlp = RadianceMLP(self.grid.channels, config.hidden)
+        self.mlp = RadianceMLP(self.grid.channels, config.hidden, config.density_scale)
         self.environment = EnvironmentMap(config.latent) if config.environment else None
 
     def objects(self, embedding: Float[Tensor, "prompts tokens width"]) -> Objects:

@@ -62,6 +62,10 @@ class ModelConfig:
     """Height of the initial ball of density, ``bias (1 - |x| / radius)`` (A20)."""
     density_bias_radius: float = 0.5
     """Radius at which that bias is zero, metres."""
+    density_scale: float = 1.0
+    """Factor on the MLP's density output. Trilinear cells of some centimetres cannot change faster
+    than the MLP lets them; with a factor of four the same cells hold an edge four times as sharp,
+    and the density no longer reaches beyond the surface as a halo."""
     environment: bool = True
     """Whether there is an environment map (A10)."""
     surface_step: float = 0.05
@@ -129,7 +133,15 @@ def config_from_json(data: object) -> ModelConfig:
     config: ModelConfig = build(ModelConfig, data, "model")
     if not config.grid.resolutions or min(config.grid.resolutions) < 2:
         raise fail("grid.resolutions needs at least one level of two vertices")
-    for name in ("tokens", "width", "latent", "bound", "surface_step", "density_bias_radius"):
+    for name in (
+        "tokens",
+        "width",
+        "latent",
+        "bound",
+        "surface_step",
+        "density_bias_radius",
+        "density_scale",
+    ):
         if getattr(config, name) <= 0:
             raise fail(f"model.{name} must be positive")
     return config

@@ -16,8 +16,9 @@ from torch import Tensor, nn
 class RadianceMLP(nn.Module):
     """Grid features to pre-density and colour: SiLU hidden layers, sigmoid colour (A3)."""
 
-    def __init__(self, channels: int, hidden: tuple[int, ...]) -> None:
+    def __init__(self, channels: int, hidden: tuple[int, ...], density_scale: float = 1.0) -> None:
         super().__init__()
+        self.density_scale = density_scale
         widths = (channels, *hidden)
         layers: list[nn.Module] = []
         for before, after in itertools.pairwise(widths):
@@ -30,12 +31,13 @@ class RadianceMLP(nn.Module):
     ) -> tuple[Float[Tensor, "*shape"], Float[Tensor, "*shape 3"]]:
         """Pre-density without the bias of A20, and colour in [0, 1]."""
         out = self.head(self.body(features))
-        return out[..., 0], torch.sigmoid(out[..., 1:])
+        return out[..., 0] * self.density_scale, torch.sigmoid(out[..., 1:])
 
     def pre_density(self, features: Float[Tensor, "*shape channels"]) -> Float[Tensor, "*shape"]:
         """The first output alone."""
         hidden = self.body(features)
-        return nn.functional.linear(hidden, self.head.weight[:1], self.head.bias[:1])[..., 0]
+        out = nn.functional.linear(hidden, self.head.weight[:1], self.head.bias[:1])
+        return out[..., 0] * self.density_scale
 
 
 def density_bias(

@@ -101,7 +101,8 @@ class Field:
     ) -> Float[Tensor, "resolution resolution resolution"]:
         """:meth:`dense` where the surface can be, and a cheap stand-in on the right side elsewhere.
 
-        Cells of a coarse grid whose corners all lie more than ``margin`` (in pre-density) on one
+        Cells of a coarse grid whose corners all lie more than ``margin`` (in pre-density before the
+        model's ``density_scale``) on one
         side of the level, as do those of their neighbours, are filled by interpolation of the
         coarse values; only the others are read. Equal to ``dense(resolution)`` as a surface as
         long as the pre-density changes by less than ``margin`` within a coarse cell.
@@ -109,7 +110,8 @@ class Field:
         if coarse >= resolution:
             return self.dense(resolution)
         low = self.dense(coarse)
-        active = _cells_near_level(low, self.level, margin)
+        scale = self._model.config.density_scale
+        active = _cells_near_level(low, self.level, margin * scale)
         filled = nn.functional.interpolate(
             low[None, None], size=(resolution,) * 3, mode="trilinear", align_corners=True
         )[0, 0]

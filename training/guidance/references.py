@@ -89,6 +89,7 @@ class ReferenceGuidance:
             distance, truth = self._assets.query(step.prompts, points)
         pre_density, color = step.model.sample(step.objects, points)
         height = pre_density - step.model.config.surface_level
+        height = height / step.model.config.density_scale
         density = truncated_distance_loss(
             height, -config.slope * distance, config.truncation
         ).mean()
