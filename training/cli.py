@@ -17,6 +17,7 @@ USAGE = """usage: python -m training COMMAND [options]     (COMMAND --help lists
 
   train     train a model on a prompt set         train --preset toybox-animals
   evaluate  PSNR and R-precision of a checkpoint  evaluate checkpoints/toybox.safetensors --json
+  sheet     pictures of a checkpoint's prompts    sheet checkpoints/toybox.safetensors
   prompts   list prompt sets, or one set          prompts animal1200
   clip      train a small CLIP on the toybox      clip --preset conditioning
 """
@@ -41,6 +42,22 @@ class EvaluateOptions:
 
 
 @dataclass(frozen=True)
+class SheetOptions:
+    """Options of ``sheet``."""
+
+    checkpoint: Path
+    """The checkpoint to look at."""
+    output: Path = Path("sheet.png")
+    """The picture to write."""
+    prompts: str = "toybox"
+    """A prompt set with references."""
+    count: int = 4
+    """Seen and unseen prompts, evenly chosen."""
+    tile: int = 160
+    """Pixels of a picture's side."""
+
+
+@dataclass(frozen=True)
 class PromptsOptions:
     """Options of ``prompts``."""
 
@@ -56,6 +73,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     commands: dict[str, Callable[[list[str]], None]] = {
         "train": _train,
         "evaluate": _evaluate,
+        "sheet": _sheet,
         "prompts": _prompts,
         "clip": _clip,
     }
@@ -141,6 +159,27 @@ def _evaluate(arguments: list[str]) -> None:
         f" {result['queries']} queries (chance {result['chance']:.2%}),"
         f" scored by {result['scoring']['model']}"
     )
+
+
+def _sheet(arguments: list[str]) -> None:
+    import tyro
+
+    options = tyro.cli(
+        SheetOptions,
+        args=_positional(arguments, "--checkpoint"),
+        prog="python -m training sheet",
+    )
+    from backend.model.checkpoint import load_checkpoint
+
+    from .evaluation import evenly
+    from .prompts import prompt_set
+    from .sheet import checkpoint_sheet
+
+    prompts = prompt_set(options.prompts)
+    chosen = evenly(prompts.seen, options.count) + evenly(prompts.unseen, options.count)
+    checkpoint = load_checkpoint(options.checkpoint)
+    checkpoint_sheet(options.output, checkpoint, prompts, chosen, tile=options.tile)
+    print(options.output)
 
 
 def _prompts(arguments: list[str]) -> None:

@@ -97,6 +97,17 @@ def test_evaluation_figures(finished, tmp_path):
     assert 0 < result["r_probability"]["truth"] < 1
 
 
+def test_a_sheet_shows_seen_and_unseen_prompts(finished, tmp_path, capsys):
+    output = tmp_path / "sheet.png"
+    arguments = ["sheet", str(finished), "--output", str(output), "--prompts", "pig64"]
+    assert cli.main([*arguments, "--count", "1", "--tile", "16"]) == 0
+    from PIL import Image
+
+    with Image.open(output) as picture:
+        assert picture.height == 3 * 16 + 64
+    assert str(output) in capsys.readouterr().out
+
+
 def test_psnr():
     truth = torch.zeros(4, 4, 3)
     assert psnr(truth + 0.1, truth) == pytest.approx(20.0, abs=1e-4)
