@@ -1,28 +1,25 @@
-"""What the contour has and the object does not: specks, hidden cavities, staircase noise."""
+"""What the contour has and the object does not: specks and hidden cavities."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.sparse import coo_matrix
 
 from ..progress import CancelToken
 from .geometry import face_areas, signed_volumes, winding_number
-from .topology import Faces, Vertices, compact, half_edges, label_parts
+from .topology import Faces, Vertices, compact, label_parts
 
 
 @dataclass(frozen=True)
 class CleanConfig:
-    """What counts as dirt, and how much is smoothed."""
+    """What counts as dirt."""
 
     speck_share: float = 0.002
     """A part with less than this share of the largest part's surface is a speck. A ball of 5 cm
     beside a toy of 1 m (0.6%) stays."""
     max_parts: int = 64
     """Parts that are kept at most, largest first: fog becomes hundreds of crumbs."""
-    smoothing_rounds: int = 1
-    """Rounds of Taubin smoothing, each a step inwards and a step back out."""
 
 
 def drop_specks_and_cavities(
@@ -55,16 +52,3 @@ def drop_specks_and_cavities(
     chosen = np.isin(part_of_face, kept)
     specks = parts - len(kept) - hidden
     return *compact(vertices, faces[chosen]), specks, hidden
-
-
-def smooth(vertices: Vertices, faces: Faces, rounds: int) -> Vertices:
-    """Taubin smoothing: low-pass without shrinking, because each inward step is taken back."""
-    start, end = half_edges(faces)
-    size = len(vertices)
-    ones = np.ones(len(start), dtype=vertices.dtype)
-    neighbours = coo_matrix((ones, (start, end)), shape=(size, size)).tocsr()
-    degree = np.maximum(np.bincount(start, minlength=size), 1)[:, None]
-    for _ in range(rounds):
-        for step in (0.5, -0.53):
-            vertices = vertices + step * (neighbours @ vertices / degree - vertices)
-    return vertices

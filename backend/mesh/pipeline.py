@@ -7,14 +7,15 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from .bake import bake
-from .clean import CleanConfig, drop_specks_and_cavities, smooth
+from .clean import CleanConfig, drop_specks_and_cavities
 from .contour import contour
+from .finer import finer_grid
 from .fit import fit_faces
+from .flips import flip_edges
 from .options import MeshOptions
 from .reader import MeshableField, Reader
 from .result import GeneratedMesh
 from .simplify import decimate
-from .snap import relax, snap_vertices
 from .stages import Stages
 from .topology import Faces, Vertices
 from .unwrap import unwrap
@@ -24,15 +25,18 @@ from .unwrap import unwrap
 class PipelineConfig:
     """Everything about the way from a field to a mesh that a person does not choose."""
 
-    coarse_share: float = 0.5
-    """Samples per axis of the first look, as a share of the resolution."""
+    looks: tuple[float, float, float] = (0.375, 0.75, 1.5)
+    """Samples per axis of the three looks at the field, each near what the one before it found, as
+    shares of the resolution. Contoured is the last: decimation then starts from less error than
+    the resolution's own grid has."""
+    finest: int = 288
+    """Samples per axis to which the third look goes at most; a larger resolution goes without."""
     margin: float = 20.0
     """Pre-density that may change within a cell of the first look (see ``Field.near_surface``)."""
     clean: CleanConfig = field(default_factory=CleanConfig)
-    snap_rounds: int = 2
-    relax_rounds: int = 1
-    snap_reach: float = 1.5
-    """How far a vertex may move to find the surface, in cells of the grid."""
+    flip_rounds: int = 2
+    fit_reach: float = 1.0
+    """How far a vertex may move at once to fit the surface, in cells of the resolution."""
 
 
 def surface(
@@ -40,24 +44,21 @@ def surface(
 ) -> tuple[Vertices, Faces, list[str]]:
     """The object's surface within the face budget, and notes about what was dropped."""
     source = reader.field
-    cell = 2.0 * source.bound / (options.resolution - 1)
+    first, second, third = (max(16, round(share * options.resolution)) for share in config.looks)
+    third = max(options.resolution, min(third, config.finest))
     with stages.stage("density"):
-        coarse = max(16, round(config.coarse_share * options.resolution))
-        grid = source.near_surface(options.resolution, coarse, config.margin)
-        values = np.array(grid.cpu().numpy(), dtype=np.float32)
+        grid = source.near_surface(second, first, config.margin)
+        values = finer_grid(reader, grid.cpu().numpy(), third)
     with stages.stage("contour"):
         vertices, faces = contour(values, source.level, source.bound, stages.cancel)
     with stages.stage("clean"):
         vertices, faces, specks, hidden = drop_specks_and_cavities(
             vertices, faces, config.clean, stages.cancel
         )
-        vertices = smooth(vertices, faces, config.clean.smoothing_rounds)
     with stages.stage("decimate"):
         vertices, faces = decimate(vertices, faces, options.faces, stages.cancel)
-        reach = config.snap_reach * cell
-        vertices = snap_vertices(reader, vertices, faces, config.snap_rounds, reach)
-        vertices = relax(vertices, faces, config.relax_rounds)
-        vertices = snap_vertices(reader, vertices, faces, 1, reach)
+        faces = flip_edges(reader, vertices, faces, config.flip_rounds)
+        reach = config.fit_reach * 2.0 * source.bound / (options.resolution - 1)
         vertices = fit_faces(reader, vertices, faces, reach)
     return vertices, faces, _notes(specks, hidden)
 

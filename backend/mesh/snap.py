@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.sparse import coo_matrix
 
-from .geometry import face_crosses, normalise, vertex_normals
+from .geometry import face_crosses, normalise
 from .reader import Points, Reader
-from .topology import Faces, Vertices, half_edges
+from .topology import Faces, Vertices
 
 GRADIENT_STEP = 0.016
 """Metres, about half a cell of the finest grid level: a trilinear field's own gradient jumps from
@@ -39,32 +38,6 @@ def newton(reader: Reader, points: Points, rounds: int, reach: float) -> Points:
         better = error < best_error
         best[better], best_error[better] = current[better], error[better]
     return best
-
-
-def snap_vertices(
-    reader: Reader, vertices: Vertices, faces: Faces, rounds: int, reach: float
-) -> Vertices:
-    """:func:`newton` for the vertices of a mesh; those whose faces would turn over stay."""
-    return without_flips(vertices, newton(reader, vertices, rounds, reach), faces, 0.2)
-
-
-def relax(vertices: Vertices, faces: Faces, rounds: int) -> Vertices:
-    """Move vertices towards the middle of their neighbours, within the surface: rounder triangles.
-
-    Shading normals and textures are interpolated in triangles; slivers do that badly.
-    """
-    start, end = half_edges(faces)
-    size = len(vertices)
-    ones = np.ones(len(start), dtype=np.float32)
-    neighbours = coo_matrix((ones, (start, end)), shape=(size, size)).tocsr()
-    degree = np.maximum(np.bincount(start, minlength=size), 1)[:, None]
-    for _ in range(rounds):
-        normals = vertex_normals(vertices, faces)
-        step = (neighbours @ vertices) / degree - vertices
-        step -= normals * (step * normals).sum(axis=1, keepdims=True)
-        moved = (vertices + 0.5 * step).astype(np.float32)
-        vertices = without_flips(vertices, moved, faces, 0.5)
-    return vertices
 
 
 def without_flips(vertices: Vertices, moved: Vertices, faces: Faces, limit: float) -> Vertices:
