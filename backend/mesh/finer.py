@@ -14,8 +14,8 @@ def finer_grid(
 ) -> Float[np.ndarray, "m m m"]:
     """Pre-density on ``linspace(-bound, bound, resolution)`` per axis, indexed [x, y, z].
 
-    Cells of the coarse grid in which the surface passes or may pass are read anew, with their
-    neighbours. Everywhere else a sample is its nearest coarse one, which is on the same side.
+    Cells of the coarse grid in which the surface passes or may pass are read anew. Everywhere else
+    a sample is its nearest coarse one, which is on the same side.
 
     Raises:
         Cancelled: asked to stop.
@@ -35,11 +35,10 @@ def finer_grid(
 def _may_hold_surface(
     values: Float[np.ndarray, "n n n"], level: float
 ) -> Bool[np.ndarray, "n-1 n-1 n-1"]:
-    """Cells whose corners, or those of a cell beside them, are on both sides of the level; and
-    cells that would cross it if they went on as they change from corner to corner: thin parts."""
+    """Cells with corners on both sides of the level, and cells that would have them if the values
+    went on as they change from corner to corner: those beside the surface, and thin parts."""
     # A filter of size 2 looks back by one: entry (1, 1, 1) is of the first cell.
     highest = maximum_filter(values, 2)[1:, 1:, 1:]
     lowest = minimum_filter(values, 2)[1:, 1:, 1:]
-    crossed = maximum_filter((highest > level) & (lowest < level), 3)
     change = highest - lowest
-    return crossed | ((highest + change > level) & (lowest - change < level))
+    return (highest + change > level) & (lowest - change < level)

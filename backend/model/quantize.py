@@ -32,5 +32,5 @@ def dequantize(
     integers: Int8[Tensor, "size v"], scale: Float[Tensor, " vertices"]
 ) -> Float[Tensor, "size v"]:
     """The weights that :func:`quantize` stored."""
-    groups = integers.view(len(scale), -1).float() * scale.float()[:, None]
+    groups = integers.view(len(scale), -1).float().mul_(scale.float()[:, None])
     return groups.view(integers.shape)
