@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import mcubes
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from ..progress import CancelToken
 from ..protocol.errors import BadRequest
@@ -35,12 +35,13 @@ def contour(
         Cancelled: asked to stop.
     """
     resolution = grid.shape[0]
+    grid, corner = _crop(grid, level)
     _close(grid, level)
-    thickness = max(2, SLAB_VOXELS // resolution**2)
+    thickness = max(2, SLAB_VOXELS // grid[0].size)
     vertices: list[Vertices] = []
     faces: list[Faces] = []
     total = 0
-    for first in range(0, resolution - 1, thickness):
+    for first in range(0, len(grid) - 1, thickness):
         cancel.check()
         slab = grid[first : first + thickness + 1]
         if not (slab.min() < level < slab.max()):
@@ -59,10 +60,24 @@ def contour(
     if len(faces) > 1:
         joined, triangles = _weld(joined, triangles, thickness)
     scale = 2.0 * bound / (resolution - 1)
-    return joined * scale - bound, triangles
+    return (joined + corner) * scale - bound, triangles
 
 
-def _close(grid: Float[np.ndarray, "n n n"], level: float) -> None:
+def _crop(
+    grid: Float[np.ndarray, "n n n"], level: float
+) -> tuple[Float[np.ndarray, "a b c"], Int[np.ndarray, "3"]]:
+    """The box around the object, with two layers of samples outside it, and the box's corner."""
+    inside = grid > level
+    ranges = []
+    for others in ((1, 2), (0, 2), (0, 1)):
+        found = np.flatnonzero(inside.any(axis=others))
+        first, last = (found[0], found[-1]) if len(found) else (0, len(grid) - 1)
+        ranges.append((max(first - 2, 0), min(last + 3, len(grid))))
+    box = grid[tuple(slice(first, last) for first, last in ranges)]
+    return box, np.array([first for first, _ in ranges])
+
+
+def _close(grid: Float[np.ndarray, "a b c"], level: float) -> None:
     """Empty the outermost layer, and keep samples off the level: they make degenerate faces."""
     outside = level - 1.0
     for axis in range(3):

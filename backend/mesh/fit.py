@@ -28,7 +28,6 @@ INSIDE = np.array(
 """Where in a face the distance is measured, barycentric: the centres of nine equal parts."""
 STIFFNESS = 0.002
 """Weight of staying put against the faces around a vertex, whose weights are about 1 in all."""
-ROUNDS = 2
 PROBE = 0.004
 """Metres over which the field's slope is measured."""
 LEAST_TURN = 0.3
@@ -38,7 +37,7 @@ TETRAHEDRON = np.array([[1, 1, 1], [1, -1, -1], [-1, 1, -1], [-1, -1, 1]], dtype
 
 
 def fit_faces(reader: Reader, vertices: Vertices, faces: Faces, reach: float) -> Vertices:
-    """Move vertices, at most ``reach`` metres a round, until the faces fit the surface.
+    """Move vertices, at most ``reach`` metres, so that the faces fit the surface.
 
     Raises:
         Cancelled: asked to stop.
@@ -47,34 +46,32 @@ def fit_faces(reader: Reader, vertices: Vertices, faces: Faces, reach: float) ->
     corner = np.repeat(faces, len(INSIDE), axis=0)
     flat = np.repeat(normalise(face_crosses(vertices, faces)), len(INSIDE), axis=0)
     area = np.repeat(face_areas(vertices, faces), len(INSIDE))
-    slope, normals = slopes(reader, _points(vertices, corner, shares))
+    points = (vertices[corner] * shares[:, :, None]).sum(1).astype(np.float32)
+    slope, normals = slopes(reader, points)
     # Where the field's normal looks away, the point is nearer to another side of the object.
     area = area * (normals * flat).sum(1).clip(0.0, 1.0)
     columns = (3 * corner[:, :, None] + np.arange(3)).reshape(-1)
-    for _ in range(ROUNDS):
-        value = reader.pre_density(_points(vertices, corner, shares))
-        distance = (value - reader.field.level) / slope
-        weight = area * (np.abs(distance) < reach)
-        # Weighted like this, squares add up to about the distances themselves: what is far off
-        # draws no more than its share.
-        scale = max(float(np.median(np.abs(distance))), 1e-7)
-        weight /= np.hypot(distance, scale)
-        root = np.sqrt(weight * (len(vertices) / max(float(weight.sum()), 1e-12)))
-        system = csr_matrix(
-            (
-                (shares[:, :, None] * (root[:, None] * normals)[:, None, :]).reshape(-1),
-                columns,
-                np.arange(0, len(columns) + 1, 9),
-            ),
-            shape=(len(corner), 3 * len(vertices)),
-        )
-        normal_equations = system.T @ system + STIFFNESS * identity(3 * len(vertices))
-        offset, _ = cg(normal_equations, system.T @ (root * distance), rtol=1e-3, maxiter=60)
-        step = offset.reshape(-1, 3)
-        length = np.linalg.norm(step, axis=1, keepdims=True)
-        step *= np.minimum(1.0, reach / np.maximum(length, 1e-12))
-        vertices = without_flips(vertices, (vertices + step).astype(np.float32), faces, LEAST_TURN)
-    return vertices
+    distance = (reader.pre_density(points) - reader.field.level) / slope
+    weight = area * (np.abs(distance) < reach)
+    # Weighted like this, squares add up to about the distances themselves: what is far off
+    # draws no more than its share.
+    scale = max(float(np.median(np.abs(distance))), 1e-7)
+    weight /= np.hypot(distance, scale)
+    root = np.sqrt(weight * (len(vertices) / max(float(weight.sum()), 1e-12)))
+    system = csr_matrix(
+        (
+            (shares[:, :, None] * (root[:, None] * normals)[:, None, :]).reshape(-1),
+            columns,
+            np.arange(0, len(columns) + 1, 9),
+        ),
+        shape=(len(corner), 3 * len(vertices)),
+    )
+    normal_equations = system.T @ system + STIFFNESS * identity(3 * len(vertices))
+    offset, _ = cg(normal_equations, system.T @ (root * distance), rtol=1e-3, maxiter=60)
+    step = offset.reshape(-1, 3)
+    length = np.linalg.norm(step, axis=1, keepdims=True)
+    step *= np.minimum(1.0, reach / np.maximum(length, 1e-12))
+    return without_flips(vertices, (vertices + step).astype(np.float32), faces, LEAST_TURN)
 
 
 def slopes(
@@ -89,7 +86,3 @@ def slopes(
     gradient = values.reshape(-1, 4) @ TETRAHEDRON / (4 * step)
     slope = np.maximum(np.linalg.norm(gradient, axis=1), 1e-3)
     return slope, -gradient / slope[:, None]
-
-
-def _points(vertices: Vertices, corner: np.ndarray, shares: np.ndarray) -> Points:
-    return (vertices[corner] * shares[:, :, None]).sum(1).astype(np.float32)
