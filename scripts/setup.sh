@@ -35,7 +35,8 @@ if ! "$venv/bin/python" -c "import torch; assert torch.__version__.split('+')[0]
 fi
 
 echo "installing the project and what it needs ..."
-pip --editable ".[dev]" ||
+# torch again, so that nothing below asks for another version of it.
+pip "torch==$torch" --editable ".[dev]" ||
   fail "the project's dependencies could not be installed" "read pip's message above"
 
 # Blender as a module, for the demo and the tests. Users' Blender is their own.
