@@ -5,6 +5,7 @@ Exit codes: 0 done, 2 wrong use or bad input, 1 failure, 130 interrupted.
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import sys
 from collections.abc import Callable, Sequence
@@ -37,6 +38,8 @@ class EvaluateOptions:
     """A scoring CLIP other than the bundled one."""
     json: bool = False
     """Print one JSON object and nothing else."""
+    record: bool = False
+    """Keep the figures in the checkpoint's metadata."""
     compiled: bool = False
     """Render the references with torch.compile: worth it from a few hundred prompts on."""
 
@@ -129,7 +132,7 @@ def _evaluate(arguments: list[str]) -> None:
         args=_positional(arguments, "--checkpoint"),
         prog="python -m training evaluate",
     )
-    from backend.model.checkpoint import load_checkpoint
+    from backend.model.checkpoint import load_checkpoint, read_metadata, update_metadata
 
     from .clip.scoring import ScoringClip
     from .evaluation import evaluate
@@ -143,6 +146,9 @@ def _evaluate(arguments: list[str]) -> None:
         count=options.count,
         compiled=options.compiled,
     )
+    if options.record:
+        metadata = dataclasses.replace(read_metadata(options.checkpoint), metrics=result)
+        update_metadata(options.checkpoint, metadata)
     if options.json:
         print(json.dumps(result))
         return

@@ -118,7 +118,24 @@ def save_checkpoint(
         tensors["mapping.decode.weight"] = decode.half()
     for name, tensor in (text_tensors or {}).items():
         tensors[f"text.{name}"] = tensor
-    content = dataclasses.asdict(metadata) | {"config": config_to_json(model.config)}
+    _write(path, tensors, dataclasses.replace(metadata, config=model.config))
+
+
+def update_metadata(path: Path, metadata: CheckpointMetadata) -> None:
+    """Replace what a checkpoint says of itself; its tensors stay as they are.
+
+    Raises:
+        CheckpointError: there is no valid checkpoint at ``path``.
+        OutputError: the file cannot be written.
+    """
+    with _opened(path) as file:
+        _metadata_of(path, file.metadata())
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    _write(path, tensors, metadata)
+
+
+def _write(path: Path, tensors: dict[str, Tensor], metadata: CheckpointMetadata) -> None:
+    content = dataclasses.asdict(metadata) | {"config": config_to_json(metadata.config)}
     header = {
         "format": FORMAT,
         "format_version": str(FORMAT_VERSION),
@@ -128,6 +145,7 @@ def save_checkpoint(
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         save_file({k: v.contiguous().cpu() for k, v in tensors.items()}, temporary, header)
+        temporary.chmod(0o644)  # safetensors writes for the owner only
         os.replace(temporary, path)
     except (OSError, safetensors.SafetensorError) as error:
         with contextlib.suppress(OSError):

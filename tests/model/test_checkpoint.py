@@ -15,6 +15,7 @@ from backend.model.checkpoint import (
     load_checkpoint,
     read_metadata,
     save_checkpoint,
+    update_metadata,
 )
 from backend.model.quantize import dequantize, quantize
 from backend.protocol.errors import CheckpointError, OutputError
@@ -68,6 +69,16 @@ def test_zero_weights_stay_zero():
 
 def test_metadata_is_read_without_weights(tiny_checkpoint_path):
     assert read_metadata(tiny_checkpoint_path).name == "tiny"
+
+
+def test_metadata_can_be_replaced_alone(tmp_path):
+    path = tiny_checkpoint(tmp_path / "a.safetensors")
+    before = load_checkpoint(path)
+    update_metadata(path, dataclasses.replace(before.metadata, metrics={"psnr": 30.0}))
+    after = load_checkpoint(path)
+    assert after.metadata.metrics == {"psnr": 30.0}
+    for name, tensor in before.model.state_dict().items():
+        assert torch.equal(tensor, after.model.state_dict()[name])
 
 
 def refused(path, *words):
