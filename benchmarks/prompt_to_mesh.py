@@ -45,6 +45,16 @@ Mesh = tuple[np.ndarray, np.ndarray]
 RESOLUTION, REFERENCE, TEXTURE = 128, 256, 1024
 
 
+@torch.inference_mode()
+def read(engine: Engine, field: Field, points: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Pre-density and colour at points the way training reads them."""
+    model = engine.checkpoint.model
+    objects = model.objects_of_latent(field.latent[None])
+    parts = [model.sample(objects, part[None].to(field.device)) for part in points.split(1 << 17)]
+    density, color = (torch.cat([part[i][0] for part in parts]).cpu() for i in range(2))
+    return density, color
+
+
 def straightforward(
     engine: Engine, prompt: str
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, dict[str, float]]:
@@ -61,7 +71,7 @@ def straightforward(
     lap("text and grid")
     line = torch.linspace(-field.bound, field.bound, RESOLUTION)
     points = torch.stack(torch.meshgrid(line, line, line, indexing="ij"), -1).reshape(-1, 3)
-    values = field.pre_density(points.to(field.device)).cpu().numpy()
+    values = read(engine, field, points)[0].numpy()
     lap("density")
     vertices, faces = extract(values.reshape((RESOLUTION,) * 3), field)
     lap("contour")
@@ -78,7 +88,7 @@ def straightforward(
     offset = np.stack([column + 0.5, row + 0.5], 1) - pixels[triangle, 0]
     position = np.zeros((TEXTURE, TEXTURE, 3), dtype=np.float32)
     position[row, column] = base[triangle] + (offset[:, :, None] * slopes[triangle]).sum(1)
-    colour = field.color(torch.from_numpy(position.reshape(-1, 3)).to(field.device))
+    colour = read(engine, field, torch.from_numpy(position.reshape(-1, 3)))[1]
     texture = (colour.cpu().numpy().reshape(TEXTURE, TEXTURE, 3) * 255).astype(np.uint8)
     lap("bake")
     return vertices, faces, texture, timings
