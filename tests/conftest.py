@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
 from jaxtyping import install_import_hook
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
+# Started in the background of a script, the suite inherits an ignored SIGINT, and so would every
+# process whose Ctrl-C it tests.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 # Every annotated shape in these packages is checked at every call of the suite.
 _hook = install_import_hook(
     ["backend.model", "backend.rendering", "training.guidance"], "beartype.beartype"
