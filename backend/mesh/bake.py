@@ -8,6 +8,8 @@ rows run from the top; texel (row r, column c) is at u = (c + 0.5) / size, v = 1
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 from jaxtyping import Float, Int, UInt8
 from scipy.ndimage import distance_transform_edt
@@ -92,8 +94,11 @@ def bake(
     position = _interpolate(pixels, fine_vertices[fine_faces], triangle, place)
     reader.cancel.check()
     texture = np.zeros((size, size, 3), dtype=np.uint8)
-    texture[row, column] = _to_bytes(reader.color(position))
-    gutter = _nearest_covered(row, column, size)
+    # Both leave Python's lock alone, so the gutter is found while the colours are read.
+    with ThreadPoolExecutor(1) as other:
+        finding = other.submit(_nearest_covered, row, column, size)
+        texture[row, column] = _to_bytes(reader.color(position))
+        gutter = finding.result()
     texture[gutter[0]] = texture[gutter[1]]
     if not with_normals:
         return texture, None

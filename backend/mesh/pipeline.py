@@ -25,16 +25,15 @@ from .unwrap import unwrap
 class PipelineConfig:
     """Everything about the way from a field to a mesh that a person does not choose."""
 
-    looks: tuple[float, float, float] = (0.375, 0.75, 1.5)
+    looks: tuple[float, float, float] = (0.375, 0.5, 1.0)
     """Samples per axis of the three looks at the field, each near what the one before it found, as
-    shares of the resolution. Contoured is the last: decimation then starts from less error than
-    the resolution's own grid has."""
+    shares of the resolution. Contoured is the last."""
     finest: int = 288
     """Samples per axis to which the third look goes at most; a larger resolution goes without."""
     margin: float = 20.0
     """Pre-density that may change within a cell of the first look (see ``Field.near_surface``)."""
     clean: CleanConfig = field(default_factory=CleanConfig)
-    flip_rounds: int = 2
+    flip_rounds: int = 1
     fit_reach: float = 1.0
     """How far a vertex may move at once to fit the surface, in cells of the resolution."""
 

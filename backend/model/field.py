@@ -129,14 +129,22 @@ class Field:
     def _features(self, points: Float[Tensor, "points 3"]) -> Float[Tensor, "points channels"]:
         """What ``FeatureGrid.read`` gives, three times as fast: it reads many objects at once and
         can be trained through, torch's own kernel on whole volumes only reads."""
-        place = (points / self.bound)[None, None, None]
+        # The kernel uses one thread an object: show it the same object once a thread.
+        count, threads = len(points), torch.get_num_threads()
+        place = nn.functional.pad(points / self.bound, (0, 0, 0, -count % threads))
+        place = place.view(threads, 1, 1, len(place) // threads, 3)
         levels = [
             nn.functional.grid_sample(
-                volume, place, mode="bilinear", padding_mode="border", align_corners=True
-            )[0, :, 0, 0]
+                volume.expand(threads, -1, -1, -1, -1),
+                place,
+                mode="bilinear",
+                padding_mode="border",
+                align_corners=True,
+            )[:, :, 0, 0]
             for volume in self._volumes
         ]
-        return torch.cat(levels).T
+        features = torch.cat(levels, dim=1).transpose(1, 2)
+        return features.flatten(0, 1)[:count]
 
     def _line(self, resolution: int) -> Float[Tensor, " resolution"]:
         return torch.linspace(-self.bound, self.bound, resolution, device=self.device)
