@@ -25,7 +25,7 @@ class OptimizerConfig:
     lr: float = 0.1
     """Of the mapping network."""
     mlp_lr: float = 0.1
-    """Of the NeRF MLP and the environment map. With references, .005 measures 1 dB better."""
+    """Of the NeRF MLP and the environment map. With references a much smaller one is steadier."""
     beta1: float = 0.0
     beta2: float = 0.999
     schedule: Schedule = "constant"

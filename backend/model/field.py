@@ -127,7 +127,7 @@ class Field:
         return self._model.mlp.pre_density(self._features(points)) + self._model.bias(points)
 
     def _features(self, points: Float[Tensor, "points 3"]) -> Float[Tensor, "points channels"]:
-        """What ``FeatureGrid.read`` gives, three times as fast: it reads many objects at once and
+        """What ``FeatureGrid.read`` gives, but faster: that reads many objects at once and
         can be trained through, torch's own kernel on whole volumes only reads."""
         # The kernel uses one thread an object: show it the same object once a thread.
         count, threads = len(points), torch.get_num_threads()

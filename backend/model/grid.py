@@ -26,7 +26,7 @@ class _WeightedGather(torch.autograd.Function):
     """``out[p] = sum_k weights[p, k] * rows[index[p, k]]``, differentiable in rows and weights.
 
     The forward pass is an embedding bag and the backward pass an index add: on a CPU together
-    about four times as fast as ``grid_sample``, which handles 3-D volumes one scalar at a time.
+    faster than ``grid_sample``, which handles 3-D volumes one scalar at a time.
     """
 
     @staticmethod
