@@ -1,0 +1,107 @@
+"""View words by camera (A16)."""
+
+import math
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from backend.rendering.cameras import orbit
+from training.guidance.diffusion.views import (
+    VIEW_WORDS,
+    view_index,
+    view_prompt,
+    view_weights,
+    view_words,
+)
+
+
+def degrees(*angles: float) -> torch.Tensor:
+    return torch.deg2rad(torch.tensor(angles))
+
+
+def words(azimuth: float, elevation: float, scheme) -> str:
+    return view_words(degrees(azimuth), degrees(elevation), scheme)[0]
+
+
+@pytest.mark.parametrize(
+    ("azimuth", "paper", "sided"),
+    [
+        (0, "front view", "front view"),
+        (44, "front view", "front view"),
+        (46, "side view", "left side view"),
+        (134, "side view", "left side view"),
+        (136, "rear view", "rear view"),
+        (224, "rear view", "rear view"),
+        (226, "side view", "right side view"),
+        (314, "side view", "right side view"),
+        (316, "front view", "front view"),
+        (-44, "front view", "front view"),
+        (-90, "side view", "right side view"),
+        (720 + 90, "side view", "left side view"),
+    ],
+)
+def test_words_by_quarter(azimuth, paper, sided):
+    assert words(azimuth, 10, "paper") == paper
+    assert words(azimuth, 10, "sided") == sided
+
+
+def test_overhead_is_above_sixty_degrees_in_the_sided_scheme_only():
+    assert words(0, 59, "sided") == "front view"
+    assert words(0, 61, "sided") == "overhead view"
+    assert words(180, 80, "paper") == "rear view"
+
+
+def test_the_left_side_is_seen_from_plus_x():
+    camera = orbit(1, start=90.0)
+    assert camera.position[0, 0] > 2.0
+    assert view_words(camera.azimuth, camera.elevation, "sided") == ["left side view"]
+
+
+@given(st.floats(-20, 20), st.floats(-1.5, 1.5), st.sampled_from(["paper", "sided"]), st.booleans())
+def test_weights_are_shares(azimuth, elevation, scheme, blended):
+    weights = view_weights(
+        torch.tensor([azimuth]), torch.tensor([elevation]), scheme, blended=blended
+    )
+    assert weights.shape == (1, len(VIEW_WORDS[scheme]))
+    assert (weights >= 0).all()
+    assert weights.sum().item() == pytest.approx(1.0, abs=1e-5)
+
+
+def test_unblended_weights_pick_the_words():
+    azimuth, elevation = degrees(*range(0, 360, 7)), degrees(*[(13 * i) % 90 for i in range(52)])
+    weights = view_weights(azimuth, elevation, "sided", blended=False)
+    assert torch.equal(weights.argmax(1), view_index(azimuth, elevation, "sided"))
+    assert torch.equal(weights.max(1).values, torch.ones(52))
+
+
+def test_blended_weights_are_linear_between_neighbours():
+    weights = view_weights(degrees(0, 30, 90, 225, 330), degrees(*[0] * 5), "sided", blended=True)
+    expected = torch.tensor(
+        [
+            [1, 0, 0, 0, 0],
+            [2 / 3, 1 / 3, 0, 0, 0],
+            [0, 1, 0, 0, 0],
+            [0, 0, 0.5, 0.5, 0],
+            [2 / 3, 0, 0, 1 / 3, 0],
+        ]
+    )
+    torch.testing.assert_close(weights, expected, atol=1e-5, rtol=0)
+
+
+def test_blended_weights_do_not_jump():
+    azimuth = torch.linspace(-math.pi, 3 * math.pi, 4001)
+    for scheme in ("paper", "sided"):
+        around = view_weights(azimuth, torch.zeros_like(azimuth), scheme, blended=True)
+        up = view_weights(
+            torch.full((901,), 0.3), torch.linspace(0, math.pi / 2, 901), scheme, blended=True
+        )
+        assert around.diff(dim=0).abs().max() < 0.005
+        assert up.diff(dim=0).abs().max() < 0.006
+    assert up[-1].argmax() == VIEW_WORDS["sided"].index("overhead view")
+
+
+def test_the_prompt_ends_with_the_words():
+    assert view_prompt("a pig", "front view") == "a pig, front view"
+    assert view_prompt("a pig", "") == "a pig"

@@ -1,0 +1,95 @@
+"""View-dependent prompts: what the diffusion model is told about the camera (A16).
+
+Angles are those of :mod:`backend.rendering.cameras`, in radians: azimuth 0 looks at the front, and
+at 90 degrees the camera is at +x, at the object's left side. Only the diffusion prompt gets these
+words; the mapping network sees the prompt without them (A9).
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Literal
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+ViewScheme = Literal["paper", "sided"]
+"""``paper``: front, side, rear (ATT3D 3.2). ``sided``: the sides apart, and overhead (DreamFusion
+3.2 has overhead above 60 degrees of elevation)."""
+
+VIEW_WORDS: dict[ViewScheme, tuple[str, ...]] = {
+    "paper": ("front view", "side view", "rear view"),
+    "sided": ("front view", "left side view", "rear view", "right side view", "overhead view"),
+}
+"""Every word group of a scheme."""
+
+_AROUND: dict[ViewScheme, tuple[int, int, int, int]] = {
+    "paper": (0, 1, 2, 1),
+    "sided": (0, 1, 2, 3),
+}
+"""The word group of the quarter around azimuth 0, 90, 180 and 270 degrees."""
+
+OVERHEAD = math.radians(60.0)
+"""Elevation above which a view is from overhead."""
+OVERHEAD_RAMP = math.radians(10.0)
+"""Blended, the overhead words come in linearly over this much on either side of it."""
+
+
+def view_words(
+    azimuth: Float[Tensor, " views"], elevation: Float[Tensor, " views"], scheme: ViewScheme
+) -> list[str]:
+    """The words of each view: ``"front view"`` within 45 degrees of the front, and so on."""
+    return [VIEW_WORDS[scheme][i] for i in view_index(azimuth, elevation, scheme).tolist()]
+
+
+def view_index(
+    azimuth: Float[Tensor, " views"], elevation: Float[Tensor, " views"], scheme: ViewScheme
+) -> Int[Tensor, " views"]:
+    """Each view's words as an index into ``VIEW_WORDS[scheme]``."""
+    quarter = torch.floor(azimuth / (math.pi / 2) + 0.5).long() % 4
+    index = torch.tensor(_AROUND[scheme], device=azimuth.device)[quarter]
+    if scheme == "sided":
+        overhead = VIEW_WORDS[scheme].index("overhead view")
+        index = torch.where(elevation > OVERHEAD, overhead, index)
+    return index
+
+
+def view_weights(
+    azimuth: Float[Tensor, " views"],
+    elevation: Float[Tensor, " views"],
+    scheme: ViewScheme,
+    *,
+    blended: bool,
+) -> Float[Tensor, "views words"]:
+    """How much each of the scheme's words counts in a view; every row sums to one.
+
+    Blended, neighbouring words are mixed linearly in the azimuth (DreamFusion 3.2: "a weighted
+    combination of the text embeddings"): at 30 degrees, 2/3 front and 1/3 side. Otherwise one word
+    has all the weight.
+    """
+    words = len(VIEW_WORDS[scheme])
+    if not blended:
+        index = view_index(azimuth, elevation, scheme)
+        return torch.nn.functional.one_hot(index, words).to(azimuth.dtype)
+    turn = (azimuth / (math.pi / 2)) % 4.0
+    before = turn.floor()
+    share = (turn - before)[:, None]
+    around = torch.tensor(_AROUND[scheme], device=azimuth.device)
+    first = around[before.long() % 4]
+    second = around[(before.long() + 1) % 4]
+    weights = azimuth.new_zeros(len(azimuth), words)
+    weights.scatter_add_(1, first[:, None], 1.0 - share)
+    weights.scatter_add_(1, second[:, None], share)
+    if scheme == "sided":
+        overhead = VIEW_WORDS[scheme].index("overhead view")
+        low, high = OVERHEAD - OVERHEAD_RAMP, OVERHEAD + OVERHEAD_RAMP
+        above = ((elevation - low) / (high - low)).clamp(0.0, 1.0)[:, None]
+        weights = weights * (1.0 - above)
+        weights[:, overhead] += above[:, 0]
+    return weights
+
+
+def view_prompt(prompt: str, words: str) -> str:
+    """What the diffusion model reads: ``"a pig, front view"``."""
+    return f"{prompt}, {words}" if words else prompt
