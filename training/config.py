@@ -14,6 +14,8 @@ from backend.model.config import GridConfig, ModelConfig
 from backend.protocol.errors import TrainingError
 from backend.rendering.cameras import CameraConfig
 
+from .interpolation import InterpolationConfig
+
 Schedule = Literal["constant", "cosine"]
 Precision = Literal["fp32", "bf16"]
 
@@ -78,9 +80,13 @@ class TrainConfig:
     model: ModelConfig = field(default_factory=ModelConfig)
     optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
     references: ReferencesConfig = field(default_factory=ReferencesConfig)
+    interpolation: InterpolationConfig = field(default_factory=InterpolationConfig)
     cameras: CameraConfig = field(default_factory=CameraConfig)
     batch: int = 32
-    """Prompts in each step (A12)."""
+    """Prompts in each step, over all processes (A12)."""
+    accumulate: int = 1
+    """Parts that a process's share of the batch is computed in, one after the other: less memory,
+    the same update."""
     steps: int = 10_000
     seed: int = 0
     device: str = "auto"
@@ -149,6 +155,7 @@ PRESETS: dict[str, TrainConfig] = {
             environment=False,
         ),
         optimizer=OptimizerConfig(mlp_lr=0.005, schedule="cosine"),
+        references=ReferencesConfig(rays=128, samples=48, picture_every=4),
         cameras=_TOYBOX_CAMERAS,
         batch=16,
         steps=900,

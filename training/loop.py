@@ -2,37 +2,74 @@
 
 A run can be killed at any moment and started again with the same command; the losses are those of
 a run that never stopped.
+
+A step's batch is computed in ``accumulate * processes`` equal parts, one after the other in a
+process and side by side under ``accelerate launch``. Each part has randomness of its own, so the
+update is the same however the parts are spread over processes, and a run may go on with another
+number of them.
 """
 
 from __future__ import annotations
 
-import contextlib
 import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import cast
 
 import torch
+from accelerate import Accelerator
 from jaxtyping import Float
-from torch import Tensor
+from torch import Tensor, nn
 from tqdm import tqdm
 
 from backend.model.att3d import ATT3D
 from backend.protocol.errors import TrainingError
 
 from .config import TrainConfig, config_as_json
-from .guidance import Guidance, Step
+from .distributed import build_accelerator
+from .guidance import Guidance, PromptMix, Step
+from .interpolation import sample_mix
 from .optimizer import build_optimizer, set_rates
 from .state import Progress, load_state, save_state
 
 MAX_BAD_STEPS = 20
 """So many steps in a row without a finite loss end the run."""
+FRAME_LOSSES = ("picture", "sds")
+"""Parts of the loss for which each object of the batch was rendered (A33)."""
+WHITENED_PROMPTS = 4096
+"""Prompts that the principal components of text embeddings are found on, at most."""
 
 Embed = Callable[[Sequence[int], torch.Generator], Float[Tensor, "prompts tokens width"]]
 """Text embeddings of some prompts of the set, said in words of the generator's choosing."""
 
 Watcher = Callable[["Trainer", Progress, dict[str, float]], None]
 """Called after every step with its losses: logs, pictures, evaluation."""
+
+
+class StepLoss(nn.Module):
+    """A part of a step's batch, from text embeddings to loss; a module, so that wrappers which
+    synchronise gradients see every use of the parameters."""
+
+    def __init__(self, model: ATT3D, guidance: Guidance) -> None:
+        super().__init__()
+        self.model = model
+        self._guidance = guidance
+
+    def forward(
+        self,
+        embedding: Float[Tensor, "objects tokens width"],
+        mix: PromptMix,
+        conditions: dict[str, Float[Tensor, " objects"]],
+        index: int,
+        steps: int,
+        generator: torch.Generator,
+    ) -> tuple[Float[Tensor, ""], dict[str, float]]:
+        objects = self.model.objects(embedding)
+        return self._guidance(
+            Step(self.model, objects, mix, index, steps, generator, conditions)
+        )
 
 
 @dataclass
@@ -50,14 +87,31 @@ class Trainer:
     def __post_init__(self) -> None:
         if self.model.mapping.components:
             # Twice: as the set says them, or in other words, as in training.
-            said = [self.embed(self.seen, self.generator(-1 - turn)) for turn in range(2)]
+            some = list(self.seen)[:: math.ceil(len(self.seen) / WHITENED_PROMPTS)]
+            said = [self.embed(some, self.generator(-1 - turn)) for turn in range(2)]
             self.model.mapping.whiten_on(torch.cat(said))
+        self.accelerator: Accelerator = build_accelerator(self.config, self.device)
         self.model.to(self.device).train()
-        self.optimizer = build_optimizer(self.model, self.config.optimizer)
+        self._loss: nn.Module
+        self.optimizer: torch.optim.Optimizer
+        self._loss, self.optimizer = self.accelerator.prepare(
+            StepLoss(self.model, self.guidance),
+            build_optimizer(self.model, self.config.optimizer),
+        )
+        self._epoch_order = lru_cache(maxsize=4)(self._order)
+        self.parts = self.config.accumulate * self.accelerator.num_processes
+        if self.config.batch % self.parts:
+            raise TrainingError(
+                f"a batch of {self.config.batch} cannot be split into {self.parts} equal parts"
+                f" ({self.config.accumulate} accumulated on {self.accelerator.num_processes}"
+                " processes)",
+                "choose --batch as a multiple of them",
+            )
 
-    def generator(self, step: int) -> torch.Generator:
-        """The randomness of one step: a function of the seed and the step's number only."""
-        return torch.Generator().manual_seed(self.config.seed * 1_000_003 + step)
+    def generator(self, step: int, part: int = 0) -> torch.Generator:
+        """The randomness of a part of a step: a function of the seed and these numbers only."""
+        seed = self.config.seed * 1_000_003 + step + part * 0x9E3779B97F4A7C15 % (1 << 61)
+        return torch.Generator().manual_seed(seed)
 
     def choose_prompts(self, step: int) -> list[int]:
         """The step's prompts: each epoch visits every seen prompt once, in an order of its own."""
@@ -66,31 +120,66 @@ class Trainer:
         position = step * batch
         while len(chosen) < batch:
             epoch, start = divmod(position, count)
-            seeded = torch.Generator().manual_seed(self.config.seed * 7919 + epoch)
-            order = torch.randperm(count, generator=seeded)
-            part = order[start : start + batch - len(chosen)].tolist()
+            part = self._epoch_order(epoch)[start : start + batch - len(chosen)].tolist()
             chosen += [self.seen[i] for i in part]
             position += len(part)
         return chosen
 
+    def _order(self, epoch: int) -> Tensor:
+        seeded = torch.Generator().manual_seed(self.config.seed * 7919 + epoch)
+        return torch.randperm(len(self.seen), generator=seeded)
+
     def step(self, index: int) -> dict[str, float]:
         """One update; returns the losses. Gradients that are not finite change nothing."""
-        generator = self.generator(index)
         prompts = self.choose_prompts(index)
         set_rates(self.optimizer, self.config.optimizer, index, self.config.steps)
-        with self._autocast():
-            objects = self.model.objects(self.embed(prompts, generator).to(self.device))
-            loss, parts = self.guidance(Step(self.model, objects, prompts, index, generator))
         self.optimizer.zero_grad(set_to_none=True)
-        if math.isfinite(loss.item()):
-            loss.backward()
-            if all(
-                p.grad is None or bool(torch.isfinite(p.grad.sum()))
-                for p in self.model.parameters()
-            ):
-                self.optimizer.step()
-                return {"loss": loss.item(), **parts}
-        return {"loss": math.nan, **parts}
+        rank, processes = self.accelerator.process_index, self.accelerator.num_processes
+        size = len(prompts) // self.parts
+        sums: dict[str, float] = {}
+        for turn in range(self.config.accumulate):
+            part = turn * processes + rank
+            last = turn == self.config.accumulate - 1
+            # Spectral norm's power iteration advances once a step, in its first part.
+            self.model.mapping.train(turn == 0)
+            with self.accelerator.autocast():
+                inputs = self._inputs(prompts[part * size : (part + 1) * size], index, part)
+                if last:
+                    loss, parts = self._loss(*inputs)
+                    self.accelerator.backward(loss / self.config.accumulate)
+                else:
+                    with self.accelerator.no_sync(self._loss):
+                        loss, parts = self._loss(*inputs)
+                        self.accelerator.backward(loss / self.config.accumulate)
+            for name, value in {"loss": loss.item(), **parts}.items():
+                sums[name] = sums.get(name, 0.0) + value / self.config.accumulate
+        self.model.mapping.train()
+        losses = self._mean_over_processes(sums)
+        finite = math.isfinite(losses["loss"]) and all(
+            p.grad is None or bool(torch.isfinite(p.grad.sum())) for p in self.model.parameters()
+        )
+        if finite:
+            self.optimizer.step()
+            return losses
+        return {**losses, "loss": math.nan}
+
+    def _inputs(
+        self, leading: list[int], index: int, part: int
+    ) -> tuple[Tensor, PromptMix, dict[str, Tensor], int, int, torch.Generator]:
+        generator = self.generator(index, part)
+        mix = sample_mix(leading, self.seen, self.config.interpolation, index, generator)
+        ends = mix.prompts.shape[1]
+        said = self.embed(mix.prompts.flatten().tolist(), generator).to(self.device)
+        said = said.view(len(mix), ends, *said.shape[1:])
+        embedding = torch.einsum("oe,oetw->otw", mix.shares.to(said), said)
+        return embedding, mix, {}, index, self.config.steps, generator
+
+    def _mean_over_processes(self, values: dict[str, float]) -> dict[str, float]:
+        if self.accelerator.num_processes == 1:
+            return values
+        tensor = torch.tensor(list(values.values()), device=self.device, dtype=torch.float64)
+        mean = cast(Tensor, self.accelerator.reduce(tensor, "mean"))
+        return dict(zip(values, mean.tolist(), strict=True))
 
     def run(self, watch: Watcher) -> Progress:
         """Train to the end of the configured steps.
@@ -113,6 +202,7 @@ class Trainer:
             total=config.steps,
             desc=config.name,
             dynamic_ncols=True,
+            disable=not self.accelerator.is_main_process,
         )
         for index in bar:
             losses = self.step(index)
@@ -124,16 +214,14 @@ class Trainer:
                     " new --run",
                 )
             progress = Progress(
-                index + 1, time.monotonic() - started, progress.frames + config.batch
+                index + 1,
+                time.monotonic() - started,
+                progress.frames + config.batch * sum(name in losses for name in FRAME_LOSSES),
             )
             bar.set_postfix(loss=f"{losses['loss']:.4f}")
             if progress.step % config.save_every == 0 or progress.step == config.steps:
-                if bad == 0:
+                if bad == 0 and self.accelerator.is_main_process:
                     save_state(folder, self.model, self.optimizer, progress, plain)
-            watch(self, progress, losses)
+            if self.accelerator.is_main_process:
+                watch(self, progress, losses)
         return progress
-
-    def _autocast(self) -> contextlib.AbstractContextManager[object]:
-        if self.config.precision == "bf16":
-            return torch.autocast(self.device.type, torch.bfloat16)
-        return contextlib.nullcontext()

@@ -115,6 +115,7 @@ def load_state(
 
 MAY_CHANGE = frozenset(
     {
+        "accumulate",
         "run",
         "resume",
         "steps",

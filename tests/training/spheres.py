@@ -44,13 +44,15 @@ class Spheres:
 REFERENCES = ReferencesConfig(size=16, rays=32, samples=24, points=256)
 
 
-def sphere_trainer(folder, *, steps=6, references=REFERENCES, save_every=2, **changes) -> Trainer:
+def sphere_trainer(
+    folder, *, steps=6, batch=3, references=REFERENCES, save_every=2, **changes
+) -> Trainer:
     """A tiny trainer on the balls; its prompts are fixed random embeddings."""
     config = TrainConfig(
         name="spheres",
         run=folder,
         steps=steps,
-        batch=3,
+        batch=batch,
         save_every=save_every,
         model=TINY,
         references=references,

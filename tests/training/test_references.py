@@ -9,7 +9,7 @@ from backend.model.att3d import ATT3D, Objects
 from backend.rendering.cameras import CameraConfig
 from tests.tiny import TINY, tiny_model
 from tests.training.spheres import REFERENCES, Spheres
-from training.guidance import Step
+from training.guidance import PromptMix, Step
 from training.guidance.references import ReferenceGuidance, truncated_distance_loss
 
 
@@ -49,7 +49,7 @@ class Exact(ATT3D):
 def run(model, references=REFERENCES):
     guidance = ReferenceGuidance(Spheres(), references, CameraConfig())
     objects = Objects(torch.zeros(2, 6), torch.zeros(2, 4))
-    return guidance(Step(model, objects, [0, 1], 0, torch.Generator().manual_seed(0)))
+    return guidance(Step(model, objects, PromptMix.plain([0, 1]), 0, 1, torch.Generator().manual_seed(0)))
 
 
 def test_the_truth_costs_nothing_at_points_and_little_in_pictures():
@@ -73,7 +73,7 @@ def test_each_family_of_losses_reaches_every_weight(part):
     guidance = ReferenceGuidance(
         Spheres(), dataclasses.replace(REFERENCES, **{part: 0}), CameraConfig()
     )
-    loss, _ = guidance(Step(model, objects, [0, 1], 0, torch.Generator().manual_seed(0)))
+    loss, _ = guidance(Step(model, objects, PromptMix.plain([0, 1]), 0, 1, torch.Generator().manual_seed(0)))
     loss.backward()
     for name, parameter in model.named_parameters():
         assert parameter.grad is not None, name
