@@ -11,6 +11,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal, NoReturn, TypeAlias
 
+from .chains import (
+    InterpolateParams,
+    InterpolateResult,
+    PreviewParams,
+    PreviewResult,
+)
 from .errors import Att3dError, BadRequest, Cancelled, InternalError, ProtocolError
 from .schema import encode
 
@@ -365,6 +371,8 @@ METHODS: dict[str, tuple[type[Any], type[Any]]] = {
     "initialize": (InitializeParams, InitializeResult),
     "generate": (GenerateParams, GenerateResult),
     "render": (RenderParams, RenderResult),
+    "interpolate": (InterpolateParams, InterpolateResult),
+    "preview": (PreviewParams, PreviewResult),
     "checkpoints": (CheckpointsParams, CheckpointsResult),
     "info": (InfoParams, InfoResult),
     "fetch": (FetchParams, FetchResult),
