@@ -1,8 +1,7 @@
 """What a person or a script can do: ``bpy.ops.att3d.*``.
 
-The two that ask the backend share one shape: ``execute()`` blocks (scripts, background, redo) and
-``invoke()`` is modal, so Blender stays usable and ESC cancels. Both end in the same ``finish()``.
-Nothing is added to the .blend before the result is there.
+Those that ask the backend share one shape, :mod:`.backend_operator`. Nothing is added to the .blend
+before the result is there.
 """
 
 # bpy has no type stubs.
@@ -10,7 +9,6 @@ Nothing is added to the .blend before the result is there.
 
 from __future__ import annotations
 
-import logging
 import random
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
@@ -18,10 +16,10 @@ from typing import TYPE_CHECKING, ClassVar
 import bpy
 from bpy.props import BoolProperty, IntProperty, StringProperty
 
-from ..backend.protocol.errors import Att3dError, Cancelled, InternalError
 from ..backend.protocol.messages import GenerateParams, GenerateResult, InfoParams, InfoResult
 from . import checkpoints, properties
 from .arrays import read_mesh
+from .backend_operator import BackendOperator
 from .launch import extension_version
 from .preferences import preferences
 from .scene import provenance
@@ -30,114 +28,10 @@ from .scene.collection import select_only
 from .session import Job, redraw, session
 
 if TYPE_CHECKING:
-    from bpy.types import Context, Event
-
-POLL_SECONDS = 0.1
+    from bpy.types import Context
 
 
-class _Backend:
-    """An operator that sends one request to the backend and uses its answer."""
-
-    _job: Job | None = None
-    _timer: bpy.types.Timer | None = None
-
-    def request(self, context: Context) -> Job:
-        """Send the request. Raises Att3dError when it cannot be sent."""
-        raise NotImplementedError
-
-    def finish(self, context: Context, job: Job) -> None:
-        """Use the answer; ``job.result()`` raises Att3dError when there is none."""
-        raise NotImplementedError
-
-    @classmethod
-    def poll(cls, context: Context) -> bool:
-        if session.busy:
-            cls.poll_message_set("Something is being generated. Wait for it, or press ESC")
-            return False
-        return context.scene is not None
-
-    def execute(self, context: Context) -> set[str]:
-        try:
-            job = self.request(context)
-            try:
-                session.wait(job)
-            except KeyboardInterrupt:
-                session.cancel()
-                raise Cancelled from None
-            self.finish(context, job)
-        except Exception as error:
-            return self._failed(error)
-        self._remember(context)
-        return {"FINISHED"}
-
-    def invoke(self, context: Context, event: Event) -> set[str]:
-        if bpy.app.background or context.window is None:
-            return self.execute(context)
-        try:
-            self._job = self.request(context)
-        except Att3dError as error:
-            return self._failed(error)
-        manager = context.window_manager
-        self._timer = manager.event_timer_add(POLL_SECONDS, window=context.window)
-        manager.modal_handler_add(self)
-        redraw()
-        return {"RUNNING_MODAL"}
-
-    def modal(self, context: Context, event: Event) -> set[str]:
-        job = self._job
-        if job is None:
-            return {"CANCELLED"}
-        if event.type == "ESC" and event.value == "PRESS":
-            session.cancel()
-        elif event.type != "TIMER":
-            return {"PASS_THROUGH"}
-        redraw()
-        if not job.done:
-            return {"PASS_THROUGH"}
-        self._end(context)
-        try:
-            self.finish(context, job)
-        except Exception as error:
-            return self._failed(error)
-        self._remember(context)
-        return {"FINISHED"}
-
-    def cancel(self, context: Context) -> None:
-        """Blender ends the operator by itself: another file is opened, or the window closes."""
-        session.cancel()
-        session.fail(Cancelled())
-        self._end(context)
-
-    def _end(self, context: Context) -> None:
-        if self._timer is not None:
-            context.window_manager.event_timer_remove(self._timer)
-            self._timer = None
-
-    def _failed(self, error: Exception) -> set[str]:
-        if not isinstance(error, Att3dError):  # a mistake of ours: for the console, and one line
-            logging.getLogger(__package__).exception("%s failed", self.bl_idname)
-            error = InternalError(f"{self.bl_label} failed: {type(error).__name__}: {error}")
-        session.fail(error)
-        redraw()
-        if isinstance(error, Cancelled):
-            self.report({"INFO"}, "Cancelled")
-        else:
-            end = "" if error.message.endswith((".", "!", "?")) else "."
-            self.report({"ERROR"}, f"{error.message}{end} {error.remedy}".strip())
-        return {"CANCELLED"}
-
-    def _remember(self, context: Context) -> None:
-        """The Python that worked is used next time even where ATT3D_PYTHON is not set."""
-        redraw()
-        choice = preferences(context)
-        if choice.backend_command or session.launch is None:
-            return
-        python = session.launch.command[0]
-        if choice.remembered_python != python:  # assigning it marks the preferences as changed
-            choice.remembered_python = python
-
-
-class ATT3D_OT_generate(_Backend, bpy.types.Operator):
+class ATT3D_OT_generate(BackendOperator, bpy.types.Operator):
     """Turn the prompt into a textured object"""
 
     bl_idname = "att3d.generate"
@@ -257,7 +151,7 @@ class ATT3D_OT_cancel(bpy.types.Operator):
         return {"FINISHED"}
 
 
-class ATT3D_OT_test_backend(_Backend, bpy.types.Operator):
+class ATT3D_OT_test_backend(BackendOperator, bpy.types.Operator):
     """Start the backend and ask it what it runs on"""
 
     bl_idname = "att3d.test_backend"

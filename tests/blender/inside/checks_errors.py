@@ -159,7 +159,7 @@ def check_cancelled_request_leaves_nothing(bench: Bench) -> None:
         assert job.done
         try:
             job.result(operators.GenerateResult)
-        except operators.Cancelled as cancelled:
+        except bench.module("backend_operator").Cancelled as cancelled:
             module.fail(cancelled)
         else:
             raise AssertionError("the result came in spite of it")
