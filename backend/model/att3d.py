@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from .config import ModelConfig
@@ -59,6 +59,27 @@ class ATT3D(nn.Module):
         features = self.grid.read(objects.values, points / self.config.bound)
         pre_density, color = self.mlp(features.float())
         return pre_density + self.bias(points), color
+
+    def sample_owned(
+        self,
+        objects: Objects,
+        points: Float[Tensor, "points 3"],
+        owner: Int[Tensor, " points"],
+    ) -> tuple[Float[Tensor, " points"], Float[Tensor, "points 3"]]:
+        """:meth:`sample` of any number of points an object: point p belongs to ``owner[p]``."""
+        features = self.grid.read_owned(objects.values, points / self.config.bound, owner)
+        pre_density, color = self.mlp(features)
+        return pre_density + self.bias(points), color
+
+    def pre_density_owned(
+        self,
+        objects: Objects,
+        points: Float[Tensor, "points 3"],
+        owner: Int[Tensor, " points"],
+    ) -> Float[Tensor, " points"]:
+        """The pre-density of :meth:`sample_owned` alone."""
+        features = self.grid.read_owned(objects.values, points / self.config.bound, owner)
+        return self.mlp.pre_density(features) + self.bias(points)
 
     def bias(self, points: Float[Tensor, "*shape 3"]) -> Float[Tensor, "*shape"]:
         """The density bias of A20 at ``points`` (metres)."""

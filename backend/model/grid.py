@@ -26,7 +26,8 @@ class _WeightedGather(torch.autograd.Function):
     """``out[p] = sum_k weights[p, k] * rows[index[p, k]]``, differentiable in rows and weights.
 
     The forward pass is an embedding bag and the backward pass an index add: on a CPU together
-    faster than ``grid_sample``, which handles 3-D volumes one scalar at a time.
+    faster than ``grid_sample``, which handles 3-D volumes one scalar at a time. The backward pass
+    is itself differentiable, which ``grid_sample``'s is not: analytic normals need that.
     """
 
     @staticmethod
@@ -42,7 +43,6 @@ class _WeightedGather(torch.autograd.Function):
         )
 
     @staticmethod
-    @torch.autograd.function.once_differentiable
     def backward(ctx: Any, grad: Float[Tensor, "points features"]) -> tuple[Any, ...]:  # pyright: ignore[reportIncompatibleMethodOverride]
         rows, index, weights = ctx.saved_tensors
         grad_rows = grad_weights = None
@@ -90,19 +90,34 @@ class FeatureGrid(nn.Module):
     ) -> Float[Tensor, "objects points channels"]:
         """Trilinear features of each object's grid at its own points (A1)."""
         objects, count = points.shape[:2]
+        owner = torch.arange(objects, device=points.device).repeat_interleave(count)
+        return self.read_owned(values, points.flatten(0, 1), owner).view(objects, count, -1)
+
+    def read_owned(
+        self,
+        values: Float[Tensor, "objects size"],
+        points: Float[Tensor, "points 3"],
+        owner: Int[Tensor, " points"],
+    ) -> Float[Tensor, "points channels"]:
+        """:meth:`read` of any number of points an object: point p reads the grid ``owner[p]``.
+
+        Always in single precision or better: sums of many small gradients at one coarse vertex
+        are lost in half precision.
+        """
         rows = values.reshape(-1, self.config.features)
+        if rows.dtype in (torch.float16, torch.bfloat16):
+            rows = rows.float()
         corners = [self._corners(level, points) for level in range(len(self.config.resolutions))]
         # All levels in one gather: its backward pass fills one gradient, not one a level.
-        index = torch.stack([index for index, _ in corners], dim=2)
-        weights = torch.stack([weights for _, weights in corners], dim=2)
-        first = torch.arange(objects, device=points.device) * self.vertices
-        index = index + first[:, None, None, None]
-        read = _WeightedGather.apply(rows, index.flatten(0, 2), weights.flatten(0, 2))
-        return cast(Tensor, read).view(objects, count, self.channels)
+        index = torch.stack([index for index, _ in corners], dim=1)
+        weights = torch.stack([weights for _, weights in corners], dim=1)
+        index = index + (owner * self.vertices)[:, None, None]
+        read = _WeightedGather.apply(rows, index.flatten(0, 1), weights.flatten(0, 1))
+        return cast(Tensor, read).view(len(points), self.channels)
 
     def _corners(
-        self, level: int, points: Float[Tensor, "objects points 3"]
-    ) -> tuple[Int[Tensor, "objects points 8"], Float[Tensor, "objects points 8"]]:
+        self, level: int, points: Float[Tensor, "points 3"]
+    ) -> tuple[Int[Tensor, "points 8"], Float[Tensor, "points 8"]]:
         """Vertices around each point, and their trilinear weights."""
         resolution = self.config.resolutions[level]
         place = (points * 0.5 + 0.5).clamp(0.0, 1.0) * (resolution - 1)

@@ -68,8 +68,15 @@ def shade(
     """Lambertian shading of surface points by a point light (A15)."""
     if shading == "albedo":
         return albedo
-    to_light = lights - points
-    to_light = to_light / to_light.norm(dim=-1, keepdim=True).clamp_min(1e-6)
-    cosine = (normals * to_light).sum(-1, keepdim=True).clamp_min(0.0)
-    light = AMBIENT + DIFFUSE * cosine
+    light = lambert(normals, points, lights)[..., None]
     return (albedo * light if shading == "full" else light.expand_as(albedo)).clamp(0.0, 1.0)
+
+
+def lambert(
+    normals: Float[Tensor, "*shape 3"],
+    points: Float[Tensor, "*shape 3"],
+    lights: Float[Tensor, "*shape 3"],
+) -> Float[Tensor, "*shape"]:
+    """Light on surface points, ``AMBIENT`` to ``AMBIENT + DIFFUSE``."""
+    to_light = torch.nn.functional.normalize(lights - points, dim=-1, eps=1e-6)
+    return AMBIENT + DIFFUSE * (normals * to_light).sum(-1).clamp_min(0.0)

@@ -62,10 +62,7 @@ def render_rays(
     points = origins[:, None, None] + directions[:, :, None] * distance[..., None]
     pre_density, color = radiance(points.flatten(1, 2))
     shape = (*near.shape, samples)
-    optical = torch.nn.functional.softplus(pre_density.view(shape)) * step[..., None]
-    alpha = -torch.expm1(-optical)
-    passed = torch.exp(-torch.cumsum(optical, dim=-1) + optical)
-    weights = alpha * passed
+    weights = sample_weights(pre_density.view(shape), step)
     total = weights.sum(-1)
     return Rendered(
         color=(weights[..., None] * color.view(*shape, 3)).sum(-2),
@@ -73,6 +70,16 @@ def render_rays(
         depth=(weights * distance).sum(-1) + (1.0 - total) * far,
         weights=weights,
     )
+
+
+def sample_weights(
+    pre_density: Float[Tensor, "*rays samples"], step: Float[Tensor, "*rays"]
+) -> Float[Tensor, "*rays samples"]:
+    """What each sample of a ray adds to its colour: ``alpha_i prod_{j<i} (1 - alpha_j)``, where
+    ``alpha_i = 1 - exp(-softplus(p_i) step)``."""
+    optical = torch.nn.functional.softplus(pre_density) * step[..., None]
+    passed = torch.exp(-torch.cumsum(optical, dim=-1) + optical)
+    return -torch.expm1(-optical) * passed
 
 
 @dataclass(frozen=True)

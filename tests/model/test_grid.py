@@ -94,6 +94,27 @@ def test_gradients_equal_finite_differences(support):
     values = torch.randn(1, g.size, dtype=torch.double, requires_grad=True)
     points = (points_in_ball(6)[None].double() * 0.9).requires_grad_()
     assert torch.autograd.gradcheck(g.read, (values, points), eps=1e-7, atol=1e-5)
+    # Twice: a loss on analytic normals is a gradient of a gradient.
+    assert torch.autograd.gradgradcheck(g.read, (values, points), eps=1e-7, atol=1e-5)
+
+
+@pytest.mark.parametrize("support", ["cube", "ball"])
+def test_a_flat_list_of_points_reads_each_owners_grid(support):
+    g = grid(support)
+    values, points = torch.randn(3, g.size), points_in_ball(30)
+    owner = torch.randint(3, (30,))
+    read = g.read_owned(values, points, owner)
+    for p in range(30):
+        expected = slow_read(g, values[owner[p]], points[p])
+        torch.testing.assert_close(read[p], expected, atol=1e-5, rtol=1e-5)
+
+
+def test_gradients_of_half_precision_grids_are_summed_in_single_precision():
+    """4096 points add 1/64 each to one vertex: in bfloat16 the sum would stop at 4."""
+    g = FeatureGrid(GridConfig(resolutions=(2,), features=1))
+    values = torch.zeros(1, g.size, dtype=torch.bfloat16, requires_grad=True)
+    g.read(values, -torch.ones(1, 4096, 3)).mul(1 / 64).sum().backward()
+    assert values.grad is not None and values.grad[0, 0].item() == 64.0
 
 
 def wobbly_field(seed=3):
