@@ -1,0 +1,182 @@
+"""Our diffusion model on disk: a folder in diffusers' layout.
+
+``unet/`` and ``scheduler/`` are diffusers' own; ``text_encoder/`` holds our small text tower;
+``model_index.json`` names the parts and our class; ``att3d.json`` says what the pictures were, so
+that guidance renders the same kind. Weights are in half precision.
+"""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+import json
+import shutil
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+
+from backend.protocol.errors import Att3dError, OutputError, TrainingError
+from backend.rendering.cameras import CameraConfig
+from backend.rendering.lighting import LightConfig
+from backend.text.small_encoder import SmallEncoder
+
+from ..guidance.diffusion.views import ViewScheme
+from .model import PixelUNet, import_diffusers
+from .text import PixelTextEncoder
+
+CLASS_NAME = "Att3dPixelPipeline"
+FORMAT = 1
+_TEXT_FILE = Path("text_encoder") / "model.safetensors"
+
+
+@dataclass(frozen=True)
+class PixelModelConfig:
+    """What guidance has to know of a model: what pictures it was trained on."""
+
+    size: int
+    """Pixels of a picture's side."""
+    patch: int
+    views: ViewScheme = "sided"
+    """Which view words its captions had (A16)."""
+    prompts: str = ""
+    """The prompt set of its captions."""
+    split: str = "all"
+    """``all`` or ``seen``: whether it knows the compositions that ATT3D does not see."""
+    cameras: CameraConfig = field(default_factory=CameraConfig)
+    lights: LightConfig = field(default_factory=LightConfig)
+    albedo_share: float = 0.0
+    """Share of its pictures that are unlit; the others are shaded."""
+    recipe: dict[str, Any] = field(default_factory=dict)
+    """How it was made: the training's settings, steps, time, figures."""
+
+    @staticmethod
+    def from_dict(data: Mapping[str, Any]) -> PixelModelConfig:
+        """Inverse of ``dataclasses.asdict``. Raises TypeError or KeyError for other contents."""
+
+        def ranges(values: Mapping[str, Any]) -> dict[str, tuple[float, float]]:
+            return {name: (float(low), float(high)) for name, (low, high) in values.items()}
+
+        return PixelModelConfig(
+            **{
+                **data,
+                "cameras": CameraConfig(**ranges(data["cameras"])),
+                "lights": LightConfig(**ranges(data["lights"])),
+            }
+        )
+
+
+def save_pixel_model(
+    folder: Path,
+    unet: PixelUNet,
+    scheduler: Any,
+    encoder: SmallEncoder,
+    config: PixelModelConfig,
+) -> None:
+    """Write the folder; an older one there is replaced when the new one is whole.
+
+    Raises:
+        OutputError: the folder cannot be written; an older one stays as it was.
+    """
+    diffusers = import_diffusers()
+    temporary = folder.with_name(f".{folder.name}.{uuid.uuid4().hex[:8]}")
+    try:
+        temporary.mkdir(parents=True)
+        half = copy.deepcopy(unet.unet)
+        for tensor in (*half.parameters(), *half.buffers()):
+            tensor.data = tensor.data.to("cpu", torch.float16)
+        half.save_pretrained(temporary / "unet")
+        scheduler.save_pretrained(temporary / "scheduler")
+        (temporary / _TEXT_FILE).parent.mkdir()
+        encoder.save(temporary / _TEXT_FILE)
+        index = {
+            "_class_name": CLASS_NAME,
+            "_diffusers_version": diffusers.__version__,
+            "unet": ["diffusers", "UNet2DConditionModel"],
+            "scheduler": ["diffusers", type(scheduler).__name__],
+            "text_encoder": ["training.diffusion.text", PixelTextEncoder.__name__],
+        }
+        described = {"format": FORMAT, **dataclasses.asdict(config)}
+        for name, content in (("model_index.json", index), ("att3d.json", described)):
+            text = json.dumps(content, indent=1, default=str)
+            (temporary / name).write_text(text + "\n", encoding="utf-8")
+        _replace(folder, temporary)
+    except (OSError, SafetensorError) as error:
+        raise OutputError(
+            f"cannot save the diffusion model in {folder}: {error}",
+            "free some space or choose another folder, then start the same command again",
+        ) from error
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _replace(folder: Path, new: Path) -> None:
+    """Put ``new`` where ``folder`` is. A folder cannot be replaced in one move, but in two."""
+    old = folder.with_name(f".{folder.name}.old")
+    shutil.rmtree(old, ignore_errors=True)
+    if folder.exists():
+        folder.rename(old)
+    try:
+        new.rename(folder)
+    except OSError:
+        if old.exists():
+            old.rename(folder)
+        raise
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def is_pixel_model(folder: Path) -> bool:
+    """Whether the folder says that it holds such a model."""
+    try:
+        index = json.loads((folder / "model_index.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return isinstance(index, dict) and index.get("_class_name") == CLASS_NAME
+
+
+def load_pixel_model(
+    folder: Path, device: torch.device | str = "cpu", dtype: torch.dtype = torch.float32
+) -> tuple[PixelUNet, Any, PixelTextEncoder, PixelModelConfig]:
+    """Inverse of :func:`save_pixel_model`: the frozen network, its scheduler, its text encoder
+    (which stays on the CPU), and what it was trained on.
+
+    Raises:
+        TrainingError: there is no such folder, it is another kind of model, or it is damaged.
+    """
+    if not is_pixel_model(folder):
+        raise TrainingError(
+            f"{folder} is not a diffusion model of ATT3D"
+            + ("" if folder.exists() else ": there is no such folder"),
+            "Make one with `python -m training diffusion`, or name a folder that it wrote.",
+        )
+    diffusers = import_diffusers()
+    try:
+        described = json.loads((folder / "att3d.json").read_text(encoding="utf-8"))
+        version = described.pop("format")
+        if version != FORMAT:
+            raise ValueError(f"its format is {version}, and this version reads {FORMAT}")
+        config = PixelModelConfig.from_dict(described)
+        inner = diffusers.UNet2DConditionModel.from_pretrained(
+            folder / "unet", torch_dtype=dtype, local_files_only=True
+        )
+        scheduler = diffusers.DDIMScheduler.from_pretrained(folder / "scheduler")
+        small = SmallEncoder.load(folder / _TEXT_FILE)
+        encoder = PixelTextEncoder(small.config, small.state)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RuntimeError) as error:
+        raise _damaged(folder, error) from error
+    except (SafetensorError, Att3dError) as error:
+        raise _damaged(folder, error) from error
+    inner = inner.to(device, memory_format=torch.channels_last).eval().requires_grad_(False)
+    return PixelUNet(inner, config.patch), scheduler, encoder, config
+
+
+def _damaged(folder: Path, error: Exception) -> TrainingError:
+    reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+    return TrainingError(
+        f"the diffusion model {folder} cannot be read: {reason}",
+        "Copy it again from where it came from, or train it again.",
+    )

@@ -1,0 +1,109 @@
+"""The network: a small conditional UNet over patches of pixels, and its noise schedule.
+
+Names: ``noisy`` is a picture in [-1, 1] with noise, ``tokens`` the caption's embeddings, ``t`` the
+noise level from 0 (none) to 999; the network predicts v (Salimans and Ho 2022).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+from torch.nn import functional
+
+from backend.text.open_clip_import import import_torchvision
+
+LEVELS = 1000
+"""Noise levels of the schedule."""
+
+
+@dataclass(frozen=True)
+class UNetConfig:
+    """Shape of the network; diffusers' ``UNet2DConditionModel`` underneath."""
+
+    size: int = 32
+    """Pixels of a picture's side."""
+    patch: int = 2
+    """The network sees blocks of ``patch * patch`` pixels as channels: a quarter of the positions
+    at 2, which is what makes it quick."""
+    channels: tuple[int, ...] = (64, 96, 96)
+    """Of each level; every level halves the resolution."""
+    attention: tuple[bool, ...] = (False, True, True)
+    """Which levels attend: to themselves and to the caption."""
+    layers: int = 1
+    """Residual blocks a level."""
+    heads: int = 4
+    groups: int = 16
+    """Of the group norms: divides all channels."""
+
+
+class PixelUNet(nn.Module):
+    """Predicts v of pictures, in pixels; folds patches into channels for the UNet inside."""
+
+    def __init__(self, unet: nn.Module, patch: int) -> None:
+        super().__init__()
+        self.unet = unet
+        self.patch = patch
+
+    def forward(
+        self,
+        noisy: Float[Tensor, "pictures 3 size size"],
+        t: Int[Tensor, " pictures"],
+        tokens: Float[Tensor, "pictures tokens width"],
+    ) -> Float[Tensor, "pictures 3 size size"]:
+        folded = functional.pixel_unshuffle(noisy, self.patch)
+        folded = folded.contiguous(memory_format=torch.channels_last)
+        predicted = self.unet(folded, t, encoder_hidden_states=tokens, return_dict=False)[0]
+        return functional.pixel_shuffle(predicted, self.patch)
+
+
+def import_diffusers() -> Any:
+    """diffusers, also where torchvision's extension does not load (see ``import_torchvision``)."""
+    import_torchvision()
+    import diffusers
+
+    return diffusers
+
+
+def build_unet(config: UNetConfig, text_width: int) -> PixelUNet:
+    """Random weights from torch's global generator; the last layer starts at zero."""
+    folded = 3 * config.patch**2
+
+    def blocks(name: str, attention: Sequence[bool]) -> tuple[str, ...]:
+        return tuple(f"{'CrossAttn' if on else ''}{name}Block2D" for on in attention)
+
+    unet = import_diffusers().UNet2DConditionModel(
+        sample_size=config.size // config.patch,
+        in_channels=folded,
+        out_channels=folded,
+        down_block_types=blocks("Down", config.attention),
+        up_block_types=blocks("Up", config.attention[::-1]),
+        block_out_channels=config.channels,
+        layers_per_block=config.layers,
+        cross_attention_dim=text_width,
+        # diffusers takes the number of heads under this name.
+        attention_head_dim=config.heads,
+        norm_num_groups=config.groups,
+    )
+    nn.init.zeros_(unet.conv_out.weight)
+    nn.init.zeros_(unet.conv_out.bias)
+    return PixelUNet(unet.to(memory_format=torch.channels_last), config.patch)
+
+
+def build_scheduler(
+    kind: Literal["cosine", "linear"] = "cosine", *, zero_terminal_snr: bool = False
+) -> Any:
+    """diffusers' DDIM scheduler for v-prediction: noise schedule, and sampler."""
+    return import_diffusers().DDIMScheduler(
+        num_train_timesteps=LEVELS,
+        beta_schedule={"cosine": "squaredcos_cap_v2", "linear": "scaled_linear"}[kind],
+        prediction_type="v_prediction",
+        rescale_betas_zero_snr=zero_terminal_snr,
+        timestep_spacing="trailing",
+        clip_sample=True,
+        set_alpha_to_one=True,
+    )
