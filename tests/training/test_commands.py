@@ -50,7 +50,7 @@ def test_a_run_leaves_a_checkpoint_that_says_how_it_was_made(finished):
     assert len(metadata.prompts) == 56
     assert len(metadata.unseen) == 8
     assert metadata.recipe["steps"] == 4
-    assert metadata.recipe["frames"] == 8
+    assert metadata.recipe["frames"] == 4
     assert metadata.recipe["config"]["seed"] == 0
     assert "katana" in metadata.words
     assert metadata.licence and metadata.limits

@@ -49,7 +49,9 @@ class Exact(ATT3D):
 def run(model, references=REFERENCES):
     guidance = ReferenceGuidance(Spheres(), references, CameraConfig())
     objects = Objects(torch.zeros(2, 6), torch.zeros(2, 4))
-    return guidance(Step(model, objects, PromptMix.plain([0, 1]), 0, 1, torch.Generator().manual_seed(0)))
+    return guidance(
+        Step(model, objects, PromptMix.plain([0, 1]), 0, 1, torch.Generator().manual_seed(0))
+    )
 
 
 def test_the_truth_costs_nothing_at_points_and_little_in_pictures():
@@ -73,7 +75,9 @@ def test_each_family_of_losses_reaches_every_weight(part):
     guidance = ReferenceGuidance(
         Spheres(), dataclasses.replace(REFERENCES, **{part: 0}), CameraConfig()
     )
-    loss, _ = guidance(Step(model, objects, PromptMix.plain([0, 1]), 0, 1, torch.Generator().manual_seed(0)))
+    loss, _ = guidance(
+        Step(model, objects, PromptMix.plain([0, 1]), 0, 1, torch.Generator().manual_seed(0))
+    )
     loss.backward()
     for name, parameter in model.named_parameters():
         assert parameter.grad is not None, name
