@@ -152,7 +152,7 @@ class TrainingRenderer:
         config = self.config
         cameras = sample_cameras(count, config.cameras, generator)
         lights = sample_lights(cameras, config.lights, generator)
-        shares = torch.tensor([config.full, config.textureless, config.albedo])
+        shares = torch.tensor([config.full, config.textureless, config.albedo], dtype=torch.float32)
         drawn = torch.multinomial(shares, count, replacement=True, generator=generator)
         share = {"environment": 0.0, "random": 1.0, "mix": config.solid_share}[config.background]
         return Scene(
