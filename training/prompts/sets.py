@@ -38,6 +38,10 @@ ANIMAL_THEMES = (
     "wearing a cape",
 )
 
+COMPOSE_ANIMALS = ("pig", "rabbit", "robot", "raccoon", "tiger", "bear")
+COMPOSE_LOOKS = (None, "wearing a cape", "wearing medieval armor", "wearing a suit")
+COMPOSE_HATS = (None, "party hat", "sombrero", "tophat")
+
 
 @dataclass(frozen=True)
 class PromptSet:
@@ -102,6 +106,22 @@ def _animal(count: int) -> PromptSet:
     )
 
 
+def _compose96() -> PromptSet:
+    """Standing toys that can be told apart at 32 x 32 pixels: six animals, four looks, four hats.
+
+    A quarter is unseen: one hat of every animal and look, one look of every animal and hat.
+    """
+    return _split(
+        "compose96",
+        {
+            caption(CharacterSpec(animal, None, look, hat)): (a + b + c) % 4 != 3
+            for (a, animal), (b, look), (c, hat) in product(
+                enumerate(COMPOSE_ANIMALS), enumerate(COMPOSE_LOOKS), enumerate(COMPOSE_HATS)
+            )
+        },
+    )
+
+
 def _plain() -> PromptSet:
     """Each animal alone, and with one other part: what people type first."""
     specs = []
@@ -129,6 +149,7 @@ _REGISTRY: dict[str, Callable[[], PromptSet]] = {
     "animal300": lambda: _animal(300),
     "animal1200": lambda: _animal(1200),
     "animal2400": lambda: _animal(2400),
+    "compose96": _compose96,
     "plain": _plain,
     "toybox": _toybox,
 }
