@@ -50,12 +50,12 @@ def read_mesh(path: Path) -> MeshArrays:
     if missing or not arrays.keys() <= known:
         raise ProtocolError(f"{path.name} is not a mesh: it holds {', '.join(sorted(arrays))}.")
     vertices, faces, uvs = arrays["vertices"], arrays["faces"], arrays["uvs"]
-    _expect(path, "vertices", vertices, "<f4", (None, 3))
-    _expect(path, "faces", faces, "<i4", (None, 3))
-    _expect(path, "uvs", uvs, "<f4", (len(faces), 3, 2))
+    expect(path, "vertices", vertices, "<f4", (None, 3))
+    expect(path, "faces", faces, "<i4", (None, 3))
+    expect(path, "uvs", uvs, "<f4", (len(faces), 3, 2))
     for name in ("texture", "normal_map"):
         if (texture := arrays.get(name)) is not None:
-            _expect(path, name, texture, "|u1", (*texture.shape[:1] * 2, 3))
+            expect(path, name, texture, "|u1", (*texture.shape[:1] * 2, 3))
     if faces.size and (faces.min() < 0 or faces.max() >= len(vertices)):
         raise ProtocolError(f"{path.name} has a face with a vertex that does not exist.")
     if not (np.isfinite(vertices).all() and np.isfinite(uvs).all()):
@@ -131,9 +131,10 @@ def _whole(values: object) -> bool:
     )
 
 
-def _expect(
+def expect(
     path: Path, name: str, array: np.ndarray, dtype: str, shape: tuple[int | None, ...]
 ) -> None:
+    """Raise ProtocolError unless the array has this type and shape; None: any length."""
     fits = len(array.shape) == len(shape) and all(
         want is None or want == have for want, have in zip(shape, array.shape, strict=True)
     )

@@ -29,7 +29,7 @@ class Provenance:
     """Everything that is needed to make the same object again."""
 
     prompt: str
-    """The whole prompt; names are cut, this is not."""
+    """The whole prompt; names are cut, this is not. Empty: made from a chain, which says more."""
     checkpoint: str
     """Name of the checkpoint, as the panel shows it."""
     checkpoint_hash: str
@@ -37,13 +37,14 @@ class Provenance:
     extension_version: str
     backend_version: str
     options: Mapping[str, int | float | bool]
-    """Mesh options: faces, texture_size, resolution, normal_map."""
+    """Mesh options: faces, texture_size, resolution, normal_map ..."""
     notes: tuple[str, ...] = ()
     """What the backend remarked, for example words that the checkpoint never saw."""
 
     def write(self, ob: bpy.types.Object) -> None:
         """Put everything on the object."""
-        ob[PROMPT] = self.prompt
+        if self.prompt:
+            ob[PROMPT] = self.prompt
         ob[CHECKPOINT] = self.checkpoint
         ob[CHECKPOINT_HASH] = self.checkpoint_hash
         ob[EXTENSION_VERSION] = self.extension_version
@@ -51,6 +52,8 @@ class Provenance:
         ob[OPTIONS] = json.dumps(dict(self.options), sort_keys=True)
         if self.notes:
             ob[NOTES] = "\n".join(self.notes)
+        elif NOTES in ob:  # of an earlier build
+            del ob[NOTES]
 
 
 def prompt_of(ob: bpy.types.Object | None) -> str | None:

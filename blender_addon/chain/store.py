@@ -1,0 +1,90 @@
+"""A chain: prompts, each with the frame at which the object is just that.
+
+The list in the sidebar, and the JSON that an animated object carries, are both this. No bpy.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from ...backend.protocol.errors import BadPrompt, BadRequest
+
+PROPERTY = "att3d_chain"
+"""Custom property of the object that holds :meth:`Chain.to_json`."""
+
+
+@dataclass(frozen=True)
+class Chain:
+    """At least two prompts, in the order of their frames."""
+
+    prompts: tuple[str, ...]
+    frames: tuple[int, ...]
+    """Rising. At ``frames[i]`` the property Interpolation is ``i``."""
+
+    @property
+    def title(self) -> str:
+        """What to call the object: "oak chair to stone throne"."""
+        return f"{self.prompts[0]} to {self.prompts[-1]}"
+
+    def to_json(self) -> str:
+        return json.dumps(
+            {"prompts": list(self.prompts), "frames": list(self.frames)}, ensure_ascii=False
+        )
+
+    @staticmethod
+    def from_json(text: object) -> Chain | None:
+        """The chain that :meth:`to_json` described; None when somebody has edited it away."""
+        try:
+            data = json.loads(text) if isinstance(text, str) else None
+        except (ValueError, RecursionError):
+            return None
+        if not isinstance(data, Mapping):
+            return None
+        prompts, frames = data.get("prompts"), data.get("frames")
+        if not isinstance(prompts, list) or not isinstance(frames, list):
+            return None
+        sound = (
+            len(prompts) == len(frames) >= 2
+            and all(isinstance(prompt, str) for prompt in prompts)
+            and all(isinstance(f, int) and not isinstance(f, bool) for f in frames)
+        )
+        return Chain(tuple(prompts), tuple(frames)) if sound else None
+
+
+def check(rows: list[tuple[str, int]]) -> Chain:
+    """The chain that a list of prompts and frames means.
+
+    Rows need not be in the order of their frames: a frame says when, so the earlier comes first.
+
+    Raises:
+        BadRequest: fewer than two rows, or two rows with the same frame.
+        BadPrompt: a row without words.
+    """
+    if len(rows) < 2:
+        raise BadRequest(
+            f"A chain needs at least two prompts; the list has {len(rows) or 'none'}.",
+            "Add prompts to the list.",
+        )
+    for number, (prompt, frame) in enumerate(rows, 1):
+        if not prompt.strip():
+            raise BadPrompt(
+                f"Row {number} of the chain (frame {frame}) has no prompt.",
+                "Type one, or remove the row.",
+            )
+    order = sorted(range(len(rows)), key=lambda i: rows[i][1])  # stable
+    for i, j in itertools.pairwise(order):
+        if rows[i][1] == rows[j][1]:
+            raise BadRequest(
+                f"Rows {i + 1} and {j + 1} of the chain, “{_short(rows[i][0])}” and "
+                f"“{_short(rows[j][0])}”, both have frame {rows[i][1]}.",
+                "Give each prompt a frame of its own.",
+            )
+    return Chain(tuple(rows[i][0].strip() for i in order), tuple(rows[i][1] for i in order))
+
+
+def _short(text: str) -> str:
+    text = " ".join(text.split())
+    return text if len(text) <= 40 else text[:39] + "…"

@@ -1,0 +1,109 @@
+"""Shape keys that follow one custom property of their object.
+
+Each key's value is driven by the property ``Interpolation`` through the driver's own F-curve: a
+tent of keyframes, 1 at the key's place and 0 at its neighbours'. No expression, so no Python: it
+moves with auto-run scripts off and with the extension absent, and the Drivers editor shows it as a
+curve that can be edited. The curves are constant outside, so that the ends hold.
+"""
+
+# bpy has no type stubs.
+# pyright: reportAttributeAccessIssue=false
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from .names import data_name
+
+if TYPE_CHECKING:
+    import bpy
+
+INTERPOLATION = "Interpolation"
+"""The custom property; 0 is the first prompt, 1 the second ..."""
+PATH = f'["{INTERPOLATION}"]'
+DESCRIPTION = "Which prompt the object is: 0 the first, 1 the second. Animate this"
+
+
+def add_property(ob: bpy.types.Object, last: int) -> None:
+    """Give the object the property, with a slider from 0 to ``last``. Its value is kept in range.
+
+    A float: a property made from a whole number would step.
+    """
+    value = ob.get(INTERPOLATION, 0.0)
+    value = float(value) if isinstance(value, int | float) else 0.0
+    ob[INTERPOLATION] = min(max(value, 0.0), float(last))
+    ob.id_properties_ui(INTERPOLATION).update(
+        min=0.0,
+        max=float(last),
+        soft_min=0.0,
+        soft_max=float(last),
+        default=0.0,
+        step=1.0,
+        precision=3,
+        description=DESCRIPTION,
+    )
+    ob.property_overridable_library_set(PATH, True)
+
+
+def key_names(prompts: Sequence[str], alphas: Sequence[float]) -> list[str]:
+    """Names that say where each key is: "01 stone throne", "01.50 stone throne to oak chair"."""
+    names = []
+    for alpha in alphas:
+        first = min(int(alpha), len(prompts) - 1)
+        if alpha == first:
+            names.append(data_name(f"{first:02d} {prompts[first]}"))
+        else:
+            names.append(data_name(f"{alpha:05.2f} {prompts[first]} to {prompts[first + 1]}"))
+    return names
+
+
+def add_shape_keys(ob: bpy.types.Object, positions: np.ndarray, names: Sequence[str]) -> None:
+    """Give the object's mesh relative shape keys, all with the value 0.
+
+    Args:
+        ob: its mesh has V vertices and no shape keys.
+        positions: f32[K, V, 3] in the object's space; the first is the basis.
+        names: of the keys; the first is called Basis whatever it says.
+    """
+    for index, (name, vertices) in enumerate(zip(names, positions, strict=True)):
+        key = ob.shape_key_add(name=name if index else "Basis", from_mix=False)
+        key.data.foreach_set("co", np.ascontiguousarray(vertices, np.float32).reshape(-1))
+        key.value = 0.0  # 1 in Blender 5.2
+    ob.active_shape_key_index = 0
+
+
+def drive(keys: bpy.types.Key, ob: bpy.types.Object, alphas: Sequence[float]) -> None:
+    """Let the property of ``ob`` choose between ``keys``, which stand at ``alphas`` (rising)."""
+    for index in range(1, len(alphas)):
+        corners = [(alphas[index - 1], 0.0), (alphas[index], 1.0)]
+        if index + 1 < len(alphas):
+            corners.append((alphas[index + 1], 0.0))
+        follow(keys.key_blocks[index].driver_add("value"), ob, corners)
+
+
+def follow(
+    curve: bpy.types.FCurve, ob: bpy.types.Object, corners: Sequence[tuple[float, float]]
+) -> None:
+    """Make a new driver's value the piecewise linear function of the property with ``corners``."""
+    for modifier in curve.modifiers[:]:  # 4.x starts with a generator, 5.x with two points
+        curve.modifiers.remove(modifier)
+    while curve.keyframe_points:
+        curve.keyframe_points.remove(curve.keyframe_points[0], fast=True)
+    driver = curve.driver
+    driver.type = "SUM"
+    variable = driver.variables.new()
+    variable.name = "interpolation"
+    variable.type = "SINGLE_PROP"
+    variable.targets[0].id_type = "OBJECT"
+    variable.targets[0].id = ob
+    variable.targets[0].data_path = PATH
+    curve.keyframe_points.add(len(corners))
+    for point, corner in zip(curve.keyframe_points, corners, strict=True):
+        point.co = corner
+        point.interpolation = "LINEAR"
+        point.handle_left_type = point.handle_right_type = "VECTOR"
+    curve.extrapolation = "CONSTANT"
+    curve.update()

@@ -1,0 +1,146 @@
+"""A material whose colours follow the object's property Interpolation.
+
+One image a key, mixed in a chain: each Mix node goes from everything before to its own image while
+the property goes from the key before to its own. An Attribute node reads the property from the
+object that wears the material, so duplicates that share it keep their own colours. No drivers, no
+Python.
+"""
+
+# bpy has no type stubs.
+# pyright: reportAttributeAccessIssue=false
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import bpy
+import numpy as np
+
+from .material import ROUGHNESS, fill_image, principled
+from .shape_keys import INTERPOLATION
+from .together import Together
+
+FRAME = "ATT3D colors"
+"""Name of the frame node around everything that is made here, and replaced by a rebuild."""
+RESULT = "Colors"
+"""Name of the last node of the chain."""
+_WIDTH, _HEIGHT = 260, 300
+
+
+def make_images(
+    names: Sequence[str], textures: np.ndarray, keep: Together
+) -> list[bpy.types.Image]:
+    """Packed images from ``textures`` u8[K, S, S, 3]."""
+    images = []
+    for name, pixels in zip(names, textures, strict=True):
+        height, width, _ = pixels.shape
+        block = bpy.data.images.new(name, width, height, alpha=False)
+        fill_image(keep(block), pixels, color=True)
+        images.append(block)
+    return images
+
+
+def make_mixed_material(
+    name: str, images: Sequence[bpy.types.Image], alphas: Sequence[float], keep: Together
+) -> bpy.types.Material:
+    """A new material that mixes ``images``, which stand at ``alphas``."""
+    material = keep(bpy.data.materials.new(name))
+    if material.node_tree is None:  # 5.x makes the tree at once and warns about use_nodes
+        material.use_nodes = True
+    shader = principled(material)
+    shader.inputs["Roughness"].default_value = ROUGHNESS
+    mix_images(material, images, alphas)
+    return material
+
+
+def mix_images(
+    material: bpy.types.Material, images: Sequence[bpy.types.Image], alphas: Sequence[float]
+) -> None:
+    """Put the chain of images into the material in place of the one that was there, if any.
+
+    The new chain feeds what the old one fed; in a new material, the Principled BSDF's base colour.
+    """
+    nodes, links = material.node_tree.nodes, material.node_tree.links
+    fed = _take_out(material)
+    shader = principled(material)
+    if not fed:
+        fed = [shader.inputs["Base Color"]]
+    frame = nodes.new("NodeFrame")
+    frame.name = frame.label = FRAME
+    # A small frame for every number of keys: one column a key, left of the shader.
+    left = shader.location.x - _WIDTH * (len(images) + 1)
+    top = shader.location.y
+    follow = nodes.new("ShaderNodeAttribute")
+    follow.name = follow.label = INTERPOLATION
+    follow.attribute_type = "OBJECT"
+    follow.attribute_name = INTERPOLATION
+    _put(follow, frame, left - _WIDTH, top + _HEIGHT)
+    color = None
+    for index, image in enumerate(images):
+        texture = nodes.new("ShaderNodeTexImage")
+        texture.image = image
+        texture.name = f"Color {index}"
+        texture.label = image.name
+        _put(texture, frame, left + _WIDTH * index, top - _HEIGHT)
+        if index == 0:
+            color = texture.outputs["Color"]
+            nodes.active = texture  # Solid viewports and the glTF exporter take the active one
+            texture.name = RESULT if len(images) == 1 else texture.name
+            continue
+        share = nodes.new("ShaderNodeMapRange")
+        share.clamp = True
+        share.inputs["From Min"].default_value = alphas[index - 1]
+        share.inputs["From Max"].default_value = alphas[index]
+        share.label = f"{alphas[index - 1]:g} to {alphas[index]:g}"
+        share.hide = True
+        _put(share, frame, left + _WIDTH * index, top + 40)
+        links.new(follow.outputs["Fac"], share.inputs["Value"])
+        mix = nodes.new("ShaderNodeMix")
+        mix.data_type = "RGBA"
+        mix.name = RESULT if index == len(images) - 1 else f"Mix {index}"
+        _put(mix, frame, left + _WIDTH * index, top)
+        links.new(share.outputs["Result"], _socket(mix.inputs, "Factor_Float"))
+        links.new(color, _socket(mix.inputs, "A_Color"))
+        links.new(texture.outputs["Color"], _socket(mix.inputs, "B_Color"))
+        color = _socket(mix.outputs, "Result_Color")
+    for socket in fed:
+        links.new(color, socket)
+
+
+def images_of(material: bpy.types.Material) -> list[bpy.types.Image]:
+    """The images of the chain, in order; empty when there is no chain."""
+    if material.node_tree is None:
+        return []
+    nodes = [n for n in _ours(material) if n.type == "TEX_IMAGE" and n.image is not None]
+    return [node.image for node in sorted(nodes, key=lambda node: node.location.x)]
+
+
+def _ours(material: bpy.types.Material) -> list[bpy.types.Node]:
+    nodes = material.node_tree.nodes
+    return [node for node in nodes if node.parent is not None and node.parent.name == FRAME]
+
+
+def _take_out(material: bpy.types.Material) -> list[bpy.types.NodeSocket]:
+    """Remove the chain; return the sockets outside that it fed."""
+    nodes = material.node_tree.nodes
+    ours = set(_ours(material))
+    fed = [
+        link.to_socket
+        for link in material.node_tree.links
+        if link.from_node in ours and link.to_node not in ours
+    ]
+    for node in ours:
+        nodes.remove(node)
+    if (frame := nodes.get(FRAME)) is not None:
+        nodes.remove(frame)
+    return fed
+
+
+def _put(node: bpy.types.Node, frame: bpy.types.Node, x: float, y: float) -> None:
+    node.parent = frame
+    node.location = (x, y)
+
+
+def _socket(sockets: bpy.types.bpy_prop_collection, identifier: str) -> bpy.types.NodeSocket:
+    """Mix nodes have a socket of every name for every type of data; only identifiers differ."""
+    return next(socket for socket in sockets if socket.identifier == identifier)
