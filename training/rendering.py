@@ -4,6 +4,8 @@ One view an object, each object with its own grid (A12). Rays that miss the boun
 nothing: the others of all objects are one flat list, and so are their samples. All randomness
 comes from the step's generator.
 
+Samples where a coarse look finds nothing are not read (``RenderConfig.negligible``).
+
 Normals are wanted for lit shadings only. ``normals_at="surface"`` takes one a ray, at its expected
 depth; ``"samples"`` takes one a sample and shades before compositing, as DreamFusion does.
 """
@@ -21,6 +23,7 @@ from backend.model.att3d import ATT3D, Objects
 from backend.protocol.errors import TrainingError
 from backend.rendering.cameras import CameraConfig, Cameras, intersect_ball, sample_cameras
 from backend.rendering.lighting import LightConfig, Shading, lambert, sample_lights
+from backend.rendering.occupancy import Occupancy
 from backend.rendering.volume import sample_weights
 
 from .guidance import Step
@@ -28,6 +31,9 @@ from .guidance import Step
 Background = Literal["environment", "random", "mix"]
 Normals = Literal["analytic", "differences"]
 NormalsAt = Literal["surface", "samples"]
+
+EMPTY = -100.0
+"""Pre-density of samples that are not read: exp(-100) is zero in single precision."""
 
 SHADINGS: tuple[Shading, ...] = ("full", "textureless", "albedo")
 
@@ -79,6 +85,9 @@ class RenderConfig:
     normals_at: NormalsAt = "surface"
     normal_step: float = 0.02
     """Step of the differences, in radii of the bounding ball."""
+    negligible: float = 1e-3
+    """Density, per metre, below which samples are not read and get no gradient; 0 reads all.
+    A ray of 2 m loses at most 0.002 of its alpha."""
     orientation: Regularizer = field(default_factory=Regularizer)
     """Normals of what is seen must not look away from the camera (Ref-NeRF, A19)."""
     opacity: Regularizer = field(default_factory=Regularizer)
@@ -94,6 +103,8 @@ class RenderConfig:
             raise _bad("size and samples must be positive")
         if not 0.0 <= self.solid_share <= 1.0:
             raise _bad("solid_share must be from 0 to 1")
+        if self.negligible < 0:
+            raise _bad("negligible must not be negative")
         if self.normal_step <= 0:
             raise _bad("normal_step must be positive")
         for name in REGULARIZERS:
@@ -130,6 +141,27 @@ class Scene:
     solid: Bool[Tensor, " objects"]
     """Whether the background is ``color`` rather than the environment map."""
     color: Float[Tensor, "objects 3"]
+
+
+@dataclass(frozen=True)
+class _Rays:
+    """Rays that meet the bounding ball, of all objects."""
+
+    origin: Float[Tensor, "rays 3"]
+    direction: Float[Tensor, "rays 3"]
+    owner: Int[Tensor, " rays"]
+    pixel: Int[Tensor, " rays"]
+    alpha: Float[Tensor, " rays"]
+
+
+class _Lighting:
+    """Each object's light, and which of its parts its shading takes."""
+
+    def __init__(self, shadings: list[Shading], position: Float[Tensor, "objects 3"]) -> None:
+        self.position = position
+        device = position.device
+        self.lit = torch.tensor([s != "albedo" for s in shadings], device=device)
+        self.white = torch.tensor([s == "textureless" for s in shadings], device=device)
 
 
 class TrainingRenderer:
@@ -184,49 +216,90 @@ class TrainingRenderer:
         place = torch.arange(config.samples, device=device) + jitter
         distance = near[:, None] + length[:, None] * place
         points = origins[owner][:, None] + direction[:, None] * distance[..., None]
-        sample_owner = owner[:, None].expand(-1, config.samples)
-        pre_density, color = model.sample_owned(
-            objects, points.flatten(0, 1), sample_owner.flatten()
-        )
-        weights = sample_weights(pre_density.float().view(distance.shape), length)
-        color = color.float().view(*distance.shape, 3)
+        read = self._worth_reading(model, objects, points, owner)
+        ray = read // config.samples
+        points = points.view(-1, 3)[read]
+        pre_density, color = model.sample_owned(objects, points, owner[ray])
+        heights = distance.new_full((distance.numel(),), EMPTY)
+        heights = heights.index_put((read,), pre_density.float()).view(distance.shape)
+        weights = sample_weights(heights, length)
         alpha = weights.sum(-1).clamp_max(1.0)  # the sum may round to a little more
-
-        lit = torch.tensor([s != "albedo" for s in scene.shadings], device=device)
-        white = torch.tensor([s == "textureless" for s in scene.shadings], device=device)
-        facing = alpha.new_zeros(len(owner))
-        chosen = lit[owner].nonzero()[:, 0]
+        each = weights.flatten()[read]
+        rays = _Rays(origins[owner], direction, owner, pixel, alpha)
+        lights_of = _Lighting(scene.shadings, lights)
         if config.normals_at == "samples":
-            if len(chosen):
-                normals = self._normals(
-                    model, objects, points[chosen].flatten(0, 1), sample_owner[chosen].flatten()
-                ).view(len(chosen), config.samples, 3)
-                light = lambert(
-                    normals, points[chosen], lights[owner[chosen]][:, None].expand_as(normals)
-                )[..., None]
-                base = torch.where(white[owner[chosen], None, None], 1.0, color[chosen])
-                color = color.index_put((chosen,), (base * light).clamp(0.0, 1.0))
-                away = (normals * direction[chosen][:, None]).sum(-1).clamp_min(0.0).square()
-                facing = facing.index_put((chosen,), (weights[chosen].detach() * away).sum(-1))
-            seen = (weights[..., None] * color).sum(-2)
+            color, away = self._light_samples(
+                model, objects, lights_of, rays, points, ray, color.float()
+            )
+            facing = alpha.new_zeros(len(alpha)).index_add(0, ray, each.detach() * away)
+            seen = alpha.new_zeros(len(alpha), 3).index_add(0, ray, each[:, None] * color)
         else:
-            seen = (weights[..., None] * color).sum(-2)
-            # A ray that sees next to nothing has next to no colour to be lit.
-            chosen = chosen[alpha.detach()[chosen] > 1e-3]
-            if len(chosen):
-                w = weights[chosen].detach()
-                depth = (w * distance[chosen]).sum(-1) / w.sum(-1)
-                ends = origins[owner[chosen]] + direction[chosen] * depth[:, None]
-                normals = self._normals(model, objects, ends, owner[chosen])
-                light = lambert(normals, ends, lights[owner[chosen]])[:, None]
-                opaque = alpha[chosen, None]
-                base = torch.where(white[owner[chosen], None], opaque, seen[chosen])
-                seen = seen.index_put((chosen,), torch.minimum(base * light, opaque))
-                away = (normals * direction[chosen]).sum(-1).clamp_min(0.0).square()
-                facing = facing.index_put((chosen,), alpha[chosen].detach() * away)
-        return self._views(
-            step, scene, cameras, lights, directions, owner, pixel, seen, alpha, facing
-        )
+            seen = alpha.new_zeros(len(alpha), 3).index_add(0, ray, each[:, None] * color.float())
+            depth = (weights * distance).sum(-1).detach() / alpha.detach().clamp_min(1e-6)
+            seen, facing = self._light_surface(model, objects, lights_of, rays, depth, seen)
+        return self._views(step, scene, cameras, lights, directions, rays, seen, facing)
+
+    def _worth_reading(
+        self,
+        model: ATT3D,
+        objects: Objects,
+        points: Float[Tensor, "rays samples 3"],
+        owner: Int[Tensor, " rays"],
+    ) -> Int[Tensor, " read"]:
+        """Indices into the flat list of samples."""
+        if self.config.negligible == 0.0:
+            return torch.arange(points[..., 0].numel(), device=points.device)
+        occupancy = Occupancy(model, objects, negligible=self.config.negligible)
+        occupied = occupancy(points, owner[:, None].expand(points.shape[:2]))
+        return occupied.flatten().nonzero()[:, 0]
+
+    def _light_samples(
+        self,
+        model: ATT3D,
+        objects: Objects,
+        lighting: _Lighting,
+        rays: _Rays,
+        points: Float[Tensor, "read 3"],
+        ray: Int[Tensor, " read"],
+        color: Float[Tensor, "read 3"],
+    ) -> tuple[Float[Tensor, "read 3"], Float[Tensor, " read"]]:
+        """Lit colours of samples, and how much their normals look away, squared."""
+        away = color.new_zeros(len(color))
+        owner = rays.owner[ray]
+        chosen = lighting.lit[owner].nonzero()[:, 0]
+        if len(chosen) == 0:
+            return color, away
+        points, owner = points[chosen], owner[chosen]
+        normals = self._normals(model, objects, points, owner)
+        light = lambert(normals, points, lighting.position[owner])[:, None]
+        base = torch.where(lighting.white[owner][:, None], 1.0, color[chosen])
+        color = color.index_put((chosen,), (base * light).clamp(0.0, 1.0))
+        return color, away.index_put((chosen,), _facing_away(normals, rays.direction[ray[chosen]]))
+
+    def _light_surface(
+        self,
+        model: ATT3D,
+        objects: Objects,
+        lighting: _Lighting,
+        rays: _Rays,
+        depth: Float[Tensor, " rays"],
+        seen: Float[Tensor, "rays 3"],
+    ) -> tuple[Float[Tensor, "rays 3"], Float[Tensor, " rays"]]:
+        """Lit colours of rays, premultiplied, and how much their normals look away, squared."""
+        facing = seen.new_zeros(len(seen))
+        # A ray that sees next to nothing has next to no colour to be lit.
+        chosen = (lighting.lit[rays.owner] & (rays.alpha > 1e-3)).nonzero()[:, 0]
+        if len(chosen) == 0:
+            return seen, facing
+        owner, direction = rays.owner[chosen], rays.direction[chosen]
+        ends = rays.origin[chosen] + direction * depth[chosen, None]
+        normals = self._normals(model, objects, ends, owner)
+        light = lambert(normals, ends, lighting.position[owner])[:, None]
+        opaque = rays.alpha[chosen, None]
+        base = torch.where(lighting.white[owner][:, None], opaque, seen[chosen])
+        seen = seen.index_put((chosen,), torch.minimum(base * light, opaque))
+        away = rays.alpha[chosen].detach() * _facing_away(normals, direction)
+        return seen, facing.index_put((chosen,), away)
 
     def _views(
         self,
@@ -235,17 +308,16 @@ class TrainingRenderer:
         cameras: Cameras,
         lights: Float[Tensor, "objects 3"],
         directions: Float[Tensor, "objects pixels 3"],
-        owner: Int[Tensor, " rays"],
-        pixel: Int[Tensor, " rays"],
+        rays: _Rays,
         seen: Float[Tensor, "rays 3"],
-        alpha: Float[Tensor, " rays"],
         facing: Float[Tensor, " rays"],
     ) -> TrainingViews:
         """Rays back in their pictures, over their backgrounds."""
         count, size = len(cameras), self.config.size
         device = seen.device
-        image = seen.new_zeros(count, size * size, 3).index_put((owner, pixel), seen)
-        opacity = alpha.new_zeros(count, size * size).index_put((owner, pixel), alpha)
+        place = (rays.owner, rays.pixel)
+        image = seen.new_zeros(count, size * size, 3).index_put(place, seen)
+        opacity = seen.new_zeros(count, size * size).index_put(place, rays.alpha)
         solid = scene.solid.to(device)
         behind = scene.color.to(device)[:, None].expand_as(image)
         if not bool(scene.solid.all()):
@@ -258,7 +330,7 @@ class TrainingRenderer:
             cameras=cameras,
             lights=lights,
             shadings=scene.shadings,
-            regularizers=self._regularizers(step, opacity, owner, facing),
+            regularizers=self._regularizers(step, opacity, rays.owner, facing),
         )
 
     def _regularizers(
@@ -316,6 +388,13 @@ class TrainingRenderer:
                 height = height.view(-1, 2, 3)
                 slope = (height[:, 0] - height[:, 1]) / (2.0 * step)
         return -torch.nn.functional.normalize(slope, dim=-1, eps=1e-6)
+
+
+def _facing_away(
+    normals: Float[Tensor, "rays 3"], directions: Float[Tensor, "rays 3"]
+) -> Float[Tensor, " rays"]:
+    """``max(0, n . d)^2``: what Ref-NeRF's orientation loss sums."""
+    return (normals * directions).sum(-1).clamp_min(0.0).square()
 
 
 def _on(device: torch.device, generator: torch.Generator) -> torch.Generator:

@@ -10,6 +10,7 @@ from backend.model.att3d import ATT3D
 from backend.protocol.errors import TrainingError
 from backend.rendering.cameras import CameraConfig
 from backend.rendering.lighting import AMBIENT, DIFFUSE, headlight
+from backend.rendering.occupancy import Occupancy
 from backend.rendering.volume import render_rays
 from tests.tiny import TINY, tiny_model
 from training.guidance import PromptMix, Step
@@ -71,6 +72,35 @@ def test_a12_each_object_is_seen_as_if_it_were_alone():
     expected = rendered.color + scene.color[:, None] * (1 - rendered.alpha)[..., None]
     torch.testing.assert_close(views.images.flatten(1, 2), expected, atol=0.03, rtol=0)
     torch.testing.assert_close(views.alpha.flatten(1), rendered.alpha, atol=0.03, rtol=0)
+
+
+@pytest.mark.parametrize("normals_at", ["surface", "samples"])
+def test_skipping_empty_samples_changes_next_to_nothing(normals_at):
+    results = []
+    for negligible in (0.0, RenderConfig().negligible):
+        step = step_of()
+        r = renderer(
+            size=16, samples=32, negligible=negligible, normals_at=normals_at, **only("full")
+        )
+        views = r(step)
+        (grad,) = torch.autograd.grad(views.images.square().sum(), step.objects.values)
+        results.append((views.images, views.alpha, grad))
+    (images, alpha, grad), (fast_images, fast_alpha, fast_grad) = results
+    torch.testing.assert_close(fast_images, images, atol=2e-3, rtol=0)
+    torch.testing.assert_close(fast_alpha, alpha, atol=2e-3, rtol=0)
+    assert (fast_grad - grad).norm() < 1e-3 * grad.norm()
+
+
+def test_most_samples_are_empty_and_none_of_them_is_above_the_threshold():
+    step = step_of()
+    occupancy = Occupancy(step.model, step.objects, negligible=1e-3)
+    points = torch.nn.functional.normalize(torch.randn(3, 3000, 3), dim=-1)
+    points = points * torch.rand(3, 3000, 1)
+    owner = torch.arange(3)[:, None].expand(3, 3000)
+    empty = ~occupancy(points, owner)
+    assert 0.02 < occupancy.share < 0.3 and empty.float().mean() > 0.2
+    heights, _ = step.model.sample(step.objects, points)
+    assert torch.nn.functional.softplus(heights)[empty].max() < 1e-3
 
 
 def test_a15_shares_of_the_shadings():
