@@ -32,8 +32,9 @@ Background = Literal["environment", "random", "mix"]
 Normals = Literal["analytic", "differences"]
 NormalsAt = Literal["surface", "samples"]
 
-EMPTY = -100.0
-"""Pre-density of samples that are not read: exp(-100) is zero in single precision."""
+EMPTY = -1000.0
+"""Pre-density of samples that are not read: its softplus is zero, not a number so small that the
+processor handles it in slow motion."""
 
 SHADINGS: tuple[Shading, ...] = ("full", "textureless", "albedo")
 

@@ -41,8 +41,7 @@ class Occupancy:
                     for values in objects.values.detach().float()
                 ]
             )
-            around = torch.nn.functional.max_pool3d(heights[:, None], 3, stride=1, padding=1)
-        self._occupied = (around[:, 0] > level).flatten()
+            self._occupied = _grown(heights > level).flatten()
 
     @property
     def share(self) -> float:
@@ -58,3 +57,14 @@ class Occupancy:
         place = place.clamp_(0, n - 1).long()
         index = ((owner * n + place[..., 0]) * n + place[..., 1]) * n + place[..., 2]
         return self._occupied[index]
+
+
+def _grown(cells: Bool[Tensor, "objects n n n"]) -> Bool[Tensor, "objects n n n"]:
+    """Cells and their 26 neighbours."""
+    for axis in (1, 2, 3):
+        length = cells.shape[axis] - 1
+        grown = cells.clone()
+        grown.narrow(axis, 0, length).logical_or_(cells.narrow(axis, 1, length))
+        grown.narrow(axis, 1, length).logical_or_(cells.narrow(axis, 0, length))
+        cells = grown
+    return cells
