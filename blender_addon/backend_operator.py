@@ -5,7 +5,7 @@ and ESC cancels. Both end in the same ``finish()``.
 """
 
 # bpy has no type stubs.
-# pyright: reportAttributeAccessIssue=false
+# pyright: reportAttributeAccessIssue=false, reportMissingImports=false
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ class ChainArrays:
 
 @dataclass(frozen=True)
 class PreviewArrays:
-    """A coloured mesh of low resolution. Read-only."""
+    """A coloured mesh of low resolution; empty where the object has no surface. Read-only."""
 
     vertices: np.ndarray
     """f32[V, 3], metres, z up."""
@@ -56,6 +56,8 @@ def read_chain(path: Path, prompts: int) -> ChainArrays:
     expect(path, "uvs", arrays["uvs"], "<f4", (len(faces), 3, 2))
     expect(path, "textures", textures, "|u1", (keys, *textures.shape[1:2] * 2, 3))
     _mesh(path, faces, positions.shape[1], positions, arrays["uvs"])
+    if not faces.size:
+        raise ProtocolError(f"{path.name} has no faces.")
     rising = keys >= 2 and bool((np.diff(alphas) > 0).all())
     whole = set(range(prompts)) <= set(alphas.tolist())
     if not rising or alphas[0] != 0 or alphas[-1] != prompts - 1 or not whole:
@@ -89,7 +91,5 @@ def _names(path: Path, arrays: dict[str, np.ndarray], wanted: set[str]) -> None:
 def _mesh(path: Path, faces: np.ndarray, vertices: int, *coordinates: np.ndarray) -> None:
     if faces.size and (faces.min() < 0 or faces.max() >= vertices):
         raise ProtocolError(f"{path.name} has a face with a vertex that does not exist.")
-    if not vertices or not faces.size:
-        raise ProtocolError(f"{path.name} has no faces.")
     if not all(np.isfinite(values).all() for values in coordinates):
         raise ProtocolError(f"{path.name} has coordinates that are not finite.")

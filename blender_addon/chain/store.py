@@ -10,6 +10,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from ...backend.protocol.chains import MAX_PROMPTS
 from ...backend.protocol.errors import BadPrompt, BadRequest
 
 PROPERTY = "att3d_chain"
@@ -21,8 +22,20 @@ class Chain:
     """At least two prompts, in the order of their frames."""
 
     prompts: tuple[str, ...]
+    """Equal neighbours mean that the object stays as it is from the one frame to the other."""
     frames: tuple[int, ...]
-    """Rising. At ``frames[i]`` the property Interpolation is ``i``."""
+    """Rising."""
+
+    @property
+    def stops(self) -> tuple[str, ...]:
+        """The prompts with equal neighbours taken together: the chain that the backend knows."""
+        return tuple(next(group) for _, group in itertools.groupby(self.prompts, _key))
+
+    @property
+    def values(self) -> tuple[int, ...]:
+        """What Interpolation is at each frame: the index into :attr:`stops`."""
+        changes = (_key(a) != _key(b) for a, b in itertools.pairwise(self.prompts))
+        return tuple(itertools.accumulate(changes, initial=0))
 
     @property
     def title(self) -> str:
@@ -60,7 +73,8 @@ def check(rows: list[tuple[str, int]]) -> Chain:
     Rows need not be in the order of their frames: a frame says when, so the earlier comes first.
 
     Raises:
-        BadRequest: fewer than two rows, or two rows with the same frame.
+        BadRequest: fewer than two rows or more than :data:`MAX_PROMPTS` prompts; two rows with
+            the same frame; the same prompt everywhere.
         BadPrompt: a row without words.
     """
     if len(rows) < 2:
@@ -82,7 +96,23 @@ def check(rows: list[tuple[str, int]]) -> Chain:
                 f"“{_short(rows[j][0])}”, both have frame {rows[i][1]}.",
                 "Give each prompt a frame of its own.",
             )
-    return Chain(tuple(rows[i][0].strip() for i in order), tuple(rows[i][1] for i in order))
+    chain = Chain(tuple(rows[i][0].strip() for i in order), tuple(rows[i][1] for i in order))
+    if len(chain.stops) < 2:
+        raise BadRequest(
+            f"All prompts of the chain are the same: “{_short(rows[0][0])}”.",
+            "Change one: there is nothing to animate between equal prompts.",
+        )
+    if len(chain.stops) > MAX_PROMPTS:
+        raise BadRequest(
+            f"The chain has {len(chain.stops)} prompts; at most {MAX_PROMPTS} are possible.",
+            "Make two chains of it, one after the other.",
+        )
+    return chain
+
+
+def _key(prompt: str) -> str:
+    """Prompts that are the same to the backend have the same key."""
+    return " ".join(prompt.split()).casefold()
 
 
 def _short(text: str) -> str:

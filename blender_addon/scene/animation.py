@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import bpy
@@ -16,8 +18,9 @@ from .keyframes import find_curve, in_nla, set_keyframes
 from .mesh import fill_triangles, standing
 from .names import data_name
 from .place import box_of, location_for
-from .shape_keys import INTERPOLATION, PATH, add_property, add_shape_keys, drive, key_names
+from .shape_keys import INTERPOLATION, PATH, add_property, add_shape_keys, drive
 from .texture_mix import FRAME, images_of, make_images, make_mixed_material, mix_images
+from .thin import textures_to_keep
 from .together import Together
 
 if TYPE_CHECKING:
@@ -35,6 +38,7 @@ def chain_of(ob: bpy.types.Object | None) -> Chain | None:
 def add_animated_object(
     scene: bpy.types.Scene,
     arrays: ChainArrays,
+    key_names: Sequence[str],
     chain: Chain,
     provenance: Provenance,
     place: str,
@@ -46,20 +50,26 @@ def add_animated_object(
     Args:
         scene: that gets the object.
         arrays: from the backend.
+        key_names: of the keys.
         chain: prompts and frames.
         provenance: where it came from.
         place: where it stands, "FREE", "ORIGIN" or "CURSOR".
     """
     name = data_name(chain.title)
     with Together() as keep:
-        mesh, images, names = _make_mesh(name, arrays, chain, keep)
-        mesh.materials.append(make_mixed_material(name, images, arrays.alphas.tolist(), keep))
-        ob = keep(bpy.data.objects.new(name, mesh))
-        _dress(ob, ob, arrays, chain, provenance, names)
+        parts = _make_parts(name, arrays, key_names, keep)
+        parts.mesh.materials.append(
+            make_mixed_material(name, parts.images, parts.image_alphas, keep)
+        )
+        ob = keep(bpy.data.objects.new(name, parts.mesh))
+        add_property(ob, len(chain.stops) - 1)
+        _add_keys(ob, ob, parts, arrays)
         ob.location = location_for(place, scene, box_of(ob))
-        set_keyframes(ob, chain.frames)
+        set_keyframes(ob, chain.frames, chain.values)
         keep(ob.animation_data.action)
         _show_frame(ob, scene)
+        provenance.write(ob)
+        ob[PROPERTY] = chain.to_json()
         home(scene).objects.link(ob)
     return ob
 
@@ -68,14 +78,15 @@ def rebuild(
     ob: bpy.types.Object,
     scene: bpy.types.Scene,
     arrays: ChainArrays,
+    key_names: Sequence[str],
     chain: Chain,
     provenance: Provenance,
 ) -> bool:
     """Give an animated object the shape and colours of another chain.
 
     The object, its place, modifiers, constraints and the rest of its material stay. Keyframes of
-    Interpolation stay as they were edited, unless the chain's frames are others than those that the
-    object was built with.
+    Interpolation stay as they were edited, unless the chain has other frames than the one that the
+    object was built from.
 
     Returns:
         False when the frames are others and yet the keyframes could not follow, because they are
@@ -83,70 +94,92 @@ def rebuild(
     """
     before = chain_of(ob)
     name = data_name(chain.title)
-    old_mesh = ob.data
+    old_mesh, old_images = ob.data, []
     with Together() as keep:
-        mesh, images, names = _make_mesh(name, arrays, chain, keep)
-        holder = keep(bpy.data.objects.new(name, mesh))  # shape keys are made through an object
+        parts = _make_parts(name, arrays, key_names, keep)
+        # Shape keys are made through an object; the real one still wears its old mesh.
+        holder = keep(bpy.data.objects.new(name, parts.mesh))
+        _add_keys(holder, ob, parts, arrays)
         mixed = next((slot.material for slot in ob.material_slots if _is_mixed(slot)), None)
-        old_images = [] if mixed is None else images_of(mixed)
-        for slot in ob.material_slots:
-            mesh.materials.append(slot.material)
         if mixed is None:
-            made = make_mixed_material(name, images, arrays.alphas.tolist(), keep)
-            if mesh.materials:
-                mesh.materials[0] = made
-            else:
-                mesh.materials.append(made)
-        _dress(holder, ob, arrays, chain, provenance, names)
+            new = make_mixed_material(name, parts.images, parts.image_alphas, keep)
+        else:
+            old_images = images_of(mixed)
+            shared = old_mesh.users > 1 or _worn_by_another(mixed, old_mesh)
+            new = keep(mixed.copy()) if shared else mixed
+        slots = [slot.material for slot in ob.material_slots] or [None]
+        if mixed is None:
+            slots[0] = new
+        for material in slots:
+            parts.mesh.materials.append(new if material == mixed else material)
     # From here on nothing can fail half-way.
     bpy.data.objects.remove(holder)
-    ob.data = mesh
+    ob.data = parts.mesh
+    for slot, material in zip(ob.material_slots, parts.mesh.materials, strict=True):
+        slot.material = material  # a slot may be linked to the object instead of its mesh
+    add_property(ob, len(chain.stops) - 1)
     if mixed is not None:
-        mix_images(mixed, images, arrays.alphas.tolist())
+        mix_images(new, parts.images, parts.image_alphas)
     for image in old_images:
         if not image.users:
             bpy.data.images.remove(image)
     if not old_mesh.users:
         bpy.data.meshes.remove(old_mesh)
-    # The old ones had the names until now. An object that a person has renamed keeps its name.
-    blocks = (mesh, mesh.shape_keys, *images)
-    for block, text in zip(blocks, (name, name, *names), strict=True):
-        block.name = text
+    parts.rename(name)  # the old ones had the names until now
     if before is not None and ob.name == data_name(before.title):
-        ob.name = name
-    if before is None or before.frames != chain.frames:
+        ob.name = name  # one that a person has renamed keeps its name
+    provenance.write(ob)
+    ob[PROPERTY] = chain.to_json()
+    if before is None or (before.frames, before.values) != (chain.frames, chain.values):
         if in_nla(ob) and find_curve(ob, PATH) is None:
             return False
-        set_keyframes(ob, chain.frames)
+        set_keyframes(ob, chain.frames, chain.values)
     _show_frame(ob, scene)
     return True
 
 
-def _make_mesh(
-    name: str, arrays: ChainArrays, chain: Chain, keep: Together
-) -> tuple[bpy.types.Mesh, list[bpy.types.Image], list[str]]:
-    names = key_names(chain.prompts, arrays.alphas.tolist())
-    images = make_images(names, arrays.textures, keep)
+@dataclass(frozen=True)
+class _Parts:
+    """Everything of an animated object but the object."""
+
+    mesh: bpy.types.Mesh
+    names: list[str]
+    """Of the keys."""
+    images: list[bpy.types.Image]
+    image_names: list[str]
+    image_alphas: list[float]
+
+    def rename(self, name: str) -> None:
+        blocks = (self.mesh, self.mesh.shape_keys, *self.images)
+        for block, text in zip(blocks, (name, name, *self.image_names), strict=True):
+            block.name = text
+
+
+def _make_parts(name: str, arrays: ChainArrays, key_names: Sequence[str], keep: Together) -> _Parts:
+    names = [data_name(key) for key in key_names]
+    kept = textures_to_keep(arrays.alphas, arrays.textures)
+    image_names = [names[i] for i in kept]
+    images = make_images(image_names, arrays.textures[kept], keep)
     mesh = keep(bpy.data.meshes.new(name))
     fill_triangles(mesh, standing(arrays.positions[0]), arrays.faces, arrays.uvs)
-    return mesh, images, names
+    return _Parts(mesh, names, images, image_names, arrays.alphas[kept].tolist())
 
 
-def _dress(
-    holder: bpy.types.Object,
-    ob: bpy.types.Object,
-    arrays: ChainArrays,
-    chain: Chain,
-    provenance: Provenance,
-    names: list[str],
+def _add_keys(
+    holder: bpy.types.Object, ob: bpy.types.Object, parts: _Parts, arrays: ChainArrays
 ) -> None:
-    """Shape keys on the mesh of ``holder`` that follow the property of ``ob``."""
-    add_property(ob, len(chain.prompts) - 1)
-    add_shape_keys(holder, np.stack([standing(key) for key in arrays.positions]), names)
-    drive(holder.data.shape_keys, ob, arrays.alphas.tolist())
-    holder.data.shape_keys.name = data_name(chain.title)
-    provenance.write(ob)
-    ob[PROPERTY] = chain.to_json()
+    """Shape keys on the mesh of ``holder`` that follow the property of ``ob``.
+
+    Every key stands on the floor, as the object of its prompt alone does.
+    """
+    add_shape_keys(holder, np.stack([standing(key) for key in arrays.positions]), parts.names)
+    drive(parts.mesh.shape_keys, ob, arrays.alphas.tolist())
+    parts.mesh.shape_keys.name = parts.mesh.name
+
+
+def _worn_by_another(material: bpy.types.Material, mesh: bpy.types.Mesh) -> bool:
+    users = bpy.data.user_map(subset=[material])[material]
+    return any(isinstance(user, bpy.types.Mesh) and user != mesh for user in users)
 
 
 def _is_mixed(slot: bpy.types.MaterialSlot) -> bool:

@@ -62,8 +62,8 @@ def in_nla(block: bpy.types.ID) -> bool:
     return data is not None and any(track.strips for track in data.nla_tracks)
 
 
-def set_keyframes(ob: bpy.types.Object, frames: Sequence[int]) -> None:
-    """Key Interpolation to 0, 1, 2 ... at these frames, replacing the keyframes that it has.
+def set_keyframes(ob: bpy.types.Object, frames: Sequence[int], values: Sequence[int]) -> None:
+    """Key Interpolation to these values at these frames, replacing the keyframes that it has.
 
     The keyframes get the interpolation that the person's preferences give to new ones.
     """
@@ -73,7 +73,7 @@ def set_keyframes(ob: bpy.types.Object, frames: Sequence[int]) -> None:
             curve.keyframe_points.remove(curve.keyframe_points[0], fast=True)
         curve.update()
     shown = ob[INTERPOLATION]
-    for value, frame in enumerate(frames):
+    for value, frame in zip(values, frames, strict=True):
         ob[INTERPOLATION] = float(value)
         ob.keyframe_insert(PATH, frame=frame)
     ob[INTERPOLATION] = shown

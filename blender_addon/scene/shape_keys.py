@@ -16,8 +16,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .names import data_name
-
 if TYPE_CHECKING:
     import bpy
 
@@ -46,18 +44,6 @@ def add_property(ob: bpy.types.Object, last: int) -> None:
         description=DESCRIPTION,
     )
     ob.property_overridable_library_set(PATH, True)
-
-
-def key_names(prompts: Sequence[str], alphas: Sequence[float]) -> list[str]:
-    """Names that say where each key is: "01 stone throne", "01.50 stone throne to oak chair"."""
-    names = []
-    for alpha in alphas:
-        first = min(int(alpha), len(prompts) - 1)
-        if alpha == first:
-            names.append(data_name(f"{first:02d} {prompts[first]}"))
-        else:
-            names.append(data_name(f"{alpha:05.2f} {prompts[first]} to {prompts[first + 1]}"))
-    return names
 
 
 def add_shape_keys(ob: bpy.types.Object, positions: np.ndarray, names: Sequence[str]) -> None:
