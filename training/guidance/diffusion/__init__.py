@@ -1,1 +1,23 @@
-"""Guidance from a diffusion model: score distillation (A18) with any diffusers pipeline."""
+"""Guidance from a diffusion model: score distillation (A18) with any diffusers pipeline.
+
+``load_diffusion_model`` gives a frozen :class:`DiffusionModel` (latent or pixel), and
+:class:`DiffusionGuidance` asks it about views of a step's objects.
+"""
+
+from .config import DiffusionGuidanceConfig, DiffusionModelConfig
+from .guidance import DiffusionGuidance
+from .loading import load_diffusion_model
+from .model import DiffusionModel
+from .presets import GUIDANCE_PRESETS, guidance_preset
+from .timesteps import TimestepConfig
+
+__all__ = [
+    "GUIDANCE_PRESETS",
+    "DiffusionGuidance",
+    "DiffusionGuidanceConfig",
+    "DiffusionModel",
+    "DiffusionModelConfig",
+    "TimestepConfig",
+    "guidance_preset",
+    "load_diffusion_model",
+]

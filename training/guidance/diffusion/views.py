@@ -93,3 +93,36 @@ def view_weights(
 def view_prompt(prompt: str, words: str) -> str:
     """What the diffusion model reads: ``"a pig, front view"``."""
     return f"{prompt}, {words}" if words else prompt
+
+
+def perp_negatives(
+    azimuth: Float[Tensor, " views"], elevation: Float[Tensor, " views"], scheme: ViewScheme
+) -> tuple[Int[Tensor, "views 2"], Float[Tensor, "views 2"]]:
+    """Perp-Neg's two negative views of each camera, and their weights (zero or negative).
+
+    The views beside the camera's, weighted by ``-(a exp(-b r) + c)`` with threestudio's constants,
+    ``r`` being 1 on the view itself and 0 on its neighbour. The front is a negative all the way to
+    the rear, which is what keeps a second face away. None from overhead.
+    """
+    words = torch.tensor(_AROUND[scheme], device=azimuth.device)
+    turn = (azimuth / (math.pi / 2)) % 4.0
+    away = torch.minimum(turn, 4.0 - turn)
+    side = words[torch.where(turn <= 2.0, 1, 3)]
+    front = torch.full_like(side, int(words[0]))
+    before = away < 1.0
+    r = torch.where(before, 1.0 - away, 2.0 - away)
+
+    def decay(scale: float, shift: float, at: Tensor) -> Tensor:
+        return -(scale * torch.exp(-0.5 * at) + shift)
+
+    index = torch.where(
+        before[:, None], torch.stack([front, side], 1), torch.stack([side, front], 1)
+    )
+    weights = torch.where(
+        before[:, None],
+        torch.stack([decay(4.0, -2.426, r), decay(4.0, -2.426, 1.0 - r)], 1),
+        torch.stack([decay(1.0, -0.606, r), decay(1.0, 0.967, r)], 1),
+    ).clamp_max(0.0)
+    if scheme == "sided":
+        weights = torch.where((elevation > OVERHEAD)[:, None], 0.0, weights)
+    return index, weights

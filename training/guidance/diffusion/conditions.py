@@ -1,0 +1,230 @@
+"""Prompts to conditions: from memory, from disk, or by the text encoder, which loads when needed.
+
+The encoders of diffusion models are large (T5-XXL: 10 GB in half precision) and prompts come again
+and again, so a prompt is embedded once a machine (A9). One file an embedding, in 256 folders; a
+set of 100,000 prompts is never in memory as embeddings.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+import tempfile
+from collections import OrderedDict
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import Protocol
+
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+
+from .condition import TextCondition
+
+_log = logging.getLogger(__name__)
+_BATCH = 32
+"""Prompts a pass of a text encoder."""
+_MEMORY = 256 * 2**20
+"""Bytes of embeddings kept in memory."""
+
+
+class ConditionEncoder(Protocol):
+    """A diffusion model's text encoder (or two)."""
+
+    @property
+    def fingerprint(self) -> str:
+        """Changes whenever a condition could."""
+        ...
+
+    @property
+    def large(self) -> bool:
+        """Whether it is worth to keep its embeddings on disk and to free it."""
+        ...
+
+    def encode(self, prompts: Sequence[str]) -> TextCondition:
+        """Conditions on the CPU; loads what it needs. ``""`` is the unconditional one.
+
+        Raises:
+            NotDownloaded, TrainingError: it cannot be loaded.
+        """
+        ...
+
+    def free(self) -> None:
+        """Gives its memory back; the next :meth:`encode` loads it again."""
+        ...
+
+
+class ConditionStore:
+    """Conditions on disk, as a convenience: what cannot be read or written is encoded again."""
+
+    def __init__(self, folder: Path, max_bytes: int) -> None:
+        self.folder = folder
+        self.max_bytes = max_bytes
+        self._used: int | None = None
+        """Bytes in the folder; None: not counted yet."""
+        self._broken = False
+
+    def path(self, fingerprint: str, prompt: str) -> Path:
+        """Where a prompt's condition is, or would be."""
+        key = hashlib.sha256(f"{fingerprint}\0{prompt}".encode()).hexdigest()
+        return self.folder / key[:2] / f"{key}.safetensors"
+
+    def has(self, fingerprint: str, prompt: str) -> bool:
+        return self.path(fingerprint, prompt).is_file()
+
+    def get(self, fingerprint: str, prompt: str) -> TextCondition | None:
+        """The stored condition of one prompt, or None when it is absent or cannot be read."""
+        path = self.path(fingerprint, prompt)
+        try:
+            with safe_open(path, framework="pt") as file:
+                if (file.metadata() or {}).get("prompt") != prompt:
+                    return None
+                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            os.utime(path)
+        except FileNotFoundError:
+            return None
+        except (OSError, SafetensorError) as error:
+            _log.info("ignoring the damaged text embedding %s: %s", path.name, error)
+            return None
+        if "tokens" not in tensors or tensors["tokens"].ndim != 3:
+            return None
+        return TextCondition(tensors["tokens"], tensors.get("pooled"))
+
+    def put(self, fingerprint: str, prompt: str, condition: TextCondition) -> None:
+        """Store the condition of one prompt; the longest unused go when there are too many."""
+        tensors = {"tokens": condition.tokens.contiguous()}
+        if condition.pooled is not None:
+            tensors["pooled"] = condition.pooled.contiguous()
+        data = save(tensors, {"prompt": prompt})
+        path = self.path(fingerprint, prompt)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            handle, temporary = tempfile.mkstemp(dir=path.parent, suffix=".part")
+            try:
+                with os.fdopen(handle, "wb") as file:
+                    file.write(data)
+                os.replace(temporary, path)
+            except BaseException:
+                Path(temporary).unlink(missing_ok=True)
+                raise
+            self._count(len(data))
+        except OSError as error:
+            if not self._broken:
+                _log.warning("text embeddings cannot be kept in %s: %s", self.folder, error)
+            self._broken = True
+
+    def _count(self, added: int) -> None:
+        """Keep track of the folder's size; a tenth is freed at a time, so that scans are rare."""
+        if self._used is None:
+            self._used = sum(size for _, size, _ in self._entries())
+        else:
+            self._used += added
+        if self._used <= self.max_bytes:
+            return
+        entries = sorted(self._entries())
+        self._used = sum(size for _, size, _ in entries)
+        for _, size, path in entries:
+            if self._used <= 0.9 * self.max_bytes:
+                break
+            Path(path).unlink(missing_ok=True)
+            self._used -= size
+
+    def _entries(self) -> Iterator[tuple[float, int, str]]:
+        for folder in self.folder.iterdir():
+            if len(folder.name) != 2 or not folder.is_dir():
+                continue
+            with os.scandir(folder) as listing:
+                for entry in listing:
+                    try:
+                        info = entry.stat()
+                    except FileNotFoundError:
+                        continue
+                    yield info.st_mtime, info.st_size, entry.path
+
+
+class Conditions:
+    """A text encoder behind memory and disk."""
+
+    def __init__(
+        self, encoder: ConditionEncoder, store: ConditionStore | None, memory: int = _MEMORY
+    ) -> None:
+        self.encoder = encoder
+        self.store = store
+        self._memory: OrderedDict[str, TextCondition] = OrderedDict()
+        self._limit = memory
+        self._held = 0
+
+    def __call__(self, prompts: Sequence[str]) -> TextCondition:
+        """Conditions of the prompts, in order; on the CPU.
+
+        Raises: what the encoder raises.
+        """
+        found: dict[str, TextCondition] = {}
+        missing: list[str] = []
+        for prompt in dict.fromkeys(prompts):
+            known = self._memory.get(prompt)
+            if known is not None:
+                self._memory.move_to_end(prompt)
+            elif self.store is not None:
+                known = self.store.get(self.encoder.fingerprint, prompt)
+                if known is not None:
+                    self._remember(prompt, known)
+            if known is None:
+                missing.append(prompt)
+            else:
+                found[prompt] = known
+        for prompt, condition in self._encode(missing):
+            self._remember(prompt, condition)
+            found[prompt] = condition
+        return TextCondition.cat([found[prompt] for prompt in prompts])
+
+    def prepare(self, prompts: Iterable[str]) -> None:
+        """Put all the prompts' conditions on disk, then free the encoder.
+
+        If they need more room than the disk cache has, the encoder stays, and prompts are embedded
+        when their turn comes.
+        """
+        if self.store is None:
+            return
+        stored = bytes_stored = 0
+        stream = iter(prompts)
+        while batch := list(dict.fromkeys(islice(stream, 8 * _BATCH))):
+            missing = [p for p in batch if not self.store.has(self.encoder.fingerprint, p)]
+            for _, condition in self._encode(missing):
+                bytes_stored = _bytes(condition)
+            stored += len(batch)
+            if stored * bytes_stored > self.store.max_bytes:
+                _log.warning(
+                    "the text embeddings need more than %.3g GiB on disk: the text encoder stays"
+                    " in memory; a larger --diffusion-model.cache-gib would free it",
+                    self.store.max_bytes / 2**30,
+                )
+                return
+        self.encoder.free()
+
+    def _encode(self, prompts: Sequence[str]) -> Iterator[tuple[str, TextCondition]]:
+        for start in range(0, len(prompts), _BATCH):
+            batch = prompts[start : start + _BATCH]
+            conditions = self.encoder.encode(batch)
+            for row, prompt in enumerate(batch):
+                condition = conditions[row : row + 1]
+                condition = TextCondition(
+                    condition.tokens.clone(),
+                    None if condition.pooled is None else condition.pooled.clone(),
+                )
+                if self.store is not None:
+                    self.store.put(self.encoder.fingerprint, prompt, condition)
+                yield prompt, condition
+
+    def _remember(self, prompt: str, condition: TextCondition) -> None:
+        self._memory[prompt] = condition
+        self._held += _bytes(condition)
+        while self._held > self._limit and len(self._memory) > 1:
+            _, oldest = self._memory.popitem(last=False)
+            self._held -= _bytes(oldest)
+
+
+def _bytes(condition: TextCondition) -> int:
+    pooled = 0 if condition.pooled is None else condition.pooled.nbytes
+    return condition.tokens.nbytes + pooled

@@ -1,0 +1,108 @@
+"""Configuration of guidance from a diffusion model. Defaults are the paper's (A16, A18)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from backend.protocol.errors import TrainingError
+
+from .sds import Space, Weighting
+from .timesteps import TimestepConfig
+from .views import ViewScheme
+
+ModelPrecision = Literal["fp32", "fp16", "bf16"]
+Offload = Literal["none", "model", "layers"]
+
+
+@dataclass(frozen=True)
+class DiffusionModelConfig:
+    """How a diffusion model is held and run. It is never trained."""
+
+    precision: ModelPrecision = "fp32"
+    """Of its weights and activations. ``fp16`` and ``bf16`` halve the memory; for a GPU."""
+    device: str = ""
+    """Where it runs; empty: where the objects are."""
+    variant: str = ""
+    """Of the stored weights on the hub, such as ``fp16``: a smaller download."""
+    revision: str = ""
+    """Of the hub's repository: a branch, a tag or a commit; empty: its main branch."""
+    offload: Offload = "none"
+    """``model``: the UNet and the VAE are on the GPU only while they run. ``layers``: the UNet's
+    layers one by one, much slower, with the least memory. Both need accelerate."""
+    attention_slicing: bool = False
+    """Attention a slice of the heads at a time: slower, less memory."""
+    vae_slicing: bool = False
+    """The VAE one image at a time: less memory."""
+    vae_checkpointing: bool = False
+    """The VAE's activations are computed again for the gradient instead of kept: less memory."""
+    channels_last: bool = False
+    """The UNet's memory layout; usually faster with half precision, on GPU and CPU."""
+    compiled: bool = False
+    """``torch.compile`` the UNet; the first steps take minutes."""
+    batch: int = 0
+    """At most so many images in one pass of the UNet; 0: a step's all at once."""
+    image_size: int = 0
+    """Pixels of the pictures the model sees; 0: the size it was trained on."""
+    cache: Path | None = None
+    """Folder of its text embeddings; ``diffusion-text`` in the cache folder by default."""
+    cache_gib: float = 20.0
+    """Size that folder may have; the longest unused go first. 0 keeps nothing on disk."""
+
+    def __post_init__(self) -> None:
+        if self.batch < 0 or self.image_size < 0 or self.cache_gib < 0:
+            raise TrainingError(
+                "the diffusion model's batch, image size and cache cannot be negative",
+                "use 0 for the default",
+            )
+
+
+@dataclass(frozen=True)
+class DiffusionGuidanceConfig:
+    """Score distillation (A18)."""
+
+    weight: float = 100.0
+    """Classifier-free guidance: ``e_u + weight (e - e_u)``. A step's condition
+    ``guidance_weight`` replaces it, object by object (A31)."""
+    t: TimestepConfig = field(default_factory=TimestepConfig)
+    space: Space = "noise"
+    """``noise``: the gradient is w(t) (eps_hat - eps); ``x0``: w(t) (x - x0_hat)."""
+    weighting: Weighting = "dreamfusion"
+    """w(t) by name; see :mod:`.sds`."""
+    clamp: bool = False
+    """x0_hat is clamped to the range of images; needs space ``x0`` and a pixel model."""
+    rescale: float = 0.0
+    """Share of rescaled guidance (Lin et al. 2023), in the space of the gradient."""
+    negative: str = ""
+    """Negative prompt: stands in for the empty one."""
+    views: ViewScheme | Literal["none"] = "paper"
+    """View words in the diffusion prompt (A16)."""
+    blended: bool = False
+    """Between two view words, their embeddings are mixed by azimuth (DreamFusion)."""
+    perp_neg: bool = False
+    """Views that the camera does not see as negative prompts, perpendicular to the prompt."""
+    per_pixel: bool = True
+    """The loss is a mean over pixels, as the regularizers are, instead of a sum. (Adam's steps
+    do not depend on the scale; the balance with the regularizers does.)"""
+    normalise: bool = False
+    """Each image's gradient has root mean square one (times ``per_pixel``'s factor)."""
+    clip: float = 0.0
+    """Bound on the root mean square of each image's gradient; 0: none."""
+
+    def __post_init__(self) -> None:
+        if self.weight < 0 or self.clip < 0 or not 0.0 <= self.rescale <= 1.0:
+            raise TrainingError(
+                "guidance weight and clip must not be negative, rescale must be from 0 to 1",
+                "change --diffusion.weight, --diffusion.clip or --diffusion.rescale",
+            )
+        if self.clamp and self.space != "x0":
+            raise TrainingError(
+                "only a clean image can be clamped to the range of images",
+                "set --diffusion.space x0 with --diffusion.clamp",
+            )
+        if self.perp_neg and self.views == "none":
+            raise TrainingError(
+                "Perp-Neg takes the other views as negatives, so it needs view words",
+                "set --diffusion.views paper (or sided)",
+            )
