@@ -86,7 +86,7 @@ def save_pixel_model(
     temporary = folder.with_name(f".{folder.name}.{uuid.uuid4().hex[:8]}")
     try:
         temporary.mkdir(parents=True)
-        half = copy.deepcopy(unet.unet)
+        half: Any = copy.deepcopy(unet.unet)
         for tensor in (*half.parameters(), *half.buffers()):
             tensor.data = tensor.data.to("cpu", torch.float16)
         half.save_pretrained(temporary / "unet")

@@ -8,6 +8,7 @@ token, and the UNet's cross-attention learns what it means.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Sequence
 
 import torch
@@ -19,7 +20,6 @@ from backend.text.words import split_words
 
 EMBEDDING = "token_embedding.weight"
 """The tower's table of words: rows are ids (see :mod:`backend.text.words`)."""
-_SEED = 16
 
 
 class PixelTextEncoder(SmallEncoder):
@@ -45,15 +45,20 @@ class PixelTextEncoder(SmallEncoder):
 def with_words(encoder: SmallEncoder, texts: Iterable[str]) -> PixelTextEncoder:
     """The encoder with an embedding for each word of ``texts`` that it does not know yet.
 
-    New rows are random (the same ones every time), with the spread of the known words' rows.
+    A new row is random with the spread of the known ones, and the same for a word every time.
     """
     known = set(encoder.config.words)
     found = {word for text in texts for word in split_words(text)}
     new = sorted(found - known)
     table = encoder.state[EMBEDDING]
-    generator = torch.Generator().manual_seed(_SEED)
-    rows = torch.randn(len(new), table.shape[1], generator=generator) * table.std()
-    rows = rows.half().float()  # as they are stored: a loaded encoder gives the same tokens
+    rows = [_random_row(word, table.shape[1]) * table.std() for word in new]
+    # In half precision they are stored: a loaded encoder gives the same tokens.
+    grown = torch.cat([table, *(row[None].half().float() for row in rows)])
     settings = encoder.config.to_dict() | {"words": [*encoder.config.words, *new]}
     config = SmallEncoderConfig.from_dict(settings)
-    return PixelTextEncoder(config, encoder.state | {EMBEDDING: torch.cat([table, rows])})
+    return PixelTextEncoder(config, encoder.state | {EMBEDDING: grown})
+
+
+def _random_row(word: str, width: int) -> Float[Tensor, " width"]:
+    seed = int.from_bytes(hashlib.sha256(word.encode()).digest()[:7], "big")
+    return torch.randn(width, generator=torch.Generator().manual_seed(seed))

@@ -1,0 +1,171 @@
+"""Settings of ``python -m training diffusion``, and presets by name."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from backend.protocol.errors import TrainingError
+from backend.rendering.cameras import CameraConfig
+from backend.rendering.lighting import LightConfig
+
+from ..guidance.diffusion.views import ViewScheme
+from .model import UNetConfig
+
+
+@dataclass(frozen=True)
+class DataConfig:
+    """Captioned pictures: toybox renders made as training goes."""
+
+    prompts: str = "compose96"
+    """A prompt set of the toybox."""
+    split: Literal["all", "seen"] = "all"
+    """``all``: a general prior that knows every composition of the set, as the paper's diffusion
+    model does, also those that ATT3D never sees. ``seen``: only those that ATT3D trains on."""
+    views: ViewScheme = "sided"
+    """View words in the captions (A16)."""
+    without_view: float = 0.05
+    """Share of the captions that leave the view words out."""
+    paraphrase: float = 0.25
+    """Share of the captions that are said in other words."""
+    dropout: float = 0.12
+    """Share of the captions that are empty: what guidance subtracts."""
+    cameras: CameraConfig = field(
+        default_factory=lambda: CameraConfig(
+            distance=(2.9, 3.1), focal=(1.35, 1.45), elevation=(-10.0, 50.0)
+        )
+    )
+    """Narrow: the toy fills the picture, and its size is not left to guess."""
+    lights: LightConfig = field(default_factory=LightConfig)
+    """The paper's point light (A14)."""
+    albedo_share: float = 0.3
+    """Share of the pictures without light (A15); the others are shaded."""
+    supersample: int = 2
+    """Pictures are rendered so many times larger and averaged."""
+    bank: int = 12
+    """Chunks of views that are drawn from at a time."""
+    chunk: int = 512
+    """Views a chunk."""
+    refresh: int = 64
+    """Steps after which a new chunk replaces the oldest; 0: never."""
+
+
+@dataclass(frozen=True)
+class DiffusionConfig:
+    """One training run of our own diffusion model."""
+
+    name: str = "diffusion"
+    unet: UNetConfig = field(default_factory=UNetConfig)
+    data: DataConfig = field(default_factory=DataConfig)
+    text: str = "small"
+    """``small`` (the text tower trained here), or another such tower's .safetensors."""
+    noise: Literal["cosine", "linear"] = "cosine"
+    zero_terminal_snr: bool = False
+    """Rescale the schedule so that its last level is nothing but noise (Lin et al. 2024). The
+    cosine schedule ends there anyway, to within 5e-5 of the signal."""
+    batch: int = 32
+    steps: int = 4_000
+    lr: float = 1e-3
+    warmup: int = 100
+    """Steps of rising rate."""
+    cool: float = 0.4
+    """The last share of the steps, in which the rate falls to zero (a cosine)."""
+    weight_decay: float = 0.01
+    beta2: float = 0.99
+    clip: float = 1.0
+    """Largest norm of a gradient."""
+    ema: float = 0.999
+    """Of the weights that are saved and sampled; the average starts short and grows."""
+    min_snr: float = 5.0
+    """Loss weights after Hang et al. 2023 (this is their gamma); 0: every v counts the same."""
+    precision: Literal["fp32", "bf16"] = "bf16"
+    """``bf16``: autocast; on CPUs with bfloat16 instructions too."""
+    device: str = "auto"
+    """``auto``, ``cpu``, ``cuda``, ``mps``."""
+    compiled: bool = True
+    """Render with torch.compile: many times faster; needs a C++ compiler."""
+    compiled_unet: bool = False
+    """Compile the network as well: pays on a GPU."""
+    seed: int = 0
+    run: Path | None = None
+    """Folder of the run: state, model, logs, pictures; runs/NAME by default."""
+    resume: bool = True
+    """Go on from the run folder's state if there is one."""
+    save_every: int = 200
+    """Steps between saves of the whole state."""
+    sheet_every: int = 500
+    """Steps between sample sheets, figures, and snapshots of the model's folder."""
+    watched: int = 8
+    """Prompts in a sheet."""
+    scored: int = 48
+    """Samples whose caption the scoring CLIP looks up, at every sheet."""
+
+    @property
+    def folder(self) -> Path:
+        return self.run if self.run is not None else Path("runs") / self.name
+
+    def as_json(self) -> dict[str, object]:
+        """The settings as JSON-ready values, for the recipe and for comparing runs."""
+        return json.loads(json.dumps(dataclasses.asdict(self), default=str))
+
+    @property
+    def model_folder(self) -> Path:
+        """The diffusers folder: the newest snapshot, at last the finished model."""
+        return self.folder / "model"
+
+
+PRESETS: dict[str, DiffusionConfig] = {
+    # Two cores: four million parameters, under half an hour.
+    "cpu32": DiffusionConfig(name="diffusion-cpu32"),
+    # One large GPU.
+    "gpu64": DiffusionConfig(
+        name="diffusion-gpu64",
+        unet=UNetConfig(
+            size=64,
+            patch=2,
+            channels=(128, 192, 256),
+            attention=(False, True, True),
+            layers=2,
+            heads=8,
+            groups=32,
+        ),
+        data=DataConfig(prompts="toybox", bank=32, chunk=2048, refresh=32),
+        batch=256,
+        steps=20_000,
+        lr=5e-4,
+        warmup=500,
+        compiled_unet=True,
+        save_every=500,
+        sheet_every=1_000,
+    ),
+    # Tests: seconds.
+    "tiny": DiffusionConfig(
+        name="diffusion-tiny",
+        unet=UNetConfig(
+            size=16, patch=2, channels=(16, 16), attention=(False, True), heads=2, groups=4
+        ),
+        data=DataConfig(supersample=1, bank=2, chunk=16, refresh=3),
+        batch=4,
+        steps=8,
+        warmup=2,
+        precision="fp32",
+        compiled=False,
+        save_every=2,
+        sheet_every=8,
+        watched=2,
+        scored=2,
+    ),
+}
+
+
+def preset(name: str) -> DiffusionConfig:
+    """The configuration called ``name``; raises ``TrainingError`` with the names there are."""
+    try:
+        return PRESETS[name]
+    except KeyError:
+        raise TrainingError(
+            f"there is no preset {name!r}", f"choose one of: {', '.join(PRESETS)}"
+        ) from None

@@ -1,0 +1,178 @@
+"""The training loop: repeatable, resumable at any moment, with an average of the weights.
+
+Every step draws from a generator seeded by the run's seed and the step's number, so a killed run
+that is started again has the losses of one that never stopped.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import nn
+from tqdm import tqdm
+
+from backend.protocol.errors import TrainingError
+
+from ..state import Progress, load_state, save_state
+from .bank import StreamingBank
+from .captions import Captions, Tokens
+from .config import DiffusionConfig
+from .loss import noise_levels, v_loss
+from .model import PixelUNet
+
+MAX_BAD_STEPS = 20
+"""So many steps in a row without a finite loss end the run."""
+
+Watcher = Callable[["DiffusionTrainer", Progress, dict[str, float]], None]
+"""Called after every step with its figures."""
+
+
+@dataclass
+class DiffusionTrainer:
+    """A model in training, and everything a step needs."""
+
+    config: DiffusionConfig
+    unet: PixelUNet
+    scheduler: Any
+    bank: StreamingBank
+    captions: Captions
+    tokens: Tokens
+    device: torch.device
+    average: PixelUNet = field(init=False)
+    """The exponential moving average of the weights: what is sampled and saved."""
+
+    def __post_init__(self) -> None:
+        self.unet.to(self.device).train()
+        self.average = copy.deepcopy(self.unet).eval().requires_grad_(False)
+        self.optimizer = _optimizer(self.unet, self.config)
+        self._forward: Any = self.unet
+        if self.config.compiled_unet:
+            self._forward = torch.compile(self.unet)
+
+    @property
+    def state(self) -> nn.Module:
+        """All weights that a run's state holds."""
+        return nn.ModuleDict({"network": self.unet, "average": self.average})
+
+    def step(self, index: int) -> dict[str, float]:
+        """One update; returns the figures. Gradients that are not finite change nothing."""
+        config = self.config
+        generator = torch.Generator().manual_seed(config.seed * 1_000_003 + index)
+        views = self.bank.views
+        rows = self.bank.draw(config.batch, generator)
+        clean = views.over(rows, torch.rand(config.batch, 3, generator=generator))
+        said = self.captions.draw(views.objects[rows], views.words[rows], generator)
+        noise = torch.randn(clean.shape, generator=generator)
+        t = noise_levels(config.batch, generator)
+        rate = learning_rate(config, index)
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        with self.autocast():
+            loss = v_loss(
+                self._forward,
+                self.scheduler,
+                clean.to(self.device),
+                self.tokens(said).to(self.device),
+                noise.to(self.device),
+                t.to(self.device),
+                min_snr=config.min_snr,
+            ).mean()
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        norm = nn.utils.clip_grad_norm_(self.unet.parameters(), config.clip)
+        if not (math.isfinite(loss.item()) and math.isfinite(norm.item())):
+            return {"loss": math.nan, "gradient": norm.item(), "rate": rate}
+        self.optimizer.step()
+        self._follow(index)
+        return {"loss": loss.item(), "gradient": norm.item(), "rate": rate}
+
+    @torch.no_grad()
+    def _follow(self, index: int) -> None:
+        """Move the average towards the weights; at first by much, so that it forgets the start."""
+        keep = min(self.config.ema, (1.0 + index) / (10.0 + index))
+        for ours, theirs in zip(self.average.parameters(), self.unet.parameters(), strict=True):
+            ours.lerp_(theirs, 1.0 - keep)
+
+    def run(self, watch: Watcher) -> Progress:
+        """Train to the end of the configured steps.
+
+        Raises:
+            TrainingError: the loss stays without a finite value, or the saved state cannot be
+                used.
+            OutputError: the state or the pictures cannot be saved.
+        """
+        config, folder = self.config, self.config.folder
+        plain = config.as_json()
+        state = self.state
+        progress = Progress(0, 0.0)
+        if config.resume:
+            progress = load_state(folder, state, self.optimizer, plain) or progress
+        self._fill(progress.step)
+        bad = 0
+        started = time.monotonic() - progress.seconds
+        bar = tqdm(
+            range(progress.step, config.steps),
+            initial=progress.step,
+            total=config.steps,
+            desc=config.name,
+            dynamic_ncols=True,
+            mininterval=1.0,
+        )
+        for index in bar:
+            self.bank.advance(index)
+            figures = self.step(index)
+            bad = bad + 1 if math.isnan(figures["loss"]) else 0
+            if bad >= MAX_BAD_STEPS:
+                raise TrainingError(
+                    f"no finite loss for {bad} steps in a row, up to step {index}",
+                    f"the last good state is in {folder}; lower --lr and go on in a new --run",
+                )
+            progress = Progress(
+                index + 1, time.monotonic() - started, progress.frames + config.batch
+            )
+            bar.set_postfix(loss=f"{figures['loss']:.4f}", refresh=False)
+            last = progress.step == config.steps
+            if (progress.step % config.save_every == 0 or last) and bad == 0:
+                save_state(folder, state, self.optimizer, progress, plain)
+            watch(self, progress, figures)
+        return progress
+
+    def _fill(self, step: int) -> None:
+        with tqdm(desc="pictures", unit="chunk", mininterval=1.0, dynamic_ncols=True) as bar:
+
+            def show(done: int, count: int) -> None:
+                bar.total, bar.n = count, done
+                bar.refresh()
+
+            self.bank.advance(step, show)
+
+    def autocast(self) -> contextlib.AbstractContextManager[object]:
+        """Mixed precision, if it is configured."""
+        if self.config.precision == "bf16":
+            return torch.autocast(self.device.type, torch.bfloat16)
+        return contextlib.nullcontext()
+
+
+def learning_rate(config: DiffusionConfig, index: int) -> float:
+    """Rises over the warm-up, stays, and falls to zero over the last steps."""
+    rising = min(1.0, (index + 1) / max(config.warmup, 1))
+    left = (config.steps - index) / max(config.steps * config.cool, 1.0)
+    falling = 0.5 - 0.5 * math.cos(math.pi * min(left, 1.0))
+    return config.lr * rising * falling
+
+
+def _optimizer(unet: PixelUNet, config: DiffusionConfig) -> torch.optim.AdamW:
+    """AdamW; no decay on norms and biases."""
+    parameters = list(unet.parameters())
+    groups = [
+        {"params": [p for p in parameters if p.ndim >= 2], "weight_decay": config.weight_decay},
+        {"params": [p for p in parameters if p.ndim < 2], "weight_decay": 0.0},
+    ]
+    return torch.optim.AdamW(groups, lr=config.lr, betas=(0.9, config.beta2), eps=1e-8)

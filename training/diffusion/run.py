@@ -1,0 +1,226 @@
+"""From a configuration to a model's folder: builds the parts, trains, looks, saves."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+from torch.utils.tensorboard import SummaryWriter
+from tqdm import tqdm
+
+from backend.engine import choose_device
+from backend.protocol.errors import OutputError, TrainingError
+from backend.text.small_encoder import SmallEncoder
+
+from ..clip.scoring import ScoringClip
+from ..evaluation import evenly
+from ..guidance.diffusion.views import VIEW_WORDS
+from ..prompts import PromptSet, prompt_set
+from ..sheet import Row, contact_sheet
+from ..state import Progress
+from ..text import conditioning_encoder
+from .bank import StreamingBank, ViewMaker
+from .captions import Captions, Tokens
+from .config import DiffusionConfig
+from .evaluation import caption_accuracy, held_out, side_words, view_accuracy
+from .folder import PixelModelConfig, save_pixel_model
+from .loop import DiffusionTrainer
+from .model import build_scheduler, build_unet
+from .sampling import sample
+from .text import PixelTextEncoder, with_words
+
+GUIDANCE = 3.0
+"""Weight at which samples are scored."""
+SHEET_GUIDANCE = (1.0, 3.0, 5.0)
+
+
+def train_diffusion(config: DiffusionConfig) -> Path:
+    """Train to the end and return the model's folder.
+
+    Raises:
+        TrainingError: bad configuration, prompts without toys, a run that diverges.
+        OutputError: the run folder cannot be written.
+    """
+    torch.manual_seed(config.seed)
+    device = choose_device(config.device)
+    prompts = prompt_set(config.data.prompts)
+    known = _known(prompts, config)
+    captions = Captions(known, config.data)
+    base = conditioning_encoder(config.text)
+    if not isinstance(base, SmallEncoder):
+        raise TrainingError(
+            f"the diffusion model carries its text tower with it; {config.text!r} is too large",
+            "use --text small, or a tower's .safetensors file",
+        )
+    encoder = with_words(base, captions.texts())
+    seed, size = config.seed, config.unet.size
+    maker = ViewMaker(known, config.data, size, seed, device, compiled=config.compiled)
+    trainer = DiffusionTrainer(
+        config=config,
+        unet=build_unet(config.unet, encoder.width),
+        scheduler=build_scheduler(config.noise, zero_terminal_snr=config.zero_terminal_snr),
+        bank=StreamingBank(maker, config.folder / "bank"),
+        captions=captions,
+        tokens=Tokens(encoder),
+        device=device,
+    )
+    watcher = _Watcher(config, known, encoder, maker, trainer)
+    progress = trainer.run(watcher)
+    watcher.finish(progress)
+    return config.model_folder
+
+
+def _known(prompts: PromptSet, config: DiffusionConfig) -> list[str]:
+    """The prompts whose pictures are trained on."""
+    rows = prompts.seen if config.data.split == "seen" else range(len(prompts.prompts))
+    return [prompts.prompts[row] for row in rows]
+
+
+class _Watcher:
+    """Curves for TensorBoard, sample sheets, figures, snapshots of the model's folder."""
+
+    def __init__(
+        self,
+        config: DiffusionConfig,
+        prompts: list[str],
+        encoder: PixelTextEncoder,
+        maker: ViewMaker,
+        trainer: DiffusionTrainer,
+    ) -> None:
+        self._config = config
+        self._prompts = prompts
+        self._encoder = encoder
+        self._trainer = trainer
+        self._empty = encoder.encode([""])[0]
+        self._scoring = ScoringClip.load()
+        self._writer = _writer(config.folder / "tensorboard")
+        self._sides = side_words(config.data.views)
+        self._maker = maker
+        self._held_out = held_out(maker, trainer.captions, trainer.tokens)
+        self._watched = torch.tensor(evenly(range(len(prompts)), config.watched))
+        self._watched_truth = maker.around(self._watched)
+
+    def __call__(
+        self, trainer: DiffusionTrainer, progress: Progress, figures: dict[str, float]
+    ) -> None:
+        if progress.step % 10 == 0:
+            for name, value in figures.items():
+                self._writer.add_scalar(f"train/{name}", value, progress.step)
+        if progress.step % self._config.sheet_every == 0 and progress.step < self._config.steps:
+            self._look(progress, self._config.scored)
+
+    def finish(self, progress: Progress) -> None:
+        """The last look, over all prompts; an old run's again when it has nothing left to do."""
+        self._look(progress, len(self._prompts))
+        self._writer.close()
+
+    def _look(self, progress: Progress, scored: int) -> None:
+        figures = self._measure(scored)
+        for name, value in figures.items():
+            self._writer.add_scalar(f"look/{name}", value, progress.step)
+        said = ", ".join(f"{name} {value:.3f}" for name, value in figures.items())
+        line = f"step {progress.step}, {progress.seconds / 60:.1f} min: {said}"
+        tqdm.write(line)
+        try:
+            with (self._config.folder / "log.txt").open("a", encoding="utf-8") as file:
+                file.write(line + "\n")
+            self._sheet(self._config.folder / "sheets" / f"{progress.step:06d}.png")
+        except OSError as error:
+            raise OutputError(f"cannot write in {self._config.folder}: {error}") from error
+        save_pixel_model(
+            self._config.model_folder,
+            self._trainer.average,
+            self._trainer.scheduler,
+            self._encoder,
+            describe(self._config, progress, figures),
+        )
+
+    def _measure(self, scored: int) -> dict[str, float]:
+        """Figures of the averaged weights; those of real pictures beside them are the ceiling."""
+        trainer, scheme = self._trainer, self._config.data.views
+        rows = torch.tensor(evenly(range(len(self._prompts)), scored))
+        sides = torch.arange(len(rows)) % 4
+        words = self._sides[sides]
+        pictures = self._samples(rows, words, GUIDANCE, seed=2)
+        truth = self._maker.around(rows)
+        real = truth[torch.arange(len(rows)), sides]
+        colors = torch.rand(len(rows), 3, generator=torch.Generator().manual_seed(3))
+        real = real[:, :3] + (1.0 - real[:, 3:]) * colors[:, :, None, None]
+        score = partial(caption_accuracy, self._scoring, prompts=self._prompts, objects=rows)
+        return {
+            "held-out loss": self._held_out.loss(trainer.average, trainer.scheduler),
+            "caption accuracy": score(pictures=pictures),
+            "of real pictures": score(pictures=real.permute(0, 2, 3, 1)),
+            "view accuracy": view_accuracy(pictures, truth, words, scheme),
+        }
+
+    def _samples(
+        self,
+        objects: Int[Tensor, " pictures"],
+        words: Int[Tensor, " pictures"],
+        guidance: float,
+        seed: int,
+    ) -> Float[Tensor, "pictures size size 3"]:
+        trainer = self._trainer
+        with trainer.autocast():
+            return sample(
+                trainer.average,
+                trainer.scheduler,
+                trainer.tokens(trainer.captions.full(objects, words)),
+                self._empty,
+                self._config.unet.size,
+                guidance,
+                torch.Generator().manual_seed(seed),
+            )
+
+    def _sheet(self, path: Path) -> None:
+        """Watched prompts: the truth, three guidance weights, and the other sides."""
+        names = VIEW_WORDS[self._config.data.views]
+        front = self._watched_truth[:, 0]
+        white = (front[:, :3] + 1.0 - front[:, 3:]).permute(0, 2, 3, 1)
+        rows: list[Row] = [("real, front view", list(white))]
+        looks = [(weight, 0) for weight in SHEET_GUIDANCE] + [
+            (GUIDANCE, side) for side in (1, 2, 3)
+        ]
+        for weight, side in looks:
+            word = int(self._sides[side])
+            words = torch.full((len(self._watched),), word)
+            pictures = self._samples(self._watched, words, weight, seed=side)
+            rows.append((f"weight {weight:g}, {names[word]}", list(pictures)))
+        contact_sheet(path, [self._prompts[i] for i in self._watched.tolist()], rows, tile=96)
+
+
+def describe(
+    config: DiffusionConfig, progress: Progress, figures: dict[str, float]
+) -> PixelModelConfig:
+    """What the model's folder says of it."""
+    return PixelModelConfig(
+        size=config.unet.size,
+        patch=config.unet.patch,
+        views=config.data.views,
+        prompts=config.data.prompts,
+        split=config.data.split,
+        cameras=config.data.cameras,
+        lights=config.data.lights,
+        albedo_share=config.data.albedo_share,
+        recipe={
+            "config": config.as_json(),
+            "steps": progress.step,
+            "images": progress.frames,
+            "seconds": round(progress.seconds),
+            "figures": {name: round(value, 4) for name, value in figures.items()},
+            "torch": torch.__version__,
+        },
+    )
+
+
+def _writer(folder: Path) -> SummaryWriter:
+    try:
+        return SummaryWriter(str(folder))
+    except OSError as error:
+        raise OutputError(
+            f"cannot write logs in {folder}: {error}", "choose another folder with --run"
+        ) from error
