@@ -21,6 +21,7 @@ USAGE = """usage: python -m training COMMAND [options]     (COMMAND --help lists
   sheet     pictures of a checkpoint's prompts    sheet checkpoints/toybox.safetensors
   prompts   list prompt sets, or one set          prompts animal1200
   clip      train a small CLIP on the toybox      clip --preset conditioning
+  diffusion train a diffusion model on the toybox diffusion --preset cpu32
 """
 
 
@@ -79,6 +80,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         "sheet": _sheet,
         "prompts": _prompts,
         "clip": _clip,
+        "diffusion": _diffusion,
     }
     if not arguments or arguments[0] in ("-h", "--help"):
         print(USAGE, end="")
@@ -220,6 +222,25 @@ def _clip(arguments: list[str]) -> None:
     from .clip import ClipTrainConfig, train_clip
 
     train_clip(tyro.cli(ClipTrainConfig, args=arguments, prog="python -m training clip"))
+
+
+def _diffusion(arguments: list[str]) -> None:
+    import tyro
+
+    from .diffusion.config import PRESETS, DiffusionConfig, preset
+
+    chosen, rest = _take_option(arguments, "--preset")
+    config = tyro.cli(
+        DiffusionConfig,
+        default=preset(chosen) if chosen else DiffusionConfig(),
+        args=rest,
+        prog="python -m training diffusion",
+        description="Train a diffusion model on toybox renders. --preset NAME sets the defaults:"
+        f" {', '.join(PRESETS)}.",
+    )
+    from .diffusion.run import train_diffusion
+
+    print(f"diffusion model: {train_diffusion(config)}")
 
 
 def _take_option(arguments: list[str], option: str) -> tuple[str | None, list[str]]:
