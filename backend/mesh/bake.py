@@ -9,13 +9,14 @@ rows run from the top; texel (row r, column c) is at u = (c + 0.5) / size, v = 1
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float, Int, UInt8
 from scipy.ndimage import distance_transform_edt
 
 from .raster import affine, rasterise
-from .reader import Reader
+from .reader import Points, Reader
 from .snap import GRADIENT_STEP, newton
 from .tangents import corner_frames, encode
 from .topology import Faces, Vertices, half_edges
@@ -28,6 +29,7 @@ REACH = 0.02
 """How far refined vertices may move to find the surface, metres."""
 
 Texture = UInt8[np.ndarray, "size size 3"]
+Gutter = tuple[tuple[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
 
 
 def refine(
@@ -60,8 +62,68 @@ def refine(
             np.stack([xy, yz, zx], 1),
         ],
         axis=1,
-    ).reshape(-1, 3, corners.shape[-1])
+    ).reshape(4 * len(faces), 3, corners.shape[-1])
     return np.concatenate([vertices, middle]), finer, values
+
+
+@dataclass(frozen=True)
+class TexelMap:
+    """Which point of which face each texel of a UV layout shows; the same for all positions."""
+
+    size: int
+    rounds: int
+    """How often the mesh is refined."""
+    fine_faces: Faces
+    pixels: Float[np.ndarray, "finer 3 2"]
+    """Corners of the refined faces, texels."""
+    triangle: Int[np.ndarray, " texels"]
+    row: Int[np.ndarray, " texels"]
+    column: Int[np.ndarray, " texels"]
+    place: Float[np.ndarray, "texels 2"]
+
+    @property
+    def children(self) -> int:
+        """Refined faces a face."""
+        return 4**self.rounds
+
+    def surface(self, reader: Reader, vertices: Vertices, faces: Faces) -> Vertices:
+        """The refined mesh's vertices, on the field's surface."""
+        fine = faces
+        for _ in range(self.rounds):
+            vertices, fine, _ = refine(vertices, fine, np.zeros((len(fine), 3, 0)))
+        return newton(reader, vertices, 1, REACH)
+
+    def read(self, values: Float[np.ndarray, "vertices n"]) -> Float[np.ndarray, "texels n"]:
+        """The refined vertices' values at the texels."""
+        return _interpolate(self.pixels, values[self.fine_faces], self.triangle, self.place)
+
+    def gutter(self) -> Gutter:
+        """Rows and columns of the texels between the charts, and of the covered texel nearest
+        each."""
+        return _nearest_covered(self.row, self.column, self.size)
+
+
+def texel_map(
+    vertices: Vertices, faces: Faces, uvs: Float[np.ndarray, "faces 3 2"], size: int
+) -> TexelMap:
+    """The map of a layout; of ``vertices`` only the number matters."""
+    fine_faces, fine_uvs, rounds = faces, uvs, 0
+    while (
+        size * size / len(fine_faces) > TEXELS_PER_TRIANGLE
+        and 4 * len(fine_faces) <= MOST_TRIANGLES
+    ):
+        vertices, fine_faces, fine_uvs = refine(vertices, fine_faces, fine_uvs)
+        rounds += 1
+    pixels = _texel_corners(fine_uvs, size)
+    return TexelMap(size, rounds, fine_faces, pixels, *_covered(pixels, size))
+
+
+def paint(reader: Reader, position: Points, texels: TexelMap, gutter: Gutter) -> Texture:
+    """Colour texture (sRGB) of a field read at the texels' positions."""
+    texture = np.zeros((texels.size, texels.size, 3), dtype=np.uint8)
+    texture[texels.row, texels.column] = _to_bytes(reader.color(position))
+    texture[gutter[0]] = texture[gutter[1]]
+    return texture
 
 
 def bake(
@@ -78,40 +140,33 @@ def bake(
     Raises:
         Cancelled: asked to stop.
     """
-    fine_vertices, fine_faces, fine_uvs = vertices, faces, uvs
-    children = 1
-    while (
-        size * size / len(fine_faces) > TEXELS_PER_TRIANGLE
-        and 4 * len(fine_faces) <= MOST_TRIANGLES
-    ):
-        fine_vertices, fine_faces, fine_uvs = refine(fine_vertices, fine_faces, fine_uvs)
-        children *= 4
-    fine_vertices = newton(reader, fine_vertices, 1, REACH)
+    texels = texel_map(vertices, faces, uvs, size)
     reader.cancel.check()
-    pixels = _texel_corners(fine_uvs, size)
-    triangle, row, column, place = _covered(pixels, size)
+    fine_vertices = texels.surface(reader, vertices, faces)
     reader.cancel.check()
-    position = _interpolate(pixels, fine_vertices[fine_faces], triangle, place)
+    position = texels.read(fine_vertices)
     reader.cancel.check()
     texture = np.zeros((size, size, 3), dtype=np.uint8)
     # Both leave Python's lock alone, so the gutter is found while the colours are read.
     with ThreadPoolExecutor(1) as other:
-        finding = other.submit(_nearest_covered, row, column, size)
-        texture[row, column] = _to_bytes(reader.color(position))
+        finding = other.submit(texels.gutter)
+        texture[texels.row, texels.column] = _to_bytes(reader.color(position))
         gutter = finding.result()
     texture[gutter[0]] = texture[gutter[1]]
     if not with_normals:
         return texture, None
     reader.cancel.check()
-    surface = reader.normals(fine_vertices, GRADIENT_STEP)
-    normals = _interpolate(pixels, surface[fine_faces], triangle, place)
+    normals = texels.read(reader.normals(fine_vertices, GRADIENT_STEP))
     tangents, mesh_normals = (
-        _interpolate(_texel_corners(uvs, size), frame, triangle // children, place)
+        _interpolate(
+            _texel_corners(uvs, size), frame, texels.triangle // texels.children, texels.place
+        )
         for frame in corner_frames(vertices, faces, uvs)
     )
     reader.cancel.check()
     normal_map = np.zeros((size, size, 3), dtype=np.uint8)
-    normal_map[row, column] = _to_bytes(0.5 * encode(normals, tangents, mesh_normals) + 0.5)
+    encoded = _to_bytes(0.5 * encode(normals, tangents, mesh_normals) + 0.5)
+    normal_map[texels.row, texels.column] = encoded
     normal_map[gutter[0]] = normal_map[gutter[1]]
     return texture, normal_map
 
@@ -171,7 +226,7 @@ def _to_bytes(values: Float[np.ndarray, "n 3"]) -> UInt8[np.ndarray, "n 3"]:
 
 def _nearest_covered(
     row: Int[np.ndarray, " texels"], column: Int[np.ndarray, " texels"], size: int
-) -> tuple[tuple[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]:
+) -> Gutter:
     """Rows and columns of the texels between the charts, and of the covered texel nearest each."""
     empty = np.ones((size, size), dtype=bool)
     empty[row, column] = False

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 from ..progress import CancelToken, ProgressCallback
@@ -22,24 +22,38 @@ SHARES = {
 
 
 class Stages:
-    """Times stages, reports progress and checks the cancel token at their borders."""
+    """Times stages, reports progress and checks the cancel token at their borders.
+
+    Args:
+        shares: Rough share of the time of each stage, in order; they add up to 1.
+    """
 
     def __init__(
-        self, progress: ProgressCallback | None = None, cancel: CancelToken | None = None
+        self,
+        progress: ProgressCallback | None = None,
+        cancel: CancelToken | None = None,
+        shares: Mapping[str, float] = SHARES,
     ) -> None:
         self.timings: dict[str, float] = {}
         self.cancel = cancel or CancelToken()
         self._progress = progress
+        self._shares = dict(shares)
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
-        """Run one stage of :data:`SHARES`. Raises Cancelled before or after it if asked to."""
-        self.cancel.check()
-        self._report(sum(share for other, share in SHARES.items() if _before(other, name)), name)
+        """Run one stage. Raises Cancelled before or after it if asked to."""
+        self.within(name, 0.0)
         started = time.perf_counter()
         yield
         self.timings[name] = time.perf_counter() - started
         self.cancel.check()
+
+    def within(self, name: str, fraction: float) -> None:
+        """Report that ``fraction`` of the stage is done. Raises Cancelled if asked to."""
+        self.cancel.check()
+        order = list(self._shares)
+        before = sum(self._shares[other] for other in order[: order.index(name)])
+        self._report(before + fraction * self._shares[name], name)
 
     def done(self) -> None:
         """Report that all is finished."""
@@ -48,8 +62,3 @@ class Stages:
     def _report(self, fraction: float, name: str) -> None:
         if self._progress is not None:
             self._progress(fraction, name)
-
-
-def _before(one: str, other: str) -> bool:
-    order = list(SHARES)
-    return order.index(one) < order.index(other)
