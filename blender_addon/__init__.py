@@ -6,6 +6,7 @@ Imports bpy, numpy and ``backend.protocol`` only. The model runs in a process of
     properties, preferences      what a scene and a person remember
     panels, status, translations what is seen
     operators                    what can be done
+    chain/                       prompts that become one animated object; the live slider
     scene/                       data-blocks from arrays
 """
 
@@ -17,11 +18,24 @@ from __future__ import annotations
 import bpy
 
 from . import operators, panels, translations
+from .chain import live, slider
+from .chain import operators as chain_operators
+from .chain import panel as chain_panel
+from .chain.properties import ChainRow
 from .preferences import Preferences
 from .properties import Settings
 from .session import session, unwatch
 
-CLASSES = (Preferences, Settings, *operators.CLASSES, *panels.CLASSES)
+CLASSES = (
+    Preferences,
+    ChainRow,
+    Settings,
+    *operators.CLASSES,
+    *chain_operators.CLASSES,
+    *slider.CLASSES,
+    *panels.CLASSES,
+    *chain_panel.CLASSES,
+)
 
 
 def register() -> None:
@@ -31,9 +45,11 @@ def register() -> None:
         type=Settings, name="ATT3D", description="Prompt and options of the ATT3D tab"
     )
     bpy.app.translations.register(__package__, translations.WORDS)
+    live.register()
 
 
 def unregister() -> None:
+    live.unregister()
     unwatch()
     session.close()
     bpy.app.translations.unregister(__package__)

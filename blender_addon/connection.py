@@ -30,7 +30,7 @@ from .reply import Reply, Status
 
 HANDSHAKE_SECONDS = 60.0
 """How long a new process may take to answer ``initialize``: Python's start, from a slow disk."""
-_RESULT_FILES = {"generate": "mesh", "render": "image"}
+_RESULT_FILES = {"generate": "mesh", "render": "image", "interpolate": "mesh", "preview": "mesh"}
 """Methods whose result names a file, and the field that does."""
 
 

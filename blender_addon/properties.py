@@ -11,9 +11,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import bpy
-from bpy.props import BoolProperty, EnumProperty, IntProperty, StringProperty
+from bpy.props import (
+    BoolProperty,
+    CollectionProperty,
+    EnumProperty,
+    FloatProperty,
+    IntProperty,
+    StringProperty,
+)
 
 from . import checkpoints
+from .chain.live import prompts_changed
+from .chain.properties import ChainRow
 from .preferences import preferences
 from .session import session
 
@@ -23,6 +32,14 @@ if TYPE_CHECKING:
 FACES = 8000
 TEXTURE_SIZE = 1024
 RESOLUTION = 128
+KEYS = 5
+KEYS_DESCRIPTION = (
+    "At most this many shape keys from one prompt to the next, both included. Fewer are made where "
+    "blending two of them already shows the true object"
+)
+MEASURE_DESCRIPTION = (
+    "Compare every key with the true object and say how far it is off. Takes about a second a key"
+)
 
 EnumItem = tuple[str, str, str, str, int]
 _items: list[EnumItem] = []
@@ -104,8 +121,12 @@ def _generate_from_field() -> float | None:
     return None
 
 
+def _blend_changed(settings: Settings, context: Context) -> None:
+    prompts_changed(settings.id_data)
+
+
 class Settings(bpy.types.PropertyGroup):
-    """The contents of the panel, saved with the .blend."""
+    """The contents of the panels, saved with the .blend."""
 
     prompt: StringProperty(
         name="Prompt",
@@ -161,6 +182,52 @@ class Settings(bpy.types.PropertyGroup):
         name="Normal Map",
         description="Also bake the fine shape that the faces cannot hold, as a normal map",
         default=False,
+    )
+    chain: CollectionProperty(
+        type=ChainRow,
+        name="Chain",
+        description="Prompts that the object goes through, each at its frame",
+    )
+    chain_index: IntProperty(
+        name="Selected Prompt",
+        description="Which row of the chain the buttons act on",
+        options=set(),
+    )
+    chain_keys: IntProperty(
+        name="Keys",
+        description=KEYS_DESCRIPTION,
+        default=KEYS,
+        min=2,
+        max=9,
+    )
+    chain_quality: BoolProperty(
+        name="Measure",
+        description=MEASURE_DESCRIPTION,
+        default=False,
+    )
+    blend: FloatProperty(
+        name="Blend",
+        description=(
+            "From the first prompt of the chain to the last. While the slider is live, the true "
+            "object at this place is shown"
+        ),
+        default=0.0,
+        min=0.0,
+        max=1.0,
+        precision=3,
+        subtype="FACTOR",
+        options=set(),
+        update=_blend_changed,
+    )
+    preview_resolution: IntProperty(
+        name="Preview Detail",
+        description=(
+            "How finely the live object is sampled, in steps along each side. Lower is quicker"
+        ),
+        default=40,
+        min=24,
+        max=96,
+        update=_blend_changed,
     )
     place: EnumProperty(
         name="Place At",

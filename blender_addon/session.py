@@ -55,6 +55,10 @@ class Job:
         return self.cancelled or self._reply.done()
 
     @property
+    def method(self) -> str:
+        return self._reply.method
+
+    @property
     def seconds(self) -> float:
         """Since it was sent."""
         return time.monotonic() - self._started
@@ -105,6 +109,11 @@ class Session:
         return self._job.progress[1] if self._job is not None else ""
 
     @property
+    def method(self) -> str:
+        """Of the request in progress; empty when there is none."""
+        return self._job.method if self._job is not None else ""
+
+    @property
     def process(self) -> Status:
         """What the backend says about itself."""
         return self._client.status if self._client is not None else Status()
@@ -152,7 +161,25 @@ class Session:
         """
         self.error = None
         self.notes = ()
-        wanted = launch()
+        client = self._connect(launch(), getattr(params, "checkpoint", None))
+        self._job = Job(client.request(method, params))
+        watch()
+        return self._job
+
+    def ask(self, launch: Callable[[], Launch], method: str, params: Any) -> Reply:
+        """Send a request beside the one in progress, if any: a preview, which nobody waits for.
+
+        Raises:
+            Att3dError: the process is not set up or cannot be started.
+        """
+        if self.busy and self._client is not None:
+            return self._client.request(method, params)
+        client = self._connect(launch(), getattr(params, "checkpoint", None))
+        watch()
+        return client.request(method, params)
+
+    def _connect(self, wanted: Launch, checkpoint: str | None) -> BackendClient:
+        """The client of the process that ``wanted`` starts; one started otherwise is ended."""
         if wanted != self.launch:
             self.close()
         if self._client is None:
@@ -161,12 +188,10 @@ class Session:
                 wanted.environment,
                 wanted.log,
                 name=f"att3d {extension_version()} in Blender {bpy.app.version_string}",
-                checkpoint=getattr(params, "checkpoint", None),
+                checkpoint=checkpoint,
             )
             self.launch = wanted
-        self._job = Job(self._client.request(method, params))
-        watch()
-        return self._job
+        return self._client
 
     def wait(self, job: Job) -> None:
         """Block until the job is done."""
@@ -200,13 +225,19 @@ class Session:
 session = Session()
 
 
-def redraw() -> None:
-    """Draw the sidebars and the preferences again. Blender does not know that our state changed."""
+def redraw(*, views: bool = False) -> None:
+    """Draw the sidebars and the preferences again. Blender does not know that our state changed.
+
+    Args:
+        views: the 3D viewports too, which can be slow.
+    """
     for window in bpy.context.window_manager.windows if bpy.context.window_manager else ():
         for area in window.screen.areas:
             for region in area.regions:
-                # Not the whole viewport, which can be slow and has not changed.
-                if (area.type, region.type) in (("VIEW_3D", "UI"), ("PREFERENCES", "WINDOW")):
+                kind = (area.type, region.type)
+                if kind in (("VIEW_3D", "UI"), ("PREFERENCES", "WINDOW")) or (
+                    views and kind == ("VIEW_3D", "WINDOW")
+                ):
                     region.tag_redraw()
 
 

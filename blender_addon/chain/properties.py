@@ -11,17 +11,18 @@ import bpy
 from bpy.props import IntProperty, StringProperty
 
 from . import live
-from .store import Chain, check
 
 if TYPE_CHECKING:
     from bpy.types import Context
+
+    from .store import Chain
 
 SPACING = 48
 """Frames between a new row and the one before: two seconds at 24 frames a second."""
 
 
 def _prompt_changed(row: ChainRow, context: Context) -> None:
-    live.prompts_changed(context.scene)
+    live.prompts_changed(row.id_data)
 
 
 class ChainRow(bpy.types.PropertyGroup):
@@ -46,15 +47,6 @@ class ChainRow(bpy.types.PropertyGroup):
 def rows_of(scene: bpy.types.Scene) -> list[tuple[str, int]]:
     """Prompts and frames of the list, as they stand there."""
     return [(row.prompt, row.frame) for row in scene.att3d.chain]
-
-
-def chain_in(scene: bpy.types.Scene) -> Chain:
-    """The chain that the list means.
-
-    Raises:
-        BadRequest, BadPrompt: see :func:`.store.check`.
-    """
-    return check(rows_of(scene))
 
 
 def show_chain(scene: bpy.types.Scene, chain: Chain) -> None:

@@ -1,0 +1,140 @@
+"""The chain editor in the "ATT3D" tab: list, Animate, live slider."""
+
+# bpy has no type stubs.
+# pyright: reportAttributeAccessIssue=false, reportMissingImports=false
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+import bpy
+
+from ...backend.protocol.errors import Att3dError
+from ..scene.animation import chain_of
+from ..scene.shape_keys import PATH
+from ..session import session
+from ..status import draw_text, stage_text
+from .live import live, prompts_of
+
+if TYPE_CHECKING:
+    from bpy.types import Context
+
+EXAMPLES = ("a baby dragon", "a grown dragon", "an old dragon")
+
+
+class ATT3D_UL_chain(bpy.types.UIList):
+    """A prompt a row, with its frame."""
+
+    bl_idname = "ATT3D_UL_chain"
+
+    def draw_item(
+        self, context, layout, data, item, icon, active_data, active_property, index=0, flt_flag=0
+    ) -> None:
+        split = layout.split(factor=0.76, align=True)
+        example = EXAMPLES[min(index, len(EXAMPLES) - 1)]
+        split.prop(item, "prompt", text="", emboss=False, placeholder=example)
+        split.prop(item, "frame", text="", emboss=False)
+
+
+class _Tab:
+    bl_space_type = "VIEW_3D"
+    bl_region_type = "UI"
+    bl_category = "ATT3D"
+
+
+class ATT3D_PT_chain(_Tab, bpy.types.Panel):
+    """Prompts, and the object that goes through them."""
+
+    bl_label = "Chain"
+
+    def draw(self, context: Context) -> None:
+        layout = self.layout
+        settings = context.scene.att3d
+
+        row = layout.row()
+        row.template_list("ATT3D_UL_chain", "", settings, "chain", settings, "chain_index", rows=3)
+        buttons = row.column(align=True)
+        buttons.operator("att3d.chain_add", text="", icon="ADD")
+        buttons.operator("att3d.chain_remove", text="", icon="REMOVE")
+        buttons.separator()
+        buttons.operator("att3d.chain_move", text="", icon="TRIA_UP").direction = "UP"
+        buttons.operator("att3d.chain_move", text="", icon="TRIA_DOWN").direction = "DOWN"
+
+        action = layout.row(align=True)
+        action.scale_y = 1.6
+        if session.method == "interpolate":
+            action.progress(factor=session.fraction, text=stage_text(session.stage), type="BAR")
+            action.operator("att3d.cancel", text="", icon="X")
+        else:
+            action.operator("att3d.animate", icon="ANIM").rebuild = False
+
+        if chain_of(context.active_object) is not None:
+            self._draw_object(context)
+
+    def _draw_object(self, context: Context) -> None:
+        ob = context.active_object
+        box = self.layout.box()
+        draw_text(box, ob.name, context.region.width, "OUTLINER_OB_MESH")
+        box.prop(ob, PATH, text="Interpolation", slider=True)
+        row = box.row(align=True)
+        row.operator("att3d.chain_load", icon="IMPORT")
+        row.operator("att3d.animate", text="Rebuild", icon="FILE_REFRESH").rebuild = True
+
+
+class ATT3D_PT_chain_options(_Tab, bpy.types.Panel):
+    """How the animated object is made; the mesh settings above count too."""
+
+    bl_label = "Keys"
+    bl_parent_id = "ATT3D_PT_chain"
+    bl_options: ClassVar[set[str]] = {"DEFAULT_CLOSED"}
+
+    def draw(self, context: Context) -> None:
+        layout = self.layout
+        layout.use_property_split = True
+        layout.use_property_decorate = False
+        settings = context.scene.att3d
+        layout.prop(settings, "chain_keys")
+        layout.prop(settings, "chain_quality")
+
+
+class ATT3D_PT_slider(_Tab, bpy.types.Panel):
+    """The true object between the prompts, while a slider is dragged."""
+
+    bl_label = "Live Slider"
+    bl_parent_id = "ATT3D_PT_chain"
+
+    def draw(self, context: Context) -> None:
+        layout = self.layout
+        settings = context.scene.att3d
+        if not live.running:
+            layout.operator("att3d.slider_start", icon="PLAY")
+            return
+        column = layout.column(align=True)
+        slider = column.row(align=True)
+        slider.scale_y = 1.3
+        slider.prop(settings, "blend", slider=True)
+        slider.operator("att3d.slider_stop", text="", icon="X")
+        layout.label(text=place_text(context.scene), translate=False)
+        if live.empty:
+            layout.label(text="There is no surface here", icon="INFO")
+        row = layout.row()
+        row.prop(settings, "preview_resolution")
+        if live.rate is not None:
+            row.active = True
+            row.label(text=f"{live.rate:.0f} / s", translate=False)
+
+
+def place_text(scene: bpy.types.Scene) -> str:
+    """Where the slider is: "30% oak chair, 70% stone throne"."""
+    try:
+        prompts = prompts_of(scene)
+    except Att3dError:
+        return ""
+    alpha = scene.att3d.blend * (len(prompts) - 1)
+    first = min(int(alpha), len(prompts) - 2)
+    share = round(100 * (alpha - first))
+    parts = [(100 - share, prompts[first]), (share, prompts[first + 1])]
+    return ", ".join(f"{part}% {prompt}" for part, prompt in parts if part)
+
+
+CLASSES = (ATT3D_UL_chain, ATT3D_PT_chain, ATT3D_PT_chain_options, ATT3D_PT_slider)
