@@ -11,8 +11,8 @@ from __future__ import annotations
 import hashlib
 import json
 import threading
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,9 +26,15 @@ from torch.nn import functional
 from ..protocol.errors import CheckpointError
 from .normalise import normalise_prompt
 from .open_clip_import import import_text_transformer
-from .words import WordTokenizer
+from .words import WordTokenizer, known_forms, split_words
 
 _METADATA_KEY = "att3d_text_encoder"
+_TABLE = "token_embedding.weight"
+_NEAR = 0.8
+"""Correlation of a new word's row with that of the word it lies near."""
+_SPREAD = 2.0
+"""Length of new words' rows, in that of the others: the tower has not learnt to tell them
+apart."""
 _BATCH = 256
 """Prompts a forward pass; bounds memory."""
 
@@ -160,6 +166,41 @@ class SmallEncoder:
             empty = torch.zeros(0, self.tokens, self.width)
             return torch.zeros(0, self.config.features), empty
         return torch.cat([part[0] for part in parts]), torch.cat([part[1] for part in parts])
+
+    def with_words(
+        self, words: Iterable[str], near: Mapping[str, str] | None = None
+    ) -> SmallEncoder:
+        """The same tower with a larger vocabulary; prompts of known words keep their embeddings.
+
+        A word that is unknown so far gets a row drawn like the others, by a generator seeded with
+        the word itself; one that ``near`` maps to another word lies close to that one's row.
+        """
+        fresh = []
+        for word in dict.fromkeys(part for text in words for part in split_words(text)):
+            if known_forms(word, self.config.words) is None:
+                fresh.append(word)
+        if not fresh:
+            return self
+        table = self.state[_TABLE]
+        mean, spread = table.mean(0), _SPREAD * table.std(0)
+        near = near or {}
+        rows: dict[str, Tensor] = {}
+        # Words that others lie near come first.
+        for word in sorted(fresh, key=lambda word: word in near):
+            seed = int.from_bytes(hashlib.sha256(word.encode()).digest()[:7], "big")
+            noise = torch.randn(len(mean), generator=torch.Generator().manual_seed(seed))
+            row = spread * noise
+            forms = known_forms(near.get(word, ""), self.config.words)
+            other = rows.get(near.get(word, ""))
+            if forms is not None:
+                other = table[self.tokenizer.ids(forms[0])[0]]
+            if other is not None:
+                other = other - mean
+                row = _NEAR * other + (1 - _NEAR**2) ** 0.5 * row * other.norm() / row.norm()
+            rows[word] = mean + row
+        state = {**self.state, _TABLE: torch.cat([table, *(rows[word][None] for word in fresh)])}
+        config = replace(self.config, words=(*self.config.words, *fresh))
+        return SmallEncoder(config, state)
 
     def storage(self) -> dict[str, Tensor]:
         """The weights in half precision, as a checkpoint stores them."""

@@ -142,3 +142,23 @@ real(**config.text_cfg() | {"output_dim": config.features}).load_state_dict(stat
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip() == ""
+
+
+def test_new_words_change_no_embedding_of_known_ones(encoder: SmallEncoder) -> None:
+    prompts = ["a pig riding a bike", "a tophat"]
+    wider = encoder.with_words(["a dragon", "hatchling"], {"hatchling": "dragon"})
+    assert wider.config.words == (*WORDS, "dragon", "hatchling")
+    assert torch.equal(wider.encode(prompts), encoder.encode(prompts))
+    assert encoder.with_words(["a pig", "bikes"]) is encoder
+
+
+def test_new_words_are_told_apart_and_synonyms_lie_near(encoder: SmallEncoder) -> None:
+    words = ["dragon", "hatchling", "cottage"]
+    unknown = encoder.encode(words)
+    assert torch.equal(unknown[0], unknown[2])
+    wider = encoder.with_words(words, {"hatchling": "dragon"})
+    dragon, hatchling, cottage = wider.encode(words).flatten(1)
+    assert (dragon - cottage).norm() > (dragon - hatchling).norm() > 0.1
+    # A word's row depends on the word, not on what else is added.
+    alone = encoder.with_words(["cottage"]).state["token_embedding.weight"][-1]
+    assert torch.equal(alone, wider.state["token_embedding.weight"][-1])

@@ -17,6 +17,7 @@ from backend.protocol.errors import TrainingError
 from training.prompts import (
     ACTIVITIES,
     ANIMALS,
+    FAMILIES,
     HATS,
     THEMES,
     CharacterSpec,
@@ -67,9 +68,8 @@ def test_exact_counts(name: str, prompts: int, seen: int, unseen: int) -> None:
 
 
 def test_every_set_is_registered() -> None:
-    assert {"pig64", "pig56", "animal300", "animal1200", "animal2400", "toybox", "plain"} == set(
-        prompt_set_names()
-    )
+    compositional = {"pig64", "pig56", "animal300", "animal1200", "animal2400", "compose96"}
+    assert compositional | {"plain", "toybox", *FAMILIES} == set(prompt_set_names())
 
 
 def test_pig_holdout_is_the_diagonal() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch
 
 from backend.rendering.cameras import intersect_ball
@@ -14,31 +16,46 @@ RADII = torch.tensor([0.3, 0.45, 0.6, 0.5])
 COLORS = torch.tensor([[0.9, 0.1, 0.1], [0.1, 0.8, 0.2], [0.2, 0.3, 0.9], [0.8, 0.8, 0.1]])
 
 
-class Spheres:
-    """Implements ``ReferenceAssets``."""
+@dataclass
+class Balls:
+    """Implements ``ReferenceBatch``."""
 
-    def near_points(self, assets, count, sigma, generator):
-        direction = torch.randn(len(assets), count, 3, generator=generator)
+    radii: torch.Tensor
+    colors: torch.Tensor
+    wrong: float = 0.0
+    """Added to every distance."""
+
+    def near_points(self, count, sigma, generator):
+        direction = torch.randn(len(self.radii), count, 3, generator=generator)
         direction = torch.nn.functional.normalize(direction, dim=-1)
-        spread = sigma * torch.randn(len(assets), count, 1, generator=generator)
-        return direction * (RADII[assets][:, None, None] + spread)
+        spread = sigma * torch.randn(len(self.radii), count, 1, generator=generator)
+        return direction * (self.radii[:, None, None] + spread)
 
-    def query(self, assets, points):
-        distance = points.norm(dim=-1) - RADII[assets][:, None]
-        return distance, COLORS[assets][:, None].expand_as(points)
+    def query(self, points):
+        distance = points.norm(dim=-1) - self.radii[:, None]
+        return distance + self.wrong, self.colors[:, None].expand_as(points)
 
-    def pictures(self, assets, cameras, size):
+    def pictures(self, cameras, size):
         origins, directions = cameras.rays(size)
         alpha = torch.stack(
             [
                 (lambda near, far: (far > near).float()[0])(
-                    *intersect_ball(origins[i : i + 1], directions[i : i + 1], float(RADII[a]))
+                    *intersect_ball(origins[i : i + 1], directions[i : i + 1], radius)
                 )
-                for i, a in enumerate(assets)
+                for i, radius in enumerate(self.radii.tolist())
             ]
         )
-        color = alpha[..., None] * COLORS[assets][:, None]
-        return color.view(len(assets), size, size, 3), alpha.view(len(assets), size, size)
+        color = alpha[..., None] * self.colors[:, None]
+        count = len(self.radii)
+        return color.view(count, size, size, 3), alpha.view(count, size, size)
+
+
+class Spheres:
+    """Implements ``ReferenceAssets``: between two balls lies the ball of mean radius and colour."""
+
+    def assets_at(self, mix):
+        radii = (RADII[mix.prompts] * mix.shares).sum(1)
+        return Balls(radii, (COLORS[mix.prompts] * mix.shares[..., None]).sum(1))
 
 
 REFERENCES = ReferencesConfig(size=16, rays=32, samples=24, points=256)

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 
 import pytest
 import torch
@@ -12,6 +13,7 @@ import torch
 from backend.protocol.errors import OutputError, TrainingError
 from tests.training.spheres import Spheres, losses_of, sphere_trainer
 from training.config import OptimizerConfig, config_as_json, preset
+from training.guidance import PromptMix
 from training.optimizer import build_optimizer, schedule_factor
 from training.state import STATE_FILE, load_state
 
@@ -61,9 +63,10 @@ def test_training_makes_the_balls(tmp_path):
     losses = losses_of(trainer)
     assert sum(losses[-10:]) < 0.35 * sum(losses[:10])
     objects = trainer.model.eval().objects(trainer.embed(range(4), trainer.generator(0)))
-    points = Spheres().near_points([0, 1, 2, 3], 500, 0.1, torch.Generator().manual_seed(3))
+    balls = Spheres().assets_at(PromptMix.plain(range(4)))
+    points = balls.near_points(500, 0.1, torch.Generator().manual_seed(3))
     density, color = trainer.model.sample(objects, points)
-    distance, truth = Spheres().query([0, 1, 2, 3], points)
+    distance, truth = balls.query(points)
     clear = distance.abs() > 0.05
     inside = density > trainer.config.model.surface_level
     assert (inside == (distance < 0))[clear].float().mean() > 0.95
@@ -169,10 +172,10 @@ class Poisoned(Spheres):
     def __init__(self, steps):
         self.steps, self.calls = steps, -1
 
-    def query(self, assets, points):
+    def assets_at(self, mix):
         self.calls += 1
-        distance, color = super().query(assets, points)
-        return (distance * torch.nan if self.calls in self.steps else distance), color
+        balls = super().assets_at(mix)
+        return replace(balls, wrong=torch.nan) if self.calls in self.steps else balls
 
 
 def poisoned(folder, bad, **changes):

@@ -42,7 +42,7 @@ class Exact(ATT3D):
         super().__init__(TINY)
 
     def sample(self, objects, points):
-        distance, color = Spheres().query([0, 1], points)
+        distance, color = Spheres().assets_at(PromptMix.plain([0, 1])).query(points)
         return TINY.surface_level - 300.0 * distance, color
 
 

@@ -12,7 +12,16 @@ from torch import Tensor
 from backend.rendering.cameras import CameraConfig, Cameras, orbit, sample_cameras
 from backend.rendering.lighting import LightConfig, Shading, headlight, sample_lights
 
-from ..prompts import ACTIVITIES, ANIMALS, HATS, THEMES, PromptSet, known_words, paraphrase, spec_of
+from ..prompts import (
+    ACTIVITIES,
+    ANIMALS,
+    HATS,
+    THEMES,
+    PromptSet,
+    character_of,
+    known_words,
+    paraphrase,
+)
 from ..toybox import build, render, stack
 
 CAMERAS = CameraConfig(distance=(2.8, 3.3), focal=(1.2, 1.4), elevation=(-10.0, 50.0))
@@ -26,7 +35,7 @@ class ToyboxSource:
     attribute_names = ("animal", "activity", "theme", "hat")
 
     def __init__(self, prompts: PromptSet, *, compiled: bool = True) -> None:
-        self._specs = [spec_of(prompt) for prompt in prompts.prompts]
+        self._specs = [character_of(prompt) for prompt in prompts.prompts]
         self._assets = stack([build(spec) for spec in self._specs])
         self._compiled = compiled
         digest = hashlib.sha256()

@@ -4,141 +4,212 @@ Pictures compare albedo and alpha along random rays over a random solid backgrou
 alpha can explain the background. Points compare pre-density with a truncated signed distance
 around the surface level, and colour close to the surface; a point costs one grid read where a ray
 costs one a sample, and it teaches what pictures leave open: where exactly the surface is.
+
+Between prompts (A27, A28) an object has one target or several, by the interpolation type:
+``truth`` the family's own asset at the mixed parameters; ``bernoulli`` (Eq. 10) the asset of one
+end, drawn by share; ``loss`` (Eq. 9) every end's asset, their losses weighted by share. The model
+is evaluated once whatever the number of targets.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from backend.protocol.errors import TrainingError
 from backend.rendering.cameras import CameraConfig, Cameras, sample_cameras
 from backend.rendering.volume import render_rays
 
 from ..config import ReferencesConfig
-from . import Step
+from . import PromptMix, Step
+
+KINDS = ("none", "loss", "bernoulli", "truth")
+"""Interpolation types that references have."""
+
+
+@runtime_checkable
+class ReferenceBatch(Protocol):
+    """Assets side by side, one for each object of a step."""
+
+    def pictures(
+        self, cameras: Cameras, size: int
+    ) -> tuple[Float[Tensor, "assets size size 3"], Float[Tensor, "assets size size"]]:
+        """Albedo premultiplied by alpha, and alpha: one view an asset."""
+        ...
+
+    def near_points(
+        self, count: int, sigma: float, generator: torch.Generator
+    ) -> Float[Tensor, "assets count 3"]:
+        """Points about ``sigma`` metres from each asset's surface."""
+        ...
+
+    def query(
+        self, points: Float[Tensor, "assets points 3"]
+    ) -> tuple[Float[Tensor, "assets points"], Float[Tensor, "assets points 3"]]:
+        """Signed distance (negative inside, metres) and the nearest surface's colour."""
+        ...
 
 
 @runtime_checkable
 class ReferenceAssets(Protocol):
     """Assets in the order of the prompt set."""
 
-    def pictures(
-        self, assets: list[int], cameras: Cameras, size: int
-    ) -> tuple[Float[Tensor, "views size size 3"], Float[Tensor, "views size size"]]:
-        """Albedo premultiplied by alpha, and alpha: one view an asset."""
+    def assets_at(self, mix: PromptMix) -> ReferenceBatch:
+        """The asset of each mix: its prompt's own, or the one truly between its prompts.
+
+        Raises TrainingError if there is nothing between some of the prompts.
+        """
         ...
 
-    def near_points(
-        self, assets: list[int], count: int, sigma: float, generator: torch.Generator
-    ) -> Float[Tensor, "assets count 3"]:
-        """Points about ``sigma`` metres from each asset's surface."""
-        ...
 
-    def query(
-        self, assets: list[int], points: Float[Tensor, "assets points 3"]
-    ) -> tuple[Float[Tensor, "assets points"], Float[Tensor, "assets points 3"]]:
-        """Signed distance (negative inside, metres) and the nearest surface's colour."""
-        ...
+@dataclass(frozen=True)
+class _Target:
+    """Assets that the step's objects should become, and how much each object cares."""
+
+    assets: ReferenceBatch
+    weights: Float[Tensor, " objects"]
 
 
 class ReferenceGuidance:
     """The references family of guidance."""
 
     def __init__(
-        self, assets: ReferenceAssets, config: ReferencesConfig, cameras: CameraConfig
+        self,
+        assets: ReferenceAssets,
+        config: ReferencesConfig,
+        cameras: CameraConfig,
+        *,
+        interpolation: str = "none",
     ) -> None:
+        """Raises TrainingError for an interpolation type that references do not have."""
+        if interpolation not in KINDS:
+            raise TrainingError(
+                f"references cannot interpolate by {interpolation!r}, which is for diffusion",
+                f"choose --interpolation.kind {', '.join(KINDS[1:-1])} or {KINDS[-1]}",
+            )
         self._assets = assets
         self._config = config
         self._cameras = cameras
+        self._interpolation = interpolation
 
     def __call__(self, step: Step) -> tuple[Float[Tensor, ""], dict[str, float]]:
+        targets = self._targets(step)
         losses: dict[str, Tensor] = {}
         if self._config.points:
-            losses |= self._point_losses(step)
+            losses |= self._point_losses(step, targets)
         if self._config.rays and step.index % self._config.picture_every == 0:
-            losses |= self._picture_losses(step)
+            losses |= self._picture_losses(step, targets)
         total = torch.stack(list(losses.values())).sum()
         return total, {name: loss.item() for name, loss in losses.items()}
 
-    def _point_losses(self, step: Step) -> dict[str, Tensor]:
+    def _targets(self, step: Step) -> list[_Target]:
+        """What the objects are compared with; each object's weights sum to one."""
+        mix, device = step.mix, step.objects.values.device
+        if self._interpolation == "bernoulli" and mix.prompts.shape[1] > 1:
+            drawn = torch.multinomial(mix.shares, 1, generator=step.generator)
+            mix = PromptMix(mix.prompts.gather(1, drawn), torch.ones(drawn.shape))
+        if self._interpolation == "loss":
+            return [
+                _Target(self._assets.assets_at(PromptMix.plain(prompts)), shares.to(device))
+                for prompts, shares in zip(
+                    mix.prompts.T.tolist(), mix.shares.unbind(1), strict=True
+                )
+            ]
+        return [_Target(self._assets.assets_at(mix), torch.ones(len(mix), device=device))]
+
+    def _point_losses(self, step: Step, targets: list[_Target]) -> dict[str, Tensor]:
         config = self._config
-        device = step.objects.values.device
         own = int(config.points * config.near_share)
         other = int(config.points * config.other_share)
+        near = self._near_points(step, targets, own)
         # Where another toy of the batch has a surface is where this one could have a part too
         # many: without these points hats and balloons of other prompts stay in the air.
-        neighbours = step.prompts[1:] + step.prompts[:1]
-        points = torch.cat(
-            [
-                self._near_points(step.prompts, own, step.generator).to(device),
-                self._near_points(neighbours, other, step.generator).to(device),
-                _uniform_in_ball(
-                    len(step.prompts),
-                    config.points - own - other,
-                    step.model.config.bound,
-                    step.generator,
-                ).to(device),
-            ],
-            dim=1,
-        )
+        elsewhere = self._near_points(step, targets, other).roll(-1, dims=0)
+        anywhere = _uniform_in_ball(
+            len(step.mix), config.points - own - other, step.model.config.bound, step.generator
+        ).to(near.device)
+        points = torch.cat([near, elsewhere, anywhere], dim=1)
         points = _into_ball(points, step.model.config.bound)
-        with torch.no_grad():
-            distance, truth = self._assets.query(step.prompts, points)
         pre_density, color = step.model.sample(step.objects, points)
         height = pre_density - step.model.config.surface_level
         height = height / step.model.config.density_scale
-        density = truncated_distance_loss(
-            height, -config.slope * distance, config.truncation
-        ).mean()
-        band = distance.abs() < config.color_band
-        error = (color - truth).abs().mean(-1)
+        density, color_error, color_weight = (torch.zeros((), device=height.device),) * 3
+        for target in targets:
+            with torch.no_grad():
+                distance, truth = target.assets.query(points)
+            error = truncated_distance_loss(height, -config.slope * distance, config.truncation)
+            density = density + (target.weights * error.mean(-1)).mean()
+            band = (distance.abs() < config.color_band) * target.weights[:, None]
+            color_error = color_error + ((color - truth).abs().mean(-1) * band).sum()
+            color_weight = color_weight + band.sum()
         return {
             "density": config.density_weight * density,
-            "color": config.color_weight * (error * band).sum() / band.sum().clamp_min(1),
+            "color": config.color_weight * color_error / color_weight.clamp_min(1),
         }
 
     def _near_points(
-        self, assets: list[int], count: int, generator: torch.Generator
-    ) -> Float[Tensor, "assets count 3"]:
-        """Spread log-uniformly: as many within millimetres of the surface as within decimetres."""
-        points = self._assets.near_points(assets, count, 0.0, generator)
-        narrow, wide = self._config.near_sigma
-        exponent = torch.rand(len(assets), count, 1, generator=generator)
-        sigma = narrow * (wide / narrow) ** exponent
-        noise = torch.randn(len(assets), count, 3, generator=generator)
-        return points + (sigma * noise).to(points.device)
+        self, step: Step, targets: list[_Target], count: int
+    ) -> Float[Tensor, "objects count 3"]:
+        """Spread log-uniformly: as many within millimetres of the surface as within decimetres.
 
-    def _picture_losses(self, step: Step) -> dict[str, Tensor]:
+        Targets share the points equally, whatever their weights: where one of them has a surface
+        the others' losses say something too.
+        """
+        device = step.objects.values.device
+        each = [count // len(targets)] * len(targets)
+        each[0] += count - sum(each)
+        points = torch.cat(
+            [
+                target.assets.near_points(part, 0.0, step.generator).to(device)
+                for target, part in zip(targets, each, strict=True)
+            ],
+            dim=1,
+        )
+        narrow, wide = self._config.near_sigma
+        exponent = torch.rand(len(points), count, 1, generator=step.generator)
+        sigma = narrow * (wide / narrow) ** exponent
+        noise = torch.randn(len(points), count, 3, generator=step.generator)
+        return points + (sigma * noise).to(device)
+
+    def _picture_losses(self, step: Step, targets: list[_Target]) -> dict[str, Tensor]:
         config = self._config
         device = step.objects.values.device
-        count = len(step.prompts)
+        count = len(step.mix)
         cameras = sample_cameras(count, self._cameras, step.generator).to(device)
-        with torch.no_grad():
-            picture, alpha = self._assets.pictures(step.prompts, cameras, config.size)
         pixels = torch.randint(config.size**2, (count, config.rays), generator=step.generator).to(
             device
         )
+        channels = pixels[..., None].expand(-1, -1, 3)
         origins, directions = cameras.rays(config.size)
         rendered = render_rays(
             lambda points: step.model.sample(step.objects, points),
             origins,
-            directions.gather(1, pixels[..., None].expand(-1, -1, 3)),
+            directions.gather(1, channels),
             bound=step.model.config.bound,
             samples=config.samples,
             generator=step.generator,
             jitter=True,
         )
-        true_alpha = alpha.flatten(1).gather(1, pixels)
-        true_color = picture.flatten(1, 2).gather(1, pixels[..., None].expand(-1, -1, 3))
         behind = torch.rand(count, 1, 3, generator=step.generator).to(device)
         ours = rendered.color + behind * (1.0 - rendered.alpha)[..., None]
-        truth = true_color + behind * (1.0 - true_alpha)[..., None]
+        picture_error, alpha_error = (torch.zeros((), device=device),) * 2
+        for target in targets:
+            with torch.no_grad():
+                picture, alpha = target.assets.pictures(cameras, config.size)
+            true_alpha = alpha.flatten(1).gather(1, pixels)
+            truth = picture.flatten(1, 2).gather(1, channels)
+            truth = truth + behind * (1.0 - true_alpha)[..., None]
+            off = (ours - truth).abs().mean((1, 2))
+            picture_error = picture_error + (target.weights * off).mean()
+            off = (rendered.alpha - true_alpha).abs().mean(1)
+            alpha_error = alpha_error + (target.weights * off).mean()
         return {
-            "picture": config.picture_weight * (ours - truth).abs().mean(),
-            "alpha": config.alpha_weight * (rendered.alpha - true_alpha).abs().mean(),
+            "picture": config.picture_weight * picture_error,
+            "alpha": config.alpha_weight * alpha_error,
         }
 
 

@@ -7,21 +7,24 @@ from __future__ import annotations
 
 import random
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import cache
 
 import torch
 
 from backend.text.vocabulary import STOP_WORDS
 
+from .families import FAMILY_PHRASES, FAMILY_SYNONYMS, FamilySpec
 from .specs import (
     ACTIVITIES,
     ANIMALS,
     HATS,
     THEMES,
     CharacterSpec,
+    Spec,
     article,
     caption,
+    find_spec,
 )
 
 ANIMAL_WORDS: dict[str, tuple[str, ...]] = {
@@ -171,8 +174,10 @@ def _choose(chance: Chance, options: Sequence[str]) -> str:
     return options[0] if _below(chance, 2) else options[_below(chance, len(options))]
 
 
-def paraphrase(spec: CharacterSpec, generator: Chance) -> str:
+def paraphrase(spec: Spec, generator: Chance) -> str:
     """Say a specification in other words; the same ones for the same state of ``generator``."""
+    if isinstance(spec, FamilySpec):
+        return _choose(generator, OPENINGS) + _choose(generator, spec.phrases)
     noun = _choose(generator, ANIMAL_WORDS[spec.animal])
     phrases = []
     if spec.activity:
@@ -201,11 +206,46 @@ def paraphrase(spec: CharacterSpec, generator: Chance) -> str:
     return text
 
 
-def synonyms() -> dict[str, str]:
-    """Single words of the paraphrases to the word that the templates use: ``hog`` to ``pig``.
+def synonyms(prompts: Iterable[str] | None = None) -> dict[str, str]:
+    """Single words of the paraphrases to the word that the prompts use: ``hog`` to ``pig``.
 
-    A word that belongs to several parts, or that a template uses itself, is not a synonym.
+    Covers the characters or families that ``prompts`` name (None: the characters). A word that
+    belongs to several parts, or that a template uses itself, is not a synonym.
     """
+    characters, families = _kinds(prompts)
+    found = _character_synonyms() if characters else {}
+    for family in families:
+        found |= FAMILY_SYNONYMS[family]
+    return dict(sorted(found.items()))
+
+
+def known_words(prompts: Iterable[str] | None = None) -> tuple[str, ...]:
+    """Every word of the captions and paraphrases, sorted.
+
+    Covers the characters or families that ``prompts`` name (None: the characters), and the
+    prompts' own words, so that a checkpoint claims no word of a set that it never saw.
+    """
+    listed = None if prompts is None else list(prompts)
+    characters, families = _kinds(listed)
+    texts = list(_character_texts()) if characters else []
+    texts += [phrase for f in families for said in FAMILY_PHRASES[f].values() for phrase in said]
+    if characters or families:
+        texts += OPENINGS
+    texts += [text.lower() for text in listed or ()]
+    return tuple(sorted({word for text in texts for word in re.findall(r"[\w'-]+", text)}))
+
+
+def _kinds(prompts: Iterable[str] | None) -> tuple[bool, list[str]]:
+    """Whether there are characters among the prompts, and which families there are."""
+    if prompts is None:
+        return True, []
+    specs = [find_spec(prompt) for prompt in prompts]
+    families = dict.fromkeys(spec.family for spec in specs if isinstance(spec, FamilySpec))
+    return any(isinstance(spec, CharacterSpec) for spec in specs), list(families)
+
+
+@cache
+def _character_synonyms() -> dict[str, str]:
     template = set(re.findall(r"[a-z']+", " ".join((*ANIMALS, *ACTIVITIES, *THEMES, *HATS))))
     meant: dict[str, set[str]] = {}
     for table in (ANIMAL_WORDS, ACTIVITY_WORDS, THEME_WORDS, MATERIAL_ADJECTIVES, HAT_WORDS):
@@ -213,17 +253,15 @@ def synonyms() -> dict[str, str]:
             for word in re.findall(r"[a-z']+", " ".join(phrases)):
                 if word not in template | STOP_WORDS:
                     meant.setdefault(word, set()).add(part.split()[-1])
-    return {word: parts.pop() for word, parts in sorted(meant.items()) if len(parts) == 1}
+    return {word: parts.pop() for word, parts in meant.items() if len(parts) == 1}
 
 
 @cache
-def known_words() -> tuple[str, ...]:
-    """Every word of every caption and paraphrase, sorted."""
+def _character_texts() -> tuple[str, ...]:
     texts = [caption(CharacterSpec(a, c, t, h)) for a, c, t, h in _each_part()]
     for table in (ANIMAL_WORDS, ACTIVITY_WORDS, THEME_WORDS, MATERIAL_ADJECTIVES, HAT_WORDS):
         texts += [phrase for phrases in table.values() for phrase in phrases]
-    texts += [*OPENINGS, "a an and in with on wearing"]
-    return tuple(sorted({word for text in texts for word in re.findall(r"[\w'-]+", text)}))
+    return (*texts, "a an and in with on wearing")
 
 
 def _each_part() -> list[tuple[str, str | None, str | None, str | None]]:

@@ -1,4 +1,4 @@
-"""The paper's compositional prompt sets with their splits (A32), and lists from files.
+"""The paper's compositional prompt sets with their splits (A32), chains, and lists from files.
 
 The pig set's holdout is the i-th activity with the i-th theme. The animal set's seen prompts are
 chosen by sums of indices modulo 2 or 8, so that every part, and every pair of parts, is seen
@@ -10,12 +10,13 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from itertools import product
 from pathlib import Path
 
 from backend.protocol.errors import TrainingError
 
+from .families import FAMILIES, chain
 from .specs import ACTIVITIES, ANIMALS, HATS, THEMES, CharacterSpec, caption
 
 PIG_THEMES = (
@@ -143,6 +144,11 @@ def _toybox() -> PromptSet:
     return _split("toybox", merged)
 
 
+def _chain(family: str) -> PromptSet:
+    """A family's prompts in the order of their chain (A30), all seen."""
+    return _split(family, {caption(spec): True for spec in chain(family)})
+
+
 _REGISTRY: dict[str, Callable[[], PromptSet]] = {
     "pig64": lambda: _pig("pig64", PIG_THEMES),
     "pig56": lambda: _pig("pig56", tuple(t for t in PIG_THEMES if t != "wearing a cape")),
@@ -152,6 +158,7 @@ _REGISTRY: dict[str, Callable[[], PromptSet]] = {
     "compose96": _compose96,
     "plain": _plain,
     "toybox": _toybox,
+    **{family: partial(_chain, family) for family in FAMILIES},
 }
 
 

@@ -12,6 +12,8 @@ from functools import cache
 
 from backend.protocol.errors import TrainingError
 
+from .families import FAMILIES, FamilySpec, chain
+
 ANIMALS = (
     "squirrel",
     "raccoon",
@@ -71,13 +73,19 @@ class CharacterSpec:
                 raise TrainingError(f"the toybox has no {what} {value!r}", f"It has: {names}.")
 
 
+Spec = CharacterSpec | FamilySpec
+"""What a prompt of the toybox says."""
+
+
 def article(noun: str) -> str:
     """The noun with "a" or "an" before it."""
     return f"{'an' if noun[0] in 'aeiou' else 'a'} {noun}"
 
 
-def caption(spec: CharacterSpec) -> str:
-    """The template's prompt for a toy."""
+def caption(spec: Spec) -> str:
+    """The template's prompt for a toy, or a stage's own."""
+    if isinstance(spec, FamilySpec):
+        return spec.phrases[0]
     words = [article(spec.animal)]
     words += [part for part in (spec.activity, spec.theme) if part]
     if spec.hat:
@@ -87,26 +95,47 @@ def caption(spec: CharacterSpec) -> str:
 
 
 @cache
-def _specs_by_caption() -> dict[str, CharacterSpec]:
-    specs = (
+def _specs_by_caption() -> dict[str, Spec]:
+    characters = [
         CharacterSpec(animal, activity, theme, hat)
         for animal in ANIMALS
         for activity in (None, *ACTIVITIES)
         for theme in (None, *THEMES)
         for hat in (None, *HATS)
-    )
-    return {caption(spec): spec for spec in specs}
+    ]
+    stages = [spec for family in FAMILIES for spec in chain(family)]
+    return {caption(spec): spec for spec in (*characters, *stages)}
 
 
-def spec_of(prompt: str) -> CharacterSpec:
-    """The toy that a template's prompt describes; the inverse of ``caption``.
+def find_spec(prompt: str) -> Spec | None:
+    """The toy that a prompt describes, or None if the toybox has none."""
+    return _specs_by_caption().get(" ".join(prompt.lower().split()))
 
-    Raises TrainingError for a prompt that is in no template.
+
+def spec_of(prompt: str) -> Spec:
+    """The toy that a prompt describes; the inverse of ``caption``.
+
+    Raises TrainingError for a prompt that is in no template and no family.
     """
-    spec = _specs_by_caption().get(" ".join(prompt.lower().split()))
+    spec = find_spec(prompt)
     if spec is None:
         raise TrainingError(
             f"the toybox has no toy for {prompt!r}",
-            f"Write prompts as in {caption(CharacterSpec('pig', ACTIVITIES[0], THEMES[2]))!r}.",
+            f"Write prompts as in {caption(CharacterSpec('pig', ACTIVITIES[0], THEMES[2]))!r} or"
+            f" {caption(chain(FAMILIES[0])[0])!r}.",
+        )
+    return spec
+
+
+def character_of(prompt: str) -> CharacterSpec:
+    """The character that a prompt describes.
+
+    Raises TrainingError for a prompt of a family, or of nothing that the toybox has.
+    """
+    spec = spec_of(prompt)
+    if not isinstance(spec, CharacterSpec):
+        raise TrainingError(
+            f"{prompt!r} is a stage of the family {spec.family}, not a character",
+            "Use a prompt set of characters here, such as pig64 or toybox.",
         )
     return spec

@@ -1,6 +1,6 @@
 """The toybox: procedural toys with captions, as signed distances and as pictures."""
 
-from .build import build
+from .build import build, build_mix
 from .kernels import query, signed_distance, surface_color
 from .render import Renders, render
 from .sampling import near_surface_points
@@ -11,6 +11,7 @@ __all__ = [
     "AssetBatch",
     "Renders",
     "build",
+    "build_mix",
     "near_surface_points",
     "query",
     "render",

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
-from ..prompts.specs import MATERIAL_THEMES, CharacterSpec
+from collections.abc import Sequence
+
+from backend.protocol.errors import TrainingError
+
+from ..prompts.families import FamilySpec
+from ..prompts.specs import MATERIAL_THEMES, CharacterSpec, Spec, caption
 from .activities import ACTIVITY_PARTS
 from .animals import ANIMAL_PARTS
 from .clothing import THEME_PARTS
+from .families import FAMILY_PARTS
 from .figure import STANDING, Figure, Outfit, add_body
 from .hats import HAT_PARTS
 from .table import Asset, pack
@@ -28,8 +34,29 @@ def assemble(spec: CharacterSpec) -> Figure:
     return figure
 
 
-def build(spec: CharacterSpec) -> Asset:
+def build(spec: Spec) -> Asset:
     """The toy of a specification; the same one every time."""
+    if isinstance(spec, FamilySpec):
+        return build_mix([spec], [1.0])
     figure = assemble(spec)
     finish = FINISH_OF_THEME.get(spec.theme, "plain") if spec.theme else "plain"
     return pack(figure.solids, figure.paints, finish)
+
+
+def build_mix(specs: Sequence[Spec], shares: Sequence[float]) -> Asset:
+    """The toy between stages of one family: its parameters are their mean weighted by ``shares``,
+    which are not negative and sum to one.
+
+    Raises TrainingError if the specifications are not of one family.
+    """
+    stages = [spec for spec in specs if isinstance(spec, FamilySpec)]
+    families = {spec.family for spec in stages}
+    if len(stages) < len(specs) or len(families) != 1:
+        said = ", ".join(repr(caption(spec)) for spec in specs)
+        raise TrainingError(
+            f"there is no true toy between {said}",
+            "choose --interpolation.kind loss or bernoulli, or prompts of one family",
+        )
+    family = FAMILY_PARTS[families.pop()]
+    figure = family.figure([spec.stage for spec in stages], shares)
+    return pack(figure.solids, figure.paints)

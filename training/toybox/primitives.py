@@ -99,12 +99,17 @@ class Primitive:
 
     def row(self) -> list[float]:
         """Geometry as stored in the asset table, in the order of ``GEOMETRY`` of ``table.py``."""
-        scale = np.asarray(self.scale, dtype=np.float64)
-        matrix = self.rotation / scale[:, None]
+        # Plain Python: NumPy's overhead on three numbers is most of the time to build a toy.
+        scale = [float(extent) for extent in self.scale]
+        matrix = [
+            entry / extent
+            for axis, extent in zip(self.rotation.tolist(), scale, strict=True)
+            for entry in axis
+        ]
         return [
             *self.center,
-            *matrix.reshape(-1).tolist(),
-            *(1.0 / scale).tolist(),
+            *matrix,
+            *(1.0 / extent for extent in scale),
             *self.half,
             self.radius,
             self.taper,
@@ -117,14 +122,23 @@ class Primitive:
 
 def frame(direction: Vector, side: Vector | None = None) -> NDArray[np.float64]:
     """Rotation whose z axis is ``direction`` and whose x axis is as near ``side`` as can be."""
-    z = np.asarray(direction, dtype=np.float64)
-    z = z / np.linalg.norm(z)
-    hint = np.asarray((1.0, 0.0, 0.0) if side is None else side, dtype=np.float64)
-    if abs(float(z @ hint)) > 0.95 * float(np.linalg.norm(hint)):
-        hint = np.array((0.0, 1.0, 0.0))
-    x = hint - z * float(z @ hint)
-    x = x / np.linalg.norm(x)
-    return np.stack([x, np.cross(z, x), z])
+    z = _unit(direction)
+    hint = (1.0, 0.0, 0.0) if side is None else tuple(float(entry) for entry in side)
+    if abs(_dot(z, hint)) > 0.95 * math.sqrt(_dot(hint, hint)):
+        hint = (0.0, 1.0, 0.0)
+    along = _dot(z, hint)
+    x = _unit([h - along * axis for h, axis in zip(hint, z, strict=True)])
+    y = (z[1] * x[2] - z[2] * x[1], z[2] * x[0] - z[0] * x[2], z[0] * x[1] - z[1] * x[0])
+    return np.array((x, y, z))
+
+
+def _dot(a: Vector, b: Vector) -> float:
+    return a[0] * b[0] + a[1] * b[1] + a[2] * b[2]
+
+
+def _unit(vector: Vector) -> Vector:
+    length = math.sqrt(_dot(vector, vector))
+    return [float(entry) / length for entry in vector]
 
 
 def ball(center: Vector, radius: float, **kind: object) -> Primitive:
@@ -155,12 +169,12 @@ def capsule(
 
     ``flat`` below 1 thins it across the direction perpendicular to ``side``.
     """
-    first, last = np.asarray(start, dtype=np.float64), np.asarray(end, dtype=np.float64)
-    length = float(np.linalg.norm(last - first))
+    axis = [float(b) - float(a) for a, b in zip(start, end, strict=True)]
+    length = math.sqrt(_dot(axis, axis))
     final = radius if end_radius is None else end_radius
     return Primitive(
-        ((first + last) / 2).tolist(),
-        frame((last - first).tolist(), side),
+        [(float(a) + float(b)) / 2 for a, b in zip(start, end, strict=True)],
+        frame(axis, side),
         scale=(1.0, flat, 1.0),
         half=(0.0, 0.0, length / 2),
         radius=(radius + final) / 2,

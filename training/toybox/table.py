@@ -63,6 +63,11 @@ class AssetBatch:
     def __getitem__(self, index: slice | Tensor | Sequence[int]) -> AssetBatch:
         return AssetBatch(*(tensor[index] for tensor in self.tensors()))
 
+    def joined(self, other: AssetBatch) -> AssetBatch:
+        """These assets, then the other ones."""
+        pairs = zip(self.tensors(), other.tensors(), strict=True)
+        return AssetBatch(*(torch.cat(pair) for pair in pairs))
+
     def to(self, device: torch.device | str) -> AssetBatch:
         return AssetBatch(*(tensor.to(device) for tensor in self.tensors()))
 

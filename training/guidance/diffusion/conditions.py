@@ -15,7 +15,7 @@ from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
@@ -29,6 +29,7 @@ _MEMORY = 256 * 2**20
 """Bytes of embeddings kept in memory."""
 
 
+@runtime_checkable
 class ConditionEncoder(Protocol):
     """A diffusion model's text encoder (or two)."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float
@@ -24,6 +24,7 @@ from .prompting import Prompter, Question
 from .sds import distillation_loss, limit_gradient, weight_of
 
 
+@runtime_checkable
 class Renderer(Protocol):
     """Views of a step's objects, such as ``training.rendering.TrainingRenderer``."""
 

@@ -1,0 +1,95 @@
+"""What families have in common: parameters that mix, and parts that grow.
+
+A family's stages are parameters (numbers and colours) of one function that builds a toy. Mixing
+is linear in the parameters, and the function is continuous: a part that a stage lacks has size
+zero at a root inside another part and grows from there, so that nothing ever pops.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from typing import Generic, TypeVar, cast
+
+from ..figure import Figure
+from ..primitives import Color, Primitive, Vector
+
+P = TypeVar("P")
+"""A frozen dataclass of floats and colours."""
+GONE = 1e-3
+"""Parts smaller than this share of their size are left out."""
+
+
+@dataclass(frozen=True)
+class Family(Generic[P]):
+    """Stages in the chain's order, and what builds a toy from any mix of them."""
+
+    stages: Mapping[str, P]
+    assemble: Callable[[P], Figure]
+
+    def figure(self, stages: Sequence[str], shares: Sequence[float]) -> Figure:
+        """All primitives of the toy at the mean of the stages' parameters weighted by
+        ``shares``, which sum to one."""
+        return self.assemble(blend([self.stages[stage] for stage in stages], shares))
+
+
+def blend(parameters: Sequence[P], shares: Sequence[float]) -> P:
+    """The weighted mean of parameters, field by field."""
+    values: dict[str, float | Color] = {}
+    for entry in fields(parameters[0]):  # pyright: ignore[reportArgumentType]
+        each = [getattr(one, entry.name) for one in parameters]
+        if isinstance(each[0], tuple):
+            values[entry.name] = mixed_color(each, shares)
+        else:
+            values[entry.name] = sum(s * v for s, v in zip(shares, each, strict=True))
+    return type(parameters[0])(**values)
+
+
+def mixed_color(colors: Sequence[Color], shares: Sequence[float]) -> Color:
+    return cast(
+        Color,
+        tuple(
+            sum(share * channel for share, channel in zip(shares, channels, strict=True))
+            for channels in zip(*colors, strict=True)
+        ),
+    )
+
+
+def between(a: Vector, b: Vector, share: float) -> list[float]:
+    """The point ``share`` of the way from ``a`` to ``b``."""
+    return [p + share * (q - p) for p, q in zip(a, b, strict=True)]
+
+
+def lerp(a: float, b: float, share: float) -> float:
+    return a + share * (b - a)
+
+
+def ramp(value: float, start: float, end: float) -> float:
+    """0 up to ``start``, 1 from ``end`` on, smooth in between."""
+    t = min(max((value - start) / (end - start), 0.0), 1.0)
+    return t * t * (3.0 - 2.0 * t)
+
+
+def placed(part: Primitive, origin: Vector, size: float) -> Primitive:
+    """A part drawn around (0, 0, 0) at scale 1, moved to ``origin`` and resized."""
+    return replace(
+        part,
+        center=[o + size * c for o, c in zip(origin, part.center, strict=True)],
+        scale=[size * extent for extent in part.scale],
+    )
+
+
+def grown(root: Vector, amount: float, *parts: Primitive) -> list[Primitive]:
+    """Parts at ``amount`` of their size, shrunk towards ``root``; none of them at zero."""
+    if amount < GONE:
+        return []
+    if amount == 1.0:
+        return list(parts)
+    return [
+        replace(
+            part,
+            center=between(root, part.center, amount),
+            scale=[amount * extent for extent in part.scale],
+        )
+        for part in parts
+    ]
