@@ -11,106 +11,19 @@ place however long the prompt is.
 
 from __future__ import annotations
 
-import re
-import unicodedata
-from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Sequence
 
 import torch
 from jaxtyping import Int
 from torch import Tensor
 
+from ..protocol.words import known_forms, learn_words, resolve, split_words
+
+__all__ = ["WordTokenizer", "known_forms", "learn_words", "resolve", "split_words"]
+
 PAD, UNKNOWN, END = 0, 1, 2
 SPECIAL = 3
 """Number of special ids; word ids start here."""
-
-_PIECES = re.compile(r"[^\W_]+(?:['\u2019][^\W_]+)?|[^\w\s]")
-_SHORTEST_PART = 3
-"""Letters; shorter halves of a compound are coincidences ("a" + "corn")."""
-
-
-def split_words(text: str) -> list[str]:
-    """Lower-case words without accents, possessives or punctuation; an emoji is a word.
-
-    Hyphens separate: "T-shirt" gives ``["t", "shirt"]``, "pig's" gives ``["pig"]``.
-    """
-    plain = unicodedata.normalize("NFKD", text).casefold()
-    plain = "".join(c for c in plain if unicodedata.category(c) not in ("Mn", "Me", "Cf"))
-    words: list[str] = []
-    for piece in _PIECES.findall(plain):
-        word = re.split("['\u2019]", piece)[0] if len(piece) > 1 else piece
-        if word[0].isalnum() or unicodedata.category(word[0]) == "So":
-            words.append(word)
-    return words
-
-
-def known_forms(word: str, known: Collection[str]) -> list[str] | None:
-    """The known words that ``word`` stands for, or None.
-
-    Tried in turn: the word itself, its singular or plural, its other inflections (riding, rides,
-    rode stays unknown), and the two halves of a compound (partyhat).
-    """
-    if word in known:
-        return [word]
-    for form in _inflections(word):
-        if form in known:
-            return [form]
-    for cut in range(_SHORTEST_PART, len(word) - _SHORTEST_PART + 1):
-        if word[:cut] in known and word[cut:] in known:
-            return [word[:cut], word[cut:]]
-    return None
-
-
-def resolve(words: Sequence[str], known: Collection[str]) -> list[tuple[str, list[str] | None]]:
-    """Each word with the known words that it stands for, or None.
-
-    Two words of which the first is unknown, but which are one known word when joined (top hat for
-    tophat), count as that one.
-    """
-    found: list[tuple[str, list[str] | None]] = []
-    position = 0
-    while position < len(words):
-        word = words[position]
-        forms = known_forms(word, known)
-        if forms is None and position + 1 < len(words):
-            joined = known_forms(word + words[position + 1], known)
-            if joined is not None and len(joined) == 1:
-                word, forms = f"{word} {words[position + 1]}", joined
-                position += 1
-        found.append((word, forms))
-        position += 1
-    return found
-
-
-def _inflections(word: str) -> list[str]:
-    """Spellings to look up in place of an unknown word; light stemming for English."""
-    stems: list[str] = []
-    if len(word) > 3:
-        if word.endswith("ies"):
-            stems.append(word[:-3] + "y")
-        if word.endswith("ves"):
-            stems += [word[:-3] + "f", word[:-3] + "fe"]
-        if word.endswith("es"):
-            stems.append(word[:-2])
-        if word.endswith("s") and not word.endswith("ss"):
-            stems.append(word[:-1])
-    for suffix in ("ing", "ed", "s"):
-        if word.endswith(suffix) and len(word) > len(suffix) + 2:
-            stem = word[: -len(suffix)]
-            stems += [stem, stem + "e", stem + "ing", stem + "ed", stem + "s"]
-            if stem[-1] == stem[-2]:
-                stems.append(stem[:-1])
-            if stem.endswith("e"):
-                stems += [stem[:-1] + "ing", stem + "d"]
-    base = word[:-1] if word.endswith("e") else word
-    stems += [word + "s", word + "es", base + "ing", base + "ed"]
-    return stems
-
-
-def learn_words(captions: Iterable[str], minimum: int = 1) -> tuple[str, ...]:
-    """Every word that occurs at least ``minimum`` times in the captions, sorted."""
-    counts = Counter(word for caption in captions for word in split_words(caption))
-    return tuple(sorted(word for word, count in counts.items() if count >= minimum))
 
 
 class WordTokenizer:
