@@ -1,10 +1,7 @@
-"""Diffusion models by hub name or folder; ``model_index.json`` says which kind it is."""
+"""Diffusion models by hub name or folder; the pipeline's class says which kind it is."""
 
 from __future__ import annotations
 
-import json
-import logging
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +13,24 @@ from backend.text.encoder import TextEncoder
 
 from .conditions import ConditionEncoder, Conditions, ConditionStore
 from .config import DiffusionModelConfig
+from .latent import LatentDiffusion
 from .model import DiffusionModel
 from .network import DTYPES
+from .pipeline import Pipeline, find_pipeline, import_diffusers
+from .pixel import OwnPixelDiffusion, PixelDiffusion
 from .schedule import NoiseSchedule, Prediction
-from .text import SharedEncoder
+from .text import ClipEncoder, SharedEncoder, T5Encoder, XlEncoder
 
-_log = logging.getLogger(__name__)
 _KINDS = "Stable Diffusion 1 or 2, SDXL, DeepFloyd IF's first stage, or our own"
+_BETAS = (
+    "num_train_timesteps",
+    "beta_start",
+    "beta_end",
+    "beta_schedule",
+    "trained_betas",
+    "rescale_betas_zero_snr",
+)
+"""What of a scheduler's configuration makes its noise levels."""
 
 
 def load_diffusion_model(
@@ -42,34 +50,44 @@ def load_diffusion_model(
     Raises:
         NotDownloaded: the hub's model is not on this machine and cannot be fetched.
         TrainingError: not a pipeline, of a kind that is not known, or damaged.
+        MissingDependency: diffusers or transformers is not installed.
     """
     config = config or DiffusionModelConfig()
-    device = torch.device(config.device or device)
-    folder = _folder(name_or_folder, config)
-    index = _index(folder)
-    kind = str(index["_class_name"])
-    if kind == "Att3dPixelPipeline":
-        return _own(folder, config, device, encoder)
-    raise TrainingError(
-        f"{folder} is a {kind}, which cannot guide", f"use a model of another kind: {_KINDS}"
-    )
+    place = torch.device(config.device or device)
+    pipeline = find_pipeline(name_or_folder, config.variant, config.revision)
+    match pipeline.kind:
+        case "Att3dPixelPipeline":
+            return _own(pipeline, config, place, encoder)
+        case "IFPipeline":
+            return _pixel(pipeline, config, place)
+        case "StableDiffusionPipeline" | "StableDiffusionXLPipeline":
+            return _latent(pipeline, config, place)
+        case kind:
+            raise TrainingError(
+                f"{pipeline.name} is a {kind}, which cannot guide",
+                f"use a model of another kind: {_KINDS}",
+            )
 
 
 def _own(
-    folder: Path, config: DiffusionModelConfig, device: torch.device, shared: TextEncoder | None
+    pipeline: Pipeline,
+    config: DiffusionModelConfig,
+    device: torch.device,
+    encoder: TextEncoder | None,
 ) -> DiffusionModel:
     from ...diffusion.folder import load_pixel_model
-    from .pixel import OwnPixelDiffusion
 
-    unet, scheduler, own, described = load_pixel_model(folder, dtype=DTYPES[config.precision])
-    same = shared is not None and shared.fingerprint == own.fingerprint
-    schedule, prediction = schedule_of(scheduler)
+    unet, scheduler, own, described = load_pixel_model(
+        pipeline.folder, dtype=DTYPES[config.precision]
+    )
+    schedule, prediction = schedule_of(scheduler.config)
+    same = encoder is not None and encoder.fingerprint == own.fingerprint
     return OwnPixelDiffusion(
-        folder.name,
+        pipeline.name,
         unet,
         schedule,
         prediction,
-        _conditions(SharedEncoder(shared if same and shared is not None else own), config),
+        _conditions(SharedEncoder(encoder if same and encoder is not None else own), config),
         config,
         device,
         channels=3,
@@ -78,15 +96,71 @@ def _own(
     )
 
 
-def schedule_of(scheduler: Any) -> tuple[NoiseSchedule, Prediction]:
-    """Noise levels and parameterisation of a diffusers scheduler (any that has betas)."""
-    prediction = scheduler.config.get("prediction_type", "epsilon")
-    if prediction not in ("epsilon", "v_prediction", "sample"):
+def _pixel(
+    pipeline: Pipeline, config: DiffusionModelConfig, device: torch.device
+) -> DiffusionModel:
+    dtype = DTYPES[config.precision]
+    unet = pipeline.load("unet", dtype)
+    schedule, prediction = schedule_of(pipeline.load("scheduler").config)
+    if unet.config.in_channels != 3:
         raise TrainingError(
-            f"the diffusion model predicts {prediction!r}, which score distillation does not know",
+            f"the UNet of {pipeline.name} takes {unet.config.in_channels} channels, not an image's"
+            " three",
+            "use DeepFloyd IF's first stage",
+        )
+    return PixelDiffusion(
+        pipeline.name,
+        unet,
+        schedule,
+        prediction,
+        _conditions(T5Encoder(pipeline, ("",), device, dtype), config),
+        config,
+        device,
+        channels=3,
+        size=config.image_size or int(unet.config.sample_size),
+    )
+
+
+def _latent(
+    pipeline: Pipeline, config: DiffusionModelConfig, device: torch.device
+) -> DiffusionModel:
+    dtype = DTYPES[config.precision]
+    xl = pipeline.kind == "StableDiffusionXLPipeline"
+    encoder = (
+        XlEncoder(pipeline, ("", "_2"), device, dtype)
+        if xl
+        else ClipEncoder(pipeline, ("",), device, dtype)
+    )
+    schedule, prediction = schedule_of(pipeline.load("scheduler").config)
+    return LatentDiffusion(
+        pipeline.name,
+        pipeline.load("unet", dtype),
+        pipeline.load("vae", dtype),
+        schedule,
+        prediction,
+        _conditions(encoder, config),
+        config,
+        device,
+        xl=xl,
+    )
+
+
+def schedule_of(settings: Any) -> tuple[NoiseSchedule, Prediction]:
+    """Noise levels and parameterisation, from the configuration of any scheduler with betas.
+
+    Raises:
+        TrainingError: it has none (flow matching), or predicts something else.
+    """
+    prediction = settings.get("prediction_type", "epsilon")
+    if prediction not in ("epsilon", "v_prediction", "sample") or "beta_schedule" not in settings:
+        raise TrainingError(
+            f"the model's noise schedule ({settings.get('_class_name', 'unknown')}, prediction"
+            f" {prediction!r}) is not one that score distillation knows",
             f"use a model of another kind: {_KINDS}",
         )
-    return NoiseSchedule(scheduler.alphas_cumprod.float().clone()), prediction
+    betas = {name: settings[name] for name in _BETAS if name in settings}
+    levels = import_diffusers().DDPMScheduler(**betas).alphas_cumprod
+    return NoiseSchedule(levels.float()), prediction
 
 
 def _conditions(encoder: ConditionEncoder, config: DiffusionModelConfig) -> Conditions:
@@ -94,31 +168,3 @@ def _conditions(encoder: ConditionEncoder, config: DiffusionModelConfig) -> Cond
         return Conditions(encoder, None)
     folder = config.cache or cache_dir() / "diffusion-text"
     return Conditions(encoder, ConditionStore(folder, int(config.cache_gib * 2**30)))
-
-
-def _folder(name_or_folder: str | Path, config: DiffusionModelConfig) -> Path:
-    folder = Path(name_or_folder).expanduser()
-    if folder.is_dir():
-        return folder
-    raise TrainingError(
-        f"there is no folder {folder}", "name a diffusion model's folder, or one on the hub"
-    )
-
-
-def _index(folder: Path) -> Mapping[str, Any]:
-    """The folder's ``model_index.json``."""
-    path = folder / "model_index.json"
-    try:
-        index = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise TrainingError(
-            f"{folder} is not a diffusion pipeline: it has no model_index.json",
-            "name the pipeline's own folder, the one that holds unet/ and scheduler/",
-        ) from None
-    except (OSError, ValueError) as error:
-        raise TrainingError(
-            f"{path} cannot be read: {error}", "copy the model again from where it came from"
-        ) from error
-    if not isinstance(index, dict) or not isinstance(index.get("_class_name"), str):
-        raise TrainingError(f"{path} does not say what the pipeline is", "copy the model again")
-    return index

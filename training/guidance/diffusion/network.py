@@ -55,7 +55,7 @@ class UNetDiffusion:
         self.channels = channels
         self.size = size
         self.views: ViewScheme | None = views
-        self.unet = self._place(unet.to(self.dtype).eval().requires_grad_(False))
+        self.unet = self._place(in_precision(unet, self.dtype).eval().requires_grad_(False))
 
     def prepare(self, prompts: Iterable[str]) -> None:
         self._conditions.prepare(prompts)
@@ -95,7 +95,8 @@ class UNetDiffusion:
         if config.channels_last:
             unet = cast(nn.Module, cast(Any, unet).to(memory_format=torch.channels_last))
         if config.attention_slicing:
-            cast(Any, unet).set_attention_slice("auto")
+            # Ours has diffusers' UNet inside.
+            cast(Any, getattr(unet, "unet", unet)).set_attention_slice("auto")
         if config.offload == "layers":
             try:
                 from accelerate import cpu_offload
@@ -121,6 +122,14 @@ class UNetDiffusion:
             yield
         finally:
             self.unet.to("cpu")
+
+
+def in_precision(network: nn.Module, dtype: torch.dtype) -> nn.Module:
+    """The network in ``dtype``. One that was loaded so stays as it is: some of diffusers' keep a
+    few layers in float32 on purpose."""
+    if next(network.parameters()).dtype == dtype:
+        return network
+    return network.to(dtype)
 
 
 def resize(
