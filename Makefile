@@ -65,12 +65,12 @@ $(VENV)/.blenders: $(VENV)/.ready scripts/setup_blenders.py
 
 # The Khronos validator checks the .glb files of one test; without it that test is skipped.
 $(VENV)/.gltf-validator: $(VENV)/.ready
-	if ! command -v npm >/dev/null; then \
+	@if ! command -v npm >/dev/null; then \
 	  echo "npm was not found: the glTF validator's test will be skipped"; \
 	elif ! npm install --silent --no-save --prefix $(VENV)/node $(GLTF_VALIDATOR); then \
 	  echo "npm could not install $(GLTF_VALIDATOR): its test will be skipped"; \
 	fi
-	touch $@
+	@touch $@
 
 clean:
 	rm -rf out build dist .pytest_cache .ruff_cache

@@ -24,6 +24,9 @@ USAGE = """usage: python -m training COMMAND [options]     (COMMAND --help lists
   diffusion train a diffusion model on the toybox diffusion --preset cpu32
 """
 
+FIGURES = (("psnr", 2), ("iou", 3), ("sides", 3), ("r_precision", 3), ("r_probability", 3))
+"""What ``evaluate`` prints, and with how many decimals."""
+
 
 @dataclass(frozen=True)
 class EvaluateOptions:
@@ -109,7 +112,8 @@ def _fail(error: Att3dError, code: int) -> int:
 def _train(arguments: list[str]) -> None:
     import tyro
 
-    from .config import PRESETS, TrainConfig, preset
+    from .config import TrainConfig
+    from .presets import PRESETS, preset
 
     chosen, rest = _take_option(arguments, "--preset")
     default = preset(chosen) if chosen else TrainConfig()
@@ -155,7 +159,7 @@ def _evaluate(arguments: list[str]) -> None:
         print(json.dumps(result))
         return
     print(f"{'':14}" + "".join(f"{name:>10}" for name in ("seen", "unseen", "truth")))
-    for key, digits in (("psnr", 2), ("r_precision", 3), ("r_probability", 3)):
+    for key, digits in FIGURES:
         values = result[key]
         cells = [
             f"{values[name]:>10.{digits}f}" if name in values else f"{'':>10}"

@@ -1,7 +1,4 @@
-"""Configuration of a training run, and presets by name.
-
-Defaults are the paper's where it has one; a preset states what it changes and why.
-"""
+"""Configuration of a training run. Defaults are the paper's where it has one."""
 
 from __future__ import annotations
 
@@ -10,11 +7,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from backend.model.config import GridConfig, ModelConfig
-from backend.protocol.errors import TrainingError
+from backend.model.config import ModelConfig
 from backend.rendering.cameras import CameraConfig
 
+from .guidance.diffusion.config import DiffusionGuidanceConfig, DiffusionModelConfig
+from .guidance.mixed import GuidanceConfig
 from .interpolation import InterpolationConfig
+from .rendering import RenderConfig
 
 Schedule = Literal["constant", "cosine"]
 Precision = Literal["fp32", "bf16"]
@@ -79,7 +78,14 @@ class TrainConfig:
     """``small`` (the text tower trained here), or an open_clip model such as ViT-L-14/openai."""
     model: ModelConfig = field(default_factory=ModelConfig)
     optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
+    guidance: GuidanceConfig = field(default_factory=GuidanceConfig)
     references: ReferencesConfig = field(default_factory=ReferencesConfig)
+    diffusion: DiffusionGuidanceConfig = field(default_factory=DiffusionGuidanceConfig)
+    diffusion_model: str = ""
+    """A hub name or a folder of a diffusion pipeline: Stable Diffusion, DeepFloyd IF stage I, or
+    one made by ``python -m training diffusion``."""
+    diffusion_options: DiffusionModelConfig = field(default_factory=DiffusionModelConfig)
+    rendering: RenderConfig = field(default_factory=RenderConfig)
     interpolation: InterpolationConfig = field(default_factory=InterpolationConfig)
     cameras: CameraConfig = field(default_factory=CameraConfig)
     batch: int = 32
@@ -111,67 +117,6 @@ class TrainConfig:
     @property
     def folder(self) -> Path:
         return self.run if self.run is not None else Path("runs") / self.name
-
-
-_TOYBOX_CAMERAS = CameraConfig(distance=(2.4, 3.2), focal=(1.1, 1.35), elevation=(-15.0, 60.0))
-"""Closer to the toys than A13, whose cameras see mostly empty space around a ball of radius 1."""
-
-PRESETS: dict[str, TrainConfig] = {
-    "toybox-animals": TrainConfig(
-        name="toybox-animals",
-        prompts="toybox",
-        model=ModelConfig(
-            tokens=32,
-            width=128,
-            latent=64,
-            grid=GridConfig(support="ball"),
-            hidden=(64,),
-            gain=30.0,
-            components=192,
-            bound=1.0,
-            density_scale=4.0,
-            density_bias=40.0,
-            environment=False,
-        ),
-        optimizer=OptimizerConfig(mlp_lr=0.005, schedule="cosine"),
-        references=ReferencesConfig(rays=128, samples=48, picture_every=4),
-        cameras=_TOYBOX_CAMERAS,
-        batch=32,
-        steps=2_300,
-    ),
-    "toybox-tiny": TrainConfig(
-        name="toybox-tiny",
-        prompts="pig64",
-        model=ModelConfig(
-            tokens=32,
-            width=128,
-            latent=24,
-            grid=GridConfig(resolutions=(9, 14, 22, 36), support="ball"),
-            gain=30.0,
-            components=64,
-            bound=1.0,
-            density_scale=4.0,
-            density_bias=40.0,
-            environment=False,
-        ),
-        optimizer=OptimizerConfig(mlp_lr=0.005, schedule="cosine"),
-        references=ReferencesConfig(rays=128, samples=48, picture_every=4),
-        cameras=_TOYBOX_CAMERAS,
-        batch=16,
-        steps=900,
-        sheet_every=300,
-    ),
-}
-
-
-def preset(name: str) -> TrainConfig:
-    """The configuration called ``name``; raises ``TrainingError`` with the names there are."""
-    try:
-        return PRESETS[name]
-    except KeyError:
-        raise TrainingError(
-            f"there is no preset {name!r}", f"choose one of: {', '.join(PRESETS)}"
-        ) from None
 
 
 def config_as_json(config: TrainConfig) -> dict[str, object]:

@@ -1,11 +1,16 @@
-"""How good a checkpoint is: PSNR against references, R-precision and R-probability (A34).
+"""How good a checkpoint is: PSNR and silhouettes against references, R-precision and
+R-probability (A34).
 
 Pictures are 64 x 64 from four sides (front, left, back, right) at elevation 15 degrees, over
 white, four rays a pixel: with one ray a pixel, pictures of one toy that differ by nothing but
-sampling are 24 to 33 dB apart, and a figure near that says little. PSNR compares albedo. Lit
+sampling are 24 to 33 dB apart, and a figure near that says little. PSNR compares albedo; IoU is
+the overlap of silhouettes (pixels at least half opaque) over their union; ``sides`` is the share
+of views that are nearest to the reference's same side among its four (a second face at the back
+makes it look like a front; chance is 1/4). Lit
 pictures are scored by a CLIP other than the one that conditions: the mean of the four views'
 features against every prompt of the set. Probabilities use that CLIP's learned temperature;
-without it every R-probability is about one over the number of prompts.
+without it every R-probability is about one over the number of prompts. Prompts that have no
+reference get the figures that need none.
 """
 
 from __future__ import annotations
@@ -25,21 +30,41 @@ from backend.rendering.lighting import headlight
 from backend.rendering.volume import view_field
 
 from .clip.scoring import ScoringClip
-from .guidance.toybox_assets import ToyboxAssets
-from .prompts import PromptSet, spec_of
+from .guidance import PromptMix
+from .guidance.toybox_assets import ToyboxAssets, reference_assets
+from .prompts import PromptSet
 
 VIEWS = 4
 SAMPLES = 96
 
 
 @dataclass(frozen=True)
-class Views:
-    """Four sides of one prompt, ours and the reference's."""
+class Sides:
+    """Four sides of one thing."""
 
     albedo: Float[Tensor, "views size size 3"]
     lit: Float[Tensor, "views size size 3"]
-    true_albedo: Float[Tensor, "views size size 3"]
-    true_lit: Float[Tensor, "views size size 3"]
+    alpha: Float[Tensor, "views size size"]
+
+
+@dataclass(frozen=True)
+class Views(Sides):
+    """Four sides of one prompt's object."""
+
+    truth: Sides | None
+    """The reference's, if the prompt has one."""
+
+
+def iou(ours: Float[Tensor, "*shape"], truth: Float[Tensor, "*shape"]) -> float:
+    """Intersection over union of two silhouettes given by their alpha."""
+    a, b = ours >= 0.5, truth >= 0.5
+    return ((a & b).sum() / (a | b).sum().clamp_min(1)).item()
+
+
+def sides(ours: Sides, truth: Sides) -> float:
+    """Share of the views whose nearest side of the reference, by albedo, is the same side."""
+    error = (ours.albedo[:, None] - truth.albedo[None]).square().flatten(2).mean(-1)
+    return (error.argmin(dim=1) == torch.arange(len(error))).float().mean().item()
 
 
 def psnr(ours: Float[Tensor, "*shape"], truth: Float[Tensor, "*shape"]) -> float:
@@ -51,25 +76,36 @@ def psnr(ours: Float[Tensor, "*shape"], truth: Float[Tensor, "*shape"]) -> float
 def look(
     checkpoint: Checkpoint,
     embedding: Float[Tensor, "tokens width"],
-    assets: ToyboxAssets,
+    assets: ToyboxAssets | None,
     asset: int,
     size: int = 64,
 ) -> Views:
-    """Four sides of one prompt's object and of its reference."""
+    """Four sides of one prompt's object, and of its reference if there are ``assets``."""
     cameras = orbit(VIEWS)
     white = torch.ones(3)
     views = view_field(checkpoint.field(embedding), cameras, 2 * size, samples=SAMPLES)
     return Views(
         albedo=_halved(views.picture("albedo", headlight(cameras), white)),
         lit=_halved(views.picture("full", headlight(cameras), white)),
-        true_albedo=_halved(assets.lit(asset, cameras, 2 * size, "albedo")),
-        true_lit=_halved(assets.lit(asset, cameras, 2 * size, "full")),
+        alpha=_halved(views.alpha[..., None])[..., 0],
+        truth=None if assets is None else _reference(assets, asset, size),
+    )
+
+
+def _reference(assets: ToyboxAssets, asset: int, size: int) -> Sides:
+    cameras = orbit(VIEWS)
+    batch = assets.assets_at(PromptMix.plain([asset] * VIEWS))
+    picture, alpha = batch.pictures(cameras, 2 * size)
+    return Sides(
+        albedo=_halved(picture + (1.0 - alpha)[..., None]),
+        lit=_halved(assets.lit(asset, cameras, 2 * size, "full")),
+        alpha=_halved(alpha[..., None])[..., 0],
     )
 
 
 def _halved(
-    pictures: Float[Tensor, "views double double 3"],
-) -> Float[Tensor, "views size size 3"]:
+    pictures: Float[Tensor, "views double double channels"],
+) -> Float[Tensor, "views size size channels"]:
     """The mean of every two by two pixels."""
     return torch.nn.functional.avg_pool2d(pictures.movedim(-1, 1), 2).movedim(1, -1)
 
@@ -84,9 +120,9 @@ def evaluate(
 ) -> dict[str, Any]:
     """Figures over ``count`` seen and ``count`` unseen prompts (0: all), evenly chosen.
 
-    Returns ``psnr``, ``r_precision`` and ``r_probability``, each with ``seen`` and ``unseen``;
-    ``r_precision`` and ``r_probability`` also with ``truth``, what the unseen prompts' references
-    score; and what the figures depend on.
+    Returns ``psnr``, ``iou``, ``sides``, ``r_precision`` and ``r_probability``, each with
+    ``seen`` and ``unseen`` as far as the set has them; ``r_precision`` and ``r_probability`` also
+    with ``truth``, what the unseen prompts' references score; and what the figures depend on.
     """
     groups = {
         "seen": evenly(prompt_set.seen, count),
@@ -94,14 +130,14 @@ def evaluate(
     }
     chosen = [index for group in groups.values() for index in group]
     place = {index: row for row, index in enumerate(chosen)}
-    assets = ToyboxAssets(
-        [spec_of(prompt_set.prompts[index]) for index in chosen],
-        torch.device("cpu"),
-        compiled=compiled,
+    assets = reference_assets(
+        [prompt_set.prompts[index] for index in chosen], torch.device("cpu"), compiled=compiled
     )
     queries = scoring.text_features(list(prompt_set.prompts))
     encoder = checkpoint.encoder()
     decibels: dict[str, list[float]] = {}
+    overlap: dict[str, list[float]] = {}
+    facing: dict[str, list[float]] = {}
     first: dict[str, list[float]] = {}
     probability: dict[str, list[float]] = {}
 
@@ -115,16 +151,21 @@ def evaluate(
         for index in tqdm(group, desc=f"evaluate {name}", dynamic_ncols=True):
             embedding = encoder.encode([prompt_set.prompts[index]])[0]
             views = look(checkpoint, embedding, assets, place[index])
-            decibels.setdefault(name, []).append(psnr(views.albedo, views.true_albedo))
             score(name, views.lit, index)
-            if name == "unseen":
-                score("truth", views.true_lit, index)
+            if views.truth:
+                decibels.setdefault(name, []).append(psnr(views.albedo, views.truth.albedo))
+                overlap.setdefault(name, []).append(iou(views.alpha, views.truth.alpha))
+                facing.setdefault(name, []).append(sides(views, views.truth))
+                if name == "unseen" or not prompt_set.unseen:
+                    score("truth", views.truth.lit, index)
 
     def means(values: dict[str, list[float]]) -> dict[str, float]:
         return {name: sum(v) / len(v) for name, v in values.items()}
 
     return {
         "psnr": means(decibels),
+        "iou": means(overlap),
+        "sides": means(facing),
         "r_precision": means(first),
         "r_probability": means(probability),
         "prompts": {name: len(group) for name, group in groups.items()},

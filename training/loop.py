@@ -67,9 +67,7 @@ class StepLoss(nn.Module):
         generator: torch.Generator,
     ) -> tuple[Float[Tensor, ""], dict[str, float]]:
         objects = self.model.objects(embedding)
-        return self._guidance(
-            Step(self.model, objects, mix, index, steps, generator, conditions)
-        )
+        return self._guidance(Step(self.model, objects, mix, index, steps, generator, conditions))
 
 
 @dataclass

@@ -12,8 +12,8 @@ from backend.model.config import GridConfig
 from training import cli
 from training.clip.config import ClipShape
 from training.clip.model import build_clip, save_clip
-from training.config import preset
 from training.evaluation import evaluate, evenly, psnr
+from training.presets import preset
 from training.prompts import known_words, prompt_set
 from training.run import train
 

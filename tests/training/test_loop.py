@@ -12,9 +12,10 @@ import torch
 
 from backend.protocol.errors import OutputError, TrainingError
 from tests.training.spheres import Spheres, losses_of, sphere_trainer
-from training.config import OptimizerConfig, config_as_json, preset
+from training.config import OptimizerConfig, config_as_json
 from training.guidance import PromptMix
 from training.optimizer import build_optimizer, schedule_factor
+from training.presets import preset
 from training.state import STATE_FILE, load_state
 
 
