@@ -1,0 +1,110 @@
+"""A field on a regular grid, as a solid: where it is above its level, without dirt.
+
+Grids hold the pre-density minus the level, float32, on ``linspace(-bound, bound, n)`` per axis,
+indexed [x, y, z]: positive inside.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, cast
+
+import numpy as np
+from jaxtyping import Bool, Float, Int
+from scipy.ndimage import find_objects, label, map_coordinates
+
+from ..mesh.clean import CleanConfig
+from ..mesh.finer import finer_grid
+from ..mesh.pipeline import PipelineConfig
+from ..mesh.reader import Points, Reader
+
+OUTSIDE = -1.0
+"""What a dropped speck is filled with at most."""
+
+
+@dataclass(frozen=True)
+class Solid:
+    """The values of a cleaned grid, and where it is in space."""
+
+    values: Float[np.ndarray, "n n n"]
+    bound: float
+
+    @property
+    def voxel(self) -> float:
+        """Distance between two samples, metres."""
+        return 2.0 * self.bound / (len(self.values) - 1)
+
+    @property
+    def inside(self) -> Bool[np.ndarray, "n n n"]:
+        return self.values > 0
+
+    def at(self, points: Points) -> Float[np.ndarray, " points"]:
+        """Trilinear values at points (metres)."""
+        place = ((points.T + self.bound) / self.voxel).astype(np.float32)
+        return map_coordinates(self.values, place, order=1, mode="nearest", prefilter=False)
+
+
+def read_solid(reader: Reader, resolution: int, config: PipelineConfig | None = None) -> Solid:
+    """The field's solid, without specks and cavities. May be empty.
+
+    Raises:
+        Cancelled: asked to stop.
+    """
+    config = config or PipelineConfig()
+    first, second = (max(16, round(share * resolution)) for share in config.looks[:2])
+    grid = reader.field.near_surface(second, first, config.margin)
+    values = finer_grid(reader, grid.cpu().numpy(), resolution) - np.float32(reader.field.level)
+    return clean(Solid(values.astype(np.float32), reader.field.bound), config.clean)
+
+
+def clean(solid: Solid, config: CleanConfig) -> Solid:
+    """Without parts whose surface is tiny against the largest one's, and without cavities.
+
+    The outermost layer of samples is set outside, so that every part is closed.
+    """
+    values = solid.values.copy()
+    for axis in range(3):
+        side = np.moveaxis(values, axis, 0)
+        for end in (0, -1):
+            np.minimum(side[end], OUTSIDE, out=side[end])
+    inside = values > 0
+    parts, count = label_voxels(inside)
+    if count > 1:
+        border = _border_voxels(inside)
+        area = np.bincount(parts[border], minlength=count + 1).astype(float)
+        small = area < config.speck_share * area.max()
+        small[0] = False
+        for part in np.flatnonzero(small):
+            box = find_objects(parts == part)[0]
+            own = parts[box] == part
+            values[box][own] = np.minimum(values[box][own], OUTSIDE)
+    holes, count = label_voxels(values <= 0)
+    if count > 1:
+        outer = holes[0, 0, 0]
+        inner = (holes > 0) & (holes != outer)
+        values[inner] = np.maximum(values[inner], -OUTSIDE)
+    return Solid(values, solid.bound)
+
+
+def union(one: Solid, other: Solid) -> Solid:
+    """Where either is."""
+    return Solid(np.maximum(one.values, other.values), one.bound)
+
+
+def label_voxels(
+    inside: Bool[np.ndarray, "a b c"],
+) -> tuple[Int[np.ndarray, "a b c"], int]:
+    """Number the connected parts from 1; voxels are neighbours across their faces."""
+    labels = np.zeros(inside.shape, dtype=np.int32)
+    return labels, int(cast(Any, label(inside, output=labels)))
+
+
+def _border_voxels(inside: Bool[np.ndarray, "n n n"]) -> Bool[np.ndarray, "n n n"]:
+    """Voxels inside with a neighbour outside."""
+    border = np.zeros_like(inside)
+    for axis in range(3):
+        now, result = np.moveaxis(inside, axis, 0), np.moveaxis(border, axis, 0)
+        change = now[1:] != now[:-1]
+        result[1:] |= change & now[1:]
+        result[:-1] |= change & now[:-1]
+    return border

@@ -1,0 +1,128 @@
+"""A chain becomes one mesh whose vertices and texture change."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from ..mesh.bake import paint, texel_map
+from ..mesh.options import MeshOptions
+from ..mesh.stages import Stages
+from ..mesh.unwrap import unwrap
+from ..protocol.chains import KEYS, AlphaQuality
+from ..protocol.errors import BadRequest
+from .chain import Chain, key_name
+from .keys import Tracker, make_template
+from .quality import diagonal, drift, measure
+from .result import TrackedMesh
+from .samples import ChainReader
+
+SHARES = {
+    "text": 0.03,
+    "fields": 0.2,
+    "template": 0.05,
+    "uv": 0.05,
+    "keys": 0.37,
+    "bake": 0.15,
+    "quality": 0.15,
+}
+"""Rough share of the time of each stage, in order."""
+BETWEEN = 4
+"""Alphas measured between two prompts, besides the keys."""
+
+
+@dataclass(frozen=True)
+class TrackOptions:
+    """Size and detail. Raises BadRequest when a value is outside its range."""
+
+    faces: int = 8000
+    texture_size: int = 1024
+    resolution: int = 128
+    keys: int = 5
+    """Most keys between two neighbouring prompts, both included."""
+    quality: bool = True
+    """Measure the result against fresh extractions."""
+    seed: int = 0
+    """Of the alphas between keys at which quality is measured."""
+    mesh: MeshOptions = field(init=False)
+
+    def __post_init__(self) -> None:
+        mesh = MeshOptions(self.faces, self.texture_size, self.resolution)
+        object.__setattr__(self, "mesh", mesh)
+        low, high = KEYS
+        if isinstance(self.keys, bool) or not low <= self.keys <= high:
+            raise BadRequest(
+                f"keys (between two prompts, both included) must be a whole number from {low} to "
+                f"{high}, not {self.keys!r}",
+                f"choose a value from {low} to {high}",
+            )
+
+
+def track(
+    chain: Chain, options: TrackOptions | None = None, stages: Stages | None = None
+) -> TrackedMesh:
+    """One topology and UV layout for the whole chain; positions and a texture for every key.
+
+    Raises:
+        BadRequest: somewhere along the chain there is nothing, or too few faces for it.
+        Cancelled: asked to stop.
+    """
+    options = options or TrackOptions()
+    stages = stages or Stages(shares=SHARES)
+    source = ChainReader(chain, options.resolution, stages.cancel)
+    with stages.stage("fields"):
+        everything, changes = source.survey(lambda done: stages.within("fields", done))
+    with stages.stage("template"):
+        vertices, faces = make_template(everything, options.faces, stages.cancel)
+    with stages.stage("uv"):
+        uvs = unwrap(vertices, faces, options.texture_size, stages.cancel).uvs
+    with stages.stage("keys"):
+        tracker = Tracker(source, everything, vertices, faces)
+        tracker.choose(options.keys, lambda done: stages.within("keys", done))
+        tracker.place_absent()
+    alphas = sorted(tracker.positions)
+    result = TrackedMesh(
+        prompts=list(chain.prompts),
+        alphas=np.array(alphas, dtype=np.float32),
+        names=[key_name(chain.prompts, alpha) for alpha in alphas],
+        faces=faces.astype(np.int32),
+        uvs=uvs,
+        positions=np.stack([tracker.positions[alpha] for alpha in alphas]),
+        textures=np.empty((len(alphas), options.texture_size, options.texture_size, 3), np.uint8),
+        changes=changes,
+        timings=stages.timings,
+    )
+    with stages.stage("bake"):
+        texels = texel_map(vertices, faces, uvs, options.texture_size)
+        gutter = texels.gutter()
+        for index, alpha in enumerate(alphas):
+            stages.within("bake", index / len(alphas))
+            reader = source.reader(alpha)
+            place = texels.read(texels.surface(reader, result.positions[index], faces))
+            result.textures[index] = paint(reader, place, texels, gutter)
+    if options.quality:
+        with stages.stage("quality"):
+            _measure(result, tracker, options, stages)
+    stages.done()
+    return result
+
+
+def _measure(result: TrackedMesh, tracker: Tracker, options: TrackOptions, stages: Stages) -> None:
+    """Fill in what :class:`TrackedMesh` says about its quality."""
+    generator = np.random.default_rng(options.seed)
+    pairs = len(result.prompts) - 1
+    between = np.arange(BETWEEN * pairs) / BETWEEN + generator.random(BETWEEN * pairs) / BETWEEN
+    keys = [float(alpha) for alpha in result.alphas]
+    wanted = sorted(keys + [float(alpha) for alpha in between])
+
+    def at(alpha: float) -> AlphaQuality:
+        stages.within("quality", wanted.index(alpha) / len(wanted))
+        reader = tracker.source.reader(alpha)
+        truth = tracker.surface(alpha)
+        return measure(reader, alpha, result.at(alpha), result.faces, truth)
+
+    result.quality = [at(alpha) for alpha in keys]
+    result.between = [at(float(alpha)) for alpha in between]
+    size = max(diagonal(tracker.surface(alpha)[0]) for alpha in keys)
+    result.drift_pct = drift(list(result.positions), result.faces, size)
