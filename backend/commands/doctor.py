@@ -24,7 +24,11 @@ NEEDED = {
     "scipy": ("scipy", "mesh clean-up and textures"),
     "safetensors": ("safetensors", "checkpoints"),
     "open_clip": ("open_clip_torch", "text encoders"),
-    "mcubes": ("PyMCubes", "finding the surface"),
+    **(
+        {"mcubes": ("PyMCubes", "finding the surface")}
+        if sys.version_info < (3, 13)
+        else {"skimage": ("scikit-image", "finding the surface")}
+    ),
     "fast_simplification": ("fast-simplification", "reducing faces"),
     "PIL": ("pillow", "textures and pictures"),
     "tyro": ("tyro", "this command line"),

@@ -6,12 +6,12 @@ where the density is not: vertices come out where they belong.
 
 from __future__ import annotations
 
-import mcubes
 import numpy as np
 from jaxtyping import Float, Int
 
 from ..progress import CancelToken
 from ..protocol.errors import BadRequest
+from .marching import marching_cubes
 from .topology import Faces, Vertices
 
 SLAB_VOXELS = 4_000_000
@@ -46,10 +46,10 @@ def contour(
         slab = grid[first : first + thickness + 1]
         if not (slab.min() < level < slab.max()):
             continue
-        slab_vertices, slab_faces = mcubes.marching_cubes(slab, level)
+        slab_vertices, slab_faces = marching_cubes(slab, level)
         slab_vertices[:, 0] += first
         vertices.append(slab_vertices)
-        faces.append(slab_faces.astype(np.int64) + total)
+        faces.append(slab_faces + total)
         total += len(slab_vertices)
     if not faces:
         raise BadRequest(
