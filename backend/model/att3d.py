@@ -8,10 +8,13 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from ..protocol.errors import TrainingError
+from .attention import AttentionMapping
 from .config import ModelConfig
 from .decoder import EnvironmentMap, RadianceMLP, density_bias
 from .grid import FeatureGrid
-from .mapping import MappingNetwork
+from .mapping import MappingNetwork, normalised_conditions
+from .spectral import add_spectral_norm
 
 
 @dataclass(frozen=True)
@@ -19,8 +22,9 @@ class Objects:
     """What the mapping network says of a batch of prompts."""
 
     latent: Float[Tensor, "objects v"]
+    """v; with attention the v of every level."""
     values: Float[Tensor, "objects size"]
-    """Each object's grid."""
+    """Each object's grid; with concatenation the same for all."""
 
     def __len__(self) -> int:
         return len(self.latent)
@@ -29,36 +33,69 @@ class Objects:
 class ATT3D(nn.Module):
     """Mapping network, feature grid, MLP and environment map of one checkpoint."""
 
+    offset: Tensor
+
     def __init__(self, config: ModelConfig) -> None:
+        """Raises ``TrainingError`` for a configuration that contradicts itself."""
+        if config.problem:
+            raise TrainingError(f"the model's configuration is not valid: {config.problem}")
         super().__init__()
         self.config = config
         self.grid = FeatureGrid(config.grid)
-        self.mapping = MappingNetwork(
-            config.tokens * config.width,
-            config.latent,
-            self.grid.size,
-            spectral_norm=config.spectral_norm,
-            gain=config.gain,
-            components=config.components,
+        kind = AttentionMapping if config.mapping == "attention" else MappingNetwork
+        self.mapping: MappingNetwork | AttentionMapping = kind(config, self.grid)
+        self.mlp = RadianceMLP(
+            self.grid.channels,
+            config.hidden,
+            config.density_scale,
+            conditions=config.latent if config.mapping == "concatenation" else 0,
         )
-        self.mlp = RadianceMLP(self.grid.channels, config.hidden, config.density_scale)
-        self.environment = EnvironmentMap(config.latent) if config.environment else None
+        self.environment = EnvironmentMap(config.latents) if config.environment else None
+        if config.spectral_norm_decoder:
+            add_spectral_norm(self.mlp)
+            if self.environment is not None:
+                add_spectral_norm(self.environment)
+        if config.offset:
+            self.register_buffer("offset", torch.zeros(self.grid.size))
 
-    def objects(self, embedding: Float[Tensor, "prompts tokens width"]) -> Objects:
-        """The objects of some text embeddings (A4)."""
-        return self.objects_of_latent(self.mapping.latent(embedding))
+    def latent(
+        self,
+        embedding: Float[Tensor, "prompts tokens width"],
+        conditions: dict[str, Float[Tensor, " prompts"]] | None = None,
+    ) -> Float[Tensor, "prompts v"]:
+        """The latents v of some text embeddings.
+
+        ``conditions`` are values of what the model amortizes over beside the text (A31), one a
+        prompt; those not given have their defaults.
+
+        Raises:
+            ValueError: a condition that the model does not have.
+        """
+        known = self.config.conditions
+        extra = normalised_conditions(known, conditions, len(embedding), embedding.device)
+        return self.mapping.latent(embedding, extra)
+
+    def objects(
+        self,
+        embedding: Float[Tensor, "prompts tokens width"],
+        conditions: dict[str, Float[Tensor, " prompts"]] | None = None,
+    ) -> Objects:
+        """The objects of some text embeddings (A4); see :meth:`latent`."""
+        return self.objects_of_latent(self.latent(embedding, conditions))
 
     def objects_of_latent(self, latent: Float[Tensor, "objects v"]) -> Objects:
         """The objects of some latents v."""
-        return Objects(latent, self.mapping.grid(latent))
+        values = self.mapping.grid(latent)
+        return Objects(latent, values + self.offset if self.config.offset else values)
 
     def sample(
         self, objects: Objects, points: Float[Tensor, "objects points 3"]
     ) -> tuple[Float[Tensor, "objects points"], Float[Tensor, "objects points 3"]]:
         """Pre-density and colour of each object at its own points (metres)."""
-        features = self.grid.read(objects.values, points / self.config.bound)
-        pre_density, color = self.mlp(features.float())
-        return pre_density + self.bias(points), color
+        count, each = points.shape[:2]
+        owner = torch.arange(count, device=points.device).repeat_interleave(each)
+        pre_density, color = self.sample_owned(objects, points.flatten(0, 1), owner)
+        return pre_density.view(count, each), color.view(count, each, 3)
 
     def sample_owned(
         self,
@@ -67,8 +104,7 @@ class ATT3D(nn.Module):
         owner: Int[Tensor, " points"],
     ) -> tuple[Float[Tensor, " points"], Float[Tensor, "points 3"]]:
         """:meth:`sample` of any number of points an object: point p belongs to ``owner[p]``."""
-        features = self.grid.read_owned(objects.values, points / self.config.bound, owner)
-        pre_density, color = self.mlp(features)
+        pre_density, color = self.mlp(*self._mlp_inputs(objects, points, owner))
         return pre_density + self.bias(points), color
 
     def pre_density_owned(
@@ -78,8 +114,11 @@ class ATT3D(nn.Module):
         owner: Int[Tensor, " points"],
     ) -> Float[Tensor, " points"]:
         """The pre-density of :meth:`sample_owned` alone."""
-        features = self.grid.read_owned(objects.values, points / self.config.bound, owner)
-        return self.mlp.pre_density(features) + self.bias(points)
+        return self.mlp.pre_density(*self._mlp_inputs(objects, points, owner)) + self.bias(points)
+
+    def decoder(self, latent: Float[Tensor, " v"]) -> RadianceMLP:
+        """The MLP of one object's grid features."""
+        return self.mlp.folded(latent) if self.mlp.conditions else self.mlp
 
     def bias(self, points: Float[Tensor, "*shape 3"]) -> Float[Tensor, "*shape"]:
         """The density bias of A20 at ``points`` (metres)."""
@@ -92,3 +131,16 @@ class ATT3D(nn.Module):
         if self.environment is None:
             return torch.zeros_like(directions)
         return self.environment(directions, objects.latent)
+
+    def _mlp_inputs(
+        self,
+        objects: Objects,
+        points: Float[Tensor, "points 3"],
+        owner: Int[Tensor, " points"],
+    ) -> tuple[Float[Tensor, "points channels"], Float[Tensor, "points hidden"] | None]:
+        places = points / self.config.bound
+        if not self.mlp.conditions:
+            return self.grid.read_owned(objects.values, places, owner), None
+        # One grid for all objects, whose rows ``expand`` repeats without copying them.
+        features = self.grid.read_owned(objects.values[:1], places, torch.zeros_like(owner))
+        return features, self.mlp.shift(objects.latent)[owner]

@@ -1,10 +1,13 @@
 """One-file checkpoints: a .safetensors file that says in its metadata what it is.
 
-Layout, format version 1: header metadata ``format`` = ``att3d-checkpoint``, ``format_version`` and
-``metadata`` (the JSON of :class:`CheckpointMetadata`). Tensors: the model's own names, with the
-mapping network's spectral norm already applied; ``mapping.decode.weight`` is stored as
-``mapping.decode.integers`` (int8) and ``mapping.decode.scale``, or as floats. Tensors under
-``text.`` are the text encoder's, when it is bundled. Nothing in the file is ever executed.
+Layout, format version 2: header metadata ``format`` = ``att3d-checkpoint``, ``format_version`` and
+``metadata`` (the JSON of :class:`CheckpointMetadata`). Tensors: the model's own names, with
+spectral norm and whitening already applied. What makes up grids (``mapping.decode.weight``,
+``mapping.heads.N.weight``, ``mapping.shared``, ``offset``) is stored as floats or as ``X.integers``
+(int8) and ``X.scale``, where X is the name without its ``.weight``. Tensors under ``text.`` are the
+text encoder's, when it is bundled. Nothing in the file is ever executed.
+
+Version 1 had only linear mapping networks without conditions; its files are version 2 files.
 """
 
 from __future__ import annotations
@@ -29,12 +32,13 @@ from .att3d import ATT3D
 from .config import ModelConfig, config_from_json, config_to_json
 from .field import Field
 from .quantize import dequantize, quantize
+from .spectral import plain_state
 
 if TYPE_CHECKING:
     from ..text.encoder import TextEncoder
 
 FORMAT = "att3d-checkpoint"
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 MAX_METADATA_BYTES = 16 << 20
 
 Storage = Literal["int8", "float16", "float32"]
@@ -90,7 +94,7 @@ class Checkpoint:
         """The object of one text embedding."""
         device = next(self.model.parameters()).device
         with torch.inference_mode():
-            latent = self.model.mapping.latent(embedding[None].to(device))[0]
+            latent = self.model.latent(embedding[None].to(device))[0]
         return Field(self.model, latent)
 
 
@@ -101,24 +105,32 @@ def save_checkpoint(
     text_tensors: dict[str, Tensor] | None = None,
     *,
     storage: Storage = "int8",
+    offset: Float[Tensor, " size"] | None = None,
 ) -> None:
     """Write ``model`` to ``path`` at once or not at all.
+
+    ``offset`` is added to the grid of every object of the checkpoint (A25).
 
     Raises:
         OutputError: the file cannot be written.
     """
-    tensors = {k: v for k, v in model.state_dict().items() if not k.startswith("mapping.")}
+    config = model.config
+    tensors = {k: v for k, v in plain_state(model).items() if not k.startswith("mapping.")}
     tensors |= {f"mapping.{k}": v for k, v in model.mapping.plain_weights().items()}
-    decode = tensors["mapping.decode.weight"]
-    if storage == "int8":
-        integers, scale = quantize(decode, model.config.grid.features)
-        del tensors["mapping.decode.weight"]
-        tensors |= {"mapping.decode.integers": integers, "mapping.decode.scale": scale}
-    elif storage == "float16":
-        tensors["mapping.decode.weight"] = decode.half()
+    if offset is not None:
+        tensors["offset"] = tensors.get("offset", 0.0) + offset.detach()
+        config = dataclasses.replace(config, offset=True)
+    large = [f"mapping.{name}" for name in model.mapping.outputs]
+    for name in large + ["offset"] * config.offset:
+        if storage == "int8":
+            short = name.removesuffix(".weight")
+            integers, scale = quantize(tensors.pop(name), config.grid.features)
+            tensors |= {f"{short}.integers": integers, f"{short}.scale": scale}
+        elif storage == "float16":
+            tensors[name] = tensors[name].half()
     for name, tensor in (text_tensors or {}).items():
         tensors[f"text.{name}"] = tensor
-    _write(path, tensors, dataclasses.replace(metadata, config=model.config))
+    _write(path, tensors, dataclasses.replace(metadata, config=config))
 
 
 def update_metadata(path: Path, metadata: CheckpointMetadata) -> None:
@@ -175,19 +187,18 @@ def load_checkpoint(path: Path | str, device: torch.device | str = "cpu") -> Che
         for name in list(tensors)
         if name.startswith("text.")
     }
-    if "mapping.decode.integers" in tensors and "mapping.decode.scale" in tensors:
-        integers, scale = (
-            tensors.pop("mapping.decode.integers"),
-            tensors.pop("mapping.decode.scale"),
-        )
-        if integers.dtype != torch.int8 or integers.numel() % max(len(scale), 1):
-            raise _broken(path, "its quantised weights do not fit together")
-        tensors["mapping.decode.weight"] = dequantize(integers, scale)
     # Only inference: spectral norm is in the stored weights. The meta device allocates nothing,
     # so a configuration that asks for absurd sizes fails on the comparison below.
     with torch.device("meta"):
         model = ATT3D(metadata.config.plain)
     shapes = {name: tensor.shape for name, tensor in model.state_dict().items()}
+    for name in shapes:
+        short = name.removesuffix(".weight")
+        if f"{short}.integers" in tensors and f"{short}.scale" in tensors:
+            integers, scale = tensors.pop(f"{short}.integers"), tensors.pop(f"{short}.scale")
+            if integers.dtype != torch.int8 or integers.numel() % max(len(scale), 1):
+                raise _broken(path, "its quantised weights do not fit together")
+            tensors[name] = dequantize(integers, scale)
     for name, shape in shapes.items():
         if name not in tensors:
             raise _broken(path, f"the tensor {name} is missing")

@@ -13,6 +13,7 @@ from typing import Any, Literal, get_args
 from ..protocol.errors import CheckpointError
 
 Support = Literal["cube", "ball"]
+Mapping = Literal["linear", "deep", "attention", "concatenation"]
 PAPER_RESOLUTIONS = (9, 14, 22, 36, 58)
 
 
@@ -32,7 +33,53 @@ class GridConfig:
     """Features a vertex."""
     support: Support = "cube"
     """``ball`` keeps only the vertices of cells that touch the bounding ball: about half of them,
-    and the half that is never read is neither stored nor computed."""
+    and the half that is never read is neither stored nor computed. Not of hash levels."""
+    hashed: tuple[int, ...] = ()
+    """Vertices per axis of the hash levels that follow; the paper's are 96, 157, 257 (A2)."""
+    table: int = 16
+    """Each hash level has ``2**table`` rows. Instant-NGP's usual 19 would make the mapping network
+    seven times as large; with 16 the paper's three levels hold about as much as its dense ones
+    (196,608 rows beside 255,889 vertices)."""
+
+    @property
+    def levels(self) -> tuple[int, ...]:
+        """Vertices per axis of all levels, hash levels last."""
+        return self.resolutions + self.hashed
+
+
+@dataclass(frozen=True)
+class Condition:
+    """A number that the mapping network sees beside the text, so that a run amortizes over it
+    (A31)."""
+
+    name: str = "guidance_weight"
+    low: float = 0.0
+    high: float = 1.0
+    """The range it is drawn from in training; mapped to -1 .. 1."""
+    default: float = 0.5
+    """What the backend gives."""
+    logarithmic: bool = False
+    """Map its logarithm: for ranges over decades."""
+
+    def normalised(self, value: float) -> float:
+        """``value`` in the range -1 .. 1."""
+        low, high = self.low, self.high
+        if self.logarithmic:
+            low, high, value = math.log(low), math.log(high), math.log(value)
+        return 2.0 * (value - low) / (high - low) - 1.0
+
+    @property
+    def problem(self) -> str | None:
+        """What is wrong with it, or None."""
+        if not self.name.isidentifier():
+            return f"the condition {self.name!r} is not a name"
+        if not self.low < self.high:
+            return f"the condition {self.name} needs low < high"
+        if not self.low <= self.default <= self.high:
+            return f"the default of the condition {self.name} is not between low and high"
+        if self.logarithmic and self.low <= 0:
+            return f"the condition {self.name} is logarithmic and needs low > 0"
+        return None
 
 
 @dataclass(frozen=True)
@@ -45,11 +92,23 @@ class ModelConfig:
     """Width of a token."""
     latent: int = 32
     """v, the width of the mapping network's bottleneck (A8)."""
+    mapping: Mapping = "linear"
+    """How a text embedding becomes a grid: ``linear`` (A4), ``deep`` (A5: more hidden layers),
+    ``attention`` (A6: a learned query per level looks at the tokens, a head per level), or
+    ``concatenation`` (A7: one grid for all prompts, v joins the features at the NeRF MLP)."""
+    mapping_hidden: tuple[int, ...] = (64, 64)
+    """Widths of the hidden layers before v. Only of ``deep``."""
+    attention: int = 64
+    """Width of keys, queries and values. Only of ``attention``."""
+    conditions: tuple[Condition, ...] = ()
+    """Further inputs of the mapping network (A31)."""
     grid: GridConfig = field(default_factory=GridConfig)
     hidden: tuple[int, ...] = (32,)
     """Widths of the NeRF MLP's hidden layers (A3)."""
     spectral_norm: bool = True
     """Spectral norm on every linear layer of the mapping network (A11)."""
+    spectral_norm_decoder: bool = False
+    """Spectral norm on the NeRF MLP and the environment map too (A11)."""
     gain: float = 1.0
     """Factor on the mapping network's output. Spectral norm bounds a grid's size by that of v,
     so the default leaves the MLP to make up for a grid of about a million small numbers."""
@@ -70,11 +129,54 @@ class ModelConfig:
     """Whether there is an environment map (A10)."""
     surface_step: float = 0.05
     """A sample of this length, metres, is half opaque on the surface."""
+    offset: bool = False
+    """Whether a learned offset is added to every object's grid: fine-tuned on one prompt (A25)."""
+
+    @property
+    def latents(self) -> int:
+        """Numbers of an object's latent: v, or with ``attention`` a v for each level."""
+        return self.latent * (len(self.grid.levels) if self.mapping == "attention" else 1)
 
     @property
     def plain(self) -> ModelConfig:
         """The same function without what only training needs: the shape of stored weights."""
-        return dataclasses.replace(self, spectral_norm=False, components=0)
+        return dataclasses.replace(
+            self, spectral_norm=False, spectral_norm_decoder=False, components=0
+        )
+
+    @property
+    def problem(self) -> str | None:
+        """What is wrong with the configuration, or None."""
+        grid = self.grid
+        if not grid.resolutions or min(grid.levels) < 2:
+            return "grid.resolutions needs at least one level of two vertices"
+        if grid.hashed and not 1 <= grid.table <= 24:
+            return "grid.table must be from 1 to 24"
+        for resolution in grid.hashed:
+            if resolution**3 <= 2**grid.table:
+                return (
+                    f"grid.hashed has a level of {resolution} vertices an axis, which fit into"
+                    f" 2**{grid.table} rows without hashing: put it into grid.resolutions"
+                )
+        for name in (
+            "tokens", "width", "latent", "bound", "surface_step", "density_bias_radius",
+            "density_scale",
+        ):  # fmt: skip
+            if getattr(self, name) <= 0:
+                return f"model.{name} must be positive"
+        if self.mapping == "deep" and not self.mapping_hidden:
+            return "the deep mapping network needs model.mapping_hidden"
+        if self.mapping == "attention" and (self.attention <= 0 or self.components):
+            return (
+                "the attention mapping network looks at single tokens: it needs a positive"
+                " model.attention, and model.components must be 0"
+            )
+        if self.mapping == "concatenation" and not self.hidden:
+            return "concatenation needs a hidden layer in the NeRF MLP (model.hidden)"
+        names = [condition.name for condition in self.conditions]
+        if len(set(names)) < len(names):
+            return "two conditions have the same name"
+        return next((c.problem for c in self.conditions if c.problem), None)
 
     @property
     def surface_level(self) -> float:
@@ -88,60 +190,61 @@ def config_to_json(config: ModelConfig) -> dict[str, Any]:
 
 
 def config_from_json(data: object) -> ModelConfig:
-    """The configuration in ``data``; raises ``CheckpointError`` naming the field that is wrong."""
+    """The configuration in ``data``; raises ``CheckpointError`` naming the field that is wrong.
 
-    def fail(what: str) -> CheckpointError:
-        return CheckpointError(
-            f"the checkpoint's model configuration is not valid: {what}",
-            "use a checkpoint made by this version of ATT3D",
-        )
-
-    def build(cls: type, values: object, where: str) -> Any:
-        if not isinstance(values, dict):
-            raise fail(f"{where} is not an object")
-        known = {f.name: f for f in dataclasses.fields(cls)}
-        for name in values:
-            if name not in known:
-                raise fail(f"unknown field {where}.{name}")
-        converted: dict[str, Any] = {}
-        for name, value in values.items():
-            default = getattr(cls(), name)
-            if dataclasses.is_dataclass(default):
-                converted[name] = build(type(default), value, f"{where}.{name}")
-            elif isinstance(default, tuple):
-                if not isinstance(value, list | tuple) or not all(
-                    isinstance(x, int) and not isinstance(x, bool) and 0 < x <= 1024 for x in value
-                ):
-                    raise fail(f"{where}.{name} is not a list of integers from 1 to 1024")
-                converted[name] = tuple(value)
-            elif isinstance(default, bool | str):
-                if type(value) is not type(default):
-                    raise fail(f"{where}.{name} is not a {type(default).__name__}")
-                if name == "support" and value not in get_args(Support):
-                    raise fail(f"{where}.{name} is {value!r}")
-                converted[name] = value
-            else:
-                if isinstance(value, bool) or not isinstance(value, int | float):
-                    raise fail(f"{where}.{name} is not a number")
-                if isinstance(default, int) and not isinstance(value, int):
-                    raise fail(f"{where}.{name} is not an integer")
-                if not math.isfinite(value) or value < 0:
-                    raise fail(f"{where}.{name} is not a finite positive number")
-                converted[name] = type(default)(value)
-        return cls(**converted)
-
-    config: ModelConfig = build(ModelConfig, data, "model")
-    if not config.grid.resolutions or min(config.grid.resolutions) < 2:
-        raise fail("grid.resolutions needs at least one level of two vertices")
-    for name in (
-        "tokens",
-        "width",
-        "latent",
-        "bound",
-        "surface_step",
-        "density_bias_radius",
-        "density_scale",
-    ):
-        if getattr(config, name) <= 0:
-            raise fail(f"model.{name} must be positive")
+    Fields that an older version did not have get their defaults, which mean what it did.
+    """
+    config: ModelConfig = _build(ModelConfig, data, "model")
+    if config.problem:
+        raise _wrong(config.problem)
     return config
+
+
+_CHOICES = {"support": get_args(Support), "mapping": get_args(Mapping)}
+_SIGNED = {"low", "high", "default"}
+
+
+def _wrong(what: str) -> CheckpointError:
+    return CheckpointError(
+        f"the checkpoint's model configuration is not valid: {what}",
+        "use a checkpoint made by this version of ATT3D",
+    )
+
+
+def _build(cls: type, values: object, where: str) -> Any:
+    if not isinstance(values, dict):
+        raise _wrong(f"{where} is not an object")
+    known = {f.name: f for f in dataclasses.fields(cls)}
+    for name in values:
+        if name not in known:
+            raise _wrong(f"unknown field {where}.{name}")
+    return cls(**{n: _value(getattr(cls(), n), v, n, f"{where}.{n}") for n, v in values.items()})
+
+
+def _value(default: object, value: object, name: str, where: str) -> Any:
+    """``value`` if it is one that could stand in place of ``default``."""
+    if dataclasses.is_dataclass(default):
+        return _build(type(default), value, where)
+    if name == "conditions":
+        if not isinstance(value, list | tuple) or len(value) > 64:
+            raise _wrong(f"{where} is not a short list")
+        return tuple(_build(Condition, one, f"{where}[{i}]") for i, one in enumerate(value))
+    if isinstance(default, tuple):
+        if not isinstance(value, list | tuple) or not all(
+            isinstance(x, int) and not isinstance(x, bool) and 0 < x <= 1024 for x in value
+        ):
+            raise _wrong(f"{where} is not a list of integers from 1 to 1024")
+        return tuple(value)
+    if isinstance(default, bool | str):
+        if type(value) is not type(default):
+            raise _wrong(f"{where} is not a {type(default).__name__}")
+        if name in _CHOICES and value not in _CHOICES[name]:
+            raise _wrong(f"{where} is {value!r}, not one of {', '.join(_CHOICES[name])}")
+        return value
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise _wrong(f"{where} is not a number")
+    if isinstance(default, int) and not isinstance(value, int):
+        raise _wrong(f"{where} is not an integer")
+    if not math.isfinite(value) or (value < 0 and name not in _SIGNED):
+        raise _wrong(f"{where} is not a finite positive number")
+    return type(default)(value)  # pyright: ignore[reportCallIssue]

@@ -7,37 +7,89 @@ from __future__ import annotations
 
 import itertools
 import math
+from typing import cast
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from .spectral import plain_state
+
 
 class RadianceMLP(nn.Module):
-    """Grid features to pre-density and colour: SiLU hidden layers, sigmoid colour (A3)."""
+    """Grid features to pre-density and colour: SiLU hidden layers, sigmoid colour (A3).
 
-    def __init__(self, channels: int, hidden: tuple[int, ...], density_scale: float = 1.0) -> None:
+    With ``conditions`` numbers joined to the features (A7: v), the first layer's part that sees
+    them is a ``shift`` of its result, the same for all points of an object: :meth:`shift`.
+    """
+
+    def __init__(
+        self,
+        channels: int,
+        hidden: tuple[int, ...],
+        density_scale: float = 1.0,
+        conditions: int = 0,
+    ) -> None:
         super().__init__()
         self.density_scale = density_scale
-        widths = (channels, *hidden)
+        self.channels = channels
+        self.conditions = conditions
+        widths = (channels + conditions, *hidden)
         layers: list[nn.Module] = []
         for before, after in itertools.pairwise(widths):
             layers += [nn.Linear(before, after), nn.SiLU()]
         self.body = nn.Sequential(*layers)
         self.head = nn.Linear(widths[-1], 4)
 
+    def shift(self, latent: Float[Tensor, "objects v"]) -> Float[Tensor, "objects hidden"]:
+        """What joining ``latent`` to the features adds to the first layer's result."""
+        return nn.functional.linear(latent, self._first.weight[:, self.channels :])
+
+    def folded(self, latent: Float[Tensor, " v"]) -> RadianceMLP:
+        """One object's MLP, of the features alone: its shift is in the first layer's bias."""
+        hidden = tuple(layer.out_features for layer in self.body if isinstance(layer, nn.Linear))
+        state = {k: v.clone() for k, v in plain_state(self).items()}
+        state["body.0.bias"] = state["body.0.bias"] + self.shift(latent[None])[0].detach()
+        state["body.0.weight"] = state["body.0.weight"][:, : self.channels].contiguous()
+        with torch.device("meta"):
+            mlp = RadianceMLP(self.channels, hidden, self.density_scale)
+        mlp.load_state_dict(state, assign=True)
+        return mlp.requires_grad_(False)
+
     def forward(
-        self, features: Float[Tensor, "*shape channels"]
+        self,
+        features: Float[Tensor, "*shape channels"],
+        shift: Float[Tensor, "*shape hidden"] | None = None,
     ) -> tuple[Float[Tensor, "*shape"], Float[Tensor, "*shape 3"]]:
         """Pre-density without the bias of A20, and colour in [0, 1]."""
-        out = self.head(self.body(features))
+        out = self.head(self._hidden(features, shift))
         return out[..., 0] * self.density_scale, torch.sigmoid(out[..., 1:])
 
-    def pre_density(self, features: Float[Tensor, "*shape channels"]) -> Float[Tensor, "*shape"]:
+    def pre_density(
+        self,
+        features: Float[Tensor, "*shape channels"],
+        shift: Float[Tensor, "*shape hidden"] | None = None,
+    ) -> Float[Tensor, "*shape"]:
         """The first output alone."""
-        hidden = self.body(features)
-        out = nn.functional.linear(hidden, self.head.weight[:1], self.head.bias[:1])
+        hidden = self._hidden(features, shift)
+        weight, bias = self.head.weight, self.head.bias
+        out = nn.functional.linear(hidden, weight[:1], bias[:1])
         return out[..., 0] * self.density_scale
+
+    @property
+    def _first(self) -> nn.Linear:
+        return cast(nn.Linear, self.body[0])
+
+    def _hidden(
+        self,
+        features: Float[Tensor, "*shape channels"],
+        shift: Float[Tensor, "*shape hidden"] | None,
+    ) -> Float[Tensor, "*shape last"]:
+        if shift is None:
+            return self.body(features)
+        first = self._first
+        weight = first.weight[:, : self.channels]
+        return self.body[1:](nn.functional.linear(features, weight, first.bias) + shift)
 
 
 def density_bias(

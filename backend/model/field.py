@@ -23,9 +23,13 @@ class Field:
         self._model = model
         with torch.inference_mode():
             self._objects: Objects = model.objects_of_latent(latent[None])
+            self._mlp = model.decoder(latent)
+            # Hash levels stay tables: as volumes they would be hundreds of megabytes.
             self._volumes = [
-                volume.permute(3, 2, 1, 0)[None].contiguous(memory_format=torch.channels_last_3d)
-                for volume in model.grid.volumes(self._objects.values[0])
+                model.grid.volume(self._objects.values[0], level)
+                .permute(3, 2, 1, 0)[None]
+                .contiguous(memory_format=torch.channels_last_3d)
+                for level in range(len(model.config.grid.resolutions))
             ]
 
     @property
@@ -53,7 +57,7 @@ class Field:
         """Pre-density and sRGB colour at ``points``."""
         densities, colors = [], []
         for part in points.split(CHUNK):
-            density, color = self._model.mlp(self._features(part))
+            density, color = self._mlp(self._features(part))
             densities.append(density + self._model.bias(part))
             colors.append(color)
         if not densities:
@@ -92,7 +96,7 @@ class Field:
                 self._objects.values[0], x / self.bound, line / self.bound, line / self.bound
             )
             points = torch.stack(torch.meshgrid(x, line, line, indexing="ij"), dim=-1)
-            parts.append(self._model.mlp.pre_density(features) + self._model.bias(points))
+            parts.append(self._mlp.pre_density(features) + self._model.bias(points))
         return torch.cat(parts)
 
     @torch.inference_mode()
@@ -124,7 +128,7 @@ class Field:
         return filled
 
     def _pre_density(self, points: Float[Tensor, "points 3"]) -> Float[Tensor, " points"]:
-        return self._model.mlp.pre_density(self._features(points)) + self._model.bias(points)
+        return self._mlp.pre_density(self._features(points)) + self._model.bias(points)
 
     def _features(self, points: Float[Tensor, "points 3"]) -> Float[Tensor, "points channels"]:
         """What ``FeatureGrid.read`` gives, but faster: that reads many objects at once and
@@ -143,8 +147,14 @@ class Field:
             )[:, :, 0, 0]
             for volume in self._volumes
         ]
-        features = torch.cat(levels, dim=1).transpose(1, 2)
-        return features.flatten(0, 1)[:count]
+        features = torch.cat(levels, dim=1).transpose(1, 2).flatten(0, 1)[:count]
+        if not self._model.config.grid.hashed:
+            return features
+        owner = torch.zeros(count, dtype=torch.long, device=points.device)
+        hashed = self._model.grid.read_owned(
+            self._objects.values, points / self.bound, owner, slice(len(self._volumes), None)
+        )
+        return torch.cat([features, hashed], dim=1)
 
     def _line(self, resolution: int) -> Float[Tensor, " resolution"]:
         return torch.linspace(-self.bound, self.bound, resolution, device=self.device)

@@ -1,4 +1,4 @@
-"""The multi-resolution feature grid (A1), read three ways.
+"""The multi-resolution feature grid (A1, A2), read three ways.
 
 Conventions
 -----------
@@ -9,6 +9,9 @@ gives ``levels * features`` numbers a point.
 
 With ``support = "ball"`` only vertices of cells that touch the unit ball are kept. Inside the ball
 every read is the same as with ``"cube"``; outside it the missing vertices count as zero.
+
+Hash levels (A2) come last. Their vertices share ``2**table`` rows by instant-NGP's spatial hash:
+vertex (x, y, z) has the row ``(x ^ 2654435761 y ^ 805459861 z) mod 2**table`` of its level.
 """
 
 from __future__ import annotations
@@ -20,6 +23,8 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from .config import GridConfig
+
+_PRIMES = (1, 2654435761, 805459861)
 
 
 class _WeightedGather(torch.autograd.Function):
@@ -55,13 +60,13 @@ class _WeightedGather(torch.autograd.Function):
 
 
 class FeatureGrid(nn.Module):
-    """Geometry of the grid: where each value sits, and how points read it (A1)."""
+    """Geometry of the grid: where each value sits, and how points read it (A1, A2)."""
 
     def __init__(self, config: GridConfig) -> None:
         super().__init__()
         self.config = config
         self.offsets: list[int] = []
-        """First vertex of each level within ``values``."""
+        """First row of each level within ``values``: a vertex's, or the hash table's."""
         vertices = 0
         for level, resolution in enumerate(config.resolutions):
             self.offsets.append(vertices)
@@ -72,8 +77,11 @@ class FeatureGrid(nn.Module):
                 vertices += int(kept.sum())
             else:
                 vertices += resolution**3
+        for _ in config.hashed:
+            self.offsets.append(vertices)
+            vertices += 2**config.table
         self.vertices = vertices
-        """Kept vertices of all levels."""
+        """Rows of all levels: kept vertices and hash tables."""
 
     @property
     def size(self) -> int:
@@ -83,7 +91,16 @@ class FeatureGrid(nn.Module):
     @property
     def channels(self) -> int:
         """Numbers a point reads."""
-        return len(self.config.resolutions) * self.config.features
+        return len(self.config.levels) * self.config.features
+
+    @property
+    def level_sizes(self) -> list[int]:
+        """Numbers of each level in ``values``."""
+        ends = [*self.offsets[1:], self.vertices]
+        return [
+            (end - start) * self.config.features
+            for start, end in zip(self.offsets, ends, strict=True)
+        ]
 
     def read(
         self, values: Float[Tensor, "objects size"], points: Float[Tensor, "objects points 3"]
@@ -98,6 +115,7 @@ class FeatureGrid(nn.Module):
         values: Float[Tensor, "objects size"],
         points: Float[Tensor, "points 3"],
         owner: Int[Tensor, " points"],
+        levels: slice = slice(None),
     ) -> Float[Tensor, "points channels"]:
         """:meth:`read` of any number of points an object: point p reads the grid ``owner[p]``.
 
@@ -107,59 +125,84 @@ class FeatureGrid(nn.Module):
         rows = values.reshape(-1, self.config.features)
         if rows.dtype in (torch.float16, torch.bfloat16):
             rows = rows.float()
-        corners = [self._corners(level, points) for level in range(len(self.config.resolutions))]
+        chosen = range(len(self.config.levels))[levels]
+        corners = [self._corners(level, points) for level in chosen]
         # All levels in one gather: its backward pass fills one gradient, not one a level.
         index = torch.stack([index for index, _ in corners], dim=1)
         weights = torch.stack([weights for _, weights in corners], dim=1)
         index = index + (owner * self.vertices)[:, None, None]
         read = _WeightedGather.apply(rows, index.flatten(0, 1), weights.flatten(0, 1))
-        return cast(Tensor, read).view(len(points), self.channels)
+        return cast(Tensor, read).view(len(points), len(chosen) * self.config.features)
 
     def _corners(
         self, level: int, points: Float[Tensor, "points 3"]
     ) -> tuple[Int[Tensor, "points 8"], Float[Tensor, "points 8"]]:
         """Vertices around each point, and their trilinear weights."""
-        resolution = self.config.resolutions[level]
+        resolution = self.config.levels[level]
         place = (points * 0.5 + 0.5).clamp(0.0, 1.0) * (resolution - 1)
         low = place.detach().floor().clamp(0, resolution - 2)
         high_weight = place - low
         cell = low.long()
-        base = (cell[..., 0] * resolution + cell[..., 1]) * resolution + cell[..., 2]
-        steps = (resolution * resolution, resolution, 1)
-        index = base[..., None] + torch.tensor(
-            [
-                x * steps[0] + y * steps[1] + z * steps[2]
-                for x in (0, 1)
-                for y in (0, 1)
-                for z in (0, 1)
-            ],
-            device=points.device,
-        )
+        index = self._rows(level, *(torch.stack([c, c + 1], dim=-1) for c in cell.unbind(-1)))
         pair = torch.stack([1.0 - high_weight, high_weight], dim=-1)
         wx, wy, wz = pair.unbind(-2)
         weights = wx[..., :, None, None] * wy[..., None, :, None] * wz[..., None, None, :]
-        weights = weights.flatten(-3)
-        if self.config.support == "ball":
-            slots = cast(Tensor, getattr(self, f"slots{level}"))[index]
-            weights = weights * (slots >= 0)
-            index = slots.clamp_min(0)
+        index, weights = index.flatten(-3), weights.flatten(-3)
+        if self.config.support == "ball" and level < len(self.config.resolutions):
+            weights = weights * (index >= 0)
+            index = index.clamp_min(0)
         return index + self.offsets[level], weights
+
+    def _rows(
+        self,
+        level: int,
+        x: Int[Tensor, "*points nx"],
+        y: Int[Tensor, "*points ny"],
+        z: Int[Tensor, "*points nz"],
+    ) -> Int[Tensor, "*points nx ny nz"]:
+        """Rows within the level of the vertices ``x * y * z``; -1 where none is kept."""
+        x, y, z = x[..., :, None, None], y[..., None, :, None], z[..., None, None, :]
+        resolution = self.config.levels[level]
+        if level >= len(self.config.resolutions):
+            mixed = (x * _PRIMES[0]) ^ (y * _PRIMES[1]) ^ (z * _PRIMES[2])
+            return mixed & (2**self.config.table - 1)
+        index = (x * resolution + y) * resolution + z
+        if self.config.support == "ball":
+            return cast(Tensor, getattr(self, f"slots{level}"))[index]
+        return index
+
+    def volume(
+        self, values: Float[Tensor, " size"], level: int
+    ) -> Float[Tensor, "resolution resolution resolution features"]:
+        """One level of one object's grid as a volume indexed [x, y, z, feature]."""
+        resolution = self.config.levels[level]
+        if level < len(self.config.resolutions) and self.config.support == "cube":
+            start = self.offsets[level]
+            rows = values.view(self.vertices, -1)[start : start + resolution**3]
+            return rows.view(resolution, resolution, resolution, -1)
+        line = torch.arange(resolution, device=values.device)
+        return self._block(values, level, line, line, line)
+
+    def _block(
+        self,
+        values: Float[Tensor, " size"],
+        level: int,
+        x: Int[Tensor, " nx"],
+        y: Int[Tensor, " ny"],
+        z: Int[Tensor, " nz"],
+    ) -> Float[Tensor, "nx ny nz features"]:
+        """Features at the vertices ``x * y * z`` of one level."""
+        rows = self._rows(level, x, y, z)
+        features = values.view(self.vertices, -1)[self.offsets[level] + rows.clamp_min(0)]
+        if level < len(self.config.resolutions):
+            features = features * (rows >= 0)[..., None]
+        return features
 
     def volumes(
         self, values: Float[Tensor, " size"]
     ) -> list[Float[Tensor, "resolution resolution resolution features"]]:
         """Each level of one object's grid as a volume indexed [x, y, z, feature]."""
-        rows = values.view(self.vertices, self.config.features)
-        volumes = []
-        for level, resolution in enumerate(self.config.resolutions):
-            start = self.offsets[level]
-            if self.config.support == "ball":
-                slots = cast(Tensor, getattr(self, f"slots{level}"))
-                level_rows = rows[start + slots.clamp_min(0)] * (slots >= 0)[:, None]
-            else:
-                level_rows = rows[start : start + resolution**3]
-            volumes.append(level_rows.view(resolution, resolution, resolution, -1))
-        return volumes
+        return [self.volume(values, level) for level in range(len(self.config.levels))]
 
     def dense(
         self,
@@ -174,24 +217,46 @@ class FeatureGrid(nn.Module):
         point gathers its own eight corners.
         """
         levels = []
-        for volume in self.volumes(values):
-            for axis, line in enumerate((x, y, z)):
-                volume = _interpolate_axis(volume, line, axis)
+        for level, resolution in enumerate(self.config.levels):
+            lines = [_Line(line, resolution) for line in (x, y, z)]
+            if level < len(self.config.resolutions):
+                volume = self.volume(values, level)
+            else:
+                # A hash level as a whole may be hundreds of megabytes: only what is between.
+                volume = self._block(values, level, *(line.keep_needed() for line in lines))
+            for axis, line in enumerate(lines):
+                volume = line.interpolate(volume, axis)
             levels.append(volume)
         return torch.cat(levels, dim=-1)
 
 
-def _interpolate_axis(
-    volume: Float[Tensor, "a b c features"], line: Float[Tensor, " n"], axis: int
-) -> Float[Tensor, "..."]:
-    resolution = volume.shape[axis]
-    place = (line * 0.5 + 0.5).clamp(0.0, 1.0) * (resolution - 1)
-    low = place.floor().clamp(0, resolution - 2)
-    shape = [1, 1, 1, 1]
-    shape[axis] = len(line)
-    weight = (place - low).view(shape)
-    cell = low.long()
-    return torch.lerp(volume.index_select(axis, cell), volume.index_select(axis, cell + 1), weight)
+class _Line:
+    """Where the points of one axis lie between the vertices of a level."""
+
+    def __init__(self, line: Float[Tensor, " n"], resolution: int) -> None:
+        place = (line * 0.5 + 0.5).clamp(0.0, 1.0) * (resolution - 1)
+        low = place.floor().clamp(0, resolution - 2)
+        self._weight = place - low
+        self._low = low.long()
+        self._high = self._low + 1
+
+    def keep_needed(self) -> Int[Tensor, " vertices"]:
+        """The vertices that are needed, which from here on are all that a volume holds."""
+        needed, places = torch.cat([self._low, self._high]).unique(return_inverse=True)
+        self._low, self._high = places.chunk(2)
+        return needed
+
+    def interpolate(
+        self, volume: Float[Tensor, "a b c features"], axis: int
+    ) -> Float[Tensor, "..."]:
+        """The volume at this line's points along ``axis``."""
+        shape = [1, 1, 1, 1]
+        shape[axis] = len(self._weight)
+        return torch.lerp(
+            volume.index_select(axis, self._low),
+            volume.index_select(axis, self._high),
+            self._weight.view(shape),
+        )
 
 
 def _touching_ball(resolution: int) -> torch.Tensor:

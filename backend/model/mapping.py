@@ -1,58 +1,83 @@
-"""The mapping network: a text embedding becomes the numbers of a feature grid (A4, A8, A11)."""
+"""The mapping network: a text embedding becomes the numbers of a feature grid (A4-A8, A11).
+
+The bottleneck v comes from the flattened embedding here, and from attention over its tokens in
+``attention.py``. Whatever lies before v, the grid is linear in it (or, with concatenation, the
+same for every prompt), so blends of grids are grids of blended v.
+"""
 
 from __future__ import annotations
 
-from typing import Any, cast
+import itertools
+import math
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
-from torch.nn.utils import parametrizations, parametrize
+
+from .config import Condition, ModelConfig
+from .grid import FeatureGrid
+from .spectral import add_spectral_norm, apply_output, plain_state
 
 
 class MappingNetwork(nn.Module):
     """``flatten(c) -> linear -> SiLU -> v -> linear without bias -> grid`` (Eq. 3-5).
 
-    Spectral norm (A11) is torch's parametrization. With ``components``, the first layer sees the
-    embeddings' leading principal components in units of their spread (:meth:`whiten_on`): what
-    tells a book from a shovel may be a tenth of what tells a hat from none, and spectral norm lets
-    no direction be amplified more than another. :meth:`plain_weights` are two plain linear layers
-    that are the same function: what checkpoints hold and inference uses.
+    Deep (A5): further linear layers with SiLU before v. Concatenation (A7): no layer after v, but
+    one ``shared`` grid. Spectral norm (A11) is torch's parametrization. With ``components``, the
+    first layer sees the embeddings' leading principal components in units of their spread
+    (:meth:`whiten_on`): what tells a book from a shovel may be a tenth of what tells a hat from
+    none, and spectral norm lets no direction be amplified more than another.
+    :meth:`plain_weights` are plain linear layers that are the same function: what checkpoints hold
+    and inference uses.
     """
 
     shift: Tensor
     basis: Tensor
 
-    def __init__(
-        self,
-        inputs: int,
-        latent: int,
-        outputs: int,
-        *,
-        spectral_norm: bool,
-        gain: float,
-        components: int = 0,
-    ) -> None:
+    def __init__(self, config: ModelConfig, grid: FeatureGrid) -> None:
         super().__init__()
-        self.encode = nn.Linear(components or inputs, latent)
-        self.decode = nn.Linear(latent, outputs, bias=False)
-        self.gain = gain
-        self.components = components
-        if components:
+        self.gain = config.gain
+        self.components = config.components
+        self.condition_scale = math.sqrt(config.width)
+        """A condition at the end of its range weighs as much as a token of unit mean square."""
+        inputs = config.tokens * config.width
+        hidden = config.mapping_hidden if config.mapping == "deep" else ()
+        first = (config.components or inputs) + len(config.conditions)
+        widths = (first, *hidden, config.latent)
+        self.encode = nn.Linear(widths[0], widths[1])
+        self.deeper = nn.ModuleList(
+            nn.Linear(before, after) for before, after in itertools.pairwise(widths[1:])
+        )
+        if config.components:
             self.register_buffer("shift", torch.zeros(inputs))
-            self.register_buffer("basis", torch.zeros(inputs, components))
-        if spectral_norm:
-            parametrizations.spectral_norm(self.encode)
-            parametrizations.spectral_norm(self.decode)
+            self.register_buffer("basis", torch.zeros(inputs, config.components))
+        self.decode: nn.Linear | None = None
+        if config.mapping == "concatenation":
+            # Near zero, as instant-NGP's tables start.
+            self.shared = nn.Parameter(torch.empty(grid.size).uniform_(-1e-4, 1e-4))
+            self.outputs = ("shared",)
+        else:
+            self.decode = nn.Linear(config.latent, grid.size, bias=False)
+            self.outputs = ("decode.weight",)
+        """Names of the parameters that make up the grid: the large ones."""
+        if config.spectral_norm:
+            add_spectral_norm(self)
 
     def latent(
-        self, embedding: Float[Tensor, "prompts tokens width"]
+        self,
+        embedding: Float[Tensor, "prompts tokens width"],
+        conditions: Float[Tensor, "prompts conditions"] | None = None,
     ) -> Float[Tensor, "prompts v"]:
-        """v, the bottleneck (Eq. 4)."""
+        """v, the bottleneck (Eq. 4), given conditions in -1 .. 1 (A31)."""
         flat = embedding.flatten(1)
         if self.components:
             flat = (flat - self.shift) @ self.basis
-        return nn.functional.silu(self.encode(flat))
+        if conditions is not None:
+            flat = torch.cat([flat, conditions * self.condition_scale], dim=1)
+        v = nn.functional.silu(self.encode(flat))
+        for layer in self.deeper:
+            v = nn.functional.silu(layer(v))
+        return v
 
     @torch.no_grad()
     def whiten_on(self, embeddings: Float[Tensor, "prompts tokens width"]) -> None:
@@ -76,39 +101,48 @@ class MappingNetwork(nn.Module):
         self.basis.copy_(kept / size.clamp_min(1e-9))
 
     def plain_weights(self) -> dict[str, Tensor]:
-        """The same function as two plain linear layers, spectral norm and whitening folded in."""
-        was_training = self.training
-        self.eval()
-        weight, bias = self.encode.weight.detach(), self.encode.bias.detach()
-        decode = self.decode.weight.detach()
-        self.train(was_training)
+        """The same function as plain linear layers, spectral norm and whitening folded in."""
+        state = plain_state(self)
         if self.components:
-            weight = weight @ self.basis.T
-            bias = bias - weight @ self.shift
-        return {"encode.weight": weight, "encode.bias": bias, "decode.weight": decode}
+            weight, bias = state["encode.weight"], state["encode.bias"]
+            text, rest = weight[:, : self.components], weight[:, self.components :]
+            text = text @ state.pop("basis").T
+            state["encode.bias"] = bias - text @ state.pop("shift")
+            state["encode.weight"] = torch.cat([text, rest], dim=1)
+        return state
 
     def grid(self, latent: Float[Tensor, "prompts v"]) -> Float[Tensor, "prompts size"]:
-        """The grid's values; linear in v (Eq. 5), so blends of grids are grids of blended v."""
-        if not parametrize.is_parametrized(self.decode, "weight"):
-            return self.decode(latent * self.gain)
-        # The same as applying the parametrized layer, but v is divided by the spectral norm
-        # instead of the weight: the large matrix is neither copied nor divided, nor its gradient.
-        weight: Tensor = cast(Any, self.decode.parametrizations).weight.original
-        return nn.functional.linear(latent * (self.gain / self._spectral_norm(weight)), weight)
+        """The grid's values; linear in v (Eq. 5)."""
+        if self.decode is None:
+            return self.shared.expand(len(latent), -1)
+        return apply_output(self.decode, latent, self.gain)
 
-    def _spectral_norm(self, weight: Float[Tensor, "size v"]) -> Float[Tensor, ""]:
-        """The estimate that torch's parametrization divides by, after its power iteration."""
-        norm = cast(Any, self.decode.parametrizations).weight[0]
-        if self.training:
-            norm._power_method(weight.detach(), norm.n_power_iterations)
-        u, v = norm._u.clone(), norm._v.clone()
-        return torch.vdot(u, torch.mv(weight, v))
 
-    def spectral_norms(self) -> tuple[float, float]:
-        """Largest singular value of both weights, exactly."""
-        norms = []
-        for layer in (self.encode, self.decode):
-            weight = cast(Tensor, layer.weight).detach().double()
-            small = weight.T @ weight if weight.shape[0] > weight.shape[1] else weight @ weight.T
-            norms.append(torch.linalg.eigvalsh(small)[-1].sqrt().item())
-        return norms[0], norms[1]
+def normalised_conditions(
+    known: tuple[Condition, ...],
+    given: dict[str, Float[Tensor, " prompts"]] | None,
+    count: int,
+    device: torch.device,
+) -> Float[Tensor, "prompts conditions"] | None:
+    """Conditions as the mapping network takes them, in -1 .. 1; defaults for those not given.
+
+    Raises:
+        ValueError: a condition that the model does not have.
+    """
+    given = given or {}
+    unknown = sorted(set(given) - {condition.name for condition in known})
+    if unknown:
+        raise ValueError(f"the model has no condition {unknown[0]!r}")
+    if not known:
+        return None
+    columns = []
+    for condition in known:
+        value = given.get(condition.name)
+        if value is None:
+            value = torch.full((count,), condition.default)
+        value = value.to(device, torch.float32)
+        low, high = condition.low, condition.high
+        if condition.logarithmic:
+            low, high, value = math.log(low), math.log(high), value.log()
+        columns.append(2.0 * (value - low) / (high - low) - 1.0)
+    return torch.stack(columns, dim=1)

@@ -1,4 +1,5 @@
-"""Eight-bit storage of the mapping network's large output layer.
+"""Eight-bit storage of what makes up a grid: the mapping network's large output layer, a shared
+grid, an offset.
 
 One scale a vertex (its rows share a magnitude: empty space is small, surfaces are large), rounded
 to the nearest of 255 values: the error of a weight is at most half its vertex's scale, which is
@@ -13,10 +14,10 @@ from torch import Tensor
 
 
 def quantize(
-    weight: Float[Tensor, "size v"], features: int
-) -> tuple[Int8[Tensor, "size v"], Float[Tensor, " vertices"]]:
+    weight: Float[Tensor, "size *v"], features: int
+) -> tuple[Int8[Tensor, "size *v"], Float[Tensor, " vertices"]]:
     """Integers and a half-precision scale a vertex."""
-    groups = weight.detach().float().view(-1, features * weight.shape[1])
+    groups = weight.detach().float().reshape(len(weight) // features, -1)
     scale = (groups.abs().amax(dim=1) / 127.0).clamp(6e-8, 6e4).half()
     # A half rounded down would push the largest weight out of range: one step up.
     scale = torch.where(
@@ -29,8 +30,8 @@ def quantize(
 
 
 def dequantize(
-    integers: Int8[Tensor, "size v"], scale: Float[Tensor, " vertices"]
-) -> Float[Tensor, "size v"]:
+    integers: Int8[Tensor, "size *v"], scale: Float[Tensor, " vertices"]
+) -> Float[Tensor, "size *v"]:
     """The weights that :func:`quantize` stored."""
     groups = integers.view(len(scale), -1).float().mul_(scale.float()[:, None])
     return groups.view(integers.shape)

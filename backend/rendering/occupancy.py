@@ -37,10 +37,13 @@ class Occupancy:
             bias = model.bias(points * self._bound)
             heights = torch.stack(
                 [
-                    model.mlp.pre_density(model.grid.dense(values, line, line, line)) + bias
-                    for values in objects.values.detach().float()
+                    model.decoder(latent).pre_density(model.grid.dense(values, line, line, line))
+                    for latent, values in zip(
+                        objects.latent.float(), objects.values.float(), strict=True
+                    )
                 ]
             )
+            heights += bias
             self._occupied = _grown(heights > level).flatten()
 
     @property
