@@ -11,6 +11,7 @@ import dataclasses
 import hashlib
 import json
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -86,6 +87,10 @@ class ViewMaker:
         self.fingerprint = digest.hexdigest()[:12]
         """Changes when the pictures would."""
 
+    @property
+    def on_cpu(self) -> bool:
+        return self._device.type == "cpu"
+
     @torch.no_grad()
     def chunk(self, number: int) -> Views:
         """The same views every time: objects in turn, everything else random (A13-A15)."""
@@ -97,7 +102,7 @@ class ViewMaker:
         lights = sample_lights(cameras, config.lights, generator)
         unlit = torch.rand(config.chunk, generator=generator) < config.albedo_share
         rgba = torch.zeros(config.chunk, 4, self.size, self.size, dtype=torch.uint8)
-        step = _RENDER_BATCH if self._device.type == "cpu" else _RENDER_BATCH_GPU
+        step = _RENDER_BATCH if self.on_cpu else _RENDER_BATCH_GPU
         groups: tuple[tuple[Shading, Tensor], ...] = (("albedo", unlit), ("full", ~unlit))
         for shading, wanted in groups:
             for rows in wanted.nonzero()[:, 0].split(step):
@@ -147,6 +152,9 @@ class StreamingBank:
         self._maker = maker
         self._folder = folder
         self._numbers = [-2] * maker.config.bank
+        # The next chunk is made while steps run; not on a GPU, which both would share.
+        self._helper = ThreadPoolExecutor(1) if maker.on_cpu else None
+        self._next: tuple[int, Future[Views]] | None = None
         rows, size = maker.config.bank * maker.config.chunk, maker.size
         self.views = Views(
             torch.zeros(rows, 4, size, size, dtype=torch.uint8),
@@ -172,13 +180,23 @@ class StreamingBank:
         todo = [place for place, number in enumerate(wanted) if self._numbers[place] != number]
         for done, place in enumerate(todo):
             progress(done, len(todo))
-            chunk = self._take(wanted[place])
+            number, ahead = self._next or (None, None)
+            chunk = ahead.result() if ahead and number == wanted[place] else None
+            chunk = chunk or self._take(wanted[place])
             rows = slice(place * len(chunk.objects), (place + 1) * len(chunk.objects))
             self.views.rgba[rows] = chunk.rgba
             self.views.objects[rows] = chunk.objects
             self.views.words[rows] = chunk.words
             self._numbers[place] = wanted[place]
         progress(len(todo), len(todo))
+        if todo and self._helper and self._maker.config.refresh:
+            following = max(wanted) + 1
+            self._next = (following, self._helper.submit(self._take, following))
+
+    def close(self) -> None:
+        """Wait for the helper, whose work is not needed any more."""
+        if self._helper:
+            self._helper.shutdown(cancel_futures=True)
 
     def draw(self, count: int, generator: torch.Generator) -> Int[Tensor, " batch"]:
         """Random rows of :attr:`views`."""

@@ -119,7 +119,7 @@ class DiffusionConfig:
 
 PRESETS: dict[str, DiffusionConfig] = {
     # Two cores: four million parameters, under half an hour.
-    "cpu32": DiffusionConfig(name="diffusion-cpu32"),
+    "cpu32": DiffusionConfig(name="diffusion-cpu32", steps=4_800, sheet_every=600),
     # One large GPU.
     "gpu64": DiffusionConfig(
         name="diffusion-gpu64",

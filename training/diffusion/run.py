@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 
@@ -68,7 +69,8 @@ def train_diffusion(config: DiffusionConfig) -> Path:
         device=device,
     )
     watcher = _Watcher(config, known, encoder, maker, trainer)
-    progress = trainer.run(watcher)
+    with closing(trainer.bank):
+        progress = trainer.run(watcher)
     watcher.finish(progress)
     return config.model_folder
 
