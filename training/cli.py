@@ -12,11 +12,18 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from backend.protocol.errors import Att3dError, InternalError, OutOfMemory, OutputError
+from backend.protocol.errors import (
+    Att3dError,
+    BadRequest,
+    InternalError,
+    OutOfMemory,
+    OutputError,
+)
 
 USAGE = """usage: python -m training COMMAND [options]     (COMMAND --help lists its options)
 
   train     train a model on a prompt set         train --preset toybox-animals
+  finetune  train a checkpoint on one prompt      finetune FILE.safetensors --prompt "a pig"
   evaluate  PSNR and R-precision of a checkpoint  evaluate checkpoints/toybox.safetensors --json
   sheet     pictures of a checkpoint's prompts    sheet checkpoints/toybox.safetensors
   prompts   list prompt sets, or one set          prompts animal1200
@@ -79,6 +86,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = list(sys.argv[1:] if argv is None else argv)
     commands: dict[str, Callable[[list[str]], None]] = {
         "train": _train,
+        "finetune": _finetune,
         "evaluate": _evaluate,
         "sheet": _sheet,
         "prompts": _prompts,
@@ -128,6 +136,24 @@ def _train(arguments: list[str]) -> None:
 
     checkpoint = train(config)
     print(f"checkpoint: {checkpoint}")
+
+
+def _finetune(arguments: list[str]) -> None:
+    import tyro
+
+    from .config import TrainConfig
+    from .presets import FINETUNE
+
+    usage = 'python -m training finetune CHECKPOINT --prompt "a pig" [options of train]'
+    prompt, rest = _take_option(arguments, "--prompt")
+    checkpoint, rest = _take_option(_positional(rest, "--checkpoint"), "--checkpoint")
+    helping = "--help" in rest or "-h" in rest
+    if not helping and (prompt is None or checkpoint is None):
+        raise BadRequest("finetune needs a checkpoint and a prompt", f"usage: {usage}")
+    config = tyro.cli(TrainConfig, default=FINETUNE, args=rest, prog=usage)
+    from .finetune import finetune
+
+    print(f"checkpoint: {finetune(Path(checkpoint or ''), prompt or '', config)}")
 
 
 def _evaluate(arguments: list[str]) -> None:

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from backend.model.att3d import ATT3D
 from backend.model.checkpoint import CheckpointMetadata, save_checkpoint
+from backend.model.offset import OutputOffset
 from backend.text.encoder import TextEncoder
 from backend.text.small_encoder import SmallEncoder
 
@@ -36,13 +37,17 @@ def export(
     encoder: TextEncoder,
     progress: Progress,
     path: Path,
+    *,
+    offset: OutputOffset | None = None,
 ) -> None:
-    """Write ``model`` as a checkpoint that says how it was made."""
+    """Write ``model`` as a checkpoint that says how it was made; with ``offset``, as a checkpoint
+    fine-tuned on the set's prompt."""
     kind, tensors = describe_encoder(encoder)
     distilled = max(config.guidance.diffusion) > 0
     how = "score distillation" if distilled else "references"
     if distilled and max(config.guidance.references) > 0:
         how = "references and score distillation"
+    made = "Trained" if offset is None else "Fine-tuned"
     save_checkpoint(
         path,
         model,
@@ -54,7 +59,7 @@ def export(
             unseen=[prompts.prompts[i] for i in prompts.unseen],
             words=list(known_words(prompts.prompts)),
             synonyms=synonyms(prompts.prompts),
-            description=f"Trained by {how} on the prompt set {prompts.name}.",
+            description=f"{made} by {how} on the prompt set {prompts.name}.",
             limits=LIMITS["diffusion" if distilled else "references"],
             licence="GPL-3.0-or-later",
             recipe={
@@ -69,6 +74,7 @@ def export(
         ),
         tensors,
         storage=config.storage,
+        offset=None if offset is None else offset.values,
     )
 
 

@@ -1,4 +1,4 @@
-"""Prompts between prompts: what a step's objects are asked to be (A27-A29).
+"""Prompts between prompts, and conditions: what a step's objects are asked to be (A27-A29, A31).
 
 The mapping network always sees the mix of the text embeddings, in every interpolation type; the
 types differ in what the guidance makes of it (A28).
@@ -13,7 +13,10 @@ from typing import Literal
 
 import numpy as np
 import torch
+from jaxtyping import Float
+from torch import Tensor
 
+from backend.model.config import Condition
 from backend.protocol.errors import TrainingError
 
 from .guidance import PromptMix
@@ -103,3 +106,18 @@ def sample_mix(
             rows.append([prompt, *(seen[i + (i >= own)] for i in others.tolist())])
     shares = random.dirichlet([config.kappa_at(step)] * config.ends, len(rows))
     return PromptMix(torch.tensor(rows), torch.from_numpy(shares).float())
+
+
+def sample_conditions(
+    conditions: Sequence[Condition], count: int, generator: torch.Generator
+) -> dict[str, Float[Tensor, " objects"]]:
+    """A value of each condition for ``count`` objects (A31): uniform over its range, or over the
+    range's logarithm."""
+    drawn: dict[str, Float[Tensor, " objects"]] = {}
+    for condition in conditions:
+        share = torch.rand(count, generator=generator)
+        if condition.logarithmic:
+            drawn[condition.name] = condition.low * (condition.high / condition.low) ** share
+        else:
+            drawn[condition.name] = condition.low + (condition.high - condition.low) * share
+    return drawn

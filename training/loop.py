@@ -25,12 +25,13 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from backend.model.att3d import ATT3D
+from backend.model.offset import OutputOffset
 from backend.protocol.errors import TrainingError
 
 from .config import TrainConfig, config_as_json
 from .distributed import build_accelerator
 from .guidance import Guidance, PromptMix, Step
-from .interpolation import sample_mix
+from .interpolation import sample_conditions, sample_mix
 from .optimizer import build_optimizer, set_rates
 from .state import Progress, load_state, save_state
 
@@ -52,9 +53,14 @@ class StepLoss(nn.Module):
     """A part of a step's batch, from text embeddings to loss; a module, so that wrappers which
     synchronise gradients see every use of the parameters."""
 
-    def __init__(self, model: ATT3D, guidance: Guidance) -> None:
+    _guidance: Guidance
+
+    def __init__(
+        self, model: ATT3D, guidance: Guidance, offset: OutputOffset | None = None
+    ) -> None:
         super().__init__()
         self.model = model
+        self.offset = offset
         self._guidance = guidance
 
     def forward(
@@ -66,7 +72,9 @@ class StepLoss(nn.Module):
         steps: int,
         generator: torch.Generator,
     ) -> tuple[Float[Tensor, ""], dict[str, float]]:
-        objects = self.model.objects(embedding)
+        objects = self.model.objects(embedding, conditions)
+        if self.offset is not None:
+            objects = self.offset(objects)
         return self._guidance(Step(self.model, objects, mix, index, steps, generator, conditions))
 
 
@@ -81,6 +89,8 @@ class Trainer:
     seen: Sequence[int]
     """Prompts that may be trained on."""
     device: torch.device
+    offset: OutputOffset | None = None
+    """Fine-tuning: all that is trained (A25)."""
 
     def __post_init__(self) -> None:
         if self.model.mapping.components:
@@ -90,11 +100,13 @@ class Trainer:
             self.model.mapping.whiten_on(torch.cat(said))
         self.accelerator: Accelerator = build_accelerator(self.config, self.device)
         self.model.to(self.device).train()
+        if self.offset is not None:
+            self.model.requires_grad_(False)
+        self.module = StepLoss(self.model, self.guidance, self.offset)
         self._loss: nn.Module
         self.optimizer: torch.optim.Optimizer
         self._loss, self.optimizer = self.accelerator.prepare(
-            StepLoss(self.model, self.guidance),
-            build_optimizer(self.model, self.config.optimizer),
+            self.module, build_optimizer(self.module, self.config.optimizer)
         )
         self._epoch_order = lru_cache(maxsize=4)(self._order)
         self.parts = self.config.accumulate * self.accelerator.num_processes
@@ -154,7 +166,7 @@ class Trainer:
         self.model.mapping.train()
         losses = self._mean_over_processes(sums)
         finite = math.isfinite(losses["loss"]) and all(
-            p.grad is None or bool(torch.isfinite(p.grad.sum())) for p in self.model.parameters()
+            p.grad is None or bool(torch.isfinite(p.grad.sum())) for p in self.module.parameters()
         )
         if finite:
             self.optimizer.step()
@@ -170,7 +182,13 @@ class Trainer:
         said = self.embed(mix.prompts.flatten().tolist(), generator).to(self.device)
         said = said.view(len(mix), ends, *said.shape[1:])
         embedding = torch.einsum("oe,oetw->otw", mix.shares.to(said), said)
-        return embedding, mix, {}, index, self.config.steps, generator
+        conditions = {
+            name: value.to(self.device)
+            for name, value in sample_conditions(
+                self.model.config.conditions, len(mix), generator
+            ).items()
+        }
+        return embedding, mix, conditions, index, self.config.steps, generator
 
     def _mean_over_processes(self, values: dict[str, float]) -> dict[str, float]:
         if self.accelerator.num_processes == 1:
@@ -191,7 +209,7 @@ class Trainer:
         plain = config_as_json(config)
         progress = Progress(0, 0.0)
         if config.resume:
-            progress = load_state(folder, self.model, self.optimizer, plain) or progress
+            progress = load_state(folder, self.module, self.optimizer, plain) or progress
         bad = 0
         started = time.monotonic() - progress.seconds
         bar = tqdm(
@@ -219,7 +237,7 @@ class Trainer:
             bar.set_postfix(loss=f"{losses['loss']:.4f}")
             if progress.step % config.save_every == 0 or progress.step == config.steps:
                 if bad == 0 and self.accelerator.is_main_process:
-                    save_state(folder, self.model, self.optimizer, progress, plain)
+                    save_state(folder, self.module, self.optimizer, progress, plain)
             if self.accelerator.is_main_process:
                 watch(self, progress, losses)
         return progress

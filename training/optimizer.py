@@ -5,20 +5,25 @@ from __future__ import annotations
 import math
 
 import torch
-
-from backend.model.att3d import ATT3D
+from torch import nn
 
 from .config import OptimizerConfig
 
 
-def build_optimizer(model: ATT3D, config: OptimizerConfig) -> torch.optim.Adam:
-    """One Adam over two groups: the mapping network, and the MLP with the environment map."""
-    mapping = list(model.mapping.parameters())
-    others = [p for name, p in model.named_parameters() if not name.startswith("mapping.")]
+def build_optimizer(module: nn.Module, config: OptimizerConfig) -> torch.optim.Adam:
+    """One Adam over two groups of what ``module`` trains: the MLP with the environment map, and
+    everything else: the mapping network, or a fine-tuning offset."""
+    groups: tuple[list[nn.Parameter], list[nn.Parameter]] = ([], [])
+    for name, parameter in module.named_parameters():
+        if parameter.requires_grad:
+            parts = name.split(".")
+            groups["mlp" in parts or "environment" in parts].append(parameter)
+    rates = (config.lr, config.mlp_lr)
     return torch.optim.Adam(
         [
-            {"params": mapping, "lr": config.lr, "peak": config.lr},
-            {"params": others, "lr": config.mlp_lr, "peak": config.mlp_lr},
+            {"params": group, "lr": rate, "peak": rate}
+            for group, rate in zip(groups, rates, strict=True)
+            if group
         ],
         betas=(config.beta1, config.beta2),
         fused=True,

@@ -62,7 +62,7 @@ def finish(
     watcher = Watcher(config, prompts, encoder, assets)
     progress = trainer.run(watcher)
     if trainer.accelerator.is_main_process:
-        export(trainer.model, config, prompts, encoder, progress, path)
+        export(trainer.model, config, prompts, encoder, progress, path, offset=trainer.offset)
     watcher.close()
     return path
 

@@ -56,7 +56,15 @@ class Watcher:
 
     def _look(self, trainer: Trainer, progress: Progress) -> None:
         snapshot = self._config.folder / "snapshot.safetensors"
-        export(trainer.model, self._config, self._set, self._encoder, progress, snapshot)
+        export(
+            trainer.model,
+            self._config,
+            self._set,
+            self._encoder,
+            progress,
+            snapshot,
+            offset=trainer.offset,
+        )
         checkpoint: Checkpoint = load_checkpoint(snapshot, trainer.device)
         columns = self._seen + self._unseen
         prompts = [self._set.prompts[i] for i in columns]

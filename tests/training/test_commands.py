@@ -1,6 +1,5 @@
 """``python -m training`` from end to end: a short real run, its checkpoint, its figures."""
 
-import dataclasses
 import json
 
 import pytest
@@ -8,45 +7,17 @@ import torch
 
 from backend.engine import Engine
 from backend.model.checkpoint import load_checkpoint
-from backend.model.config import GridConfig
+from tests.training.small import small_config
 from training import cli
 from training.clip.config import ClipShape
 from training.clip.model import build_clip, save_clip
 from training.evaluation import evaluate, evenly, psnr
-from training.presets import preset
 from training.prompts import known_words, prompt_set
 from training.run import train
 
 
-def small_config(folder, **changes):
-    """The tiny preset, cut down to seconds."""
-    base = preset("toybox-tiny")
-    return dataclasses.replace(
-        base,
-        run=folder,
-        steps=4,
-        batch=2,
-        save_every=2,
-        sheet_every=4,
-        watched=1,
-        compiled=False,
-        device="cpu",
-        model=dataclasses.replace(base.model, latent=4, grid=GridConfig((5, 9), support="ball")),
-        references=dataclasses.replace(
-            base.references, size=16, rays=8, samples=8, points=64, picture_every=2
-        ),
-        **changes,
-    )
-
-
-@pytest.fixture(scope="module")
-def finished(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("run")
-    return train(small_config(folder))
-
-
-def test_a_run_leaves_a_checkpoint_that_says_how_it_was_made(finished):
-    metadata = load_checkpoint(finished).metadata
+def test_a_run_leaves_a_checkpoint_that_says_how_it_was_made(short_run):
+    metadata = load_checkpoint(short_run).metadata
     assert len(metadata.prompts) == 56
     assert len(metadata.unseen) == 8
     assert metadata.recipe["steps"] == 4
@@ -56,26 +27,26 @@ def test_a_run_leaves_a_checkpoint_that_says_how_it_was_made(finished):
     assert metadata.licence and metadata.limits
 
 
-def test_a_run_leaves_state_pictures_and_curves(finished):
-    folder = finished.parent
+def test_a_run_leaves_state_pictures_and_curves(short_run):
+    folder = short_run.parent
     assert (folder / "state.safetensors").exists()
     assert (folder / "sheets" / "000004.png").stat().st_size > 1000
     assert list((folder / "tensorboard").iterdir())
 
 
-def test_the_same_command_again_does_nothing_new(finished):
-    before = load_checkpoint(finished).model.state_dict()
-    after = load_checkpoint(train(small_config(finished.parent))).model.state_dict()
+def test_the_same_command_again_does_nothing_new(short_run):
+    before = load_checkpoint(short_run).model.state_dict()
+    after = load_checkpoint(train(small_config(short_run.parent))).model.state_dict()
     assert all(torch.equal(before[name], after[name]) for name in before)
 
 
-def test_the_checkpoint_answers_prompts(finished):
-    field, notes = Engine(finished, device="cpu").field("a pig holding a zeppelin")
+def test_the_checkpoint_answers_prompts(short_run):
+    field, notes = Engine(short_run, device="cpu").field("a pig holding a zeppelin")
     assert field.dense(8).isfinite().all()
     assert any("zeppelin" in note for note in notes)
 
 
-def test_evaluation_figures(finished, tmp_path):
+def test_evaluation_figures(short_run, tmp_path):
     shape = ClipShape(
         image_size=32, blocks=(1, 1, 1, 1), vision_width=8, context=16, text_width=16,
         text_layers=1, text_heads=2, features=16,
@@ -84,7 +55,7 @@ def test_evaluation_figures(finished, tmp_path):
     from training.clip.scoring import ScoringClip
 
     result = evaluate(
-        load_checkpoint(finished),
+        load_checkpoint(short_run),
         prompt_set("pig64"),
         ScoringClip.load(tmp_path / "clip.safetensors"),
         count=1,
@@ -97,9 +68,9 @@ def test_evaluation_figures(finished, tmp_path):
     assert 0 < result["r_probability"]["truth"] < 1
 
 
-def test_a_sheet_shows_seen_and_unseen_prompts(finished, tmp_path, capsys):
+def test_a_sheet_shows_seen_and_unseen_prompts(short_run, tmp_path, capsys):
     output = tmp_path / "sheet.png"
-    arguments = ["sheet", str(finished), "--output", str(output), "--prompts", "pig64"]
+    arguments = ["sheet", str(short_run), "--output", str(output), "--prompts", "pig64"]
     assert cli.main([*arguments, "--count", "1", "--tile", "16"]) == 0
     from PIL import Image
 
