@@ -7,6 +7,7 @@ Imports bpy, numpy and ``backend.protocol`` only. The model runs in a process of
     panels, status, translations what is seen
     operators                    what can be done
     chain/                       prompts that become one animated object; the live slider
+    export/                      keys, pictures and files for other programs
     scene/                       data-blocks from arrays
 """
 
@@ -22,6 +23,7 @@ from .chain import live, slider
 from .chain import operators as chain_operators
 from .chain import panel as chain_panel
 from .chain.properties import ChainRow
+from .export import operators as export_operators
 from .preferences import Preferences
 from .properties import Settings
 from .session import session, unwatch
@@ -33,6 +35,7 @@ CLASSES = (
     *operators.CLASSES,
     *chain_operators.CLASSES,
     *slider.CLASSES,
+    *export_operators.CLASSES,
     *panels.CLASSES,
     *chain_panel.CLASSES,
 )

@@ -23,6 +23,8 @@ from bpy.props import (
 from . import checkpoints
 from .chain.live import prompts_changed
 from .chain.properties import ChainRow
+from .export.bake import COLORS
+from .export.formats import FORMATS
 from .preferences import preferences
 from .session import session
 
@@ -228,6 +230,24 @@ class Settings(bpy.types.PropertyGroup):
         min=24,
         max=96,
         update=_blend_changed,
+    )
+    export_format: EnumProperty(
+        name="Format",
+        description="What the animated object is exported to",
+        items=[(known.identifier, known.label, known.description) for known in FORMATS],
+    )
+    export_colors: EnumProperty(
+        name="Colors",
+        description="What becomes of the changing colors in the export",
+        items=COLORS,
+        default="NOW",
+    )
+    export_value: FloatProperty(
+        name="Interpolation",
+        description="Where the colors of the export are taken from: 0 is the first prompt",
+        default=0.0,
+        min=0.0,
+        soft_max=15.0,
     )
     place: EnumProperty(
         name="Place At",

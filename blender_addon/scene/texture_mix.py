@@ -70,11 +70,13 @@ def mix_images(
     # A small frame for every number of keys: one column a key, left of the shader.
     left = shader.location.x - _WIDTH * (len(images) + 1)
     top = shader.location.y
-    follow = nodes.new("ShaderNodeAttribute")
-    follow.name = follow.label = INTERPOLATION
-    follow.attribute_type = "OBJECT"
-    follow.attribute_name = INTERPOLATION
-    _put(follow, frame, left - _WIDTH, top + _HEIGHT)
+    follow = None
+    if len(images) > 1:
+        follow = nodes.new("ShaderNodeAttribute")
+        follow.name = follow.label = INTERPOLATION
+        follow.attribute_type = "OBJECT"
+        follow.attribute_name = INTERPOLATION
+        _put(follow, frame, left - _WIDTH, top + _HEIGHT)
     color = None
     for index, image in enumerate(images):
         texture = nodes.new("ShaderNodeTexImage")
@@ -113,6 +115,16 @@ def images_of(material: bpy.types.Material) -> list[bpy.types.Image]:
         return []
     nodes = [n for n in _ours(material) if n.type == "TEX_IMAGE" and n.image is not None]
     return [node.image for node in sorted(nodes, key=lambda node: node.location.x)]
+
+
+def corners_of(material: bpy.types.Material) -> list[float]:
+    """Where the images of the chain stand."""
+    shares = [node for node in _ours(material) if node.type == "MAP_RANGE"]
+    if not shares:
+        return [0.0]
+    shares.sort(key=lambda node: node.location.x)
+    starts = [node.inputs["From Min"].default_value for node in shares]
+    return [*starts, shares[-1].inputs["From Max"].default_value]
 
 
 def _ours(material: bpy.types.Material) -> list[bpy.types.Node]:

@@ -1,0 +1,158 @@
+"""A copy of a chain object whose shape keys have keyframes of their own, in plain colours.
+
+Other programs know neither drivers nor mixed textures; they know keys and one texture.
+"""
+
+# bpy has no type stubs.
+# pyright: reportAttributeAccessIssue=false
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import bpy
+
+from ..scene.keyframes import curve_lists, find_curve, remove_curves
+from ..scene.material import fill_image
+from ..scene.names import data_name
+from ..scene.shape_keys import INTERPOLATION, PATH
+from ..scene.texture_mix import FRAME, mix_images
+from ..scene.together import Together
+from .pictures import ColorTrack, write_sequence
+from .sample import Samples, key_values
+
+SUFFIX = " baked"
+
+COLORS = [
+    ("NOW", "As Shown Now", "The colors at the current frame, all the time"),
+    ("VALUE", "Of One Place", "The colors at a chosen value of Interpolation, all the time"),
+    (
+        "SEQUENCE",
+        "A Picture a Frame",
+        "Pictures of the changing colors, one a frame, in a folder. Blender plays them; "
+        "glTF, USD and Alembic do not",
+    ),
+]
+"""Choices of colours, as items of an enum property."""
+
+
+@dataclass(frozen=True)
+class Colors:
+    """Which colours the baked object has."""
+
+    kind: Literal["VALUE", "SEQUENCE"]
+    value: float = 0.0
+    """Interpolation; for VALUE."""
+    folder: Path | None = None
+    """Where the pictures go; for SEQUENCE."""
+
+
+def bake_copy(
+    scene: bpy.types.Scene, ob: bpy.types.Object, samples: Samples, colors: Colors
+) -> bpy.types.Object:
+    """Add a baked copy of ``ob`` to the collections that ``ob`` is in.
+
+    Nothing stays of it when it fails.
+
+    Raises:
+        OutputError: pictures cannot be written.
+    """
+    with Together() as keep:
+        mesh = keep(ob.data.copy())
+        copy = keep(ob.copy())
+        copy.name = mesh.name = data_name(ob.name, SUFFIX)
+        copy.data = mesh
+        for slot in copy.material_slots:  # of the mesh or of the object, wherever the link is
+            if slot.material is not None and FRAME in _nodes(slot.material):
+                slot.material = plain_material(slot.material, samples, colors, copy.name, keep)
+        key_plainly(copy, samples)
+        keep(mesh.shape_keys.animation_data.action)
+        release(copy, keep)
+        for collection in ob.users_collection:
+            collection.objects.link(copy)
+    return copy
+
+
+def bake_in_place(ob: bpy.types.Object, samples: Samples, colors: Colors) -> None:
+    """Give the object itself keys and plain colours. Interpolation is gone afterwards.
+
+    Raises:
+        OutputError: pictures cannot be written; nothing has changed.
+    """
+    with Together() as keep:
+        plain = {
+            index: plain_material(slot.material, samples, colors, ob.name, keep)
+            for index, slot in enumerate(ob.material_slots)
+            if slot.material is not None and FRAME in _nodes(slot.material)
+        }
+    for index, material in plain.items():
+        ob.material_slots[index].material = material
+    key_plainly(ob, samples)
+    with Together() as keep:
+        release(ob, keep)
+
+
+def key_plainly(ob: bpy.types.Object, samples: Samples) -> None:
+    """Replace the drivers of the object's shape keys by keyframes."""
+    keys = ob.data.shape_keys
+    keys.animation_data_clear()
+    keys.name = ob.data.name
+    key_values(keys, samples, data_name(ob.name, " keys"))
+
+
+def release(ob: bpy.types.Object, keep: Together) -> None:
+    """Take Interpolation and its animation off the object; other animation stays."""
+    data = ob.animation_data
+    if data is not None and data.action is not None and find_curve(ob, PATH) is not None:
+        before, slot = data.action, getattr(data, "action_slot", None)
+        if any(curve.data_path != PATH for curves in curve_lists(ob) for curve in curves):
+            data.action = keep(before.copy())
+            if slot is not None:
+                data.action_slot = data.action.slots[slot.identifier]
+            remove_curves(ob, PATH)
+        else:
+            data.action = None
+        if not before.users:
+            bpy.data.actions.remove(before)
+    if data is not None and not (data.action or data.nla_tracks or data.drivers):
+        ob.animation_data_clear()
+    if INTERPOLATION in ob:
+        del ob[INTERPOLATION]
+
+
+def plain_material(
+    material: bpy.types.Material, samples: Samples, colors: Colors, name: str, keep: Together
+) -> bpy.types.Material:
+    """A copy of the material with one texture, or one sequence of them, in place of the chain."""
+    track = ColorTrack(material)
+    if colors.kind == "SEQUENCE" and colors.folder is not None:
+        files = write_sequence(track, samples.interpolation, colors.folder, _file_name(name))
+        image = keep(bpy.data.images.load(str(files[0])))
+        image.source = "SEQUENCE"
+    else:
+        pixels = track.at(colors.value)
+        title = data_name(f"{name} colors")
+        image = keep(bpy.data.images.new(title, pixels.shape[1], pixels.shape[0], alpha=False))
+        fill_image(image, pixels, color=True)
+    copy = keep(material.copy())
+    copy.name = data_name(name)
+    mix_images(copy, [image], [0.0])
+    if image.source == "SEQUENCE":
+        node = next(node for node in copy.node_tree.nodes if getattr(node, "image", None) == image)
+        user = node.image_user
+        user.frame_start = int(samples.frames[0])
+        user.frame_duration = len(samples.frames)
+        user.frame_offset = 0
+        user.use_auto_refresh = True
+    return copy
+
+
+def _nodes(material: bpy.types.Material) -> dict | bpy.types.Nodes:
+    return {} if material.node_tree is None else material.node_tree.nodes
+
+
+def _file_name(text: str) -> str:
+    """Letters, digits and spaces of ``text``: a name that every system accepts."""
+    return "".join(c if c.isalnum() or c in " -" else "_" for c in text).strip() or "colors"

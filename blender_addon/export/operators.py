@@ -1,0 +1,276 @@
+"""Bake for export: ``bpy.ops.att3d.bake_for_export`` and ``bpy.ops.att3d.export_animation``."""
+
+# bpy has no type stubs.
+# pyright: reportAttributeAccessIssue=false, reportInvalidTypeForm=false, reportMissingImports=false
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
+
+import bpy
+from bpy.props import BoolProperty, EnumProperty, FloatProperty, IntProperty, StringProperty
+
+from ...backend.protocol.errors import Att3dError, BadRequest, InternalError
+from ..scene.animation import chain_of
+from ..scene.collection import select_only
+from ..scene.shape_keys import INTERPOLATION
+from ..session import redraw, session
+from .bake import COLORS, Colors, bake_copy, bake_in_place
+from .formats import FORMATS, Format, check_writable, export, format_of, losses
+from .sample import Samples, sample
+
+if TYPE_CHECKING:
+    from bpy.types import Context, Event
+
+MOST_FRAMES = 10_000
+
+
+class _Baker:
+    """Options that both operators have."""
+
+    colors: EnumProperty(
+        name="Colors",
+        description="What becomes of the changing colors",
+        items=COLORS,
+        default="NOW",
+    )
+    value: FloatProperty(
+        name="Interpolation",
+        description="Where the colors are taken from: 0 is the first prompt",
+        default=0.0,
+        min=0.0,
+        soft_max=15.0,
+    )
+    folder: StringProperty(
+        name="Folder",
+        description="Where the pictures go. Empty: beside the .blend or the exported file",
+        subtype="DIR_PATH",
+        options={"SKIP_SAVE"},
+    )
+    frame_start: IntProperty(
+        name="First Frame",
+        description="Where the bake begins; with Last Frame 0: where the scene begins",
+        default=0,
+        options={"SKIP_SAVE"},
+    )
+    frame_end: IntProperty(
+        name="Last Frame",
+        description="Where the bake ends; 0: where the scene ends",
+        default=0,
+        options={"SKIP_SAVE"},
+    )
+
+    @classmethod
+    def poll(cls, context: Context) -> bool:
+        ob = context.active_object
+        if chain_of(ob) is None:
+            cls.poll_message_set("Select an animated object that was made from a chain")
+            return False
+        if ob.library is not None or ob.data.library is not None:
+            cls.poll_message_set("The object is linked from another file. Make it local first")
+            return False
+        if context.mode != "OBJECT":
+            cls.poll_message_set("Leave this mode first: it needs Object Mode")
+            return False
+        return True
+
+    def range_in(self, scene: bpy.types.Scene) -> tuple[int, int]:
+        """First and last frame. Raises BadRequest when there are none, or far too many."""
+        given = self.frame_start or self.frame_end
+        first, last = (
+            (self.frame_start, self.frame_end) if given else (scene.frame_start, scene.frame_end)
+        )
+        if not first <= last < first + MOST_FRAMES:
+            raise BadRequest(
+                f"Frames {first} to {last} cannot be baked.",
+                f"The last must not be before the first, and {MOST_FRAMES:,} are the most.",
+            )
+        return first, last
+
+    def colors_for(self, ob: bpy.types.Object, beside: Path | None) -> Colors:
+        """What was chosen. Raises BadRequest when there is no place for pictures."""
+        if self.colors == "NOW":
+            return Colors("VALUE", float(ob[INTERPOLATION]))
+        if self.colors == "VALUE":
+            return Colors("VALUE", self.value)
+        if self.folder:
+            return Colors("SEQUENCE", folder=Path(bpy.path.abspath(self.folder)))
+        if beside is None and bpy.data.filepath:
+            beside = Path(bpy.data.filepath)
+        if beside is None:
+            raise BadRequest(
+                "There is no folder for the pictures: the .blend is not saved.",
+                "Save it, or choose a folder.",
+            )
+        return Colors("SEQUENCE", folder=beside.with_name(f"{beside.stem} colors"))
+
+    def work(self, context: Context) -> str:
+        """Do it; one line for the report."""
+        raise NotImplementedError
+
+    def execute(self, context: Context) -> set[str]:
+        session.error = None
+        try:
+            line = self.work(context)
+        except Exception as error:
+            if not isinstance(error, Att3dError):  # a mistake of ours
+                logging.getLogger(__package__).exception("%s failed", self.bl_idname)
+                error = InternalError(f"{self.bl_label} failed: {type(error).__name__}: {error}")
+            session.error = error
+            redraw()
+            self.report({"ERROR"}, f"{error.message} {error.remedy}".strip())
+            return {"CANCELLED"}
+        redraw()
+        self.report({"INFO"}, line)
+        return {"FINISHED"}
+
+    def take(self, context: Context, ob: bpy.types.Object) -> tuple[Samples, tuple[int, int]]:
+        first, last = self.range_in(context.scene)
+        return sample(context.scene, ob, first, last), (first, last)
+
+    def lose(self, wanted: Format | None, ob: bpy.types.Object, colors: Colors) -> None:
+        """Say in the panel and in the report what is not there any more."""
+        lost = losses(wanted, ob, colors)
+        session.notes = tuple(f"Lost: {line}" for line in lost)
+        for line in session.notes:
+            self.report({"INFO"}, line)
+
+
+class ATT3D_OT_bake_for_export(_Baker, bpy.types.Operator):
+    """Make a copy whose shape keys are keyed one by one, which every exporter understands"""
+
+    bl_idname = "att3d.bake_for_export"
+    bl_label = "Bake for Export"
+    bl_options: ClassVar[set[str]] = {"REGISTER", "UNDO"}
+
+    in_place: BoolProperty(
+        name="In Place",
+        description=(
+            "Bake the object itself rather than a copy. Interpolation and the chain are gone then"
+        ),
+        options={"SKIP_SAVE"},
+    )
+    filepath: StringProperty(
+        name="File",
+        description=(
+            "Export the baked copy to this file (.glb, .gltf, .usdc, .usda, .abc) and remove it. "
+            "Empty: it stays, and the original is hidden"
+        ),
+        subtype="FILE_PATH",
+        options={"SKIP_SAVE"},
+    )
+
+    def work(self, context: Context) -> str:
+        if self.filepath:
+            return export_copy(self, context, Path(bpy.path.abspath(self.filepath)))
+        ob = context.active_object
+        colors = self.colors_for(ob, None)
+        samples, _ = self.take(context, ob)
+        keys = samples.values.shape[1] - 1
+        self.lose(None, ob, colors)
+        if self.in_place:
+            bake_in_place(ob, samples, colors)
+            return f"“{ob.name}”: {keys} shape keys keyed at {len(samples.frames)} frames"
+        copy = bake_copy(context.scene, ob, samples, colors)
+        ob.hide_render = True
+        if ob.name in context.view_layer.objects:
+            ob.hide_set(True)
+        select_only(context, copy)
+        return f"“{copy.name}”: {keys} shape keys keyed at {len(samples.frames)} frames"
+
+
+class ATT3D_OT_export_animation(_Baker, bpy.types.Operator):
+    """Bake the animation and write it to a file, with the settings that keep it. The scene stays"""
+
+    bl_idname = "att3d.export_animation"
+    bl_label = "Export Animation"
+    bl_options: ClassVar[set[str]] = {"REGISTER"}
+
+    filepath: StringProperty(
+        name="File", description="Where it goes", subtype="FILE_PATH", options={"SKIP_SAVE"}
+    )
+    filter_glob: StringProperty(
+        default=";".join(f"*{suffix}" for known in FORMATS for suffix in known.suffixes),
+        options={"HIDDEN", "SKIP_SAVE"},
+        description="Which files are shown",
+    )
+    check_existing: BoolProperty(
+        name="Check Existing",
+        description="Ask before a file is overwritten",
+        default=True,
+        options={"HIDDEN"},
+    )
+
+    def invoke(self, context: Context, event: Event) -> set[str]:
+        wanted = next(f for f in FORMATS if f.identifier == context.scene.att3d.export_format)
+        if not self.filepath:
+            home = Path(bpy.data.filepath).parent if bpy.data.filepath else Path.home()
+            name = bpy.path.clean_name(context.active_object.name)
+            self.filepath = str(home / f"{name}{wanted.suffixes[0]}")
+        context.window_manager.fileselect_add(self)
+        return {"RUNNING_MODAL"}
+
+    def check(self, context: Context) -> bool:
+        return True
+
+    def work(self, context: Context) -> str:
+        if not self.filepath:
+            raise BadRequest("No file was named.", "Choose where the animation goes.")
+        return export_copy(self, context, Path(bpy.path.abspath(self.filepath)))
+
+
+def export_copy(operator: _Baker, context: Context, path: Path) -> str:
+    """Bake a copy, write it, and remove it, also when something goes wrong."""
+    wanted = format_of(path)
+    check_writable(path)
+    ob = context.active_object
+    colors = operator.colors_for(ob, path)
+    samples, frames = operator.take(context, ob)
+    copy = bake_copy(context.scene, ob, samples, colors)
+    name, copy_name = ob.name, copy.name
+    try:
+        ob.name, copy.name = copy_name, name  # the file has the object's own name
+        copy.hide_render = copy.hide_viewport = False
+        context.view_layer.update()
+        if copy.name not in context.view_layer.objects:
+            raise BadRequest(
+                f"“{name}” is not in the current view layer.", "Enable its collection first."
+            )
+        copy.hide_set(False)
+        export(wanted, path, context, copy, frames)
+    finally:
+        remove_baked(copy)
+        ob.name = name
+    operator.lose(wanted, ob, colors)
+    return f"{path.name}: {len(samples.frames)} frames of “{name}”"
+
+
+def remove_baked(copy: bpy.types.Object) -> None:
+    """Take a baked copy out of the file with everything that was made for it."""
+    mesh = copy.data
+    key_action = mesh.shape_keys.animation_data.action
+    own = copy.animation_data.action if copy.animation_data is not None else None
+    materials = [slot.material for slot in copy.material_slots if slot.material is not None]
+    images = {
+        node.image
+        for material in materials
+        if material.node_tree is not None
+        for node in material.node_tree.nodes
+        if getattr(node, "image", None) is not None
+    }
+    bpy.data.objects.remove(copy)
+    if not mesh.users:
+        bpy.data.meshes.remove(mesh)
+    for collection, blocks in (
+        (bpy.data.materials, materials),
+        (bpy.data.images, images),
+        (bpy.data.actions, (key_action, own)),
+    ):
+        for block in blocks:
+            if block is not None and not block.users:
+                collection.remove(block)
+
+
+CLASSES = (ATT3D_OT_bake_for_export, ATT3D_OT_export_animation)
