@@ -34,8 +34,7 @@ class Choice:
     @property
     def label(self) -> str:
         """The name that the file gives itself, else the file's."""
-        name = _metadata(self.path).get("name")
-        return name if isinstance(name, str) and name else self.path.stem
+        return name_of(self.path)
 
     @property
     def description(self) -> str:
@@ -48,7 +47,7 @@ class Choice:
     @property
     def prompts(self) -> list[str]:
         """What it can make, of its own training's prompt sets."""
-        known = _metadata(self.path)
+        known = metadata(self.path)
         found = [*known.get("prompts", ()), *known.get("unseen", ())]
         return [prompt for prompt in found if isinstance(prompt, str)]
 
@@ -85,6 +84,32 @@ def path_of(identifier: str, folder: str) -> str | None:
     return str(choice.path) if choice is not None else identifier
 
 
+def recorded_hash(path: Path) -> str | None:
+    """The SHA-256 that ``<file>.sha256`` beside a checkpoint records, as sha256sum writes it."""
+    try:
+        text = hash_file(path).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        return None
+    words = text.split()
+    return words[0].lower() if words and len(words[0]) == 64 else None
+
+
+def hash_file(path: Path) -> Path:
+    """Where the hash of a checkpoint is recorded when it is added."""
+    return path.with_name(path.name + ".sha256")
+
+
+def changed_since_added(path: Path, sha256: str) -> str | None:
+    """A note when a checkpoint is not the file that was added; None when it is, or nobody knows."""
+    recorded = recorded_hash(path)
+    if recorded is None or recorded == sha256:
+        return None
+    return (
+        f"The checkpoint {path.name} is not the file that was added: its hash begins with "
+        f"{sha256[:8]}, not with {recorded[:8]}."
+    )
+
+
 def number(identifier: str) -> int:
     """Blender stores an enum as a number; this one does not change when files come and go."""
     return zlib.crc32(identifier.encode()) & 0x7FFFFFFF if identifier else 0
@@ -97,7 +122,14 @@ def _files(folder: Path) -> list[Path]:
         return []
 
 
-def _metadata(path: Path) -> dict[str, Any]:
+def name_of(path: Path) -> str:
+    """What a checkpoint is called wherever it is shown: as the file says, else the file's name."""
+    name = metadata(path).get("name")
+    return name if isinstance(name, str) and name else path.stem
+
+
+def metadata(path: Path) -> dict[str, Any]:
+    """What a checkpoint file says of itself; {} when it says nothing or is not there."""
     try:
         stat = path.stat()
     except OSError:

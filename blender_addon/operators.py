@@ -10,17 +10,14 @@ before the result is there.
 from __future__ import annotations
 
 import random
-from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 import bpy
-from bpy.props import BoolProperty, IntProperty, StringProperty
 
-from ..backend.protocol.messages import GenerateParams, GenerateResult, InfoParams, InfoResult
+from ..backend.protocol.messages import InfoParams, InfoResult
 from . import checkpoints, properties
-from .arrays import read_mesh
 from .backend_operator import BackendOperator
-from .launch import extension_version
+from .making import MakingOperator, panel_values
 from .preferences import preferences
 from .scene import provenance
 from .scene.build import add_object
@@ -31,102 +28,24 @@ if TYPE_CHECKING:
     from bpy.types import Context
 
 
-class ATT3D_OT_generate(BackendOperator, bpy.types.Operator):
+class ATT3D_OT_generate(MakingOperator, bpy.types.Operator):
     """Turn the prompt into a textured object"""
 
     bl_idname = "att3d.generate"
     bl_label = "Generate"
     bl_options: ClassVar[set[str]] = {"REGISTER", "UNDO"}
 
-    # Not the last values used but the scene's are the defaults, so none of these is saved. Ranges
-    # are the backend's to judge: it says what is wrong, where Blender would silently clamp.
-    prompt: StringProperty(
-        name="Prompt", description="What to make, in a few words", options={"SKIP_SAVE"}
-    )
-    checkpoint: StringProperty(
-        name="Checkpoint",
-        description="Name or path of the trained model; empty: the scene's choice",
-        options={"SKIP_SAVE"},
-    )
-    faces: IntProperty(
-        name="Faces",
-        description="At most this many triangles",
-        default=properties.FACES,
-        soft_min=500,
-        soft_max=40_000,
-        options={"SKIP_SAVE"},
-    )
-    texture_size: IntProperty(
-        name="Texture Size",
-        description="Width and height of the color texture, in pixels",
-        default=properties.TEXTURE_SIZE,
-        soft_min=64,
-        soft_max=4096,
-        options={"SKIP_SAVE"},
-    )
-    resolution: IntProperty(
-        name="Detail",
-        description="How finely the shape is sampled, in steps along each side",
-        default=properties.RESOLUTION,
-        soft_min=48,
-        soft_max=256,
-        options={"SKIP_SAVE"},
-    )
-    normal_map: BoolProperty(
-        name="Normal Map",
-        description="Also bake the fine shape that the faces cannot hold",
-        options={"SKIP_SAVE"},
-    )
-
-    _scene_uid = 0
-
     def request(self, context: Context) -> Job:
-        scene = context.scene
-        settings = scene.att3d
-        for name in ("prompt", "checkpoint", "faces", "texture_size", "resolution", "normal_map"):
-            if not self.properties.is_property_set(name):
-                setattr(self, name, getattr(settings, name))
-        self._scene_uid = scene.session_uid
-        chosen = preferences(context)
-        params = GenerateParams(
-            prompt=self.prompt,
-            checkpoint=checkpoints.path_of(self.checkpoint, chosen.checkpoint_folder_path),
-            faces=self.faces,
-            texture_size=self.texture_size,
-            resolution=self.resolution,
-            normal_map=self.normal_map,
-        )
-        return session.submit(chosen.launch, "generate", params)
+        self.fill_in(panel_values(context))
+        return self.ask(context)
 
     def finish(self, context: Context, job: Job) -> None:
-        result = job.result(GenerateResult)
-        file = Path(result.mesh)
-        arrays = read_mesh(file)
-        file.unlink(missing_ok=True)  # the backend's folder holds only what is on its way
-        # The scene may have been deleted, or another be in front, since the request was made.
-        scene = next(
-            (s for s in bpy.data.scenes if s.session_uid == self._scene_uid), context.scene
-        )
-        origin = provenance.Provenance(
-            prompt=result.prompt,
-            checkpoint=Path(result.checkpoint).stem,
-            checkpoint_hash=result.checkpoint_hash,
-            extension_version=extension_version(),
-            backend_version=result.version,
-            options={
-                "faces": self.faces,
-                "texture_size": self.texture_size,
-                "resolution": self.resolution,
-                "normal_map": self.normal_map,
-            },
-            notes=tuple(result.notes),
-        )
-        ob = add_object(scene, arrays, origin, scene.att3d.place)
-        # Without the start of the process and the loading, which happen once.
-        seconds = result.timings.get("total", job.seconds)
-        session.succeed(result.notes, seconds)
+        made = self.take(job)
+        scene = self.scene(context)
+        ob = add_object(scene, made.arrays, made.origin, scene.att3d.place)
+        session.succeed(made.origin.notes, made.seconds)
         faces = len(ob.data.polygons)
-        self.report({"INFO"}, f"“{ob.name}”: {faces:,} faces in {seconds:.1f} s")
+        self.report({"INFO"}, f"“{ob.name}”: {faces:,} faces in {made.seconds:.1f} s")
         if scene == context.scene and not select_only(context, ob):
             self.report({"INFO"}, f"“{ob.name}” is there; leave this mode to select it")
         if preferences(context).show_colors:

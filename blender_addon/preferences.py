@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 import bpy
-from bpy.props import BoolProperty, StringProperty
+from bpy.props import BoolProperty, IntProperty, StringProperty
 
 from ..backend.protocol.errors import Att3dError, MissingDependency
 from . import launch
+from .folders import data_folder
 from .session import redraw, session
 from .status import draw_problem, draw_status
 
@@ -72,6 +73,32 @@ class Preferences(bpy.types.AddonPreferences):
         description="Generate as soon as the prompt is confirmed, without a click on the button",
         default=True,
     )
+    keep_history: BoolProperty(
+        name="Keep a History",
+        description=(
+            "Keep every result with its prompt and picture on this machine, so that it can be "
+            "restored in any file. Nothing is sent anywhere"
+        ),
+        default=True,
+    )
+    history_folder: StringProperty(
+        name="History Folder",
+        description="Where the history is kept. Empty: a folder that belongs to no Blender version",
+        subtype="DIR_PATH",
+    )
+    history_limit: IntProperty(
+        name="History Size",
+        description="Megabytes. When there are more, the oldest results go",
+        default=500,
+        min=1,
+        soft_min=50,
+        soft_max=10_000,
+    )
+    remembered_options: StringProperty(
+        name="Last Mesh Options",
+        description="The mesh options that were used last; new files begin with them",
+        options={"HIDDEN"},
+    )
     show_colors: BoolProperty(
         name="Show Colors",
         description="Show textures in Solid viewports that still show the default grey",
@@ -82,6 +109,13 @@ class Preferences(bpy.types.AddonPreferences):
     def checkpoint_folder_path(self) -> str:
         """The folder as an absolute path; empty when there is none."""
         return bpy.path.abspath(self.checkpoint_folder) if self.checkpoint_folder else ""
+
+    @property
+    def history_folder_path(self) -> Path:
+        """Where results are kept."""
+        if self.history_folder:
+            return Path(bpy.path.abspath(self.history_folder))
+        return data_folder() / "history"
 
     @property
     def log_folder_path(self) -> Path:
@@ -140,6 +174,11 @@ class Preferences(bpy.types.AddonPreferences):
             body.use_property_split = True
             body.use_property_decorate = False
             body.prop(self, "backend_command", placeholder="Starts Backend Python on this machine")
+            body.prop(self, "keep_history")
+            history = body.column()
+            history.active = self.keep_history
+            history.prop(self, "history_folder", placeholder="A folder of no Blender version")
+            history.prop(self, "history_limit")
             body.prop(self, "log_folder", placeholder="Blender's folder for this extension")
 
 

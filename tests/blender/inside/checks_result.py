@@ -120,14 +120,23 @@ def check_words_that_were_never_seen_are_noted(bench: Bench) -> None:
     assert not bench.session.notes
 
 
-def check_long_prompt_names_are_cut_at_whole_characters(bench: Bench) -> None:
+def check_long_prompt_names_are_cut_at_a_word(bench: Bench) -> None:
     """A name has room for 63 bytes; the property keeps the whole prompt."""
-    prompt = "a pig wearing a tophat " + "ü" * 40
+    prompt = "a pig wearing a tophat and a lion holding a blue balloon, on a chair " + "ü" * 40
     ob = bench.generate(prompt)
     assert ob["att3d_prompt"] == prompt
     for block in (ob, ob.data, ob.material_slots[0].material):
-        assert prompt.startswith(block.name), block.name
-        assert 61 <= len(block.name.encode()) <= 63
+        assert block.name == "a pig wearing a tophat and a lion holding a blue balloon, on a"
+
+
+def check_names_are_cut_after_the_last_word_or_letter_that_fits(bench: Bench) -> None:
+    data_name = bench.module("scene.names").data_name
+    assert data_name("ü" * 40) == "ü" * 31, "one long word: whole letters"
+    assert data_name("a" * 63) == "a" * 63 and data_name("a" * 64) == "a" * 63
+    assert data_name("word " * 20) == ("word " * 12).strip()
+    assert data_name("x" * 60 + ", and more") == "x" * 60
+    assert data_name("word " * 20, " normal") == ("word " * 11).strip() + " normal"
+    assert data_name(" \n\t ") == "ATT3D object"
 
 
 def check_unusual_prompts_are_answered(bench: Bench) -> None:

@@ -1,0 +1,248 @@
+"""The history on the disk: a folder a result, with what it was made from, mesh and picture. No bpy.
+
+    <folder>/<time>-<random>/entry.json, mesh.safetensors, picture.png
+
+A folder appears under its name when it is complete but for the picture, so several Blenders can
+share a history and none ever reads half an entry. The oldest results go when there are too many
+bytes. Nothing here may stop a result from reaching the scene: callers report an OutputError.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import secrets
+import shutil
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+from ...backend.protocol.errors import Att3dError, OutputError
+from ..arrays import MeshArrays, read_mesh
+from . import picture
+from .png import png_bytes
+
+FORMAT = 1
+PICTURE_SIZE = 128
+_FACTS, _MESH, _PICTURE = "entry.json", "mesh.safetensors", "picture.png"
+_UNFINISHED = "unfinished-"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One result."""
+
+    folder: Path
+    prompt: str
+    checkpoint: str
+    """Its name, as shown."""
+    checkpoint_hash: str
+    checkpoint_choice: str = ""
+    """What the scene's setting said: empty for the default, else an identifier or a path."""
+    options: Mapping[str, int | float | bool] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    extension_version: str = ""
+    backend_version: str = ""
+    faces: int = 0
+    seconds: float = 0.0
+    made: str = ""
+    """When: ISO 8601, UTC."""
+
+    @property
+    def identifier(self) -> str:
+        return self.folder.name
+
+    @property
+    def mesh(self) -> Path:
+        return self.folder / _MESH
+
+    @property
+    def picture(self) -> Path:
+        """May not be there (yet)."""
+        return self.folder / _PICTURE
+
+    def read(self) -> MeshArrays:
+        """The mesh as it was made.
+
+        Raises:
+            OutputError: it is gone or damaged.
+        """
+        try:
+            return read_mesh(self.mesh)
+        except Att3dError as error:
+            raise OutputError(
+                f"The mesh of “{self.prompt[:60]}” in the history is gone or damaged: {error}",
+                "Use its prompt and generate it again.",
+            ) from error
+
+    def same_request(self, other: Entry) -> bool:
+        """Whether both were asked for in the same way, of the same checkpoint."""
+        return (self.prompt, self.checkpoint_hash, dict(self.options)) == (
+            other.prompt,
+            other.checkpoint_hash,
+            dict(other.options),
+        )
+
+
+class History:
+    """The results in one folder, which need not exist yet.
+
+    Args:
+        folder: of the history and of nothing else.
+        limit: bytes; the oldest results go when there are more, but never the newest.
+        on_picture: called, in another thread, when a picture has been drawn.
+    """
+
+    def __init__(
+        self, folder: Path, limit: int, on_picture: Callable[[Entry], None] = lambda _: None
+    ) -> None:
+        self.folder = folder
+        self.limit = limit
+        self._on_picture = on_picture
+        self._seen: dict[str, Entry | None] = {}
+        self._listed: tuple[int, tuple[Entry, ...]] | None = None
+        self._thread: threading.Thread | None = None
+
+    def entries(self) -> tuple[Entry, ...]:
+        """All results, the newest first. Cheap to call often; also sees other Blenders' results."""
+        try:
+            changed = self.folder.stat().st_mtime_ns
+            if self._listed is not None and self._listed[0] == changed:
+                return self._listed[1]
+            names = sorted((entry.name for entry in os.scandir(self.folder)), reverse=True)
+        except OSError:
+            return ()
+        self._seen = {name: self._seen.get(name) or self._read(name) for name in names}
+        found = tuple(entry for entry in self._seen.values() if entry is not None)
+        self._listed = (changed, found)
+        return found
+
+    def find(self, identifier: str) -> Entry | None:
+        return next((e for e in self.entries() if e.identifier == identifier), None)
+
+    def keep(self, mesh: Path, entry: Entry, arrays: MeshArrays) -> Entry:
+        """Move a result's file into the history; its picture is drawn in a thread.
+
+        Args:
+            mesh: the file, which is gone afterwards, also when this fails.
+            entry: what to remember; its folder and time are set here.
+            arrays: what the file holds.
+
+        Raises:
+            OutputError: the history cannot be written.
+        """
+        now = datetime.now(UTC)
+        name = f"{now:%Y%m%d-%H%M%S-%f}-{secrets.token_hex(3)}"
+        facts = asdict(entry) | {
+            "format": FORMAT,
+            "made": now.isoformat(timespec="seconds"),
+            "options": dict(entry.options),
+        }
+        del facts["folder"]
+        unfinished = self.folder / (_UNFINISHED + name)
+        try:
+            unfinished.mkdir(parents=True)
+            shutil.move(mesh, unfinished / _MESH)
+            (unfinished / _FACTS).write_text(
+                json.dumps(facts, ensure_ascii=False, indent=1), encoding="utf-8"
+            )
+            unfinished.rename(self.folder / name)
+            self._listed = None  # not only by the folder's time, which is coarse
+        except OSError as error:
+            shutil.rmtree(unfinished, ignore_errors=True)
+            raise OutputError(
+                f"The result could not be kept in the history ({self.folder}): {error}.",
+                "Choose another History Folder in the preferences, or switch the history off.",
+            ) from error
+        finally:
+            mesh.unlink(missing_ok=True)
+        kept = self._read(name)
+        assert kept is not None
+        self._thread = threading.Thread(
+            target=self._finish, args=(kept, arrays, self._thread), name="att3d history"
+        )
+        self._thread.start()
+        return kept
+
+    def wait(self) -> None:
+        """Until the pictures of what was kept are drawn."""
+        if self._thread is not None:
+            self._thread.join()
+
+    def remove(self, identifier: str) -> None:
+        """Remove one result.
+
+        Raises:
+            OutputError: it cannot be removed.
+        """
+        entry = self.find(identifier)
+        if entry is None:
+            return
+        try:
+            shutil.rmtree(entry.folder)
+            self._listed = None
+        except OSError as error:
+            raise OutputError(f"{entry.folder} cannot be removed: {error}.") from error
+
+    def clear(self) -> int:
+        """Remove all results and return how many; raises OutputError as :meth:`remove` does."""
+        self.wait()
+        entries = self.entries()
+        for entry in entries:
+            self.remove(entry.identifier)
+        return len(entries)
+
+    def size(self) -> int:
+        """Bytes on the disk."""
+        return sum(_bytes(entry) for entry in self.entries())
+
+    # --- inside ---
+
+    def _finish(self, entry: Entry, arrays: MeshArrays, before: threading.Thread | None) -> None:
+        """In a thread: draw the picture, then drop what is too old."""
+        if before is not None:
+            before.join()
+        pixels = picture.draw(
+            arrays.vertices, arrays.faces, arrays.uvs, arrays.texture, PICTURE_SIZE
+        )
+        with contextlib.suppress(OSError):  # the entry was removed, or the disk is full
+            unfinished = entry.picture.with_suffix(".part")
+            unfinished.write_bytes(png_bytes(pixels))
+            unfinished.replace(entry.picture)
+        self._prune()
+        self._on_picture(entry)
+
+    def _prune(self) -> None:
+        total = 0
+        for index, entry in enumerate(self.entries()):
+            total += _bytes(entry)
+            if index and total > self.limit:
+                with contextlib.suppress(OutputError):  # tried again after the next result
+                    self.remove(entry.identifier)
+
+    def _read(self, name: str) -> Entry | None:
+        """An entry, or None when the folder is not one that is whole."""
+        if name.startswith(_UNFINISHED):
+            return None
+        try:
+            facts = json.loads((self.folder / name / _FACTS).read_text(encoding="utf-8"))
+            if facts.pop("format") != FORMAT:
+                return None
+            facts["notes"] = tuple(map(str, facts["notes"]))
+            entry = Entry(folder=self.folder / name, **facts)
+        except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
+            return None
+        texts = (entry.prompt, entry.checkpoint, entry.checkpoint_hash, entry.checkpoint_choice)
+        sound = all(isinstance(text, str) for text in texts) and isinstance(entry.options, dict)
+        return entry if sound else None
+
+
+def _bytes(entry: Entry) -> int:
+    total = 0
+    for path in (entry.mesh, entry.picture):
+        with contextlib.suppress(OSError):
+            total += path.stat().st_size
+    return total
