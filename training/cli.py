@@ -124,13 +124,21 @@ def _train(arguments: list[str]) -> None:
     from .presets import PRESETS, preset
 
     chosen, rest = _take_option(arguments, "--preset")
+    published, rest = _take_option(rest, "--diffusion-preset")
     default = preset(chosen) if chosen else TrainConfig()
+    if published:
+        from .guidance.diffusion.presets import guidance_preset
+
+        default = dataclasses.replace(default, diffusion=guidance_preset(published))
     config = tyro.cli(
         TrainConfig,
         default=default,
         args=rest,
         prog="python -m training train",
-        description=f"Train a model. --preset NAME sets the defaults: {', '.join(PRESETS)}.",
+        description=(
+            f"Train a model. --preset NAME sets the defaults: {', '.join(PRESETS)}."
+            " --diffusion-preset NAME sets those of --diffusion.*."
+        ),
     )
     from .run import train
 
