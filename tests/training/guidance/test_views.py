@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from backend.rendering.cameras import orbit
 from training.guidance.diffusion.views import (
     VIEW_WORDS,
+    perp_negatives,
     view_index,
     view_prompt,
     view_weights,
@@ -105,3 +106,35 @@ def test_blended_weights_do_not_jump():
 def test_the_prompt_ends_with_the_words():
     assert view_prompt("a pig", "front view") == "a pig, front view"
     assert view_prompt("a pig", "") == "a pig"
+
+
+def shifted(scale: float, shift: float, r: float) -> float:
+    return -(scale * math.exp(-0.5 * r) + shift)
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_perp_neg_has_the_neighbouring_views_as_negatives(sign):
+    """threestudio's weights; whichever side it is."""
+    index, weights = perp_negatives(degrees(0, 30 * sign, 120 * sign), degrees(0, 0, 0), "sided")
+    side = "left side view" if sign > 0 else "right side view"
+    said = [[VIEW_WORDS["sided"][i] for i in row] for row in index.tolist()]
+    assert said[1] == ["front view", side]
+    assert said[2] == [side, "front view"]
+    # In front, nothing pushes away from the front itself, and all of the side's weight is there.
+    assert weights[0].tolist() == pytest.approx([0.0, shifted(4, -2.426, 0.0)], abs=1e-3)
+    r = 1 - 30 / 90
+    expected = [shifted(4, -2.426, r), shifted(4, -2.426, 1 - r)]
+    assert weights[1].tolist() == pytest.approx(expected, abs=1e-4)
+    r = 2 - 120 / 90
+    expected = [shifted(1, -0.606, r), shifted(1, 0.967, r)]
+    assert weights[2].tolist() == pytest.approx(expected, abs=1e-4)
+
+
+def test_perp_neg_weights_never_pull_and_vanish_overhead():
+    around = torch.linspace(0, 2 * math.pi, 361)
+    for scheme in ("paper", "sided"):
+        _, weights = perp_negatives(around, torch.zeros_like(around), scheme)
+        assert (weights <= 0).all()
+        # At the rear the front is the strongest negative.
+        assert weights[180].argmin() == 1
+    assert perp_negatives(around, torch.full_like(around, 1.2), "sided")[1].abs().max() == 0

@@ -177,7 +177,9 @@ def _why(error: BaseException) -> str:
         "RepositoryNotFoundError": "there is no model of that name, or it is private",
         "RevisionNotFoundError": "it has no such revision",
         "OfflineModeIsEnabled": "the network is switched off (HF_HUB_OFFLINE)",
-        "LocalEntryNotFoundError": "the network cannot be reached",
+        "ConnectError": "the hub cannot be reached",
+        "ConnectTimeout": "the hub does not answer",
+        "ConnectionError": "the hub cannot be reached",
     }
     # Of several reasons in the chain, the first in the table says most.
     chain: set[str] = set()

@@ -51,7 +51,7 @@ class TimestepConfig:
         else:
             begin, end = self.during
             done = index / max(steps, 1)
-            over = 1.0 if done >= end else (done - begin) / (end - begin)
+            over = 1.0 if done >= end else max(done - begin, 0.0) / max(end - begin, 1e-9)
         over = min(max(over, 0.0), 1.0)
         if self.anneal == "cosine":
             over = (1.0 - math.cos(math.pi * over)) / 2.0
