@@ -2,7 +2,8 @@
 
 ``unet/`` and ``scheduler/`` are diffusers' own; ``text_encoder/`` holds our small text tower;
 ``model_index.json`` names the parts and our class; ``att3d.json`` says what the pictures were, so
-that guidance renders the same kind. Weights are in half precision.
+that guidance renders the same kind; ``README.md`` is the model card. Weights are in half
+precision.
 """
 
 from __future__ import annotations
@@ -104,6 +105,7 @@ def save_pixel_model(
         for name, content in (("model_index.json", index), ("att3d.json", described)):
             text = json.dumps(content, indent=1, default=str)
             (temporary / name).write_text(text + "\n", encoding="utf-8")
+        (temporary / "README.md").write_text(_card(folder.name, config), encoding="utf-8")
         _replace(folder, temporary)
     except (OSError, SafetensorError) as error:
         raise OutputError(
@@ -112,6 +114,24 @@ def save_pixel_model(
         ) from error
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _card(name: str, config: PixelModelConfig) -> str:
+    """The model card."""
+    knows = "all prompts" if config.split == "all" else "the seen prompts"
+    made = "".join(
+        f"- {key}: {json.dumps(value, default=str)}\n" for key, value in config.recipe.items()
+    )
+    return (
+        f"# {name}\n\n"
+        "A small text-to-image diffusion model in pixel space (v-prediction), trained on renders"
+        " of procedural toys by `python -m training diffusion` of ATT3D. Made for score"
+        " distillation, not for pictures.\n\n"
+        f"- pictures: {config.size} x {config.size}, one toy over a random solid colour\n"
+        f"- captions: {knows} of `{config.prompts}`, with view words ({config.views})\n"
+        "- limits: knows only the words and toys of its prompt set\n"
+        f"- licence: GPL-3.0-or-later\n{made}"
+    )
 
 
 def _replace(folder: Path, new: Path) -> None:
@@ -170,8 +190,9 @@ def load_pixel_model(
         raise _damaged(folder, error) from error
     except (SafetensorError, Att3dError) as error:
         raise _damaged(folder, error) from error
-    inner = inner.to(device, memory_format=torch.channels_last).eval().requires_grad_(False)
-    return PixelUNet(inner, config.patch), scheduler, encoder, config
+    inner = inner.to(device, memory_format=torch.channels_last)
+    unet = PixelUNet(inner, config.patch).eval().requires_grad_(False)
+    return unet, scheduler, encoder, config
 
 
 def _damaged(folder: Path, error: Exception) -> TrainingError:

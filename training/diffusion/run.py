@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from contextlib import closing
 from functools import partial
 from pathlib import Path
@@ -17,7 +18,6 @@ from backend.protocol.errors import OutputError, TrainingError
 from backend.text.small_encoder import SmallEncoder
 
 from ..clip.scoring import ScoringClip
-from ..evaluation import evenly
 from ..guidance.diffusion.views import VIEW_WORDS
 from ..prompts import PromptSet, prompt_set
 from ..sheet import Row, contact_sheet
@@ -102,7 +102,7 @@ class _Watcher:
         self._sides = side_words(config.data.views)
         self._maker = maker
         self._held_out = held_out(maker, trainer.captions, trainer.tokens)
-        self._watched = torch.tensor(evenly(range(len(prompts)), config.watched))
+        self._watched = _some(len(prompts), config.watched)
         self._watched_truth = maker.around(self._watched)
 
     def __call__(
@@ -143,7 +143,7 @@ class _Watcher:
     def _measure(self, scored: int) -> dict[str, float]:
         """Figures of the averaged weights; those of real pictures beside them are the ceiling."""
         trainer, scheme = self._trainer, self._config.data.views
-        rows = torch.tensor(evenly(range(len(self._prompts)), scored))
+        rows = _some(len(self._prompts), scored)
         sides = torch.arange(len(rows)) % 4
         words = self._sides[sides]
         pictures = self._samples(rows, words, GUIDANCE, seed=2)
@@ -217,6 +217,15 @@ def describe(
             "torch": torch.__version__,
         },
     )
+
+
+def _some(count: int, wanted: int) -> Int[Tensor, " some"]:
+    """Always the same ``wanted`` of ``count`` prompts (all, if there are fewer), in golden steps:
+    prompts in order of their parts, a few of them have all parts."""
+    stride = max(round(0.381966 * count), 1)
+    while math.gcd(stride, count) > 1:
+        stride += 1
+    return (torch.arange(min(wanted, count)) * stride % count).sort().values
 
 
 def _writer(folder: Path) -> SummaryWriter:

@@ -1,0 +1,60 @@
+"""Small pieces that the tests of the diffusion training share."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+
+from training.diffusion.bank import StreamingBank, ViewMaker
+from training.diffusion.captions import Captions, Tokens
+from training.diffusion.config import DataConfig, DiffusionConfig, preset
+from training.diffusion.loop import DiffusionTrainer
+from training.diffusion.model import build_scheduler, build_unet
+from training.diffusion.text import PixelTextEncoder, with_words
+from training.guidance.diffusion.views import VIEW_WORDS
+from training.text import conditioning_encoder
+
+PROMPTS = ["a pig", "a rabbit wearing a suit", "a robot wearing a tophat"]
+CPU = torch.device("cpu")
+
+
+def encoder() -> PixelTextEncoder:
+    """The bundled text tower with view words."""
+    base = conditioning_encoder("small")
+    return with_words(base, VIEW_WORDS["sided"])
+
+
+def tiny_config(folder: Path, **changes) -> DiffusionConfig:
+    """Three prompts, a small network, no compiler."""
+    config = preset("tiny")
+    data = replace(config.data, chunk=6)
+    return replace(config, run=folder, data=data, **changes)
+
+
+def tiny_maker(config: DataConfig, seed: int = 0, size: int = 16) -> ViewMaker:
+    return ViewMaker(PROMPTS, config, size, seed, CPU, compiled=False)
+
+
+def tiny_trainer(folder: Path, **changes) -> DiffusionTrainer:
+    config = tiny_config(folder, **changes)
+    torch.manual_seed(config.seed)
+    text = encoder()
+    return DiffusionTrainer(
+        config=config,
+        unet=build_unet(config.unet, text.width),
+        scheduler=build_scheduler(),
+        bank=StreamingBank(tiny_maker(config.data, config.seed), folder / "bank"),
+        captions=Captions(PROMPTS, config.data),
+        tokens=Tokens(text),
+        device=CPU,
+    )
+
+
+def losses_of(trainer: DiffusionTrainer) -> list[float]:
+    """Train to the end; the loss of every step."""
+    losses: list[float] = []
+    trainer.run(lambda _trainer, _progress, figures: losses.append(figures["loss"]))
+    trainer.bank.close()
+    return losses
