@@ -1,0 +1,206 @@
+"""The folder that holds the backend: where it is, whose it is, how large, and deleting it. No bpy.
+
+    <folder>/att3d-backend.json    the marker: this folder is ours, and how far the set-up has come
+    <folder>/env/                  the environment: a venv, or a copy of Blender's Python
+    <folder>/downloads/, tmp/      only while it is being set up
+    <folder>/setup.log             what pip and the rest said
+
+Only a folder with our marker is ever deleted.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sys
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+from ...backend.protocol.errors import BadRequest, OutputError
+
+MARKER = "att3d-backend.json"
+ENVIRONMENT = "env"
+DOWNLOADS = "downloads"
+SCRATCH = "tmp"
+LOG = "setup.log"
+LOCK = "setup.lock"
+OURS = (MARKER, ENVIRONMENT, DOWNLOADS, SCRATCH, LOG, LOCK)
+_FORMAT = 1
+
+State = Literal["incomplete", "complete"]
+
+
+@dataclass(frozen=True)
+class Marker:
+    """What is in a folder of ours."""
+
+    state: State
+    """Complete only after the installed backend has been seen to work."""
+    build: str = ""
+    """Of torch."""
+    pins: str = ""
+    """Fingerprint of the list of versions that were asked for."""
+    extension: str = ""
+    """Version of the extension that set it up."""
+    python: str = ""
+    """Version of the environment's Python."""
+    size_mb: int = 0
+    """Of the folder when it was complete."""
+
+
+def default_folder(
+    system: str = sys.platform, environ: Mapping[str, str] | None = None, home: Path | None = None
+) -> Path:
+    """Where programs keep their data on this system; not below any Blender's folders."""
+    environ = os.environ if environ is None else environ
+    home = Path.home() if home is None else home
+    if system == "win32":
+        return Path(environ.get("LOCALAPPDATA") or home / "AppData" / "Local") / "att3d"
+    if system == "darwin":
+        return home / "Library" / "Application Support" / "att3d"
+    return Path(environ.get("XDG_DATA_HOME") or home / ".local" / "share") / "att3d"
+
+
+def environment_python(folder: Path, system: str = sys.platform) -> Path:
+    """The interpreter of the environment in ``folder``, whether or not it is there."""
+    if system != "win32":
+        return folder / ENVIRONMENT / "bin" / "python"
+    copied = folder / ENVIRONMENT / "bin" / "python.exe"  # as Blender lays out its Python
+    return copied if copied.is_file() else folder / ENVIRONMENT / "Scripts" / "python.exe"
+
+
+def read_marker(folder: Path) -> Marker | None:
+    """The marker of a folder; None when it has none that can be read: it is not ours."""
+    try:
+        data = json.loads((folder / MARKER).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    if not isinstance(data, dict) or data.pop("format", None) != _FORMAT:
+        return None
+    known = {key: value for key, value in data.items() if key in Marker.__dataclass_fields__}
+    if known.get("state") not in ("incomplete", "complete"):
+        return None
+    size = known.pop("size_mb", 0)
+    texts = all(isinstance(value, str) for value in known.values())
+    return Marker(**known, size_mb=size if isinstance(size, int) else 0) if texts else None
+
+
+def write_marker(folder: Path, marker: Marker) -> None:
+    """Replace the marker; a reader sees the old one or the new one, never half of it."""
+    text = json.dumps({"format": _FORMAT} | asdict(marker), indent=1)
+    unfinished = folder / f"{MARKER}.part"
+    unfinished.write_text(text, encoding="utf-8")
+    unfinished.replace(folder / MARKER)
+
+
+def begin(folder: Path, marker: Marker) -> None:
+    """Make the folder ours, as incomplete.
+
+    Raises:
+        BadRequest: see :func:`check`.
+        OutputError: it cannot be made or written.
+    """
+    check(folder)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        write_marker(folder, replace(marker, state="incomplete"))
+    except OSError as error:
+        raise OutputError(
+            f"The folder {folder} cannot be written: {error.strerror or error}.",
+            "Choose a folder that you may write to.",
+        ) from error
+
+
+def check(folder: Path, forbidden: Iterable[Path] = ()) -> None:
+    """Whether a backend may be set up here.
+
+    Args:
+        folder: the choice.
+        forbidden: folders of Blender and of the extension, which updates replace.
+
+    Raises:
+        BadRequest: it is relative, a file, not empty and not ours, or inside a forbidden one.
+    """
+    if not folder.is_absolute():
+        raise BadRequest(f"{folder} is not a whole path.", "Choose the folder with its button.")
+    for other in forbidden:
+        if folder == other or other in folder.parents:
+            raise BadRequest(
+                f"{folder} belongs to one Blender version ({other}).",
+                "Choose a folder outside Blender's own: it outlives updates.",
+            )
+    if folder.exists() and not folder.is_dir():
+        raise BadRequest(f"{folder} is a file.", "Choose a folder.")
+    try:
+        strangers = any(folder.iterdir()) if folder.is_dir() else False
+    except OSError as error:
+        raise BadRequest(
+            f"{folder} cannot be read: {error.strerror}.", "Choose another folder."
+        ) from error
+    if strangers and read_marker(folder) is None:
+        raise BadRequest(
+            f"{folder} holds other files.", "Choose an empty folder, or one that is not there yet."
+        )
+
+
+def free_mb(folder: Path) -> int | None:
+    """Free space where ``folder`` is or would be; None when the system does not say."""
+    for place in (folder, *folder.parents):
+        try:
+            return shutil.disk_usage(place).free >> 20
+        except FileNotFoundError:
+            continue
+        except OSError:
+            return None
+    return None
+
+
+def size_mb(folder: Path) -> int:
+    """Of everything in the folder. Reads every name: not for Blender's main thread."""
+    total = 0
+    for root, _, names in os.walk(folder):
+        for name in names:
+            try:
+                total += os.lstat(os.path.join(root, name)).st_size
+            except OSError:
+                continue
+    return total >> 20
+
+
+def delete(folder: Path) -> None:
+    """Delete a backend: everything of ours in its folder, then the folder if nothing else is left.
+
+    The marker goes last, so that what could not be deleted can be deleted later.
+
+    Raises:
+        BadRequest: the folder has no marker of ours; nothing was touched.
+        OutputError: something could not be deleted.
+    """
+    if folder.is_symlink() or read_marker(folder) is None:
+        raise BadRequest(
+            f"{folder} was not made by this extension.", "Delete it yourself if you want it gone."
+        )
+    failed: list[str] = []
+    for name in (*OURS[1:], MARKER):
+        path = folder / name
+        if failed and name == MARKER:
+            break
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path, onerror=lambda _, where, __: failed.append(str(where)))
+        else:
+            try:
+                path.unlink(missing_ok=True)
+            except OSError:
+                failed.append(str(path))
+    if failed:
+        raise OutputError(
+            f"{len(failed)} files could not be deleted, the first is {failed[0]}.",
+            "End programs that use them, then delete the backend again.",
+        )
+    try:
+        folder.rmdir()
+    except OSError:
+        pass  # something else is in it, which is not ours to delete

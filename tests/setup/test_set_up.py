@@ -1,0 +1,260 @@
+"""Setting up for real: a worker process, a venv, pip; the wheels are tiny and made here."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import time
+import venv
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from .extension import errors, folders, plan, run
+from .wheels import Index, make_wheel
+
+PACKAGES = {"torch": "9.9.9", "torchvision": "9.9.1", "alpha": "1.2", "beta": "0.3"}
+CHECK = ("-c", "import torch, torchvision, alpha, beta; print(torch.VERSION)")
+
+
+@pytest.fixture
+def wheels(tmp_path: Path) -> Path:
+    """A folder with every wheel that the list of :func:`make_plan` names."""
+    for name, version in PACKAGES.items():
+        make_wheel(tmp_path / "wheels", name, version, size=200_000 if name == "beta" else 0)
+    return tmp_path / "wheels"
+
+
+@pytest.fixture
+def make_plan(tmp_path: Path) -> Callable[..., plan.Plan]:
+    """A plan for ``tmp_path / "backend ü"``, with a list of the tiny packages."""
+    listed = tmp_path / "list.txt"
+    listed.write_text("".join(f"{name}=={version}\n" for name, version in PACKAGES.items()))
+
+    def make(**changes: object) -> plan.Plan:
+        values = {
+            "folder": str(tmp_path / "backend ü"),
+            "build": "cpu",
+            "torch_index": "",
+            "python": sys.executable,
+            "pins": str(listed),
+            "check": CHECK,
+        }
+        return plan.Plan(**(values | changes))
+
+    return make
+
+
+@pytest.fixture(scope="module")
+def environment(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An environment with pip as the worker makes one; making it takes most of a set-up's time."""
+    made = tmp_path_factory.mktemp("environment") / "env"
+    venv.create(made, symlinks=True, with_pip=True)
+    return made
+
+
+@pytest.fixture
+def _begun(environment: Path, tmp_path: Path) -> None:
+    """The set-up has come as far as the environment before."""
+    folder = tmp_path / "backend ü"
+    folders.begin(folder, folders.Marker("incomplete", build="cpu"))
+    shutil.copytree(environment, folder / folders.ENVIRONMENT, symlinks=True)
+
+
+def finish(started: run.SetupRun, seconds: float = 90) -> run.SetupRun:
+    deadline = time.monotonic() + seconds
+    while started.running:
+        assert time.monotonic() < deadline, (started.step, started.text)
+        time.sleep(0.01)
+    return started
+
+
+def installed(folder: Path) -> set[str]:
+    found = folder.glob("env/lib/python*/site-packages/*.dist-info")
+    return {path.name.split("-")[0] for path in found} - {"pip", "setuptools"}
+
+
+def processes_of(folder: Path) -> list[str]:
+    """The command lines of processes that work in or for ``folder``."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            line = path.read_bytes().replace(b"\0", b" ").decode(errors="replace")
+        except OSError:
+            continue
+        if str(folder) in line and "pytest" not in line:
+            found.append(line)
+    return found
+
+
+Make = Callable[..., "plan.Plan"]
+begun = pytest.mark.usefixtures("_begun")
+
+
+def test_a_folder_of_wheels_becomes_a_backend(make_plan: Make, wheels: Path) -> None:
+    """Offline, into a folder whose name has a space and an umlaut."""
+    started = run.SetupRun(make_plan(wheels=str(wheels)))
+    seen: list[tuple[float, str]] = []
+    while started.running:
+        seen.append((started.fraction, started.step))
+        time.sleep(0.005)
+    assert started.error is None, started.error
+    assert started.succeeded
+    fractions = [fraction for fraction, _ in seen]
+    assert fractions == sorted(fractions) and started.fraction == 1.0
+    steps = list(dict.fromkeys(step for _, step in seen))
+    assert {"environment", "packages", "torch", "check"} <= set(steps)
+    folder = Path(started.plan.folder)
+    marker = folders.read_marker(folder)
+    assert marker is not None and marker.state == "complete" and marker.build == "cpu"
+    assert installed(folder) == set(PACKAGES)
+    assert "VERSION" not in sys.modules, "nothing is imported here"
+    assert not (folder / folders.DOWNLOADS).exists() and not (folder / folders.SCRATCH).exists()
+    assert "alpha" in (folder / folders.LOG).read_text()
+
+    # A second time there is nothing to do, and it takes no environment away.
+    inode = folders.environment_python(folder).parent.stat().st_ino
+    again = finish(run.SetupRun(make_plan(wheels=str(wheels))))
+    assert again.succeeded
+    assert folders.environment_python(folder).parent.stat().st_ino == inode
+
+
+@begun
+def test_a_broken_download_goes_on_where_it_was(make_plan: Make, wheels: Path) -> None:
+    with Index(wheels) as index:
+        index.breaks = {"beta-0.3-py3-none-any.whl": 1}
+        chosen = make_plan(index=index.url, torch_index=index.url, batch=1)
+        first = finish(run.SetupRun(chosen))
+        assert isinstance(first.error, errors.NotDownloaded), first.error
+        assert "kept" in first.error.message + first.error.remedy
+        marker = folders.read_marker(Path(chosen.folder))
+        assert marker is not None and marker.state == "incomplete"
+        before = index.served.count("alpha-1.2-py3-none-any.whl")
+        second = finish(run.SetupRun(chosen))
+        assert second.error is None, second.error
+        assert installed(Path(chosen.folder)) == set(PACKAGES)
+        assert index.served.count("alpha-1.2-py3-none-any.whl") == before == 1, "it was kept"
+
+
+@begun
+def test_a_cancelled_set_up_leaves_no_process_and_can_go_on(
+    make_plan: Make, wheels: Path, tmp_path: Path
+) -> None:
+    chosen = make_plan(wheels=str(wheels), check=("-c", "import time; time.sleep(60)"))
+    started = run.SetupRun(chosen)
+    while started.step != "check":
+        assert started.running, started.error
+        time.sleep(0.01)
+    time.sleep(0.1)
+    assert processes_of(tmp_path)
+    before = time.monotonic()
+    started.cancel()
+    assert time.monotonic() - before < 0.05, "cancelling does not block"
+    finish(started)
+    assert isinstance(started.error, errors.Cancelled)
+    assert not started.succeeded
+    assert not processes_of(tmp_path)
+    marker = folders.read_marker(Path(chosen.folder))
+    assert marker is not None and marker.state == "incomplete"
+    assert finish(run.SetupRun(make_plan(wheels=str(wheels)))).succeeded
+
+
+@begun
+def test_the_worker_ends_when_its_blender_is_gone(
+    make_plan: Make, wheels: Path, tmp_path: Path
+) -> None:
+    """Only its stdin tells it, as after a crash."""
+    started = run.SetupRun(
+        make_plan(wheels=str(wheels), check=("-c", "import time; time.sleep(60)"))
+    )
+    while started.step != "check":
+        assert started.running, started.error
+        time.sleep(0.01)
+    assert started.process.stdin is not None
+    started.process.stdin.close()
+    finish(started, 10)
+    assert not processes_of(tmp_path)
+
+
+@begun
+def test_missing_wheels_are_all_named_before_anything_is_installed(
+    make_plan: Make, wheels: Path
+) -> None:
+    (wheels / "alpha-1.2-py3-none-any.whl").unlink()
+    (wheels / "torch-9.9.9-py3-none-any.whl").unlink()
+    make_wheel(wheels, "torch", "9.9.9", tag="cp27-cp27m-win32")
+    chosen = make_plan(wheels=str(wheels))
+    failed = finish(run.SetupRun(chosen))
+    assert isinstance(failed.error, errors.NotDownloaded)
+    assert "alpha==1.2" in failed.error.message and "beta" not in failed.error.message
+    assert "torch==9.9.9 (for another system)" in failed.error.message
+    assert "pip download" in failed.error.remedy
+    assert installed(Path(chosen.folder)) == set()
+
+
+@begun
+def test_a_backend_that_does_not_work_is_not_called_complete(make_plan: Make, wheels: Path) -> None:
+    chosen = make_plan(wheels=str(wheels), check=("-c", "import nothing_of_that_name"))
+    failed = finish(run.SetupRun(chosen))
+    assert failed.error is not None and "nothing_of_that_name" in failed.error.message
+    marker = folders.read_marker(Path(chosen.folder))
+    assert marker is not None and marker.state == "incomplete"
+
+
+def test_another_build_of_torch_begins_a_new_environment(make_plan: Make, wheels: Path) -> None:
+    assert finish(run.SetupRun(make_plan(wheels=str(wheels)))).succeeded
+    changed = make_plan(wheels=str(wheels), build="cu130")
+    python = folders.environment_python(Path(changed.folder))
+    (python.parent / "stale").write_text("")
+    assert finish(run.SetupRun(changed)).succeeded
+    assert not (python.parent / "stale").exists()
+
+
+def test_too_little_space_is_said_before_anything_is_made(make_plan: Make) -> None:
+    failed = finish(run.SetupRun(make_plan(needed_mb=10**9)))
+    assert isinstance(failed.error, errors.OutputError)
+    assert "1000000.0 GB" in failed.error.message
+    assert not Path(failed.plan.folder).exists()
+
+
+@begun
+def test_the_network_is_needed_and_said_to_be(make_plan: Make) -> None:
+    closed = "http://127.0.0.1:9/simple"
+    os.environ["PIP_RETRIES"] = "0"  # is not handed on, so the retries are still made
+    try:
+        failed = finish(run.SetupRun(make_plan(index=closed, torch_index=closed)), 120)
+    finally:
+        del os.environ["PIP_RETRIES"]
+    assert isinstance(failed.error, errors.NotDownloaded)
+    assert "network" in failed.error.message
+
+
+def test_indexes_must_be_https(make_plan: Make) -> None:
+    failed = finish(run.SetupRun(make_plan(torch_index="http://example.org/simple")))
+    assert isinstance(failed.error, errors.BadRequest)
+    assert "https" in failed.error.message
+    assert not Path(failed.plan.folder).exists()
+
+
+@begun
+def test_two_blenders_do_not_set_up_one_folder_at_once(make_plan: Make, wheels: Path) -> None:
+    chosen = make_plan(wheels=str(wheels), check=("-c", "import time; time.sleep(60)"))
+    first = run.SetupRun(chosen)
+    while first.step != "check":
+        assert first.running, first.error
+        time.sleep(0.01)
+    second = finish(run.SetupRun(chosen))
+    assert second.error is not None and "Another Blender" in second.error.message
+    first.close()
+    assert not first.running
+
+
+def test_a_folder_with_other_files_is_left_alone(make_plan: Make, wheels: Path) -> None:
+    chosen = make_plan(wheels=str(wheels))
+    Path(chosen.folder).mkdir()
+    (Path(chosen.folder) / "novel.txt").write_text("mine")
+    failed = finish(run.SetupRun(chosen))
+    assert failed.error is not None and "other files" in failed.error.message
+    assert [path.name for path in Path(chosen.folder).iterdir()] == ["novel.txt"]
