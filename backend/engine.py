@@ -4,10 +4,18 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Sequence
 from pathlib import Path
+from typing import cast
 
 import torch
 
+from .interpolation.chain import PromptChain
+from .interpolation.limits import TrackOptions, check_chain, check_preview
+from .interpolation.preview import PreviewMesh, one_thread, preview_mesh
+from .interpolation.result import TrackedMesh
+from .interpolation.track import SHARES as TRACK_SHARES
+from .interpolation.track import track
 from .mesh.options import MeshOptions
 from .mesh.pipeline import field_to_mesh
 from .mesh.result import GeneratedMesh
@@ -71,6 +79,7 @@ class Engine:
             encoder.warm_up()
         self._encoder = CachedEncoder(encoder, EmbeddingCache(cache_dir() / "embeddings"))
         self._vocabulary = Vocabulary(metadata.prompts, metadata.words, metadata.synonyms)
+        self._last_chain: PromptChain | None = None
         self._lock = threading.Lock()
         self.load_seconds = time.perf_counter() - started
 
@@ -99,6 +108,62 @@ class Engine:
         mesh.checkpoint_hash = self.checkpoint.sha256
         return mesh
 
+    def interpolate(
+        self,
+        prompts: Sequence[str],
+        options: TrackOptions | None = None,
+        progress: ProgressCallback | None = None,
+        cancel: CancelToken | None = None,
+    ) -> TrackedMesh:
+        """The chain of prompts as one mesh whose vertices and texture change.
+
+        Raises:
+            BadPrompt: a prompt has nothing to draw, or is too long.
+            BadRequest: not a chain, an option is out of range, or the object vanishes somewhere.
+            Cancelled: ``cancel`` was raised.
+            NotDownloaded: the text encoder is not on this machine.
+        """
+        clean = check_chain(prompts)
+        stages = Stages(progress, cancel, TRACK_SHARES)
+        with self._lock:
+            with stages.stage("text"):
+                chain = self._chain(clean)
+            mesh = track(chain, options, stages)
+        notes = (self._vocabulary.familiarity(prompt).note for prompt in clean)
+        mesh.notes = [note for note in dict.fromkeys(notes) if note] + mesh.notes
+        mesh.checkpoint_hash = self.checkpoint.sha256
+        return mesh
+
+    def preview(self, prompts: Sequence[str], alpha: float, resolution: int = 40) -> PreviewMesh:
+        """The object at one place of a chain (or of one prompt), quick and untextured.
+
+        Raises:
+            BadPrompt: a prompt has nothing to draw, or is too long.
+            BadRequest: no prompt, too many, or a number out of range.
+            NotDownloaded: the text encoder is not on this machine.
+        """
+        clean = check_preview(prompts, alpha, resolution)
+        started = time.perf_counter()
+        with self._lock, one_thread():
+            chain = self._chain(clean if len(clean) > 1 else clean * 2)
+            field = chain.field(alpha)
+            read = time.perf_counter()
+            mesh = preview_mesh(cast(Field, field), resolution)
+        mesh.timings = {"grid": read - started, "mesh": time.perf_counter() - read}
+        mesh.checkpoint_hash = self.checkpoint.sha256
+        return mesh
+
+    def chain(self, prompts: Sequence[str]) -> PromptChain:
+        """The chain's fields by alpha.
+
+        Raises:
+            BadPrompt: a prompt has nothing to draw, or is too long.
+            BadRequest: not a chain.
+            NotDownloaded: the text encoder is not on this machine.
+        """
+        with self._lock:
+            return self._chain(check_chain(prompts))
+
     def field(self, prompt: str) -> tuple[Field, list[str]]:
         """The prompt's field, and notes about what the checkpoint does not know.
 
@@ -125,6 +190,14 @@ class Engine:
             "text_encoder": self._encoder.name,
             "load_seconds": self.load_seconds,
         }
+
+    def _chain(self, prompts: Sequence[str]) -> PromptChain:
+        """The chain, its prompts encoded; the one used last is kept, for a slider."""
+        key = tuple(prompts)
+        if self._last_chain is None or self._last_chain.prompts != key:
+            embeddings = self._encoder.encode(key)
+            self._last_chain = PromptChain(key, embeddings, self.checkpoint.field)
+        return self._last_chain
 
     def _field(self, prompt: str, stages: Stages) -> tuple[Field, list[str]]:
         with stages.stage("text"):

@@ -41,6 +41,7 @@ class _Job:
     id: Id | None
     work: Work
     discard: Callable[[object], None]
+    kind: str | None
     token: CancelToken = field(default_factory=CancelToken)
 
 
@@ -68,16 +69,34 @@ class JobQueue:
             return len(self._waiting) + (self._running is not None)
 
     def submit(
-        self, id: Id | None, work: Work, discard: Callable[[object], None] = lambda _: None
+        self,
+        id: Id | None,
+        work: Work,
+        discard: Callable[[object], None] = lambda _: None,
+        latest: str | None = None,
     ) -> None:
         """Queue a job.
 
         A job with the id None is one that nobody asked for: it is not answered.
         ``discard`` gets the result of a job that was cancelled too late to stop.
+        Of the jobs that wait with the same ``latest``, only the last stays, in the place of the
+        first; the others are answered with ``cancelled``. One that runs is left to finish.
         """
+        job = _Job(id, work, discard, latest)
         with self._changed:
-            self._waiting.append(_Job(id, work, discard))
+            places = [
+                place
+                for place, other in enumerate(self._waiting)
+                if latest is not None and other.kind == latest
+            ]
+            superseded = [self._waiting[place] for place in places]
+            if places:
+                self._waiting[places[0]] = job
+            else:
+                self._waiting.append(job)
             self._changed.notify()
+        for other in superseded:
+            self._send(ErrorResponse(other.id, Cancelled("A newer request took its place.")))
 
     def cancel(self, id: Id) -> None:
         """Stop the job: now if it waits, at its next check if it runs. Unknown ids are ignored."""

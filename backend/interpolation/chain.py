@@ -6,7 +6,6 @@ through the mapping network like any other; the path is continuous in alpha in [
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -17,9 +16,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from ..mesh.reader import MeshableField
-from ..protocol.chains import MAX_PROMPTS
 from ..protocol.errors import BadRequest
-from ..text.normalise import normalise_prompt
 
 END = 1e-6
 """Alphas this close to a whole number are that prompt."""
@@ -59,35 +56,6 @@ class PromptChain:
                 f"choose a value from 0 to {last}",
             )
         return self.make(self.embedding(min(max(alpha, 0.0), float(last))))
-
-
-def check_chain(prompts: Sequence[str]) -> list[str]:
-    """The prompts as normalised.
-
-    Raises:
-        BadPrompt: one of them has nothing to draw, or is too long.
-        BadRequest: fewer than two, more than :data:`MAX_PROMPTS`, or two equal neighbours.
-    """
-    if len(prompts) < 2:
-        raise BadRequest(
-            f"a chain needs at least two prompts, and this one has {len(prompts)}",
-            "add a prompt, or generate a single object instead",
-        )
-    if len(prompts) > MAX_PROMPTS:
-        raise BadRequest(
-            f"a chain has at most {MAX_PROMPTS} prompts, and this one has {len(prompts)}",
-            "remove prompts, or make two chains",
-        )
-    found = [normalise_prompt(prompt) for prompt in prompts]
-    for index, (one, other) in enumerate(itertools.pairwise(found), start=1):
-        if one.casefold() == other.casefold():
-            raise BadRequest(
-                f"the prompts {index} and {index + 1} of the chain are equal ({one!r}): nothing "
-                "would change between them",
-                "remove one of the two; to hold an object still, set two keyframes with the same "
-                "value",
-            )
-    return found
 
 
 def key_name(prompts: Sequence[str], alpha: float) -> str:

@@ -38,6 +38,13 @@ class TrackedMesh:
     notes: list[str] = field(default_factory=list)
     checkpoint_hash: str = ""
 
+    def prompts_of_keys(self) -> list[str]:
+        """Each key's prompt; empty for a key between two prompts."""
+        return [
+            self.prompts[round(float(alpha))] if float(alpha).is_integer() else ""
+            for alpha in self.alphas
+        ]
+
     def at(self, alpha: float) -> Float[np.ndarray, "vertices 3"]:
         """Positions at any alpha: what shape keys driven by ``max(0, 1 - |...|)`` show."""
         after = int(np.clip(np.searchsorted(self.alphas, alpha), 1, len(self.alphas) - 1))

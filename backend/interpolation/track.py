@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
 import numpy as np
 
 from ..mesh.bake import paint, texel_map
-from ..mesh.options import MeshOptions
 from ..mesh.stages import Stages
 from ..mesh.unwrap import unwrap
-from ..protocol.chains import KEYS, AlphaQuality
-from ..protocol.errors import BadRequest
+from ..protocol.chains import AlphaQuality
 from .chain import Chain, key_name
 from .keys import Tracker, make_template
+from .limits import TrackOptions
 from .quality import diagonal, drift, measure
 from .result import TrackedMesh
 from .samples import ChainReader
@@ -30,33 +27,6 @@ SHARES = {
 """Rough share of the time of each stage, in order."""
 BETWEEN = 4
 """Alphas measured between two prompts, besides the keys."""
-
-
-@dataclass(frozen=True)
-class TrackOptions:
-    """Size and detail. Raises BadRequest when a value is outside its range."""
-
-    faces: int = 8000
-    texture_size: int = 1024
-    resolution: int = 128
-    keys: int = 5
-    """Most keys between two neighbouring prompts, both included."""
-    quality: bool = True
-    """Measure the result against fresh extractions."""
-    seed: int = 0
-    """Of the alphas between keys at which quality is measured."""
-    mesh: MeshOptions = field(init=False)
-
-    def __post_init__(self) -> None:
-        mesh = MeshOptions(self.faces, self.texture_size, self.resolution)
-        object.__setattr__(self, "mesh", mesh)
-        low, high = KEYS
-        if isinstance(self.keys, bool) or not low <= self.keys <= high:
-            raise BadRequest(
-                f"keys (between two prompts, both included) must be a whole number from {low} to "
-                f"{high}, not {self.keys!r}",
-                f"choose a value from {low} to {high}",
-            )
 
 
 def track(

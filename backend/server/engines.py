@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -30,6 +30,16 @@ class EngineLike(Protocol):
     ) -> Any: ...
 
     def field(self, prompt: str) -> tuple[Field, list[str]]: ...
+
+    def interpolate(
+        self,
+        prompts: Sequence[str],
+        options: Any,
+        progress: ProgressCallback | None = None,
+        cancel: CancelToken | None = None,
+    ) -> Any: ...
+
+    def preview(self, prompts: Sequence[str], alpha: float, resolution: int) -> Any: ...
 
     def warm_up(self) -> None: ...
 

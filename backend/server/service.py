@@ -22,6 +22,7 @@ from ..protocol.errors import Att3dError, BadRequest, ProtocolError
 from ..protocol.framing import read_frame
 from ..protocol.schema import decode, encode
 from ..version import VERSION
+from .chains import check_interpolate, check_preview, interpolate, preview
 from .checkpoint_list import list_checkpoints
 from .engines import EngineFactory, EngineShelf, resident_bytes
 from .results import check_generate, check_render, generate, render
@@ -65,6 +66,8 @@ class Service:
             "initialize": self._initialize,
             "generate": self._generate,
             "render": self._render,
+            "interpolate": self._interpolate,
+            "preview": self._preview,
             "checkpoints": self._checkpoints,
             "info": self._info,
             "fetch": self._fetch,
@@ -171,6 +174,29 @@ class Service:
     ) -> m.RenderResult:
         engine = self._engine(params.checkpoint)
         return render(engine, params, self._get_session(), progress, cancel)
+
+    def _interpolate(self, id: m.Id, params: m.InterpolateParams) -> None:
+        check_interpolate(params)
+        self._submit(id, lambda cancel, progress: self._do_interpolate(params, cancel, progress))
+
+    def _do_interpolate(
+        self, params: m.InterpolateParams, cancel: CancelToken, progress: ProgressCallback
+    ) -> m.InterpolateResult:
+        engine = self._engine(params.checkpoint)
+        return interpolate(engine, params, self._get_session(), progress, cancel)
+
+    def _preview(self, id: m.Id, params: m.PreviewParams) -> None:
+        check_preview(params)
+        self._jobs.submit(
+            id,
+            lambda cancel, progress: self._do_preview(params, cancel),
+            _discard,
+            latest="preview",
+        )
+
+    def _do_preview(self, params: m.PreviewParams, cancel: CancelToken) -> m.PreviewResult:
+        engine = self._engine(params.checkpoint)
+        return preview(engine, params, self._get_session(), cancel)
 
     def _checkpoints(self, id: m.Id, params: m.CheckpointsParams) -> None:
         # Beside the queue, so that a list never waits for a mesh; in a thread, because the first
