@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import bpy
 
-from . import operators, panels, translations
+from . import daily, operators, panels, translations
 from .chain import live, slider
 from .chain import operators as chain_operators
 from .chain import panel as chain_panel
@@ -38,6 +38,7 @@ CLASSES = (
     *export_operators.CLASSES,
     *panels.CLASSES,
     *chain_panel.CLASSES,
+    *daily.CLASSES,
 )
 
 
@@ -49,9 +50,11 @@ def register() -> None:
     )
     bpy.app.translations.register(__package__, translations.WORDS)
     live.register()
+    daily.register()
 
 
 def unregister() -> None:
+    daily.unregister()
     live.unregister()
     unwatch()
     session.close()

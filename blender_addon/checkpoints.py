@@ -5,6 +5,7 @@ Only the start of each file is read, to show its name; the backend judges whethe
 
 from __future__ import annotations
 
+import hashlib
 import json
 import struct
 import zlib
@@ -82,6 +83,22 @@ def path_of(identifier: str, folder: str) -> str | None:
         return None
     choice = find(identifier, folder)
     return str(choice.path) if choice is not None else identifier
+
+
+def hash_of(path: Path) -> str | None:
+    """The SHA-256 of a file, remembered until it changes; None when it cannot be read."""
+    try:
+        stat = path.stat()
+        return _hash(path, stat.st_mtime_ns, stat.st_size)
+    except OSError:
+        return None
+
+
+@lru_cache(maxsize=64)
+def _hash(path: Path, modified: int, size: int) -> str:
+    del modified, size
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def recorded_hash(path: Path) -> str | None:

@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING, ClassVar
 import bpy
 
 from ..backend.protocol.errors import MissingDependency
+from .known import familiarity
 from .preferences import EXTENSION, preferences
 from .scene import provenance
 from .session import session
 from .status import draw_problem, draw_status, draw_text, stage_text
+from .suggestions import draw_unknown
 
 if TYPE_CHECKING:
     from bpy.types import Context
@@ -52,6 +54,7 @@ class ATT3D_PT_create(_Tab, bpy.types.Panel):
         else:
             action.operator("att3d.generate", icon="SHADERFX")
 
+        unknown = not session.busy and draw_unknown(layout, context, settings.prompt)
         layout.prop(settings, "checkpoint_choice", text="")
         problem = preferences(context).problem
         draw_status(layout, session, problem)
@@ -61,9 +64,11 @@ class ATT3D_PT_create(_Tab, bpy.types.Panel):
                 layout.operator("att3d.open_preferences", icon="PREFERENCES")
             elif problem.code in LOGGED:
                 layout.operator("att3d.open_log", icon="TEXT")
-        elif session.notes and not session.busy:
-            box = layout.box()
-            for note in session.notes:
+        elif not session.busy:
+            about = familiarity(context, settings.prompt) if unknown else None
+            notes = [note for note in session.notes if about is None or note != about.note]
+            box = layout.box() if notes else layout
+            for note in notes:
                 draw_text(box, note, width, "INFO")
 
 
@@ -109,6 +114,9 @@ class ATT3D_PT_object(_Tab, bpy.types.Panel):
         column.label(text=f"{faces:,} faces", icon="MESH_DATA", translate=False)
         checkpoint = f"{ob.get(provenance.CHECKPOINT, '')}"
         column.label(text=checkpoint, icon="FILE_3D", translate=False)
+        row = layout.row(align=True)
+        row.operator("att3d.regenerate", icon="FILE_REFRESH")
+        row.menu("ATT3D_MT_variants", text="Variant", icon="DUPLICATE")
         layout.operator("att3d.use_prompt", icon="EYEDROPPER")
 
 

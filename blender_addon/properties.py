@@ -25,6 +25,7 @@ from .chain.live import prompts_changed
 from .chain.properties import ChainRow
 from .export.bake import COLORS
 from .export.formats import FORMATS
+from .known import search_prompts
 from .preferences import preferences
 from .session import session
 
@@ -134,6 +135,8 @@ class Settings(bpy.types.PropertyGroup):
         name="Prompt",
         description="What to make, in a few words. Press Enter to generate it",
         update=_prompt_confirmed,
+        search=search_prompts,
+        search_options={"SUGGESTION"},
     )
     checkpoint: StringProperty(
         name="Checkpoint",

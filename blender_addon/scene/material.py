@@ -71,16 +71,23 @@ def connect(
     links.new(texture.outputs["Color"], shader.inputs["Base Color"])
 
     if normal is not None:
-        tangent = nodes.new("ShaderNodeNormalMap")
-        tangent.location = (shader.location.x - 220, shader.location.y - 320)
-        bumps = nodes.new("ShaderNodeTexImage")
-        bumps.name = bumps.label = "Normal"
-        bumps.image = normal
-        bumps.location = (shader.location.x - 520, shader.location.y - 320)
-        links.new(bumps.outputs["Color"], tangent.inputs["Color"])
-        links.new(tangent.outputs["Normal"], shader.inputs["Normal"])
+        connect_normal(material, normal)
     # The Material Preview and Solid/Texture viewports show the active image node.
     nodes.active = texture
+
+
+def connect_normal(material: bpy.types.Material, normal: bpy.types.Image) -> None:
+    """Wire a tangent-space normal map into the material's Principled BSDF."""
+    nodes, links = material.node_tree.nodes, material.node_tree.links
+    shader = principled(material)
+    tangent = nodes.new("ShaderNodeNormalMap")
+    tangent.location = (shader.location.x - 220, shader.location.y - 320)
+    bumps = nodes.new("ShaderNodeTexImage")
+    bumps.name = bumps.label = "Normal"
+    bumps.image = normal
+    bumps.location = (shader.location.x - 520, shader.location.y - 320)
+    links.new(bumps.outputs["Color"], tangent.inputs["Color"])
+    links.new(tangent.outputs["Normal"], shader.inputs["Normal"])
 
 
 def principled(material: bpy.types.Material) -> bpy.types.ShaderNode:

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 import bpy
-from mathutils import Vector
+from mathutils import Matrix, Vector
 
 GAP = 0.25
 """Metres between neighbours."""
@@ -45,11 +45,12 @@ def box_of(ob: bpy.types.Object) -> Box:
     )
 
 
-def obstacles(scene: bpy.types.Scene) -> list[Box]:
-    """What stands in this scene and could be stood inside of."""
+def obstacles(scene: bpy.types.Scene, without: bpy.types.Object | None = None) -> list[Box]:
+    """What stands in this scene and could be stood inside of, but for one object."""
     for layer in scene.view_layers:  # a script may have moved things since the last evaluation
         layer.update()
-    boxes = (box_of(ob) for ob in scene.objects if ob.type in SOLID and not ob.hide_viewport)
+    solid = (ob for ob in scene.objects if ob.type in SOLID and not ob.hide_viewport)
+    boxes = (box_of(ob) for ob in solid if ob != without)
     return [
         box
         for box in boxes
@@ -79,3 +80,11 @@ def location_for(place: str, scene: bpy.types.Scene, size: Box) -> tuple[float, 
     if place == "FREE":
         return (free_spot(size, obstacles(scene)), 0.0, 0.0)
     return (0.0, 0.0, 0.0)
+
+
+def put_beside(ob: bpy.types.Object, other: bpy.types.Object, scene: bpy.types.Scene) -> None:
+    """Give a new object the rotation and scale of another, and the first free spot right of it."""
+    ob.rotation_mode = other.rotation_mode
+    # A parent of the other may shear it; what stands alone is not sheared.
+    ob.matrix_world = Matrix.LocRotScale(*other.matrix_world.decompose())
+    ob.location.x += free_spot(box_of(ob), obstacles(scene, without=ob))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import importlib
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -95,6 +95,15 @@ class Bench:
         assert "Traceback" not in text and "\n" not in error.message, text
         assert not self.session.busy
         return error
+
+
+def refused(operator: Callable[..., object], **options: object) -> str:
+    """Call an operator that must report an error, and return what it says."""
+    try:
+        operator(**options)
+    except RuntimeError as error:
+        return str(error)
+    raise AssertionError(f"{operator} reported no error")
 
 
 def contents() -> dict[str, list[str]]:

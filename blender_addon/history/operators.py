@@ -1,0 +1,267 @@
+"""What can be done with a result of the history: ``bpy.ops.att3d.history_*``."""
+
+# bpy has no type stubs.
+# pyright: reportAttributeAccessIssue=false, reportInvalidTypeForm=false, reportMissingImports=false
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+import bpy
+from bpy.app.translations import pgettext_rpt as rpt_
+from bpy.props import StringProperty
+
+from ...backend.protocol.errors import Att3dError
+from .. import properties
+from ..icons import icon_of
+from ..making import MESH_OPTIONS
+from ..scene import provenance
+from ..scene.build import add_object
+from ..scene.collection import select_only
+from ..session import redraw
+from .record import history
+from .store import Entry
+
+if TYPE_CHECKING:
+    from bpy.types import Context, Event
+
+
+class _OnEntry:
+    """An operator on one result, the newest when none is named."""
+
+    identifier: StringProperty(
+        name="Result",
+        description="Which result of the history; empty: the newest",
+        options={"SKIP_SAVE"},
+    )
+
+    @classmethod
+    def poll(cls, context: Context) -> bool:
+        if not history().entries():
+            cls.poll_message_set("The history is empty. Generate something first")
+            return False
+        return True
+
+    def entry(self) -> Entry | None:
+        """The result, or None after a report that says that it is gone."""
+        found = history().find(self.identifier) if self.identifier else history().entries()[0]
+        if found is None:
+            self.report({"ERROR"}, rpt_("This result is not in the history any more"))
+        return found
+
+
+class ATT3D_OT_history_restore(_OnEntry, bpy.types.Operator):
+    """Put this result into the scene again, exactly as it was made. Needs no backend"""
+
+    bl_idname = "att3d.history_restore"
+    bl_label = "Restore"
+    bl_options: ClassVar[set[str]] = {"REGISTER", "UNDO"}
+
+    def execute(self, context: Context) -> set[str]:
+        entry = self.entry()
+        if entry is None:
+            return {"CANCELLED"}
+        try:
+            arrays = entry.read()
+        except Att3dError as error:
+            self.report({"ERROR"}, f"{error.message} {error.remedy}")
+            return {"CANCELLED"}
+        scene = context.scene
+        ob = add_object(scene, arrays, origin_of(entry), scene.att3d.place)
+        if not select_only(context, ob):
+            self.report({"INFO"}, f"“{ob.name}” is there; leave this mode to select it")
+        return {"FINISHED"}
+
+
+class ATT3D_OT_history_use(_OnEntry, bpy.types.Operator):
+    """Put the prompt, checkpoint and mesh settings of this result into the panel"""
+
+    bl_idname = "att3d.history_use"
+    bl_label = "Use This Result's Prompt"
+    bl_options: ClassVar[set[str]] = {"REGISTER", "UNDO"}
+
+    def execute(self, context: Context) -> set[str]:
+        entry = self.entry()
+        if entry is None:
+            return {"CANCELLED"}
+        settings = context.scene.att3d
+        with properties.quietly():
+            settings.prompt = entry.prompt
+            settings.checkpoint = entry.checkpoint_choice
+            for name in MESH_OPTIONS:
+                if name in entry.options:
+                    setattr(settings, name, entry.options[name])
+        return {"FINISHED"}
+
+
+class ATT3D_OT_history_remove(_OnEntry, bpy.types.Operator):
+    """Remove this result from the history. Objects in the scene stay"""
+
+    bl_idname = "att3d.history_remove"
+    bl_label = "Remove from the History"
+
+    def execute(self, context: Context) -> set[str]:
+        entry = self.entry()
+        if entry is None:
+            return {"CANCELLED"}
+        try:
+            history().remove(entry.identifier)
+        except Att3dError as error:
+            self.report({"ERROR"}, f"{error.message} {error.remedy}")
+            return {"CANCELLED"}
+        redraw()
+        return {"FINISHED"}
+
+
+class ATT3D_OT_history_clear(bpy.types.Operator):
+    """Remove all results from the history and free their disk space. Objects in the scene stay"""
+
+    bl_idname = "att3d.history_clear"
+    bl_label = "Clear the History"
+
+    @classmethod
+    def poll(cls, context: Context) -> bool:
+        if not history().entries():
+            cls.poll_message_set("The history is empty already")
+            return False
+        return True
+
+    def invoke(self, context: Context, event: Event) -> set[str]:
+        return context.window_manager.invoke_confirm(self, event)
+
+    def execute(self, context: Context) -> set[str]:
+        try:
+            count = history().clear()
+        except Att3dError as error:
+            self.report({"ERROR"}, f"{error.message} {error.remedy}")
+            return {"CANCELLED"}
+        self.report({"INFO"}, rpt_("{count} results removed").format(count=count))
+        redraw()
+        return {"FINISHED"}
+
+
+class ATT3D_OT_history_compare(_OnEntry, bpy.types.Operator):
+    """Show two results beside each other, with what they were made from and what differs"""
+
+    bl_idname = "att3d.history_compare"
+    bl_label = "Compare"
+
+    other: StringProperty(
+        name="Other Result",
+        description="Compared with; empty: that of the active object, else the next older one",
+        options={"SKIP_SAVE"},
+    )
+    _pair: tuple[Entry, Entry] | None = None
+
+    @classmethod
+    def poll(cls, context: Context) -> bool:
+        if len(history().entries()) < 2:
+            cls.poll_message_set("There are not two results in the history to compare")
+            return False
+        return True
+
+    def execute(self, context: Context) -> set[str]:
+        pair = self._find(context)
+        if pair is None:
+            return {"CANCELLED"}
+        lines = [
+            f"{name}: {one} | {other}" for name, one, other, same in compare(*pair) if not same
+        ]
+        self.report({"INFO"}, "; ".join(lines) or rpt_("Both were made in the same way"))
+        return {"FINISHED"}
+
+    def invoke(self, context: Context, event: Event) -> set[str]:
+        self._pair = self._find(context)
+        if self._pair is None:
+            return {"CANCELLED"}
+        return context.window_manager.invoke_popup(self, width=560)
+
+    def draw(self, context: Context) -> None:
+        pair = self._pair
+        if pair is None:
+            return
+        layout = self.layout
+        layout.label(text="Compare Results", icon="IMAGE_DATA")
+        pictures = layout.row()
+        for entry in pair:
+            column = pictures.column()
+            column.template_icon(icon_value=icon_of(entry.picture), scale=11)
+            column.operator("att3d.history_restore", icon="IMPORT").identifier = entry.identifier
+        table = layout.grid_flow(row_major=True, columns=3, even_columns=False, align=True)
+        for name, one, other, same in compare(*pair):
+            table.label(text=name)
+            for value in (one, other):
+                cell = table.row()
+                cell.active = not same
+                cell.label(text=value, translate=False)
+
+    def _find(self, context: Context) -> tuple[Entry, Entry] | None:
+        first = self.entry()
+        if first is None:
+            return None
+        second = history().find(self.other) if self.other else None
+        if second is None:
+            second = entry_of(context.active_object)
+        if second is None or second == first:
+            entries = history().entries()
+            place = entries.index(first)
+            second = entries[place + 1] if place + 1 < len(entries) else entries[place - 1]
+        return first, second
+
+
+def compare(one: Entry, other: Entry) -> list[tuple[str, str, str, bool]]:
+    """What two results were made from: name, both values, and whether they are the same."""
+    rows = [
+        ("Prompt", one.prompt, other.prompt),
+        ("Checkpoint", _checkpoint(one), _checkpoint(other)),
+        *(
+            (label, str(one.options.get(name, "")), str(other.options.get(name, "")))
+            for name, label in zip(
+                MESH_OPTIONS, ("Faces", "Texture Size", "Detail", "Normal Map"), strict=True
+            )
+        ),
+        ("Triangles", f"{one.faces:,}", f"{other.faces:,}"),
+        ("Seconds", f"{one.seconds:.1f}", f"{other.seconds:.1f}"),
+    ]
+    return [(name, a, b, a == b) for name, a, b in rows]
+
+
+def _checkpoint(entry: Entry) -> str:
+    return f"{entry.checkpoint} ({entry.checkpoint_hash[:8]})"
+
+
+def origin_of(entry: Entry) -> provenance.Provenance:
+    """What an object that is made from this result remembers."""
+    return provenance.Provenance(
+        prompt=entry.prompt,
+        checkpoint=entry.checkpoint,
+        checkpoint_hash=entry.checkpoint_hash,
+        extension_version=entry.extension_version,
+        backend_version=entry.backend_version,
+        options=entry.options,
+        notes=entry.notes,
+    )
+
+
+def entry_of(ob: bpy.types.Object | None) -> Entry | None:
+    """The newest result that was made as this object says it was."""
+    if ob is None or provenance.prompt_of(ob) is None:
+        return None
+    wanted = (
+        provenance.prompt_of(ob),
+        ob.get(provenance.CHECKPOINT_HASH),
+        provenance.options_of(ob),
+    )
+    for entry in history().entries():
+        if (entry.prompt, entry.checkpoint_hash, dict(entry.options)) == wanted:
+            return entry
+    return None
+
+
+CLASSES = (
+    ATT3D_OT_history_restore,
+    ATT3D_OT_history_use,
+    ATT3D_OT_history_remove,
+    ATT3D_OT_history_clear,
+    ATT3D_OT_history_compare,
+)

@@ -1,0 +1,128 @@
+"""The history in the "ATT3D" tab."""
+
+# bpy has no type stubs.
+# pyright: reportAttributeAccessIssue=false, reportInvalidTypeForm=false, reportMissingImports=false
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, ClassVar
+
+import bpy
+from bpy.app.translations import pgettext_iface as iface_
+from bpy.props import IntProperty, StringProperty
+
+from ..icons import icon_of
+from ..preferences import preferences
+from ..status import draw_problem, wrap
+from . import record
+from .record import history
+from .store import Entry
+
+if TYPE_CHECKING:
+    from bpy.types import Context
+
+PAGE = 6
+"""Results shown at a time."""
+
+
+class HistoryView(bpy.types.PropertyGroup):
+    """What the panel shows of the history (``window_manager.att3d_history``); not saved."""
+
+    search: StringProperty(
+        name="Search",
+        description="Show only results whose prompt or checkpoint has these words",
+        options={"SKIP_SAVE", "TEXTEDIT_UPDATE"},
+        update=lambda view, _: setattr(view, "page", 1),
+    )
+    page: IntProperty(
+        name="Page", description="Which results are shown; 1 has the newest", default=1, min=1
+    )
+
+
+class ATT3D_PT_history(bpy.types.Panel):
+    """What was made, in any file."""
+
+    bl_space_type = "VIEW_3D"
+    bl_region_type = "UI"
+    bl_category = "ATT3D"
+    bl_label = "History"
+    bl_order = 30
+    bl_options: ClassVar[set[str]] = {"DEFAULT_CLOSED"}
+
+    def draw(self, context: Context) -> None:
+        layout = self.layout
+        width = context.region.width
+        if record.problem is not None:
+            draw_problem(layout, record.problem, width)
+        if not preferences(context).keep_history:
+            layout.label(text="Switched off in the preferences", icon="INFO")
+        entries = history().entries()
+        if not entries:
+            layout.label(text="What you make appears here", icon="TIME")
+            return
+        view = context.window_manager.att3d_history
+        layout.prop(view, "search", text="", icon="VIEWZOOM", placeholder="Search")
+        found = matching(entries, view.search)
+        pages = max(1, -(-len(found) // PAGE))
+        page = min(view.page, pages)
+        for entry in found[PAGE * (page - 1) : PAGE * page]:
+            self._draw_entry(entry, width)
+        if not found:
+            layout.label(text="No result has these words", icon="INFO")
+        row = layout.row(align=True)
+        if pages > 1:
+            row.prop(view, "page", text=iface_("Page (of {pages})").format(pages=pages))
+        row.operator("att3d.history_compare", text="", icon="IMAGE_DATA")
+        row.operator("att3d.history_clear", text="", icon="TRASH")
+
+    def _draw_entry(self, entry: Entry, width: int) -> None:
+        scale = bpy.context.preferences.system.ui_scale
+        row = self.layout.box().row()
+        row.template_icon(icon_value=icon_of(entry.picture), scale=4)
+        column = row.column(align=True)
+        lines = wrap(entry.prompt, width - 190 * scale)
+        text = column.column(align=True)
+        text.scale_y = 0.8
+        for line in lines[:2]:
+            text.label(text=line, translate=False)
+        about = text.row()
+        about.active = False
+        about.label(text=f"{entry.checkpoint}  ·  {age(entry.made)}", translate=False)
+        buttons = column.row(align=True)
+        for operator, icon in (
+            ("att3d.history_restore", "IMPORT"),
+            ("att3d.history_use", "EYEDROPPER"),
+            ("att3d.history_compare", "IMAGE_DATA"),
+            ("att3d.history_remove", "X"),
+        ):
+            buttons.operator(operator, text="", icon=icon).identifier = entry.identifier
+
+
+def matching(entries: tuple[Entry, ...], search: str) -> list[Entry]:
+    """The results whose prompt or checkpoint has every word of ``search``."""
+    words = search.casefold().split()
+    return [
+        entry
+        for entry in entries
+        if all(word in f"{entry.prompt} {entry.checkpoint}".casefold() for word in words)
+    ]
+
+
+def age(made: str, now: datetime | None = None) -> str:
+    """How long ago: "now", "5 min", "3 h", or the day."""
+    try:
+        then = datetime.fromisoformat(made)
+        minutes = int(((now or datetime.now(UTC)) - then).total_seconds() // 60)
+    except (ValueError, TypeError):
+        return ""
+    if minutes < 1:
+        return iface_("just now")
+    if minutes < 60:
+        return iface_("{minutes} min ago").format(minutes=minutes)
+    if minutes < 24 * 60:
+        return iface_("{hours} h ago").format(hours=minutes // 60)
+    return f"{then.astimezone():%Y-%m-%d}"
+
+
+CLASSES = (HistoryView, ATT3D_PT_history)

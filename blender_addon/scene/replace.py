@@ -1,0 +1,111 @@
+"""A new mesh and texture for an object that is there: everything else about it stays."""
+
+# bpy has no type stubs.
+# pyright: reportAttributeAccessIssue=false
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import bpy
+
+from .material import connect_normal, fill_image, make_material
+from .mesh import fill_mesh
+from .names import data_name
+from .together import Together
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from ..arrays import MeshArrays
+    from .provenance import Provenance
+
+
+def replace_mesh(ob: bpy.types.Object, arrays: MeshArrays, provenance: Provenance) -> None:
+    """Give an object of ours this mesh, in place.
+
+    Its name, place, modifiers, constraints, animation and collections stay. So does its material
+    with everything that was changed in it, if the texture's node is still there: only the picture
+    is another. Other objects that share the mesh or the material keep them. What nothing uses any
+    more is removed.
+
+    Args:
+        ob: a mesh object of this file, in Object Mode.
+        arrays: from the backend.
+        provenance: where they came from.
+    """
+    name = data_name(provenance.prompt)
+    old = ob.data
+    materials = [slot.material for slot in ob.material_slots]
+    first = materials[0] if materials else None
+    on_object = bool(materials) and ob.material_slots[0].link == "OBJECT"
+    pictures = _pictures(first)
+    with Together() as keep:
+        mesh = keep(bpy.data.meshes.new(name))
+        fill_mesh(mesh, arrays)
+        if _texture_node(first) is None:
+            material = make_material(name, arrays, keep)
+        else:
+            shared = first.users > 1 or old.users > 1 or first.library is not None
+            material = keep(first.copy()) if shared else first
+            _show(material, name, arrays, keep)
+        for slot in (material, *materials[1:]):
+            mesh.materials.append(slot)
+    ob.data = mesh
+    if on_object:
+        ob.material_slots[0].material = material
+    provenance.write(ob)
+    for block in (old, first, *pictures):
+        if block is not None and block.users == 0 and block.library is None:
+            bpy.data.batch_remove([block])
+    mesh.name = name
+    for image in _pictures(material):
+        image.name = image.name.rpartition(".")[0] if _numbered(image.name) else image.name
+
+
+def _show(material: bpy.types.Material, name: str, arrays: MeshArrays, keep: Together) -> None:
+    """New pictures in the material's own nodes. Nothing is changed when one cannot be made."""
+    color = _image(name, arrays.texture, keep, color=True)
+    normal = None
+    if arrays.normal_map is not None:
+        normal = _image(data_name(name, " normal"), arrays.normal_map, keep, color=False)
+    nodes = material.node_tree.nodes
+    nodes["Color"].image = color
+    bumps = nodes.get("Normal")
+    if bumps is not None and bumps.type != "TEX_IMAGE":
+        bumps = None
+    if normal is not None and bumps is not None:
+        bumps.image = normal
+    elif normal is not None:
+        connect_normal(material, normal)
+    elif bumps is not None:  # it fits the old mesh only
+        tangents = {link.to_node for link in bumps.outputs["Color"].links}
+        for node in (bumps, *(node for node in tangents if node.type == "NORMAL_MAP")):
+            nodes.remove(node)
+
+
+def _texture_node(material: bpy.types.Material | None) -> bpy.types.ShaderNode | None:
+    """The node that shows the colours, as :mod:`.material` names it."""
+    tree = material.node_tree if material is not None else None
+    node = tree.nodes.get("Color") if tree is not None else None
+    return node if node is not None and node.type == "TEX_IMAGE" else None
+
+
+def _pictures(material: bpy.types.Material | None) -> list[bpy.types.Image]:
+    tree = material.node_tree if material is not None else None
+    nodes = tree.nodes if tree is not None else ()
+    images = (node.image for node in nodes if node.type == "TEX_IMAGE")
+    return list(dict.fromkeys(image for image in images if image is not None))
+
+
+def _image(title: str, pixels: np.ndarray, keep: Together, *, color: bool) -> bpy.types.Image:
+    height, width, _ = pixels.shape
+    image = keep(bpy.data.images.new(title, width, height, alpha=False))
+    fill_image(image, pixels, color=color)
+    return image
+
+
+def _numbered(name: str) -> bool:
+    """Whether Blender has added a number, because the old one still had the name."""
+    stem, _, number = name.rpartition(".")
+    return bool(stem) and number.isdecimal()

@@ -1,0 +1,191 @@
+"""What was made is kept: with its picture, across files, and restored without the backend."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from types import SimpleNamespace
+
+import bpy
+import numpy as np
+from checks_interface import Layout
+from harness import PROMPT, Bench, contents, refused
+
+
+def entries(bench: Bench):
+    """The history, its pictures drawn."""
+    history = bench.module("history.record").history()
+    history.wait()
+    return history.entries()
+
+
+def fresh(bench: Bench) -> None:
+    shutil.rmtree(bench.folder / "history", ignore_errors=True)
+
+
+def positions(ob: bpy.types.Object) -> np.ndarray:
+    found = np.empty(3 * len(ob.data.vertices), np.float32)
+    ob.data.vertices.foreach_get("co", found)
+    return found
+
+
+def pixels(ob: bpy.types.Object) -> np.ndarray:
+    return np.array(ob.material_slots[0].material.node_tree.nodes["Color"].image.pixels[:])
+
+
+def check_result_is_kept_with_what_it_was_made_from(bench: Bench) -> None:
+    fresh(bench)
+    ob = bench.generate(faces=700)
+    (entry,) = entries(bench)
+    assert (entry.prompt, entry.checkpoint) == (PROMPT, "tiny")
+    assert entry.checkpoint_hash == ob["att3d_checkpoint_hash"]
+    assert entry.options["faces"] == 700 and entry.faces == len(ob.data.polygons)
+    assert entry.made.endswith("+00:00") and entry.seconds > 0
+
+
+def check_picture_shows_the_object_on_nothing(bench: Bench) -> None:
+    fresh(bench)
+    bench.generate()
+    (entry,) = entries(bench)
+    image = bpy.data.images.load(str(entry.picture))
+    assert tuple(image.size) == (128, 128)
+    alpha = np.array(image.pixels[:]).reshape(128, 128, 4)[..., 3]
+    assert alpha[60:68, 60:68].min() == 1, "the ball is in the middle"
+    assert alpha[:3].max() == alpha[:, :3].max() == 0
+
+
+def check_restored_object_is_the_same_and_needs_no_backend(bench: Bench) -> None:
+    fresh(bench)
+    ob = bench.generate(normal_map=True)
+    before, colors, properties = positions(ob), pixels(ob), dict(ob.items())
+    bench.session.close()
+    bpy.ops.wm.read_homefile(use_empty=True)
+    assert bpy.ops.att3d.history_restore() == {"FINISHED"}
+    again = bpy.context.object
+    assert bench.session.pid is None
+    assert again.name == PROMPT and again.users_collection[0].name == "ATT3D"
+    assert np.array_equal(positions(again), before) and np.array_equal(pixels(again), colors)
+    assert dict(again.items()) == properties
+    assert len(bpy.data.images) == 2
+
+
+def check_history_survives_undo(bench: Bench) -> None:
+    fresh(bench)
+    bpy.ops.ed.undo_push(message="before")
+    bpy.ops.att3d.generate("EXEC_DEFAULT", True, prompt=PROMPT)
+    bpy.ops.ed.undo()
+    assert PROMPT not in bpy.data.objects
+    bpy.ops.att3d.history_restore("EXEC_DEFAULT", True)
+    assert PROMPT in bpy.data.objects
+    bpy.ops.ed.undo()
+    assert PROMPT not in bpy.data.objects
+
+
+def check_prompt_of_a_result_goes_back_into_the_panel(bench: Bench) -> None:
+    fresh(bench)
+    bench.generate("a lion", faces=900)
+    settings = bpy.context.scene.att3d
+    settings.prompt, settings.faces, settings.checkpoint = "", 5000, "elsewhere"
+    bpy.ops.att3d.history_use()
+    assert (settings.prompt, settings.faces) == ("a lion", 900)
+    assert settings.checkpoint == str(bench.checkpoint)
+
+
+def check_two_results_are_compared(bench: Bench) -> None:
+    fresh(bench)
+    bench.generate("a lion", faces=900)
+    assert not bpy.ops.att3d.history_compare.poll()
+    bench.generate("a pig", faces=900)
+    newer, older = entries(bench)
+    compare = bench.module("history.operators").compare
+    rows = {name: same for name, _, _, same in compare(newer, older)}
+    assert not rows["Prompt"] and rows["Faces"] and rows["Checkpoint"]
+    assert bpy.ops.att3d.history_compare() == {"FINISHED"}
+    kind = bpy.types.ATT3D_OT_history_compare
+    layout = Layout()
+    kind.draw(SimpleNamespace(layout=layout, _pair=(newer, older)), bpy.context)
+    assert {"a lion", "a pig"} <= set(layout.texts)
+
+
+def check_results_can_be_removed(bench: Bench) -> None:
+    fresh(bench)
+    bench.generate("a lion")
+    bench.generate("a pig")
+    newest, oldest = entries(bench)
+    scene = contents()
+    bpy.ops.att3d.history_remove(identifier=newest.identifier)
+    assert entries(bench) == (oldest,) and not newest.folder.exists()
+    bpy.ops.att3d.history_clear()
+    assert entries(bench) == () and contents() == scene
+    assert not bpy.ops.att3d.history_restore.poll(), "and the button says why"
+
+
+def check_oldest_results_go_when_there_are_too_many_bytes(bench: Bench) -> None:
+    fresh(bench)
+    bench.preferences.history_limit = 1
+    bench.generate("a lion", texture_size=512)  # 0.75 MB
+    bench.generate("a pig", texture_size=512)
+    assert [entry.prompt for entry in entries(bench)] == ["a pig"]
+    bench.preferences.history_limit = 500
+
+
+def check_history_that_cannot_be_written_stops_nothing(bench: Bench) -> None:
+    (bench.folder / "in the way").write_text("")
+    bench.preferences.history_folder = str(bench.folder / "in the way")
+    bench.generate()
+    record = bench.module("history.record")
+    assert "history" in record.problem.message.lower() and record.problem.remedy
+    assert record.problem.message in " ".join(drawn(bench)).replace("  ", " ")
+    bench.preferences.history_folder = str(bench.folder / "history")
+    bench.generate()
+    assert record.problem is None
+
+
+def check_no_history_is_kept_when_it_is_switched_off(bench: Bench) -> None:
+    fresh(bench)
+    bench.preferences.keep_history = False
+    bench.generate()
+    bench.preferences.keep_history = True
+    assert entries(bench) == ()
+
+
+def check_damaged_entries_are_passed_over(bench: Bench) -> None:
+    fresh(bench)
+    bench.generate("a lion")
+    (sound,) = entries(bench)
+    for name, text in {"a": "no JSON", "b": "[]", "c": json.dumps({"format": 1})}.items():
+        (bench.folder / "history" / name).mkdir()
+        (bench.folder / "history" / name / "entry.json").write_text(text)
+    (bench.folder / "history" / "a file").write_text("")
+    assert entries(bench) == (sound,)
+    sound.mesh.write_bytes(b"damaged")
+    said = refused(bpy.ops.att3d.history_restore)
+    assert "damaged" in said and "again" in said
+    assert [ob.name for ob in bpy.data.objects] == ["a lion"]
+
+
+def check_panel_shows_results_and_finds_them_by_their_words(bench: Bench) -> None:
+    fresh(bench)
+    assert "What you make appears here" in drawn(bench)
+    for prompt in ("a lion", "a pig on a chair"):
+        bench.generate(prompt)
+    assert {"a lion", "a pig on a chair"} <= set(drawn(bench))
+    view = bpy.context.window_manager.att3d_history
+    view.search = "CHAIR pig"
+    assert "a lion" not in drawn(bench) and "a pig on a chair" in drawn(bench)
+    view.search = "zebra"
+    assert "No result has these words" in drawn(bench)
+    view.search = ""
+
+
+def drawn(bench: Bench) -> list[str]:
+    layout = Layout()
+    context = SimpleNamespace(
+        region=SimpleNamespace(width=300),
+        preferences=bpy.context.preferences,
+        window_manager=bpy.context.window_manager,
+    )
+    panel = bpy.types.ATT3D_PT_history
+    this = SimpleNamespace(layout=layout, _draw_entry=lambda *a: panel._draw_entry(this, *a))
+    panel.draw(this, context)
+    return layout.texts
