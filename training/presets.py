@@ -162,10 +162,10 @@ def _toybox_chain(prompts: str) -> TrainConfig:
         prompts=prompts,
         model=dataclasses.replace(_TOYBOX_MODEL, latent=4, components=8),
         interpolation=InterpolationConfig(
-            kind="truth", kappa=(1.0, 0.5), kappa_until=(500,), pairs="neighbours"
+            kind="truth", kappa=(1.0, 0.5), kappa_until=(400,), pairs="neighbours"
         ),
         batch=8,
-        steps=900,
+        steps=600,
         sheet_every=300,
         watched=4,
     )
