@@ -1,0 +1,245 @@
+"""What a training step costs, by part, and what modulating the grid by text adds (A36).
+
+    python benchmarks/step_cost.py [--json] [--repeats N] [--device cuda] [--mapping KIND]
+
+Parts: the paper's grid, v = 32 and CLIP ViT-L/14's 77 x 768 tokens; batch 8 at 64 x 64 with 32
+samples a ray; guidance by a pixel UNet of the size of ours for two cores (a forward pass of twice
+the batch: with and without the text). Modulation, as the paper measures it: the same rendering with
+a grid for each prompt from the mapping network against one shared, unmodulated grid of the same
+size; in training with backward pass and Adam, and at 256 x 256 with one view without them. The
+renderer may skip empty samples (ours) or read all (the paper's).
+
+On a CPU the figures are seconds of processor time of one thread, so that other work on the machine
+disturbs them little; on a GPU seconds by the clock. The fastest of the repeats counts.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor, nn
+
+from backend.model.att3d import ATT3D, Objects
+from backend.model.config import ModelConfig
+from training.config import OptimizerConfig
+from training.diffusion.model import UNetConfig, build_unet
+from training.guidance import PromptMix, Step
+from training.optimizer import build_optimizer
+from training.rendering import RenderConfig, TrainingRenderer
+
+Parts = dict[str, float]
+
+
+class Stopwatch:
+    """Seconds by part; the parts of one pass."""
+
+    def __init__(self, device: torch.device) -> None:
+        self._cuda = device.type == "cuda"
+        self.parts: Parts = {}
+
+    @contextmanager
+    def part(self, name: str) -> Iterator[None]:
+        started = self._now()
+        yield
+        self.parts[name] = self.parts.get(name, 0.0) + self._now() - started
+
+    def _now(self) -> float:
+        if self._cuda:
+            torch.cuda.synchronize()
+            return time.perf_counter()
+        return time.process_time()
+
+
+def fastest(once: Callable[[Stopwatch], None], device: torch.device, repeats: int) -> Parts:
+    """Every part's fastest time of ``repeats`` passes after a first that does not count."""
+    passes = []
+    for _ in range(repeats + 1):
+        watch = Stopwatch(device)
+        once(watch)
+        passes.append(watch.parts)
+    return {name: min(p[name] for p in passes[1:]) for name in passes[0]}
+
+
+class Bench:
+    """The paper's model and what renders it."""
+
+    def __init__(self, options: argparse.Namespace) -> None:
+        self.device = torch.device(options.device)
+        self.repeats: int = options.repeats
+        torch.manual_seed(0)
+        self.model = ATT3D(ModelConfig(mapping=options.mapping)).to(self.device).train()
+        self.optimizer = build_optimizer(self.model, OptimizerConfig())
+        # What the mapping network would say, but as one grid that is trained itself.
+        self.shared = nn.Parameter(torch.zeros(1, self.model.grid.size, device=self.device))
+        others = [p for n, p in self.model.named_parameters() if not n.startswith("mapping.")]
+        self.shared_optimizer = torch.optim.Adam(
+            [self.shared, *others], lr=0.1, betas=(0.0, 0.999), fused=True
+        )
+
+    def embedding(self, prompts: int) -> Tensor:
+        return torch.randn(prompts, 77, 768, device=self.device)
+
+    def step(self, objects: Objects) -> Step:
+        seeded = torch.Generator().manual_seed(1)  # the same cameras in every pass
+        return Step(self.model, objects, PromptMix.plain(range(len(objects))), 0, 1, seeded)
+
+    def modulated(self, render: TrainingRenderer, batch: int) -> Parts:
+        """A step without guidance, the grids from the mapping network."""
+        embedding = self.embedding(batch)
+
+        def once(watch: Stopwatch) -> None:
+            with watch.part("hypernetwork forward"):
+                objects = self.model.objects(embedding)
+            leaf = Objects(
+                objects.latent.detach().requires_grad_(), objects.values.detach().requires_grad_()
+            )
+            self._render(watch, render, leaf)
+            with watch.part("hypernetwork backward"):
+                torch.autograd.backward(
+                    [objects.latent, objects.values], [leaf.latent.grad, leaf.values.grad]
+                )
+            with watch.part("optimizer"):
+                self.optimizer.step()
+            self.optimizer.zero_grad()
+
+        return fastest(once, self.device, self.repeats)
+
+    def unmodulated(self, render: TrainingRenderer, batch: int) -> Parts:
+        """The same with one shared grid."""
+        latent = torch.zeros(batch, self.model.config.latents, device=self.device)
+
+        def once(watch: Stopwatch) -> None:
+            # A view of the one grid an object: gradients add up in it.
+            values = self.shared.expand(batch, -1)
+            self._render(watch, render, Objects(latent, values))
+            with watch.part("optimizer"):
+                self.shared_optimizer.step()
+            self.shared_optimizer.zero_grad()
+
+        return fastest(once, self.device, self.repeats)
+
+    def one_view(self, render: TrainingRenderer) -> tuple[Parts, Parts]:
+        """Modulated and not, without gradients."""
+        embedding = self.embedding(1)
+        self.model.eval()
+
+        @torch.no_grad()
+        def modulated(watch: Stopwatch) -> None:
+            with watch.part("hypernetwork forward"):
+                objects = self.model.objects(embedding)
+            with watch.part("rendering forward"):
+                render(self.step(objects))
+
+        @torch.no_grad()
+        def shared(watch: Stopwatch) -> None:
+            latent = torch.zeros(1, self.model.config.latents, device=self.device)
+            with watch.part("rendering forward"):
+                render(self.step(Objects(latent, self.shared)))
+
+        parts = [fastest(once, self.device, self.repeats) for once in (modulated, shared)]
+        self.model.train()
+        return parts[0], parts[1]
+
+    def guidance(self, batch: int, size: int) -> Parts:
+        """A forward pass of the UNet with and without the text."""
+        unet = build_unet(UNetConfig(size=size), 768).to(self.device).eval()
+        noisy = torch.randn(2 * batch, 3, size, size, device=self.device)
+        tokens = self.embedding(2 * batch)
+        t = torch.randint(1000, (2 * batch,), device=self.device)
+
+        @torch.no_grad()
+        def once(watch: Stopwatch) -> None:
+            with (
+                watch.part("guidance"),
+                torch.autocast(self.device.type, torch.bfloat16),
+            ):
+                unet(noisy, t, tokens)
+
+        return fastest(once, self.device, self.repeats)
+
+    def _render(self, watch: Stopwatch, render: TrainingRenderer, objects: Objects) -> None:
+        with watch.part("rendering forward"):
+            views = render(self.step(objects))
+        with watch.part("rendering backward"):
+            (views.images - 0.5).square().sum().backward()
+
+
+def added(modulated: Parts, unmodulated: Parts, besides: float = 0.0) -> float:
+    """How much longer, in percent, with ``besides`` seconds that both have."""
+    return 100.0 * (
+        (sum(modulated.values()) + besides) / (sum(unmodulated.values()) + besides) - 1.0
+    )
+
+
+def measure(options: argparse.Namespace) -> dict[str, object]:
+    bench = Bench(options)
+    training = RenderConfig(size=options.size, samples=options.samples)
+    guidance = bench.guidance(options.batch, options.size)
+    result: dict[str, object] = {
+        "device": options.device,
+        "unit": "s" if bench.device.type == "cuda" else "s of one thread",
+        "mapping": options.mapping,
+        "batch": options.batch,
+        "size": options.size,
+        "samples": options.samples,
+    }
+    for name, negligible in (("skipping empty samples", 1e-3), ("all samples", 0.0)):
+        config = dataclasses.replace(training, negligible=negligible)
+        modulated = bench.modulated(TrainingRenderer(config), options.batch)
+        unmodulated = bench.unmodulated(TrainingRenderer(config), options.batch)
+        large = TrainingRenderer(dataclasses.replace(config, size=options.large, **_LIT))
+        one, one_shared = bench.one_view(large)
+        seconds = modulated | guidance
+        result[name] = {
+            "seconds": seconds,
+            "share_pct": {k: 100.0 * v / sum(seconds.values()) for k, v in seconds.items()},
+            "unmodulated": unmodulated,
+            "modulation_pct": added(modulated, unmodulated),
+            "modulation_with_guidance_pct": added(modulated, unmodulated, sum(guidance.values())),
+            "one_view": {"modulated": one, "unmodulated": one_shared},
+            "modulation_one_view_pct": added(one, one_shared),
+        }
+    return result
+
+
+_LIT = {"full": 1.0, "textureless": 0.0, "albedo": 0.0}
+"""What a viewer asks for."""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--mapping", default="linear")
+    parser.add_argument("--batch", type=int, default=8)
+    parser.add_argument("--size", type=int, default=64)
+    parser.add_argument("--samples", type=int, default=32)
+    parser.add_argument("--large", type=int, default=256, help="size of the one view")
+    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--json", action="store_true", help="one JSON object on stdout")
+    options = parser.parse_args()
+    if options.device == "cpu":
+        torch.set_num_threads(1)
+    result = measure(options)
+    if options.json:
+        print(json.dumps(result))
+        return
+    print(f"batch {options.batch} of {options.size} x {options.size}, {result['unit']}")
+    for name in ("skipping empty samples", "all samples"):
+        case = result[name]
+        assert isinstance(case, dict)
+        print(f"\n{name}")
+        for part, seconds in case["seconds"].items():
+            print(f"  {part:<24}{seconds:8.3f}{case['share_pct'][part]:7.1f} %")
+        print(f"  modulation, training      {case['modulation_pct']:+8.1f} %")
+        print(f"  the same with guidance    {case['modulation_with_guidance_pct']:+8.1f} %")
+        print(f"  modulation, one view      {case['modulation_one_view_pct']:+8.1f} %")
+
+
+if __name__ == "__main__":
+    main()
