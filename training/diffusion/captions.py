@@ -58,10 +58,6 @@ class Captions:
         rows = zip(objects.tolist(), views.tolist(), strict=True)
         return [view_prompt(self._prompts[index], names[view]) for index, view in rows]
 
-    def texts(self) -> list[str]:
-        """Texts whose words a caption may have besides those of paraphrases."""
-        return [*self._prompts, *VIEW_WORDS[self._config.views]]
-
 
 class Tokens:
     """A text encoder that remembers what it was asked last."""

@@ -1,6 +1,7 @@
 """Our diffusion model on disk: a folder in diffusers' layout.
 
-``unet/`` and ``scheduler/`` are diffusers' own; ``text_encoder/`` holds our small text tower;
+``unet/`` and ``scheduler/`` are diffusers' own; ``text_encoder/`` holds our small text tower and
+its tokens for views;
 ``model_index.json`` names the parts and our class; ``att3d.json`` says what the pictures were, so
 that guidance renders the same kind; ``README.md`` is the model card. Weights are in half
 precision.
@@ -24,7 +25,6 @@ from safetensors import SafetensorError
 from backend.protocol.errors import Att3dError, OutputError, TrainingError
 from backend.rendering.cameras import CameraConfig
 from backend.rendering.lighting import LightConfig
-from backend.text.small_encoder import SmallEncoder
 
 from ..guidance.diffusion.views import ViewScheme
 from .model import PixelUNet, import_diffusers
@@ -32,7 +32,6 @@ from .text import PixelTextEncoder
 
 CLASS_NAME = "Att3dPixelPipeline"
 FORMAT = 1
-_TEXT_FILE = Path("text_encoder") / "model.safetensors"
 
 
 @dataclass(frozen=True)
@@ -75,7 +74,7 @@ def save_pixel_model(
     folder: Path,
     unet: PixelUNet,
     scheduler: Any,
-    encoder: SmallEncoder,
+    encoder: PixelTextEncoder,
     config: PixelModelConfig,
 ) -> None:
     """Write the folder; an older one there is replaced when the new one is whole.
@@ -92,8 +91,8 @@ def save_pixel_model(
             tensor.data = tensor.data.to("cpu", torch.float16)
         half.save_pretrained(temporary / "unet")
         scheduler.save_pretrained(temporary / "scheduler")
-        (temporary / _TEXT_FILE).parent.mkdir()
-        encoder.save(temporary / _TEXT_FILE)
+        (temporary / "text_encoder").mkdir()
+        encoder.save(temporary / "text_encoder")
         index = {
             "_class_name": CLASS_NAME,
             "_diffusers_version": diffusers.__version__,
@@ -184,8 +183,7 @@ def load_pixel_model(
             folder / "unet", torch_dtype=dtype, local_files_only=True
         )
         scheduler = diffusers.DDIMScheduler.from_pretrained(folder / "scheduler")
-        small = SmallEncoder.load(folder / _TEXT_FILE)
-        encoder = PixelTextEncoder(small.config, small.state)
+        encoder = PixelTextEncoder.load(folder / "text_encoder")
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RuntimeError) as error:
         raise _damaged(folder, error) from error
     except (SafetensorError, Att3dError) as error:

@@ -31,7 +31,7 @@ from .folder import PixelModelConfig, save_pixel_model
 from .loop import DiffusionTrainer
 from .model import build_scheduler, build_unet
 from .sampling import sample
-from .text import PixelTextEncoder, with_words
+from .text import PixelTextEncoder, with_views
 
 GUIDANCE = 3.0
 """Weight at which samples are scored."""
@@ -50,13 +50,13 @@ def train_diffusion(config: DiffusionConfig) -> Path:
     prompts = prompt_set(config.data.prompts)
     known = _known(prompts, config)
     captions = Captions(known, config.data)
-    base = conditioning_encoder(config.text)
+    base = conditioning_encoder(config.text, prompts=known)
     if not isinstance(base, SmallEncoder):
         raise TrainingError(
             f"the diffusion model carries its text tower with it; {config.text!r} is too large",
             "use --text small, or a tower's .safetensors file",
         )
-    encoder = with_words(base, captions.texts())
+    encoder = with_views(base, VIEW_WORDS[config.data.views])
     seed, size = config.seed, config.unet.size
     maker = ViewMaker(known, config.data, size, seed, device, compiled=config.compiled)
     trainer = DiffusionTrainer(

@@ -1,31 +1,55 @@
-"""The text side of our diffusion model: the small text tower, with words for views.
+"""The text side of our diffusion model: the small text tower, and a token for every view.
 
-The bundled tower was trained on captions that say nothing about the camera, so ``front`` and
-``rear`` are one unknown word to it. Here every such word gets an embedding of its own: a random
-row as long as the others. The tower stays frozen; its residual stream carries the row to the word's
-token, and the UNet's cross-attention learns what it means.
+The bundled tower was trained on captions that say nothing about the camera: "front" and "rear" are
+one unknown word to it, which it has learnt to pass over. (Rows of their own in its table do not
+help: its frozen layers pass over those as well, and a network trained on such tokens told views
+apart only late.) So the tower reads the prompt alone, and the positions that the prompt leaves free
+carry a vector of the view's own: always many of them, which makes the view hard to overlook.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 
 import torch
 from jaxtyping import Float
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
 from torch import Tensor
 
-from backend.text.small_encoder import SmallEncoder, SmallEncoderConfig
-from backend.text.words import split_words
+from backend.protocol.errors import TrainingError
+from backend.text.small_encoder import SmallEncoder
 
-EMBEDDING = "token_embedding.weight"
-"""The tower's table of words: rows are ids (see :mod:`backend.text.words`)."""
+TOWER_FILE = "model.safetensors"
+VIEWS_FILE = "views.safetensors"
 
 
-class PixelTextEncoder(SmallEncoder):
-    """Captions to tokens; the empty caption gives zeros, the unconditional side of guidance."""
+class PixelTextEncoder:
+    """Captions to tokens: a :class:`~backend.text.encoder.TextEncoder`.
+
+    The empty caption gives zeros: the unconditional side of guidance.
+    """
 
     name = "small-views"
+
+    def __init__(self, tower: SmallEncoder, views: dict[str, Float[Tensor, " width"]]) -> None:
+        """``views``: the vector of each group of view words, such as ``"rear view"``."""
+        self.tower = tower
+        self.views = views
+        digest = hashlib.sha256(tower.fingerprint.encode())
+        for words, vector in sorted(views.items()):
+            digest.update(words.encode() + vector.contiguous().numpy().tobytes())
+        self.fingerprint = digest.hexdigest()
+
+    @property
+    def tokens(self) -> int:
+        return self.tower.tokens
+
+    @property
+    def width(self) -> int:
+        return self.tower.width
 
     @torch.no_grad()
     def encode(self, prompts: Sequence[str]) -> Float[Tensor, "prompts tokens width"]:
@@ -36,29 +60,56 @@ class PixelTextEncoder(SmallEncoder):
             CheckpointError: the weights do not fit the description.
         """
         table = torch.zeros(len(prompts), self.tokens, self.width)
-        said = [row for row, prompt in enumerate(prompts) if prompt != ""]
+        parts = [self.split(prompt) for prompt in prompts]
+        said = [row for row, (rest, _) in enumerate(parts) if rest != ""]
         if said:
-            table[said] = super().encode([prompts[row] for row in said])
+            table[said] = self.tower.encode([parts[row][0] for row in said])
+        for row, (rest, view) in zip(table, parts, strict=True):
+            if view:
+                used = len(self.tower.tokenizer.ids(rest))
+                # The last position sums the prompt up; the one before it always has the view.
+                row[min(used, self.tokens - 2) : -1] = self.views[view]
         return table
 
+    def split(self, prompt: str) -> tuple[str, str]:
+        """A caption as the prompt and its view words: ``"a pig, rear view"``."""
+        rest, _, view = prompt.rpartition(", ")
+        return (rest, view) if view in self.views else (prompt, "")
 
-def with_words(encoder: SmallEncoder, texts: Iterable[str]) -> PixelTextEncoder:
-    """The encoder with an embedding for each word of ``texts`` that it does not know yet.
+    def save(self, folder: Path) -> None:
+        """Write two files; raises OSError or SafetensorError."""
+        self.tower.save(folder / TOWER_FILE)
+        save_file({words: row.half() for words, row in self.views.items()}, folder / VIEWS_FILE)
 
-    A new row is random with the spread of the known ones, and the same for a word every time.
+    @staticmethod
+    def load(folder: Path) -> PixelTextEncoder:
+        """Inverse of :meth:`save`.
+
+        Raises:
+            CheckpointError: the tower is missing or damaged.
+            TrainingError: the views are.
+        """
+        tower = SmallEncoder.load(folder / TOWER_FILE)
+        try:
+            with safe_open(folder / VIEWS_FILE, framework="pt") as file:
+                names = list(file.keys())
+                views = {words: file.get_tensor(words).float() for words in names}
+        except (OSError, SafetensorError) as error:
+            raise TrainingError(f"{folder / VIEWS_FILE} cannot be read: {error}") from error
+        return PixelTextEncoder(tower, views)
+
+
+def with_views(tower: SmallEncoder, views: Iterable[str]) -> PixelTextEncoder:
+    """The tower with a vector for each group of view words.
+
+    Vectors are random with the spread of a token (which a layer norm gives variance 1), and the
+    same for the same words every time.
     """
-    known = set(encoder.config.words)
-    found = {word for text in texts for word in split_words(text)}
-    new = sorted(found - known)
-    table = encoder.state[EMBEDDING]
-    rows = [_random_row(word, table.shape[1]) * table.std() for word in new]
-    # In half precision they are stored: a loaded encoder gives the same tokens.
-    grown = torch.cat([table, *(row[None].half().float() for row in rows)])
-    settings = encoder.config.to_dict() | {"words": [*encoder.config.words, *new]}
-    config = SmallEncoderConfig.from_dict(settings)
-    return PixelTextEncoder(config, encoder.state | {EMBEDDING: grown})
+    return PixelTextEncoder(tower, {words: _vector(words, tower.width) for words in views})
 
 
-def _random_row(word: str, width: int) -> Float[Tensor, " width"]:
-    seed = int.from_bytes(hashlib.sha256(word.encode()).digest()[:7], "big")
-    return torch.randn(width, generator=torch.Generator().manual_seed(seed))
+def _vector(words: str, width: int) -> Float[Tensor, " width"]:
+    seed = int.from_bytes(hashlib.sha256(words.encode()).digest()[:7], "big")
+    drawn = torch.randn(width, generator=torch.Generator().manual_seed(seed))
+    # In half precision it is stored: a loaded encoder gives the same tokens.
+    return drawn.half().float()

@@ -12,7 +12,7 @@ from training.diffusion.captions import Captions, Tokens
 from training.diffusion.config import DataConfig, DiffusionConfig, preset
 from training.diffusion.loop import DiffusionTrainer
 from training.diffusion.model import build_scheduler, build_unet
-from training.diffusion.text import PixelTextEncoder, with_words
+from training.diffusion.text import PixelTextEncoder, with_views
 from training.guidance.diffusion.views import VIEW_WORDS
 from training.text import conditioning_encoder
 
@@ -23,7 +23,7 @@ CPU = torch.device("cpu")
 def encoder() -> PixelTextEncoder:
     """The bundled text tower with view words."""
     base = conditioning_encoder("small")
-    return with_words(base, VIEW_WORDS["sided"])
+    return with_views(base, VIEW_WORDS["sided"])
 
 
 def tiny_config(folder: Path, **changes) -> DiffusionConfig:

@@ -138,6 +138,7 @@ def test_a_missing_folder_is_named(tmp_path):
         "unet/diffusion_pytorch_model.safetensors",
         "scheduler/scheduler_config.json",
         "text_encoder/model.safetensors",
+        "text_encoder/views.safetensors",
     ],
 )
 @pytest.mark.parametrize("missing", [True, False])

@@ -1,48 +1,62 @@
-"""The text tower with words for views."""
+"""The text tower with tokens for views."""
 
 import itertools
 
+import pytest
 import torch
 
 from tests.training.diffusion.parts import encoder
-from training.diffusion.text import with_words
+from training.diffusion.text import PixelTextEncoder
 from training.guidance.diffusion.views import VIEW_WORDS
 from training.text import conditioning_encoder
 
 PROMPT = "a pig wearing a tophat"
+USED = 5
+"""Positions that the prompt's words take."""
 
 
-def test_it_knows_the_words_of_every_view():
-    text = encoder()
-    for words in VIEW_WORDS["sided"]:
-        ids = text.tokenizer.ids(words)
-        assert text.tokenizer.decode(ids) == words
-    assert "rear" not in conditioning_encoder("small").config.words
-
-
-def test_captions_without_view_words_have_the_bundled_towers_tokens():
+def test_captions_without_a_view_have_the_bundled_towers_tokens():
     base = conditioning_encoder("small")
     assert torch.equal(encoder().encode([PROMPT]), base.encode([PROMPT]))
 
 
-def test_every_view_has_tokens_of_its_own():
+def test_the_view_takes_the_free_positions_and_nothing_else():
+    text = encoder()
+    plain, viewed = text.encode([PROMPT, f"{PROMPT}, rear view"])
+    assert torch.equal(plain[:USED], viewed[:USED])
+    assert torch.equal(plain[-1], viewed[-1])
+    assert (viewed[USED:-1] == text.views["rear view"]).all()
+
+
+def test_every_view_is_plainly_different():
     captions = [f"{PROMPT}, {words}" for words in VIEW_WORDS["sided"]]
-    tokens = encoder().encode(captions)
-    unknown = encoder().encode([f"{PROMPT}, zzz zzz zzz"])[0]
-    for one, other in itertools.combinations([*tokens, unknown], 2):
-        assert (one - other).norm() > 5.0
+    tokens = encoder().encode([*captions, PROMPT])
+    for one, other in itertools.combinations(tokens, 2):
+        # Two random vectors of variance 1, at 26 positions.
+        assert (one - other).norm() > 40.0
 
 
-def test_a_word_gets_the_same_row_whatever_others_there_are():
-    base = conditioning_encoder("small")
-    alone, among = with_words(base, ["rear"]), with_words(base, ["front rear", "left"])
-    said = ["a pig, rear"]
-    assert torch.equal(alone.encode(said), among.encode(said))
+def test_vectors_are_the_same_every_time_and_have_a_tokens_spread():
+    one, other = encoder(), encoder()
+    assert one.fingerprint == other.fingerprint
+    assert one.fingerprint != one.tower.fingerprint
+    for vector in one.views.values():
+        assert vector.std() == pytest.approx(1.0, abs=0.2)
 
 
-def test_nothing_new_changes_nothing():
-    base = conditioning_encoder("small")
-    assert with_words(base, [PROMPT]).config == base.config
+def test_a_prompt_that_fills_every_position_still_has_its_view():
+    text = encoder()
+    long = "a pig " + " ".join(["wearing a red hat"] * 10)
+    front, rear = text.encode([f"{long}, front view", f"{long}, rear view"])
+    assert torch.equal(front[:-2], rear[:-2])
+    assert not torch.equal(front[-2], rear[-2])
+
+
+def test_view_words_elsewhere_are_ordinary_words():
+    text = encoder()
+    assert text.split("a rear view, a pig") == ("a rear view, a pig", "")
+    assert text.split("a pig, red, rear view") == ("a pig, red", "rear view")
+    assert text.split("") == ("", "")
 
 
 def test_the_empty_caption_is_zeros():
@@ -51,3 +65,12 @@ def test_the_empty_caption_is_zeros():
     assert not tokens[0].any() and not tokens[2].any()
     assert torch.equal(tokens[1], encoder().encode([PROMPT])[0])
     assert encoder().encode([]).shape == (0, 32, 128)
+
+
+def test_it_is_read_back(tmp_path):
+    text = encoder()
+    text.save(tmp_path)
+    loaded = PixelTextEncoder.load(tmp_path)
+    assert loaded.fingerprint == text.fingerprint
+    captions = [PROMPT, "", f"{PROMPT}, left side view"]
+    assert torch.equal(loaded.encode(captions), text.encode(captions))

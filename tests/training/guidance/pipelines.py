@@ -103,6 +103,7 @@ def stable_diffusion(
                 beta_start=0.00085,
                 beta_end=0.012,
                 prediction_type=prediction,
+                steps_offset=1,
             ),
         },
         safety_checker=[None, None],
@@ -208,13 +209,13 @@ def own_pixel_model(folder: Path) -> Path:
         build_scheduler,
         build_unet,
         save_pixel_model,
-        with_words,
+        with_views,
     )
     from training.guidance.diffusion.views import VIEW_WORDS
 
     torch.manual_seed(4)
     text = SmallEncoderConfig(words=WORDS, context=8, width=16, layers=1, heads=2, features=8)
-    encoder = with_words(SmallEncoder(text, dict(text.build().state_dict())), VIEW_WORDS["sided"])
+    encoder = with_views(SmallEncoder(text, dict(text.build().state_dict())), VIEW_WORDS["sided"])
     shape = UNetConfig(size=8, channels=(8, 16), attention=(False, True), heads=2, groups=4)
     network = build_unet(shape, encoder.width)
     # Its last layer starts at zero, which would hide everything before it.
