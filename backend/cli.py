@@ -21,6 +21,7 @@ from typing import Annotated, Any, Literal
 import tyro
 
 from .failures import describe_failure
+from .interpolation.limits import TrackOptions
 from .mesh.options import MeshOptions
 from .protocol.errors import (
     Att3dError,
@@ -34,6 +35,7 @@ from .protocol.errors import (
 _STARTED = time.perf_counter()
 _BAD_INPUT = (BadPrompt, BadRequest, CheckpointError, OutputError)
 _DEFAULTS = MeshOptions()
+_TRACKING = TrackOptions()
 
 Output = Annotated[str, tyro.conf.arg(aliases=["-o"], metavar="FILE")]
 Json = Annotated[bool, tyro.conf.arg(help="Print one JSON object on stdout, and nothing else.")]
@@ -92,6 +94,73 @@ class Generate:
             for note in made.notes:
                 print(f"  note: {note}")
         print(f"{report.timings['total']:.1f} s, {report.timings['load']:.1f} s of it loading")
+        return 0
+
+
+@dataclass(frozen=True)
+class Interpolate:
+    """A chain of prompts becomes one animated object: .glb, or .blend (needs bpy)."""
+
+    prompts: Annotated[tyro.conf.Positional[tuple[str, ...]], tyro.conf.arg(metavar="PROMPT...")]
+    """Two to sixteen descriptions, each in quotes; neighbours differ."""
+    output: Output
+    """Where to."""
+    frames: tuple[int, ...] = ()
+    """Frames from one prompt to the next (default 48), or the frame of each prompt."""
+    fps: int = 24
+    """Frames a second."""
+    keys: int = _TRACKING.keys
+    """Most shapes between two prompts, both included, 2 to 9; fewer where fewer will do."""
+    faces: int = _TRACKING.faces
+    """Most triangles, 100 to 200000."""
+    texture_size: int = _TRACKING.texture_size
+    """Texels along each texture's edge, 64 to 8192."""
+    resolution: int = _TRACKING.resolution
+    """Samples along each axis when the surface is looked for, 32 to 512."""
+    colors: Literal["first", "vertex"] = "first"
+    """In a .glb, which cannot blend textures: the first prompt's, or colors at the vertices, which
+    some viewers animate."""
+    quality: bool | None = None
+    """Measure the result against fresh extractions; default: with --json."""
+    checkpoint: CheckpointFile = None
+    device: Device = "auto"
+    json: tyro.conf.FlagCreatePairsOff[Json] = False
+
+    def run(self) -> int:
+        from .commands.interpolate import interpolate
+
+        options = TrackOptions(
+            faces=self.faces,
+            texture_size=self.texture_size,
+            resolution=self.resolution,
+            keys=self.keys,
+            quality=self.json if self.quality is None else self.quality,
+        )
+        with _quiet_stdout(), _Progress(self.json) as progress:
+            report = interpolate(
+                self.prompts,
+                Path(self.output).expanduser(),
+                self.frames,
+                self.fps,
+                options,
+                self.colors,
+                self.checkpoint,
+                self.device,
+                progress,
+                _STARTED,
+            )
+        if self.json:
+            _print_json(report)
+            return 0
+        shown = f"frames {report.frames[0]} to {report.frames[-1]}, {report.faces} faces"
+        print(f"{report.file}: {len(report.prompts)} prompts, {shown}")
+        for change in report.changes:
+            times = f" ({change.count} times)" if change.count > 1 else ""
+            print(f"  at {change.alpha:.2f}: {change.kind}{times}")
+        for note in report.notes:
+            print(f"  note: {note}")
+        seconds = report.seconds
+        print(f"{seconds['total']:.1f} s, {seconds['load']:.1f} s of it loading")
         return 0
 
 
@@ -216,6 +285,7 @@ class Serve:
 
 Command = (
     Annotated[Generate, tyro.conf.subcommand("generate")]
+    | Annotated[Interpolate, tyro.conf.subcommand("interpolate")]
     | Annotated[Render, tyro.conf.subcommand("render")]
     | Annotated[Info, tyro.conf.subcommand("info")]
     | Annotated[Checkpoints, tyro.conf.subcommand("checkpoints")]

@@ -15,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 import types
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +24,9 @@ from ..protocol.errors import InternalError, MissingDependency
 from ..version import VERSION
 
 if TYPE_CHECKING:
+    import numpy as np
+
+    from ..interpolation.result import TrackedMesh
     from .result import GeneratedMesh
 
 PYTHON_VARIABLE = "ATT3D_BPY_PYTHON"
@@ -60,9 +64,6 @@ def blend_bytes(mesh: GeneratedMesh) -> bytes:
         MissingDependency: no Python with bpy.
         InternalError: bpy failed.
     """
-    from safetensors.numpy import save_file
-
-    python = find_python()
     arrays = {
         "vertices": mesh.vertices,
         "faces": mesh.faces,
@@ -81,9 +82,46 @@ def blend_bytes(mesh: GeneratedMesh) -> bytes:
             "normal_map": mesh.normal_map is not None,
         },
     }
+    return _write(arrays, facts)
+
+
+def chain_blend_bytes(mesh: TrackedMesh, frames: Sequence[int], fps: int) -> bytes:
+    """The content of a .blend file with a chain's animated object, as the extension makes it:
+    shape keys and textures that follow its one property Interpolation.
+
+    Args:
+        frames: At which each prompt is shown; rising.
+        fps: Frames a second of the scene, which plays from the first frame to the last.
+
+    Raises:
+        MissingDependency: no Python with bpy.
+        InternalError: bpy failed.
+    """
+    arrays = {
+        "faces": mesh.faces,
+        "uvs": mesh.uvs,
+        "positions": mesh.positions,
+        "alphas": mesh.alphas,
+        "textures": mesh.textures,
+    }
+    facts = {
+        "chain": {"prompts": mesh.prompts, "frames": list(frames), "fps": fps, "keys": mesh.names},
+        "prompt": "",
+        "checkpoint_hash": mesh.checkpoint_hash,
+        "notes": mesh.notes,
+        "options": {"faces": len(mesh.faces), "texture_size": mesh.textures.shape[1]},
+    }
+    return _write(arrays, facts)
+
+
+def _write(arrays: Mapping[str, np.ndarray], facts: Mapping[str, object]) -> bytes:
+    """Hand over to the child, and read the file that it wrote."""
+    from safetensors.numpy import save_file
+
+    python = find_python()
     with tempfile.TemporaryDirectory(prefix="att3d-blend-") as folder:
         source, target = Path(folder, "mesh.safetensors"), Path(folder, "out.blend")
-        save_file(arrays, source)
+        save_file(dict(arrays), source)
         command = [python, "-m", "backend.mesh.blend", str(source), str(target), json.dumps(facts)]
         try:
             done = subprocess.run(
@@ -119,25 +157,41 @@ def _child(source: Path, target: Path, facts: dict[str, Any]) -> None:
     extension = types.ModuleType("att3d_extension")
     extension.__path__ = [str(root())]
     sys.modules[extension.__name__] = extension
-    arrays = importlib.import_module("att3d_extension.blender_addon.arrays")
-    build = importlib.import_module("att3d_extension.blender_addon.scene.build")
     provenance = importlib.import_module("att3d_extension.blender_addon.scene.provenance")
 
     bpy.ops.wm.read_factory_settings(use_empty=True)
-    build.add_object(
-        bpy.context.scene,
-        arrays.read_mesh(source),
-        provenance.Provenance(
-            prompt=facts["prompt"],
-            checkpoint="",
-            checkpoint_hash=facts["checkpoint_hash"],
-            extension_version=VERSION,
-            backend_version=VERSION,
-            options=facts["options"],
-            notes=tuple(facts["notes"]),
-        ),
-        "ORIGIN",
+    scene = bpy.context.scene
+    origin = provenance.Provenance(
+        prompt=facts["prompt"],
+        checkpoint="",
+        checkpoint_hash=facts["checkpoint_hash"],
+        extension_version=VERSION,
+        backend_version=VERSION,
+        options=facts["options"],
+        notes=tuple(facts["notes"]),
     )
+    if "chain" in facts:
+        told = facts["chain"]
+        read_chain = importlib.import_module(
+            "att3d_extension.blender_addon.chain.arrays"
+        ).read_chain
+        animation = importlib.import_module("att3d_extension.blender_addon.scene.animation")
+        store = importlib.import_module("att3d_extension.blender_addon.chain.store")
+        chain = store.Chain(tuple(told["prompts"]), tuple(told["frames"]))
+        scene.render.fps = told["fps"]
+        scene.frame_start, scene.frame_end = told["frames"][0], told["frames"][-1]
+        animation.add_animated_object(
+            scene,
+            read_chain(source, len(told["prompts"])),
+            told["keys"],
+            chain,
+            origin,
+            "ORIGIN",
+        )
+    else:
+        arrays = importlib.import_module("att3d_extension.blender_addon.arrays")
+        build = importlib.import_module("att3d_extension.blender_addon.scene.build")
+        build.add_object(scene, arrays.read_mesh(source), origin, "ORIGIN")
     bpy.ops.wm.save_as_mainfile(filepath=str(target), compress=True, check_existing=False)
 
 

@@ -29,15 +29,24 @@ class SplitMesh:
 
 def split_at_seams(mesh: GeneratedMesh) -> SplitMesh:
     """``mesh`` with UVs at vertices instead of corners."""
-    index = mesh.faces.reshape(-1)
-    uv = np.ascontiguousarray(mesh.uvs.reshape(-1, 2), dtype=np.float32)
+    return split_arrays(mesh.vertices, mesh.faces, mesh.uvs)
+
+
+def split_arrays(
+    vertices: Float[np.ndarray, "vertices 3"],
+    mesh_faces: Int[np.ndarray, "faces 3"],
+    mesh_uvs: Float[np.ndarray, "faces 3 2"],
+) -> SplitMesh:
+    """The same of plain arrays."""
+    index = mesh_faces.reshape(-1)
+    uv = np.ascontiguousarray(mesh_uvs.reshape(-1, 2), dtype=np.float32)
     bits = uv.view(np.uint32)
     key = np.column_stack([index.astype(np.uint32), bits])
     _, first, back = np.unique(key, axis=0, return_index=True, return_inverse=True)
     source = index[first]
-    normals = vertex_normals(mesh.vertices.astype(np.float64), mesh.faces)
+    normals = vertex_normals(vertices.astype(np.float64), mesh_faces)
     return SplitMesh(
-        positions=mesh.vertices[source].astype(np.float32),
+        positions=vertices[source].astype(np.float32),
         normals=normals[source].astype(np.float32),
         uvs=uv[first],
         faces=back.reshape(-1, 3).astype(np.uint32),

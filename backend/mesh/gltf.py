@@ -17,12 +17,12 @@ from .tangents import corner_frames
 ROUGHNESS = 0.6
 METALLIC = 0.0
 
-_FLOAT, _UNSIGNED_SHORT, _UNSIGNED_INT = 5126, 5123, 5125
-_ARRAY_BUFFER, _ELEMENT_ARRAY_BUFFER = 34962, 34963
-_LINEAR, _LINEAR_MIPMAP_LINEAR, _CLAMP = 9729, 9987, 33071
+FLOAT, UNSIGNED_SHORT, UNSIGNED_INT = 5126, 5123, 5125
+ARRAY_BUFFER, ELEMENT_ARRAY_BUFFER = 34962, 34963
+LINEAR, LINEAR_MIPMAP_LINEAR, CLAMP = 9729, 9987, 33071
 
 
-class _Buffer:
+class Buffer:
     """The binary chunk and the views into it."""
 
     def __init__(self) -> None:
@@ -43,14 +43,18 @@ class _Buffer:
         self.data += content
         return len(self.views) - 1
 
-    def accessor(self, values: np.ndarray, kind: str, component: int, target: int) -> int:
+    def accessor(
+        self, values: np.ndarray, kind: str, component: int, target: int | None = None
+    ) -> int:
+        """``target`` is for what a mesh uses; without one, the accessor is of an animation."""
         accessor: dict[str, Any] = {
             "bufferView": self.view(np.ascontiguousarray(values).tobytes(), target),
             "componentType": component,
             "count": len(values),
             "type": kind,
         }
-        if kind == "VEC3":
+        if kind == "VEC3" or (target is None and kind == "SCALAR"):
+            values = values.reshape(len(values), -1)
             accessor["min"] = values.min(axis=0).tolist()
             accessor["max"] = values.max(axis=0).tolist()
         self.accessors.append(accessor)
@@ -60,26 +64,26 @@ class _Buffer:
 def glb_bytes(mesh: GeneratedMesh) -> bytes:
     """The mesh as the content of a .glb file, y up, with prompt and checkpoint hash in extras."""
     split = split_at_seams(mesh)
-    buffer = _Buffer()
+    buffer = Buffer()
     attributes = {
-        "POSITION": buffer.accessor(z_up_to_y_up(split.positions), "VEC3", _FLOAT, _ARRAY_BUFFER),
+        "POSITION": buffer.accessor(z_up_to_y_up(split.positions), "VEC3", FLOAT, ARRAY_BUFFER),
         "NORMAL": buffer.accessor(
-            _unit(z_up_to_y_up(split.normals)), "VEC3", _FLOAT, _ARRAY_BUFFER
+            unit_normals(z_up_to_y_up(split.normals)), "VEC3", FLOAT, ARRAY_BUFFER
         ),
-        "TEXCOORD_0": buffer.accessor(v_up_to_v_down(split.uvs), "VEC2", _FLOAT, _ARRAY_BUFFER),
+        "TEXCOORD_0": buffer.accessor(v_up_to_v_down(split.uvs), "VEC2", FLOAT, ARRAY_BUFFER),
     }
     if mesh.normal_map is not None:
         tangents, _ = corner_frames(mesh.vertices.astype(np.float64), mesh.faces, mesh.uvs)
-        right = _unit(z_up_to_y_up(tangents.reshape(-1, 3)[split.corner]))
+        right = unit_normals(z_up_to_y_up(tangents.reshape(-1, 3)[split.corner]))
         # Our charts are never mirrored: the bitangent is +1 times normal x tangent.
         signed = np.concatenate([right, np.ones((len(right), 1), np.float32)], axis=1)
-        attributes["TANGENT"] = buffer.accessor(signed, "VEC4", _FLOAT, _ARRAY_BUFFER)
+        attributes["TANGENT"] = buffer.accessor(signed, "VEC4", FLOAT, ARRAY_BUFFER)
     small = len(split.positions) < 65535
     indices = buffer.accessor(
         split.faces.reshape(-1).astype(np.uint16 if small else np.uint32),
         "SCALAR",
-        _UNSIGNED_SHORT if small else _UNSIGNED_INT,
-        _ELEMENT_ARRAY_BUFFER,
+        UNSIGNED_SHORT if small else UNSIGNED_INT,
+        ELEMENT_ARRAY_BUFFER,
     )
     pictures = [mesh.texture] if mesh.normal_map is None else [mesh.texture, mesh.normal_map]
     names = ["color", "normal"]
@@ -115,27 +119,27 @@ def glb_bytes(mesh: GeneratedMesh) -> bytes:
         "images": images,
         "samplers": [
             {
-                "magFilter": _LINEAR,
-                "minFilter": _LINEAR_MIPMAP_LINEAR,
-                "wrapS": _CLAMP,
-                "wrapT": _CLAMP,
+                "magFilter": LINEAR,
+                "minFilter": LINEAR_MIPMAP_LINEAR,
+                "wrapS": CLAMP,
+                "wrapT": CLAMP,
             }
         ],
         "accessors": buffer.accessors,
         "bufferViews": buffer.views,
         "buffers": [{"byteLength": len(buffer.data)}],
     }
-    return _container(document, bytes(buffer.data))
+    return container(document, bytes(buffer.data))
 
 
-def _unit(normals: np.ndarray) -> np.ndarray:
+def unit_normals(normals: np.ndarray) -> np.ndarray:
     """Normals of length 1 in float32; a vertex without area gets one that points up."""
     length = np.linalg.norm(normals, axis=1, keepdims=True)
     up = np.array([0.0, 1.0, 0.0], dtype=np.float32)
     return np.where(length > 0.5, normals / np.maximum(length, 1e-9), up).astype(np.float32)
 
 
-def _container(document: dict[str, Any], binary: bytes) -> bytes:
+def container(document: dict[str, Any], binary: bytes) -> bytes:
     text = json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
     text += b" " * (-len(text) % 4)
     binary += b"\0" * (-len(binary) % 4)
