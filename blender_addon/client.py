@@ -97,15 +97,46 @@ class BackendClient:
             reply._finish(error)
         return reply
 
-    def close(self) -> None:
-        """End the process and wait for it; open replies fail. A later request starts a new one."""
+    @property
+    def heard(self) -> int:
+        """Changes with every message from the running process, and with the process."""
+        connection = self._connection
+        return 0 if connection is None else hash((connection.process.pid, connection.heard))
+
+    @property
+    def expecting(self) -> bool:
+        """Whether the running process owes an answer."""
+        connection = self._connection
+        return connection is not None and connection.alive() and connection.expecting
+
+    def condemn(self, error: Att3dError) -> None:
+        """End the process at once, even one that hangs; open replies fail with ``error``."""
+        connection = self._connection
+        if connection is not None:
+            connection.condemn(error)
+
+    def close(self, *, wait: bool = True) -> None:
+        """End the process; open replies fail. A later request starts a new one.
+
+        Args:
+            wait: until it has ended. Without, a thread waits: it may take some seconds.
+        """
         with self._lock:
             connection, self._connection = self._connection, None
             folders, self._folders = self._folders, []
-        if connection is not None:
-            connection.close()
-        for folder in folders:
-            shutil.rmtree(folder, ignore_errors=True)
+
+        def end() -> None:
+            if connection is not None:
+                connection.close()
+            for folder in folders:
+                shutil.rmtree(folder, ignore_errors=True)
+
+        if wait:
+            end()
+        else:
+            thread = threading.Thread(target=end, name="att3d close", daemon=True)
+            _ending.add(thread)
+            thread.start()
 
     def _connected(self) -> Connection:
         if self._connection is None or not self._connection.alive():
@@ -127,9 +158,14 @@ class BackendClient:
 
 
 _clients: weakref.WeakSet[BackendClient] = weakref.WeakSet()
+_ending: weakref.WeakSet[threading.Thread] = weakref.WeakSet()
+"""Threads that wait for the end of a process."""
 
 
 @atexit.register
-def _close_all() -> None:
+def close_all() -> None:
+    """End every process of this Blender, and wait for it."""
     for client in list(_clients):
         client.close()
+    for thread in list(_ending):
+        thread.join(10.0)

@@ -57,6 +57,8 @@ class Connection:
         on_log: Callable[[m.LogParams], None],
     ) -> None:
         self.status = Status("starting")
+        self.heard = 0
+        """Messages that have come; any change is a sign of life."""
         self._folder = folder
         self._on_log = on_log
         self._ids = itertools.count(1)
@@ -109,6 +111,15 @@ class Connection:
             self._fail_all(error)
             return
         self._outbox.put((id, m.dump_message(m.Request(id, reply.method, params))))
+
+    @property
+    def expecting(self) -> bool:
+        """Whether it owes an answer."""
+        return bool(self._open)
+
+    def condemn(self, error: Att3dError) -> None:
+        """End it at once, hung or not; open replies fail with ``error``. Does not wait."""
+        self._condemn(error)
 
     def _cancel(self, id: int, reply: Reply) -> None:
         with self._lock:
@@ -207,12 +218,17 @@ class Connection:
     # --- messages ----------------------------------------------------------------------------
 
     def _receive(self, message: m.Message) -> None:
+        self.heard += 1
         match message:
             case m.Notification(method, params):
                 self._notified(method, params)
             case m.Response(id, result):
                 if (reply := self._take(id)) is not None:
-                    self._answered(reply, result)
+                    try:
+                        self._answered(reply, result)
+                    except Att3dError as error:
+                        reply._finish(error)
+                        raise
             case m.ErrorResponse(None, error):
                 self._condemn(error)
             case m.ErrorResponse(id, error):
@@ -244,13 +260,25 @@ class Connection:
             if reply.add(answer):
                 self._fetch(reply)
         elif isinstance(answer, m.InitializeResult):
-            self._remote = Path(answer.session_folder).parent != self._folder
+            theirs = Path(answer.session_folder)
+            self._remote = theirs.parent != self._folder or theirs.is_symlink()
             reply._finish(answer)
             self._shaken.set()
         elif self._remote and reply.method in _RESULT_FILES:
             self._fetch(Download(reply._finish, answer, _RESULT_FILES[reply.method], self._folder))
+        elif reply.method in _RESULT_FILES and not self._ours(
+            getattr(answer, _RESULT_FILES[reply.method])
+        ):
+            raise ProtocolError("The backend named a result file outside this session's folder.")
         else:
             reply._finish(answer)
+
+    def _ours(self, path: str) -> bool:
+        """Whether a result's path is a plain file of this session: it is read, and then deleted."""
+        named = Path(path)
+        if not named.is_absolute() or ".." in named.parts or named.is_symlink():
+            return False
+        return named.is_file() and self._folder in named.resolve().parents
 
     def _fetch(self, download: Download) -> None:
         params = m.FetchParams(path=download.remote_path, offset=download.offset)

@@ -44,9 +44,17 @@ def start(command: Sequence[str], environment: Mapping[str, str]) -> subprocess.
 
 
 def kill(process: subprocess.Popen[bytes], *, gently: bool = False) -> None:
-    """End a process that has not been waited for, and on POSIX whatever it started."""
-    with contextlib.suppress(OSError):
+    """End a process that has not been waited for, and whatever it started."""
+    with contextlib.suppress(OSError, subprocess.TimeoutExpired):
         if sys.platform == "win32":
+            # Windows has no groups to kill; its own tool ends a whole tree.
+            subprocess.Popen(
+                ["taskkill", "/T", "/F", "/PID", str(process.pid)],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                creationflags=subprocess.CREATE_NO_WINDOW,
+            ).wait(5.0)
             process.kill()
         else:
             os.killpg(process.pid, signal.SIGTERM if gently else signal.SIGKILL)

@@ -9,16 +9,18 @@ client's threads only fill its replies, which the operators look at.
 
 from __future__ import annotations
 
-import enum
 import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import bpy
 
-from ..backend.protocol.errors import Att3dError, Cancelled, MissingDependency
+from ..backend.protocol.errors import Att3dError, BackendDied, Cancelled
+from ..backend.protocol.messages import InfoParams
 from .client import BackendClient, Status
 from .launch import extension_version
+from .states import Facts, State, state_of
+from .watchdog import SILENT_SECONDS, Watchdog
 
 if TYPE_CHECKING:
     from .client import Reply
@@ -28,18 +30,6 @@ Result = TypeVar("Result")
 
 WATCH_SECONDS = 0.5
 """How often the panel notices that the backend has got ready, or has died, by itself."""
-
-
-class State(enum.Enum):
-    """What a person is told about the backend; the value is the text."""
-
-    NOT_SET_UP = "Not set up"
-    STOPPED = "Starts with the first prompt"
-    STARTING = "Starting"
-    LOADING = "Loading"
-    READY = "Ready"
-    GENERATING = "Generating"
-    FAILED = "Failed"
 
 
 class Job:
@@ -91,8 +81,13 @@ class Session:
         """What the backend remarked about the last result."""
         self.seconds: float | None = None
         """How long the last result took."""
+        self.is_set_up: Callable[[], bool] = lambda: True
+        """Whether there is something to start; the preferences know."""
+        self.setting_up: Callable[[], bool] = lambda: False
+        """Whether the backend's environment is being made just now."""
         self._client: BackendClient | None = None
         self._job: Job | None = None
+        self._watchdog = Watchdog()
 
     # --- what the panel shows ---
 
@@ -132,19 +127,17 @@ class Session:
 
     @property
     def state(self) -> State:
-        if self._job is None and self.error is not None:
-            missing = isinstance(self.error, MissingDependency)
-            return State.NOT_SET_UP if missing else State.FAILED
-        match self.process.state:
-            case None:
-                return State.STARTING if self.busy else State.STOPPED
-            case "starting":
-                return State.STARTING
-            case "loading":
-                return State.LOADING
-            case "failed" if not self.busy:
-                return State.FAILED
-        return State.GENERATING if self.busy else State.READY
+        """See :mod:`.states`, which decides."""
+        return state_of(
+            Facts(
+                setting_up=self.setting_up(),
+                set_up=self.is_set_up(),
+                process=self.process,
+                busy=self.busy,
+                silent=self._watchdog.silent,
+                error=self.error,
+            )
+        )
 
     # --- what the operators do ---
 
@@ -181,7 +174,7 @@ class Session:
     def _connect(self, wanted: Launch, checkpoint: str | None) -> BackendClient:
         """The client of the process that ``wanted`` starts; one started otherwise is ended."""
         if wanted != self.launch:
-            self.close()
+            self.close(wait=bpy.app.background)
         if self._client is None:
             self._client = BackendClient(
                 wanted.command,
@@ -194,9 +187,23 @@ class Session:
         return self._client
 
     def wait(self, job: Job) -> None:
-        """Block until the job is done."""
+        """Block until the job is done; a process that hangs is ended, so it always is."""
         while not job.done:
             time.sleep(0.01)
+            self.look()
+            if self._watchdog.silent and self._client is not None:
+                self._client.condemn(
+                    BackendDied(f"The backend has said nothing for {SILENT_SECONDS:.0f} s.")
+                )
+                self._watchdog.reset()
+
+    def look(self) -> None:
+        """Take note of whether the process gives signs of life; ask it for one when it is quiet."""
+        client = self._client
+        if client is None:
+            self._watchdog.reset()
+        elif self._watchdog.tick(time.monotonic(), client.heard, client.expecting):
+            client.request("info", InfoParams())
 
     def succeed(self, notes: Sequence[str] = (), seconds: float | None = None) -> None:
         """The request in progress has been answered, and the answer used."""
@@ -214,12 +221,35 @@ class Session:
         if self._job is not None:
             self._job.cancel()
 
-    def close(self) -> None:
-        """End the process. The next request starts another."""
+    def restart(self, launch: Callable[[], Launch]) -> None:
+        """End the process at once, even one that hangs, and start another; nothing waits.
+
+        Raises:
+            Att3dError: the process is not set up or cannot be started.
+        """
+        if self._client is not None:
+            self._client.condemn(Cancelled("The backend was restarted."))
+        self.error = None
+        self.close(wait=False)
+        self._connect(launch(), None).start()
+        watch()
+
+    def forget(self) -> None:
+        """Another file is open: what is shown about the last result belongs to the one before."""
+        self.notes, self.seconds = (), None
+        self.error = None
+
+    def close(self, *, wait: bool = True) -> None:
+        """End the process. The next request starts another.
+
+        Args:
+            wait: until it has ended, which may take some seconds.
+        """
         client, self._client, self.launch = self._client, None, None
         self._job = None
+        self._watchdog.reset()
         if client is not None:
-            client.close()
+            client.close(wait=wait)
 
 
 session = Session()
@@ -252,11 +282,12 @@ def watch() -> None:
 
 def _look() -> float | None:
     global _seen
+    session.look()
     now = (session.state, session.process.device)
     if now != _seen:
         _seen = now
         redraw()
-    return None if session.state is State.STOPPED else WATCH_SECONDS
+    return None if session.state in (State.STOPPED, State.NOT_SET_UP) else WATCH_SECONDS
 
 
 def unwatch() -> None:

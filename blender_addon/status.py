@@ -13,11 +13,13 @@ from .session import Session, State
 
 ICONS = {
     State.NOT_SET_UP: "TOOL_SETTINGS",
+    State.SETTING_UP: "IMPORT",
     State.STOPPED: "RADIOBUT_OFF",
     State.STARTING: "SORTTIME",
     State.LOADING: "IMPORT",
     State.READY: "CHECKMARK",
     State.GENERATING: "RENDER_ANIMATION",
+    State.HUNG: "ERROR",
     State.FAILED: "ERROR",
 }
 

@@ -10,6 +10,7 @@ Only a folder with our marker is ever deleted.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -20,6 +21,7 @@ from pathlib import Path
 from typing import Literal
 
 from ...backend.protocol.errors import BadRequest, OutputError
+from ..folders import data_folder
 
 MARKER = "att3d-backend.json"
 ENVIRONMENT = "env"
@@ -52,16 +54,10 @@ class Marker:
 
 
 def default_folder(
-    system: str = sys.platform, environ: Mapping[str, str] | None = None, home: Path | None = None
+    environ: Mapping[str, str] | None = None, platform: str = sys.platform, home: Path | None = None
 ) -> Path:
-    """Where programs keep their data on this system; not below any Blender's folders."""
-    environ = os.environ if environ is None else environ
-    home = Path.home() if home is None else home
-    if system == "win32":
-        return Path(environ.get("LOCALAPPDATA") or home / "AppData" / "Local") / "att3d"
-    if system == "darwin":
-        return home / "Library" / "Application Support" / "att3d"
-    return Path(environ.get("XDG_DATA_HOME") or home / ".local" / "share") / "att3d"
+    """A folder of its own below the person's data, which belongs to no Blender version."""
+    return data_folder(environ, platform, home) / "backend"
 
 
 def environment_python(folder: Path, system: str = sys.platform) -> Path:
@@ -200,7 +196,5 @@ def delete(folder: Path) -> None:
             f"{len(failed)} files could not be deleted, the first is {failed[0]}.",
             "End programs that use them, then delete the backend again.",
         )
-    try:
+    with contextlib.suppress(OSError):  # something else is in it, which is not ours to delete
         folder.rmdir()
-    except OSError:
-        pass  # something else is in it, which is not ours to delete

@@ -1,4 +1,4 @@
-"""Running pip in the backend's environment: how it is called, what it says, why it fails. No bpy."""
+"""pip in the backend's environment: how it is called, what it says, why it fails. No bpy."""
 
 from __future__ import annotations
 
@@ -12,12 +12,23 @@ VERSION = "pip==26.3"
 """Resumes broken downloads and tells how far they are; the one that Python brings may not."""
 _RAW_PROGRESS = (24, 1)
 _RESUMES = (25, 1)
-_KEPT = ("PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL", "PIP_TRUSTED_HOST", "PIP_CERT", "PIP_PROXY",
-         "PIP_CLIENT_CERT", "PIP_CONFIG_FILE", "PIP_FIND_LINKS", "PIP_KEYRING_PROVIDER")  # fmt: skip
+_KEPT = {
+    f"PIP_{name}"
+    for name in (
+        "INDEX_URL",
+        "EXTRA_INDEX_URL",
+        "FIND_LINKS",
+        "TRUSTED_HOST",
+        "CERT",
+        "CLIENT_CERT",
+        "PROXY",
+        "CONFIG_FILE",
+        "KEYRING_PROVIDER",
+    )
+}
 """Of pip's variables: where a company's mirror is. Others (PIP_USER, PIP_TARGET) would install
 somewhere else."""
 _COLLECTING = re.compile(r"^(?:Collecting|Requirement already satisfied:) ([A-Za-z0-9._-]+)")
-_PROCESSING = re.compile(r"^(?:Processing|Looking in|Saved) ")
 _PROGRESS = re.compile(r"^Progress (\d+) of (\d+)$")
 _DOWNLOADING = re.compile(r"^\s+(?:Downloading|Using cached|Resuming download) \S+")
 _INSTALLING = re.compile(r"^Installing collected packages:")

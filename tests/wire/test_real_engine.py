@@ -65,6 +65,25 @@ def test_generate(wire: Pipes, tiny_checkpoint_path: Path) -> None:
     assert fractions == sorted(fractions)
 
 
+def test_object_between_two_prompts(wire: Pipes) -> None:
+    """At a prompt it is that prompt's object; in between it is another, and says what it is."""
+    size = {"faces": 500, "texture_size": 64, "resolution": 32}
+    chain = ["a pig", "a lion", "a pig on a chair"]
+    wire.request(1, "generate", prompt="a lion", **size)
+    wire.request(2, "generate", prompt="", chain=chain, alpha=1.0, **size)
+    wire.request(3, "generate", prompt="", chain=chain, alpha=0.25, **size)
+    lion, end, between = (wire.result(id) for id in (1, 2, 3))
+    meshes = [arrays.read_mesh(Path(result["mesh"])) for result in (lion, end, between)]
+    np.testing.assert_allclose(meshes[1].vertices, meshes[0].vertices, atol=1e-5)
+    assert end["prompt"] == "100% a lion"
+    assert between["prompt"] == "75% a pig, 25% a lion"
+    assert meshes[2].vertices.shape != meshes[0].vertices.shape or not np.allclose(
+        meshes[2].vertices, meshes[0].vertices, atol=1e-4
+    )
+    wire.request(4, "generate", prompt="", chain=chain, alpha=2.5, **size)
+    assert "alpha" in wire.error(4).message
+
+
 def test_unknown_words_are_noted(wire: Pipes) -> None:
     wire.request(1, "generate", prompt="a zebra", faces=500, texture_size=64, resolution=32)
     assert "zebra" in " ".join(wire.result(1)["notes"])
