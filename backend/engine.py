@@ -24,6 +24,7 @@ from .model.checkpoint import Checkpoint, load_checkpoint
 from .model.field import Field
 from .paths import cache_dir, default_checkpoint
 from .progress import CancelToken, ProgressCallback
+from .protocol.chains import PREVIEW_RESOLUTION
 from .protocol.errors import BadRequest
 from .text.cache import CachedEncoder, EmbeddingCache
 from .text.normalise import normalise_prompt
@@ -105,6 +106,40 @@ class Engine:
             mesh = field_to_mesh(field, options or MeshOptions(), stages)
         mesh.notes = notes + mesh.notes
         mesh.prompt = prompt
+        mesh.checkpoint_hash = self.checkpoint.sha256
+        return mesh
+
+    def between(
+        self,
+        prompts: Sequence[str],
+        alpha: float,
+        options: MeshOptions | None = None,
+        progress: ProgressCallback | None = None,
+        cancel: CancelToken | None = None,
+    ) -> GeneratedMesh:
+        """The object at one place of a chain as a textured mesh; its prompt tells the shares.
+
+        Raises:
+            BadPrompt: a prompt has nothing to draw, or is too long.
+            BadRequest: no prompt, too many, ``alpha`` is not in the chain, an option is out of
+                range, or there is no surface.
+            Cancelled: ``cancel`` was raised.
+            NotDownloaded: the text encoder is not on this machine.
+        """
+        clean = check_preview(prompts, alpha, PREVIEW_RESOLUTION[0])
+        stages = Stages(progress, cancel)
+        with self._lock:
+            with stages.stage("text"):
+                chain = self._chain(clean if len(clean) > 1 else clean * 2)
+            with stages.stage("grid"):
+                field = cast(Field, chain.field(alpha))
+            mesh = field_to_mesh(field, options or MeshOptions(), stages)
+        first = min(int(alpha), len(chain.prompts) - 2)
+        share = round(100 * (alpha - first))
+        ends = ((100 - share, chain.prompts[first]), (share, chain.prompts[first + 1]))
+        mesh.prompt = ", ".join(f"{part}% {prompt}" for part, prompt in ends if part)
+        notes = (self._vocabulary.familiarity(prompt).note for part, prompt in ends if part)
+        mesh.notes = [note for note in notes if note] + mesh.notes
         mesh.checkpoint_hash = self.checkpoint.sha256
         return mesh
 

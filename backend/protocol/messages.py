@@ -214,12 +214,16 @@ class GenerateParams:
     """A prompt becomes a textured mesh. Ranges are checked by the engine's MeshOptions."""
 
     prompt: str
+    """Empty when ``chain`` says what to make."""
     checkpoint: str | None = None
     """Path of a checkpoint; None: the one that ``initialize`` named."""
     faces: int = 8000
     texture_size: int = 1024
     resolution: int = 128
     normal_map: bool = False
+    chain: list[str] = field(default_factory=list)
+    """Instead of a prompt: the object at ``alpha`` of these, as ``preview`` shows it."""
+    alpha: float = 0.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -227,7 +231,7 @@ class GenerateResult:
     mesh: str
     """Path of a .safetensors file: vertices, faces, uvs, texture and perhaps normal_map."""
     prompt: str
-    """As normalised."""
+    """As normalised; of a chain, the prompts around the object with their shares."""
     vertices: int
     faces: int
     timings: dict[str, float]

@@ -29,6 +29,15 @@ class EngineLike(Protocol):
         cancel: CancelToken | None = None,
     ) -> Any: ...
 
+    def between(
+        self,
+        prompts: Sequence[str],
+        alpha: float,
+        options: Any,
+        progress: ProgressCallback | None = None,
+        cancel: CancelToken | None = None,
+    ) -> Any: ...
+
     def field(self, prompt: str) -> tuple[Field, list[str]]: ...
 
     def interpolate(

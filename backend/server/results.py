@@ -46,7 +46,11 @@ def generate(
 ) -> GenerateResult:
     """Make a mesh and write its arrays to a new file of the session."""
     start = time.perf_counter()
-    made = engine.generate(params.prompt, check_generate(params), progress, cancel)
+    options = check_generate(params)
+    if params.chain:
+        made = engine.between(params.chain, params.alpha, options, progress, cancel)
+    else:
+        made = engine.generate(params.prompt, options, progress, cancel)
     arrays = {
         "vertices": made.vertices,
         "faces": made.faces,

@@ -58,6 +58,11 @@ class FakeEngine:
     def field(self, prompt: str) -> NoReturn:
         raise BadPrompt("this engine has no pictures")
 
+    def between(self, *_: object) -> NoReturn:
+        raise BadPrompt("this engine has no chains")
+
+    interpolate = preview = between
+
     def generate(
         self,
         prompt: str,
