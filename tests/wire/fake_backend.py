@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import numpy as np
 
@@ -58,7 +58,7 @@ class FakeEngine:
     def field(self, prompt: str) -> NoReturn:
         raise BadPrompt("this engine has no pictures")
 
-    def between(self, *_: object) -> NoReturn:
+    def between(self, *_: Any, **__: Any) -> NoReturn:
         raise BadPrompt("this engine has no chains")
 
     interpolate = preview = between
