@@ -55,6 +55,12 @@ def mixed_color(colors: Sequence[Color], shares: Sequence[float]) -> Color:
     )
 
 
+def darker(color: Color, share: float) -> Color:
+    """A colour with ``share`` of its brightness."""
+    red, green, blue = color
+    return share * red, share * green, share * blue
+
+
 def between(a: Vector, b: Vector, share: float) -> list[float]:
     """The point ``share`` of the way from ``a`` to ``b``."""
     return [p + share * (q - p) for p, q in zip(a, b, strict=True)]
@@ -62,12 +68,6 @@ def between(a: Vector, b: Vector, share: float) -> list[float]:
 
 def lerp(a: float, b: float, share: float) -> float:
     return a + share * (b - a)
-
-
-def ramp(value: float, start: float, end: float) -> float:
-    """0 up to ``start``, 1 from ``end`` on, smooth in between."""
-    t = min(max((value - start) / (end - start), 0.0), 1.0)
-    return t * t * (3.0 - 2.0 * t)
 
 
 def placed(part: Primitive, origin: Vector, size: float) -> Primitive:
@@ -93,3 +93,35 @@ def grown(root: Vector, amount: float, *parts: Primitive) -> list[Primitive]:
         )
         for part in parts
     ]
+
+
+def frustum(
+    bottom: Vector,
+    height: float,
+    radius: float,
+    top_radius: float,
+    bulge: float,
+    squash: float = 1.0,
+    **kind: object,
+) -> Primitive:
+    """An upright cone with its tip off and round ends, standing on ``bottom``.
+
+    The ends are ``bulge`` times their radius high, within ``height``; ``squash`` narrows it along
+    y.
+    """
+    low, high = bottom[2] + bulge * radius, bottom[2] + height - bulge * top_radius
+    half = (high - low) / (2.0 * bulge)
+    return Primitive(
+        (bottom[0], bottom[1], (low + high) / 2.0),
+        scale=(1.0, squash, bulge),
+        half=(0.0, 0.0, half),
+        radius=(radius + top_radius) / 2.0,
+        taper=(top_radius - radius) / (2.0 * half),
+        **kind,  # pyright: ignore[reportArgumentType]
+    )
+
+
+def squashed(part: Primitive, depth: float) -> Primitive:
+    """A part scaled by ``depth`` along its own y axis."""
+    x, y, z = part.scale
+    return replace(part, scale=(x, depth * y, z))
