@@ -175,13 +175,17 @@ class FeatureGrid(nn.Module):
         self, values: Float[Tensor, " size"], level: int
     ) -> Float[Tensor, "resolution resolution resolution features"]:
         """One level of one object's grid as a volume indexed [x, y, z, feature]."""
-        resolution = self.config.levels[level]
-        if level < len(self.config.resolutions) and self.config.support == "cube":
-            start = self.offsets[level]
-            rows = values.view(self.vertices, -1)[start : start + resolution**3]
-            return rows.view(resolution, resolution, resolution, -1)
-        line = torch.arange(resolution, device=values.device)
-        return self._block(values, level, line, line, line)
+        resolution, start = self.config.levels[level], self.offsets[level]
+        rows = values.view(self.vertices, -1)
+        if level >= len(self.config.resolutions):
+            line = torch.arange(resolution, device=values.device)
+            return self._block(values, level, line, line, line)
+        if self.config.support == "ball":
+            slots = cast(Tensor, getattr(self, f"slots{level}"))
+            level_rows = rows[start + slots.clamp_min(0)] * (slots >= 0)[:, None]
+        else:
+            level_rows = rows[start : start + resolution**3]
+        return level_rows.view(resolution, resolution, resolution, -1)
 
     def _block(
         self,
@@ -191,12 +195,9 @@ class FeatureGrid(nn.Module):
         y: Int[Tensor, " ny"],
         z: Int[Tensor, " nz"],
     ) -> Float[Tensor, "nx ny nz features"]:
-        """Features at the vertices ``x * y * z`` of one level."""
-        rows = self._rows(level, x, y, z)
-        features = values.view(self.vertices, -1)[self.offsets[level] + rows.clamp_min(0)]
-        if level < len(self.config.resolutions):
-            features = features * (rows >= 0)[..., None]
-        return features
+        """Features at the vertices ``x * y * z`` of a hash level."""
+        rows = self.offsets[level] + self._rows(level, x, y, z)
+        return values.view(self.vertices, -1)[rows]
 
     def volumes(
         self, values: Float[Tensor, " size"]

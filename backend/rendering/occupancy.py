@@ -34,17 +34,15 @@ class Occupancy:
         line = torch.linspace(-1.0, 1.0, resolution, device=device)
         with torch.no_grad(), torch.autocast(device.type, enabled=False):
             points = torch.stack(torch.meshgrid(line, line, line, indexing="ij"), dim=-1)
-            bias = model.bias(points * self._bound)
-            heights = torch.stack(
-                [
-                    model.decoder(latent).pre_density(model.grid.dense(values, line, line, line))
-                    for latent, values in zip(
-                        objects.latent.float(), objects.values.float(), strict=True
-                    )
-                ]
-            )
-            heights += bias
-            self._occupied = _grown(heights > level).flatten()
+            # Samples lie inside the ball: vertices further out than a cell's diagonal never count.
+            inside = points.norm(dim=-1) <= 1.0 + 2.0 * math.sqrt(3.0) / (resolution - 1)
+            bias = model.bias(points[inside] * self._bound)
+            occupied = inside.new_zeros(len(objects), resolution, resolution, resolution)
+            for index in range(len(objects)):
+                features = model.grid.dense(objects.values[index].float(), line, line, line)
+                decoder = model.decoder(objects.latent[index].float())
+                occupied[index, inside] = decoder.pre_density(features[inside]) + bias > level
+            self._occupied = _grown(occupied).flatten()
 
     @property
     def share(self) -> float:

@@ -94,7 +94,14 @@ def test_gradients_equal_finite_differences(support):
     values = torch.randn(1, g.size, dtype=torch.double, requires_grad=True)
     points = (points_in_ball(6)[None].double() * 0.9).requires_grad_()
     assert torch.autograd.gradcheck(g.read, (values, points), eps=1e-7, atol=1e-5)
-    # Twice: a loss on analytic normals is a gradient of a gradient.
+
+
+@pytest.mark.parametrize("support", ["cube", "ball"])
+def test_gradients_of_gradients_equal_finite_differences(support):
+    """A loss on analytic normals is one."""
+    g = FeatureGrid(GridConfig(resolutions=(3,), features=1, support=support)).double()
+    values = torch.randn(1, g.size, dtype=torch.double, requires_grad=True)
+    points = (points_in_ball(2)[None].double() * 0.9).requires_grad_()
     assert torch.autograd.gradgradcheck(g.read, (values, points), eps=1e-7, atol=1e-5)
 
 
