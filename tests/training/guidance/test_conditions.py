@@ -69,21 +69,21 @@ def test_another_encoder_does_not_get_these_embeddings(tmp_path):
 def test_preparing_puts_everything_on_disk_and_frees_the_encoder(tmp_path):
     encoder = Encoder()
     conditions = Conditions(encoder, ConditionStore(tmp_path, MANY))
-    conditions.prepare(f"prompt {i}" for i in range(300))
-    assert len(encoder.seen) == 300
+    conditions.prepare(f"prompt {i}" for i in range(100))
+    assert len(encoder.seen) == 100
     assert encoder.largest <= 32
     assert not encoder.loaded
-    conditions(["prompt 7", "prompt 299"])
-    conditions.prepare(f"prompt {i}" for i in range(300))
-    assert len(encoder.seen) == 300
+    conditions(["prompt 7", "prompt 99"])
+    conditions.prepare(f"prompt {i}" for i in range(100))
+    assert len(encoder.seen) == 100
 
 
 def test_a_set_too_large_for_the_disk_keeps_the_encoder_and_says_so(tmp_path, caplog):
     encoder = Encoder()
-    conditions = Conditions(encoder, ConditionStore(tmp_path, 40_000))
+    conditions = Conditions(encoder, ConditionStore(tmp_path, 8_000))
     conditions.prepare(f"prompt {i}" for i in range(100_000))
     assert encoder.loaded
-    assert len(encoder.seen) < 2_000
+    assert len(encoder.seen) < 600
     assert "text encoder stays" in caplog.text
 
 
@@ -99,14 +99,14 @@ def test_memory_holds_the_last_ones_only(tmp_path):
 
 
 def test_the_folder_stays_within_its_size_and_drops_the_longest_unused(tmp_path):
-    store = ConditionStore(tmp_path, 10_000)
+    store = ConditionStore(tmp_path, 3_000)
     condition = Encoder().encode(["x"])
     for i in range(20):
         store.put("one", f"prompt {i}", condition)
         age = time.time() - 1000 + i
         os.utime(store.path("one", f"prompt {i}"), (age, age))
     used = sum(path.stat().st_size for path in tmp_path.rglob("*.safetensors"))
-    assert used <= 10_000
+    assert used <= 3_000
     assert store.has("one", "prompt 19")
     assert not store.has("one", "prompt 0")
 

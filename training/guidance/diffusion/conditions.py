@@ -198,7 +198,7 @@ class Conditions:
             if stored * bytes_stored > self.store.max_bytes:
                 _log.warning(
                     "the text embeddings need more than %.3g GiB on disk: the text encoder stays"
-                    " in memory; a larger --diffusion-model.cache-gib would free it",
+                    " in memory; a larger --diffusion-options.cache-gib would free it",
                     self.store.max_bytes / 2**30,
                 )
                 return

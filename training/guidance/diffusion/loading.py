@@ -10,6 +10,7 @@ import torch
 from backend.paths import cache_dir
 from backend.protocol.errors import TrainingError
 from backend.text.encoder import TextEncoder
+from backend.text.small_encoder import SmallEncoder
 
 from .conditions import ConditionEncoder, Conditions, ConditionStore
 from .config import DiffusionModelConfig
@@ -19,7 +20,7 @@ from .network import DTYPES
 from .pipeline import Pipeline, find_pipeline, import_diffusers
 from .pixel import OwnPixelDiffusion, PixelDiffusion
 from .schedule import NoiseSchedule, Prediction
-from .text import ClipEncoder, SharedEncoder, T5Encoder, XlEncoder
+from .text import ClipEncoder, OwnEncoder, T5Encoder, XlEncoder
 
 _KINDS = "Stable Diffusion 1 or 2, SDXL, DeepFloyd IF's first stage, or our own"
 _BETAS = (
@@ -45,7 +46,8 @@ def load_diffusion_model(
         name_or_folder: a folder with a ``model_index.json``, or a name on the Hugging Face hub.
         device: where it runs, unless ``config.device`` says otherwise.
         encoder: the mapping network's text encoder; used for the diffusion model too where it is
-            the same one (A9).
+            the same one (A9), which the small text tower and our own model's can be. A CLIP of the
+            same name is not: Stable Diffusion's tokens differ beyond the end of the prompt.
 
     Raises:
         NotDownloaded: the hub's model is not on this machine and cannot be fetched.
@@ -81,13 +83,14 @@ def _own(
         pipeline.folder, dtype=DTYPES[config.precision]
     )
     schedule, prediction = schedule_of(scheduler.config)
-    same = encoder is not None and encoder.fingerprint == own.fingerprint
+    if isinstance(encoder, SmallEncoder) and encoder.fingerprint == own.tower.fingerprint:
+        own.tower = encoder
     return OwnPixelDiffusion(
         pipeline.name,
         unet,
         schedule,
         prediction,
-        _conditions(SharedEncoder(encoder if same and encoder is not None else own), config),
+        _conditions(OwnEncoder(own), config),
         config,
         device,
         channels=3,

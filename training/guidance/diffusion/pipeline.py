@@ -60,7 +60,7 @@ class Pipeline:
         if hasattr(cls, "parameters"):
             options["use_safetensors"] = True
             options["dtype" if library == "transformers" else "torch_dtype"] = dtype
-            if self.variant:
+            if self.variant and self._has_variant(part):
                 options["variant"] = self.variant
         try:
             return cls.from_pretrained(self.folder / part, **options)
@@ -70,6 +70,10 @@ class Pipeline:
                 f"the {part} of {self.name} cannot be loaded from {self.folder / part}: {reason}",
                 "weights must be in safetensors files; copy or download the model again",
             ) from error
+
+    def _has_variant(self, part: str) -> bool:
+        """Not every part of a pipeline has every variant; the others have plain files only."""
+        return any(self.folder.glob(f"{part}/*.{self.variant}*"))
 
     def fingerprint(self, parts: Sequence[str], how: str) -> str:
         """Changes when the parts' files do. Of large files only the size and both ends count."""

@@ -20,11 +20,8 @@ _T5_TOKENS = 77
 """Tokens of a prompt that DeepFloyd IF was trained with."""
 
 
-class SharedEncoder:
-    """One of our own text encoders, perhaps the mapping network's very object (A9).
-
-    Small, so never freed and not kept on disk. The empty prompt is all zeros, as in training.
-    """
+class OwnEncoder:
+    """Our own model's text encoder: small, so never freed and not kept on disk."""
 
     large = False
 
@@ -36,11 +33,7 @@ class SharedEncoder:
         return self.encoder.fingerprint
 
     def encode(self, prompts: Sequence[str]) -> TextCondition:
-        tokens = torch.zeros(len(prompts), self.encoder.tokens, self.encoder.width)
-        said = [row for row, prompt in enumerate(prompts) if prompt != ""]
-        if said:
-            tokens[said] = self.encoder.encode([prompts[row] for row in said])
-        return TextCondition(tokens)
+        return TextCondition(self.encoder.encode(prompts))
 
     def free(self) -> None:
         """Nothing worth giving back."""
