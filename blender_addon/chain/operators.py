@@ -260,7 +260,7 @@ class ATT3D_OT_animate(BackendOperator, bpy.types.Operator):
         notes = [*result.notes, *map(describe_change, result.changes)]
         origin = provenance.Provenance(
             prompt="",
-            checkpoint=Path(result.checkpoint).stem,
+            checkpoint=checkpoints.name_of(Path(result.checkpoint)),
             checkpoint_hash=result.checkpoint_hash,
             extension_version=extension_version(),
             backend_version=result.version,

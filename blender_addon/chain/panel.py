@@ -71,16 +71,18 @@ class ATT3D_PT_chain(_Tab, bpy.types.Panel):
             action.operator("att3d.animate", icon="ANIM").rebuild = False
 
         if chain_of(context.active_object) is not None:
-            self._draw_object(context)
+            _draw_object(layout, context)
 
-    def _draw_object(self, context: Context) -> None:
-        ob = context.active_object
-        box = self.layout.box()
-        draw_text(box, ob.name, context.region.width, "OUTLINER_OB_MESH")
-        box.prop(ob, PATH, text="Interpolation", slider=True)
-        row = box.row(align=True)
-        row.operator("att3d.chain_load", icon="IMPORT")
-        row.operator("att3d.animate", text="Rebuild", icon="FILE_REFRESH").rebuild = True
+
+def _draw_object(layout: bpy.types.UILayout, context: Context) -> None:
+    """What can be done with the active object, which was made from a chain."""
+    ob = context.active_object
+    box = layout.box()
+    draw_text(box, ob.name, context.region.width, "OUTLINER_OB_MESH")
+    box.prop(ob, PATH, text="Interpolation", slider=True)
+    row = box.row(align=True)
+    row.operator("att3d.chain_load", icon="IMPORT")
+    row.operator("att3d.animate", text="Rebuild", icon="FILE_REFRESH").rebuild = True
 
 
 class ATT3D_PT_chain_options(_Tab, bpy.types.Panel):
@@ -116,6 +118,10 @@ class ATT3D_PT_slider(_Tab, bpy.types.Panel):
         slider.scale_y = 1.3
         slider.prop(settings, "blend", slider=True)
         slider.operator("att3d.slider_stop", text="", icon="X")
+        if session.busy and session.method == "generate":
+            column.progress(factor=session.fraction, text=stage_text(session.stage), type="BAR")
+        else:
+            column.operator("att3d.slider_keep", icon="CHECKMARK")
         layout.label(text=place_text(context.scene), translate=False)
         if live.empty:
             layout.label(text="There is no surface here", icon="INFO")

@@ -5,16 +5,31 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 import bpy
 
 from ...backend.protocol.errors import Att3dError
-from ..session import redraw, session
-from .live import live
+from ...backend.protocol.messages import GenerateParams, GenerateResult
+from .. import checkpoints
+from ..arrays import read_mesh
+from ..backend_operator import BackendOperator
+from ..launch import extension_version
+from ..preferences import preferences
+from ..scene import preview
+from ..scene.build import add_object
+from ..scene.collection import select_only
+from ..scene.provenance import PROMPT, Provenance
+from ..session import Job, redraw, session
+from .live import live, prompts_of
 
 if TYPE_CHECKING:
     from bpy.types import Context
+
+BLEND = "att3d_blend"
+"""Custom property of a kept object: prompts and alpha, as JSON."""
 
 
 class ATT3D_OT_slider_start(bpy.types.Operator):
@@ -70,4 +85,68 @@ class ATT3D_OT_slider_stop(bpy.types.Operator):
         return {"FINISHED"}
 
 
-CLASSES = (ATT3D_OT_slider_start, ATT3D_OT_slider_stop)
+class ATT3D_OT_slider_keep(BackendOperator, bpy.types.Operator):
+    """Make the object at the slider's place in full quality, and put the live one away"""
+
+    bl_idname = "att3d.slider_keep"
+    bl_label = "Keep"
+    bl_options: ClassVar[set[str]] = {"REGISTER", "UNDO"}
+
+    _options: ClassVar[tuple[str, ...]] = ("faces", "texture_size", "resolution", "normal_map")
+
+    @classmethod
+    def poll(cls, context: Context) -> bool:
+        if not super().poll(context):
+            return False
+        if not live.running or live.scene != context.scene:
+            cls.poll_message_set("The slider is not live")
+            return False
+        return True
+
+    def request(self, context: Context) -> Job:
+        settings, chosen = context.scene.att3d, preferences(context)
+        self._prompts = prompts_of(context.scene)
+        self._alpha = settings.blend * (len(self._prompts) - 1)
+        self._values = {name: getattr(settings, name) for name in self._options}
+        params = GenerateParams(
+            prompt="",
+            chain=self._prompts,
+            alpha=self._alpha,
+            checkpoint=checkpoints.path_of(settings.checkpoint, chosen.checkpoint_folder_path),
+            **self._values,
+        )
+        return session.submit(chosen.launch, "generate", params)
+
+    def finish(self, context: Context, job: Job) -> None:
+        result = job.result(GenerateResult)
+        file = Path(result.mesh)
+        arrays = read_mesh(file)
+        file.unlink(missing_ok=True)  # the backend's folder holds only what is on its way
+        path = Path(result.checkpoint)
+        origin = Provenance(
+            prompt=result.prompt,
+            checkpoint=checkpoints.name_of(path),
+            checkpoint_hash=result.checkpoint_hash,
+            extension_version=extension_version(),
+            backend_version=result.version,
+            options=self._values,
+            notes=tuple(result.notes),
+        )
+        shown = preview.previews()
+        place = shown[0].matrix_world.copy() if live.running and shown else None
+        scene = live.scene or context.scene
+        ob = add_object(scene, arrays, origin, scene.att3d.place)
+        # It is between prompts: generating from its name would make something else.
+        del ob[PROMPT]
+        ob[BLEND] = json.dumps({"prompts": self._prompts, "alpha": self._alpha}, ensure_ascii=False)
+        if place is not None:
+            ob.matrix_world = place
+        live.stop()
+        seconds = result.timings.get("total", job.seconds)
+        session.succeed(result.notes, seconds)
+        self.report({"INFO"}, f"“{ob.name}”: {len(ob.data.polygons):,} faces in {seconds:.1f} s")
+        if scene == context.scene:
+            select_only(context, ob)
+
+
+CLASSES = (ATT3D_OT_slider_start, ATT3D_OT_slider_stop, ATT3D_OT_slider_keep)

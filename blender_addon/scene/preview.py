@@ -36,7 +36,11 @@ def add_preview(scene: bpy.types.Scene, place: str) -> bpy.types.Object:
         ob[MARK] = True
         ob.hide_render = True
         ob.location = location_for(place, scene, _ROOM)
-        home(scene).objects.link(ob)
+        before = set(bpy.data.collections)
+        collection = home(scene)
+        if collection not in before:
+            collection[MARK] = True
+        collection.objects.link(ob)
     return ob
 
 
@@ -65,6 +69,7 @@ def remove_previews() -> None:
     """Take every preview out of the file, with its mesh and material."""
     for ob in previews():
         mesh = ob.data
+        collections = ob.users_collection
         materials = [material for material in mesh.materials if material is not None]
         bpy.data.objects.remove(ob)
         if not mesh.users:
@@ -72,6 +77,11 @@ def remove_previews() -> None:
         for material in materials:
             if not material.users:
                 bpy.data.materials.remove(material)
+        for collection in collections:
+            if collection.get(MARK):  # made for the preview
+                del collection[MARK]
+                if not (collection.objects or collection.children):
+                    bpy.data.collections.remove(collection)
 
 
 def _material(keep: Together) -> bpy.types.Material:

@@ -9,6 +9,16 @@ import bpy
 from harness import Bench
 
 
+class Properties:
+    """Takes what an operator's button may set."""
+
+    def __init__(self, kind: bpy.types.Struct) -> None:
+        object.__setattr__(self, "kind", kind)
+
+    def __setattr__(self, name: str, value: object) -> None:
+        assert name in self.kind.properties, name
+
+
 class Layout:
     """Takes every call that Blender's layouts take, and keeps the texts."""
 
@@ -33,9 +43,10 @@ class Layout:
             if name == "operator":
                 group, _, operator = arguments[0].partition(".")
                 assert hasattr(getattr(bpy.ops, group), operator)
-                getattr(getattr(bpy.ops, group), operator).get_rna_type()
+                return Properties(getattr(getattr(bpy.ops, group), operator).get_rna_type())
             if name == "prop":
-                assert arguments[1] in arguments[0].bl_rna.properties, arguments[1]
+                custom = arguments[1].startswith('["') and arguments[1][2:-2] in arguments[0]
+                assert custom or arguments[1] in arguments[0].bl_rna.properties, arguments[1]
             if name == "panel":
                 return Layout(self.texts), Layout(self.texts)
             return Layout(self.texts)
