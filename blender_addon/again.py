@@ -22,7 +22,7 @@ from ..backend.protocol.errors import BadRequest, CheckpointError
 from . import checkpoints
 from .knowledge import Neighbour
 from .known import known_by
-from .making import MESH_OPTIONS, MakingOperator
+from .making import MESH_OPTIONS, PromptOperator
 from .preferences import preferences
 from .scene import provenance
 from .scene.build import add_object
@@ -38,7 +38,7 @@ MENU = 18
 """Variants that the menu offers."""
 
 
-class _FromObject(MakingOperator):
+class _FromObject(PromptOperator):
     """An operator that begins with the active object's prompt, checkpoint and options."""
 
     _object_uid = 0
@@ -87,7 +87,7 @@ class ATT3D_OT_regenerate(_FromObject, bpy.types.Operator):
     def request(self, context: Context) -> Job:
         self.begin(context)
         self.fill_in({"prompt": provenance.prompt_of(context.active_object)})
-        return self.ask(context)
+        return self.ask(context, self.prompt)
 
     def finish(self, context: Context, job: Job) -> None:
         made = self.take(job)

@@ -12,7 +12,18 @@ from __future__ import annotations
 
 import bpy
 
-from . import again, icons, suggestions
+from . import (
+    again,
+    checkpoint_operators,
+    checkpoint_panel,
+    icons,
+    presets,
+    remember,
+    suggestions,
+)
+from .assets import operators as asset_operators
+from .batch import operators as batch_operators
+from .batch import panel as batch_panel
 from .history import operators as history_operators
 from .history import panel as history_panel
 from .history import record
@@ -20,6 +31,12 @@ from .history import record
 CLASSES = (
     *suggestions.CLASSES,
     *again.CLASSES,
+    *presets.CLASSES,
+    *asset_operators.CLASSES,
+    *checkpoint_operators.CLASSES,
+    *checkpoint_panel.CLASSES,
+    *batch_operators.CLASSES,
+    *batch_panel.CLASSES,
     *history_operators.CLASSES,
     *history_panel.CLASSES,
 )
@@ -32,10 +49,14 @@ def register() -> None:
         name="ATT3D History",
         description="What the history panel shows",
     )
+    remember.register()
+    asset_operators.register()
 
 
 def unregister() -> None:
     """Before the classes."""
+    asset_operators.unregister()
+    remember.unregister()
     record.forget()
     icons.forget()
     del bpy.types.WindowManager.att3d_history

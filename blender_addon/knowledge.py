@@ -7,6 +7,7 @@ index takes some tenths of a second to build, in a thread of its own; until then
 from __future__ import annotations
 
 import bisect
+import itertools
 import threading
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -87,9 +88,14 @@ class Knowledge:
         unknown = self.familiarity(finished).unknown_words if finished.strip() else ()
         if unknown:
             hint = ", ".join(f"“{word}”" for word in unknown[:2])
-            for prompt in self.familiarity(text).nearest:
+            # The last word may be unfinished: what it may become counts as well.
+            *whole, last = typed
+            meant = next(iter(_starting_with(self._words, last)), last)
+            for prompt in self.familiarity(" ".join([*whole, meant])).nearest:
                 found[prompt] = Suggestion(prompt, hint)
-        for prompt in (*self._completed(typed), *self._with_all(typed), *self._words_of(typed)):
+        whole_text, end_of_text = self._completed(typed)
+        others = (self._with_all(typed), end_of_text, self._words_of(typed))
+        for prompt in itertools.chain(whole_text, *others):
             if len(found) >= count:
                 break
             found.setdefault(prompt, Suggestion(prompt))
@@ -105,17 +111,16 @@ class Knowledge:
 
     # --- completion ---
 
-    def _completed(self, typed: list[str]) -> Iterable[str]:
-        """The text with the rest of a known prompt: of its longest end that one continues."""
+    def _completed(self, typed: list[str]) -> tuple[list[str], list[str]]:
+        """The text with the rest of a known prompt: of all of it, or of its longest end."""
         for start in range(len(typed)):
             end = " ".join(typed[start:])
-            tails = _starting_with(self._tails, end)
-            tails = [tail for tail in tails if tail != end]
+            tails = [tail for tail in _starting_with(self._tails, end) if tail != end]
             if tails:
-                before = " ".join(typed[:start])
                 tails.sort(key=lambda tail: (tail.count(" "), tail))
-                return [f"{before} {tail}".strip() for tail in tails]
-        return []
+                found = [" ".join([*typed[:start], tail]) for tail in tails]
+                return (found, []) if start == 0 else ([], found)
+        return [], []
 
     def _with_all(self, typed: list[str]) -> Iterable[str]:
         """Known prompts with all these words; the last may be unfinished."""

@@ -40,13 +40,10 @@ class Made:
 
 
 class MakingOperator(BackendOperator):
-    """An operator with a prompt, a checkpoint and mesh options that asks for a mesh."""
+    """An operator with a checkpoint and mesh options that asks for meshes."""
 
     # Not the last values used but the scene's are the defaults, so none of these is saved. Ranges
     # are the backend's to judge: it says what is wrong, where Blender would silently clamp.
-    prompt: StringProperty(
-        name="Prompt", description="What to make, in a few words", options={"SKIP_SAVE"}
-    )
     checkpoint: StringProperty(
         name="Checkpoint",
         description="Name or path of the trained model; empty: the scene's choice",
@@ -95,12 +92,12 @@ class MakingOperator(BackendOperator):
             if not self.properties.is_property_set(name):
                 setattr(self, name, value)
 
-    def ask(self, context: Context, prompt: str | None = None) -> Job:
-        """Send the request for ``prompt``, or for the property's."""
+    def ask(self, context: Context, prompt: str) -> Job:
+        """Send the request for one prompt."""
         self._scene_uid = context.scene.session_uid
         chosen = preferences(context)
         params = GenerateParams(
-            prompt=self.prompt if prompt is None else prompt,
+            prompt=prompt,
             checkpoint=checkpoints.path_of(self.checkpoint, chosen.checkpoint_folder_path),
             **self.mesh_options,
         )
@@ -132,6 +129,14 @@ class MakingOperator(BackendOperator):
     def scene(self, context: Context) -> bpy.types.Scene:
         """The scene that asked; it may have been deleted, or another be in front, since then."""
         return next((s for s in bpy.data.scenes if s.session_uid == self._scene_uid), context.scene)
+
+
+class PromptOperator(MakingOperator):
+    """An operator that makes one mesh from one prompt."""
+
+    prompt: StringProperty(
+        name="Prompt", description="What to make, in a few words", options={"SKIP_SAVE"}
+    )
 
 
 def panel_values(context: Context) -> dict[str, object]:

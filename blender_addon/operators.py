@@ -17,27 +17,32 @@ import bpy
 from ..backend.protocol.messages import InfoParams, InfoResult
 from . import checkpoints, properties
 from .backend_operator import BackendOperator
-from .making import MakingOperator, panel_values
+from .making import PromptOperator, panel_values
 from .preferences import preferences
+from .remember import remember_options
 from .scene import provenance
 from .scene.build import add_object
 from .scene.collection import select_only
 from .session import Job, redraw, session
 
 if TYPE_CHECKING:
-    from bpy.types import Context
+    from bpy.types import Context, Event
 
 
-class ATT3D_OT_generate(MakingOperator, bpy.types.Operator):
+class ATT3D_OT_generate(PromptOperator, bpy.types.Operator):
     """Turn the prompt into a textured object"""
 
     bl_idname = "att3d.generate"
     bl_label = "Generate"
     bl_options: ClassVar[set[str]] = {"REGISTER", "UNDO"}
 
+    def invoke(self, context: Context, event: Event) -> set[str]:
+        remember_options(context.scene)
+        return super().invoke(context, event)
+
     def request(self, context: Context) -> Job:
         self.fill_in(panel_values(context))
-        return self.ask(context)
+        return self.ask(context, self.prompt)
 
     def finish(self, context: Context, job: Job) -> None:
         made = self.take(job)

@@ -84,6 +84,11 @@ class ATT3D_PT_mesh(_Tab, bpy.types.Panel):
         layout.use_property_split = True
         layout.use_property_decorate = False
         settings = context.scene.att3d
+        presets = layout.row(align=True)
+        presets.menu("ATT3D_MT_mesh_presets")
+        presets.operator("att3d.mesh_preset_add", text="", icon="ADD")
+        remove = presets.operator("att3d.mesh_preset_add", text="", icon="REMOVE")
+        remove.remove_active = True
         column = layout.column()
         column.prop(settings, "faces")
         column.prop(settings, "resolution")
@@ -118,6 +123,7 @@ class ATT3D_PT_object(_Tab, bpy.types.Panel):
         row.operator("att3d.regenerate", icon="FILE_REFRESH")
         row.menu("ATT3D_MT_variants", text="Variant", icon="DUPLICATE")
         layout.operator("att3d.use_prompt", icon="EYEDROPPER")
+        layout.operator("att3d.mark_asset", icon="ASSET_MANAGER")
 
 
 class ATT3D_OT_open_preferences(bpy.types.Operator):

@@ -118,6 +118,11 @@ class Preferences(bpy.types.AddonPreferences):
         return data_folder() / "history"
 
     @property
+    def pictures_path(self) -> Path:
+        """Pictures that can be drawn again: in Blender's folder, which goes with the extension."""
+        return Path(bpy.utils.extension_path_user(EXTENSION, path="pictures"))
+
+    @property
     def log_folder_path(self) -> Path:
         """Where ``backend.log`` goes. Never the extension's own folder, which updates replace."""
         if self.log_folder:

@@ -17,14 +17,17 @@ from bpy.props import (
     EnumProperty,
     FloatProperty,
     IntProperty,
+    PointerProperty,
     StringProperty,
 )
 
 from . import checkpoints
 from .chain.live import prompts_changed
 from .chain.properties import ChainRow
+from .checkpoint_card import picture_of
 from .export.bake import COLORS
 from .export.formats import FORMATS
+from .icons import icon_of
 from .known import search_prompts
 from .preferences import preferences
 from .session import session
@@ -44,7 +47,11 @@ MEASURE_DESCRIPTION = (
     "Compare every key with the true object and say how far it is off. Takes about a second a key"
 )
 
-EnumItem = tuple[str, str, str, str, int]
+SPACING = 2.0
+SPACING_DESCRIPTION = "Distance between neighbours in the grid. Objects are at most 2 m wide"
+COLUMNS_DESCRIPTION = "Objects in each row of the grid; 0: as many as make it square"
+
+EnumItem = tuple[str, str, str, str | int, int]
 _items: list[EnumItem] = []
 """Blender keeps no reference to the texts of a dynamic enum; without ours they turn to garbage."""
 
@@ -54,7 +61,7 @@ def _checkpoint_items(settings: Settings, context: Context | None) -> list[EnumI
     folder = preferences(context).checkpoint_folder_path
     found = checkpoints.choices(folder)
     items = [
-        (choice.identifier, choice.label, choice.description, "FILE_3D", _number(choice))
+        (choice.identifier, choice.label, choice.description, _icon(choice), _number(choice))
         for choice in found
     ]
     if not found or not found[0].bundled:
@@ -66,6 +73,11 @@ def _checkpoint_items(settings: Settings, context: Context | None) -> list[EnumI
         items.append((chosen, name, chosen, "FILE_3D", checkpoints.number(chosen)))
     _items[:] = items
     return _items
+
+
+def _icon(choice: checkpoints.Choice) -> str | int:
+    """The checkpoint's picture, if there is one."""
+    return icon_of(picture_of(choice.path, preferences().pictures_path)) or "FILE_3D"
 
 
 def _number(choice: checkpoints.Choice) -> int:
@@ -251,6 +263,23 @@ class Settings(bpy.types.PropertyGroup):
         default=0.0,
         min=0.0,
         soft_max=15.0,
+    )
+    batch_text: PointerProperty(
+        type=bpy.types.Text,
+        name="List of Prompts",
+        description="A text with one prompt on each line; lines that begin with # are left out",
+    )
+    batch_columns: IntProperty(
+        name="Columns", description=COLUMNS_DESCRIPTION, default=0, min=0, soft_max=20
+    )
+    batch_spacing: FloatProperty(
+        name="Spacing",
+        description=SPACING_DESCRIPTION,
+        default=SPACING,
+        min=0.01,
+        soft_min=0.5,
+        soft_max=5.0,
+        subtype="DISTANCE",
     )
     place: EnumProperty(
         name="Place At",

@@ -72,6 +72,7 @@ def test_no_file_imports_what_its_package_may_not(package, banned):
 
 
 def test_the_addon_uses_only_blender_numpy_and_the_standard_library():
-    allowed = set(sys.stdlib_module_names) | {"bpy", "blf", "gpu", "mathutils", "numpy"}
+    blenders = {"bpy", "bl_operators", "blf", "gpu", "mathutils"}
+    allowed = set(sys.stdlib_module_names) | blenders | {"numpy"}
     for path in sorted((ROOT / "blender_addon").rglob("*.py")):
         assert imports_of(path) <= allowed, path

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import bpy
 
+from .names import data_name
+
 NAME = "ATT3D"
 
 
@@ -18,6 +20,23 @@ def home(scene: bpy.types.Scene) -> bpy.types.Collection:
     collection = bpy.data.collections.new(NAME)
     collection.color_tag = "COLOR_05"
     scene.collection.children.link(collection)
+    return collection
+
+
+def batch_collection(scene: bpy.types.Scene, name: str, uid: int) -> bpy.types.Collection:
+    """The collection with this ``session_uid`` below the scene's "ATT3D" collection, or a new one.
+
+    Args:
+        scene: that has it.
+        name: for a new one.
+        uid: 0: a new one is wanted. One that has been deleted meanwhile is made again.
+    """
+    parent = home(scene)
+    for collection in parent.children_recursive:
+        if collection.session_uid == uid:
+            return collection
+    collection = bpy.data.collections.new(data_name(name))
+    parent.children.link(collection)
     return collection
 
 

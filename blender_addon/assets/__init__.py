@@ -1,0 +1,1 @@
+"""Results as assets: tags, a catalogue and a preview."""

@@ -1,0 +1,118 @@
+"""What a checkpoint's word list gives while a prompt is typed; no Blender needed."""
+
+from __future__ import annotations
+
+import itertools
+import time
+from pathlib import Path
+
+import pytest
+
+from ..wire import extension  # noqa: F401 makes the package importable without bpy
+
+from att3d_extension.blender_addon.knowledge import Knowledge, knowledge  # isort: skip
+
+ANIMALS = ["pig", "squirrel", "fox", "rabbit"]
+ACTIVITIES = ["riding a bike", "playing the guitar", "holding a book"]
+HATS = ["wearing a tophat", "wearing a party hat"]
+PROMPTS = [f"a {a} {b} {c}" for a, b, c in itertools.product(ANIMALS, ACTIVITIES, HATS)]
+
+
+@pytest.fixture(scope="module")
+def known() -> Knowledge:
+    return Knowledge(PROMPTS, words=["hog"], synonyms={"hog": "pig"})
+
+
+def offered(known: Knowledge, text: str) -> list[str]:
+    return [suggestion.prompt for suggestion in known.suggest(text)]
+
+
+def test_what_is_typed_is_completed_shortest_first(known: Knowledge) -> None:
+    found = offered(known, "a fox hol")
+    assert found[:2] == [
+        "a fox holding a book wearing a tophat",
+        "a fox holding a book wearing a party hat",
+    ]
+
+
+def test_nothing_typed_offers_prompts_from_all_over_the_list(known: Knowledge) -> None:
+    found = offered(known, "")
+    assert {prompt.split()[1] for prompt in found} == set(ANIMALS)
+
+
+def test_composition_that_is_in_no_list_is_completed_from_its_end(known: Knowledge) -> None:
+    assert "a big red dog playing the guitar wearing a tophat" in offered(
+        known, "a big red dog playing the gui"
+    )
+
+
+def test_words_in_another_order_find_their_prompts(known: Knowledge) -> None:
+    assert offered(known, "guitar fox")[0].startswith("a fox playing the guitar")
+
+
+def test_last_word_is_completed(known: Knowledge) -> None:
+    assert "green squ" not in offered(known, "green squ")
+    assert any(prompt.startswith("green squirrel") for prompt in offered(known, "green squ"))
+
+
+def test_unknown_word_offers_known_prompts_and_says_why(known: Knowledge) -> None:
+    first = known.suggest("a zeppelin wearing a par")[0]
+    assert first.hint == "“zeppelin”" and first.prompt in PROMPTS
+    assert not [s for s in known.suggest("a pig wearing a par") if s.hint]
+    assert not known.suggest("zepp") or not known.suggest("zepp")[0].hint, "may become known yet"
+
+
+def test_text_itself_and_repetitions_are_not_offered(known: Knowledge) -> None:
+    for text in ("a pig riding a bike wearing a tophat", "a pig", "PIG"):
+        found = offered(known, text)
+        assert text not in found and len(set(found)) == len(found) <= 20
+
+
+@pytest.mark.parametrize("text", [" ", "\t", "🐷", "((((", "a" * 2000, "\\", "%s {x}"])
+def test_any_text_may_be_typed(known: Knowledge, text: str) -> None:
+    known.suggest(text)
+    known.neighbours(text)
+
+
+def test_neighbours_differ_in_one_phrase(known: Knowledge) -> None:
+    own = "a pig riding a bike wearing a tophat"
+    found = known.neighbours(own)
+    assert own not in {neighbour.prompt for neighbour in found}
+    assert {neighbour.removed for neighbour in found[:8]} >= {"pig"}
+    for neighbour in found:
+        if neighbour.removed and neighbour.added:
+            assert own.replace(neighbour.removed, neighbour.added) == neighbour.prompt
+    swapped = {n.added for n in found if n.removed == "pig"}
+    assert swapped == {"squirrel", "fox", "rabbit"}
+
+
+def test_paraphrase_has_the_neighbours_of_what_it_means(known: Knowledge) -> None:
+    found = known.neighbours("hog riding a bike wearing a top hat")
+    assert found == known.neighbours("a pig riding a bike wearing a tophat")
+
+
+def test_checkpoint_without_lists_offers_nothing() -> None:
+    empty = Knowledge([])
+    assert empty.suggest("a pig") == [] == empty.suggest("") and empty.neighbours("a pig") == []
+
+
+def test_file_is_read_in_the_background_once(tiny_checkpoint_path: Path) -> None:
+    first = knowledge(tiny_checkpoint_path)
+    ready = knowledge(tiny_checkpoint_path, wait=True)
+    assert first is None or first is ready
+    assert ready is not None and ready is knowledge(tiny_checkpoint_path)
+    assert "a pig wearing a tophat" in offered(ready, "a pig w")
+    assert knowledge(Path("/nowhere.safetensors"), wait=True) is None
+
+
+def test_keystroke_is_answered_at_once() -> None:
+    colors = [f"color{i}" for i in range(20)]
+    many = [f"a {c} {a} {b} {h}" for c in colors for a in ANIMALS for b in ACTIVITIES for h in HATS]
+    known = Knowledge(many)
+    known.suggest("a color1 pig")
+    times = []
+    for text in ("a color1 pig r", "a color2 fox wearing", "guitar color3", "z", ""):
+        started = time.perf_counter()
+        known.suggest(text)
+        times.append(time.perf_counter() - started)
+    assert sorted(times)[2] < 0.05
