@@ -1,9 +1,13 @@
-"""A contact sheet of the toybox: ``python -m training.toybox.sheet -o FILE``."""
+"""A contact sheet of the toybox: ``python -m training.toybox.sheet -o FILE``.
+
+With ``--families``, the families: a row each, from the chain's first prompt to its last.
+"""
 
 from __future__ import annotations
 
 import argparse
 import random
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -13,12 +17,15 @@ from torch import Tensor
 
 from backend.rendering.cameras import Cameras
 
-from ..prompts.specs import ACTIVITIES, ANIMALS, HATS, THEMES, CharacterSpec
-from .build import build
+from ..prompts import FAMILIES, chain
+from ..prompts.specs import ACTIVITIES, ANIMALS, HATS, THEMES, CharacterSpec, Spec
+from .build import build, build_mix
 from .render import render
 from .table import stack
 
-View = tuple[CharacterSpec, int]
+Between = tuple[Sequence[Spec], Sequence[float]]
+"""Stages of a family, and their shares."""
+View = tuple[Spec | Between, int]
 """A toy, and the azimuth it is seen from, degrees."""
 
 CHUNK = 16
@@ -64,12 +71,28 @@ def rows(seed: int = 5) -> list[list[View]]:
     return sheet
 
 
+def family_rows(columns: int = COLUMNS, azimuths: Sequence[int] = (25,)) -> list[list[View]]:
+    """Each family at ``columns`` places evenly along its chain, from each azimuth."""
+    sheet: list[list[View]] = []
+    for family in FAMILIES:
+        stages = chain(family)
+        places = torch.linspace(0.0, len(stages) - 1.0, columns, dtype=torch.float64).tolist()
+        row: list[Between] = []
+        for place in places:
+            first = min(int(place), len(stages) - 2)
+            share = place - first
+            row.append((stages[first : first + 2], (1.0 - share, share)))
+        sheet += [[(between, azimuth) for between in row] for azimuth in azimuths]
+    return sheet
+
+
 def contact_sheet(
     sheet: list[list[View]], size: int, *, compiled: bool = True
 ) -> Float[Tensor, "height width 3"]:
     """Render the views of a sheet, ``size`` pixels each, from twice as large pictures."""
     views = [view for row in sheet for view in row]
-    batch = stack([build(spec) for spec, _ in views])
+    toys = [toy for toy, _ in views]
+    batch = stack([build_mix(*t) if isinstance(t, tuple) else build(t) for t in toys])
     count = len(views)
     cameras = Cameras(
         azimuth=torch.deg2rad(torch.tensor([azimuth for _, azimuth in views])),
@@ -101,8 +124,10 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--size", type=int, default=120, help="pixels a toy")
     parser.add_argument("--seed", type=int, default=5, help="of the random compositions")
     parser.add_argument("--eager", action="store_true", help="no compiler: slow")
+    parser.add_argument("--families", action="store_true", help="the families instead")
     options = parser.parse_args(arguments)
-    sheet = contact_sheet(rows(options.seed), options.size, compiled=not options.eager)
+    shown = family_rows() if options.families else rows(options.seed)
+    sheet = contact_sheet(shown, options.size, compiled=not options.eager)
     picture = Image.fromarray((sheet.clamp(0, 1) * 255).round().byte().numpy())
     options.output.parent.mkdir(parents=True, exist_ok=True)
     picture.save(options.output, optimize=True)
