@@ -20,6 +20,7 @@ from training.guidance.diffusion import (
     guidance_preset,
     load_diffusion_model,
 )
+from training.guidance.diffusion.pipeline import Pipeline
 from training.rendering import RenderConfig, TrainingRenderer
 
 PROMPTS = ["a pig", "a lion", "a pig on a chair"]
@@ -72,20 +73,18 @@ def test_a_folder_says_what_it_holds(load, kind, channels, size, pixels, predict
     assert model.views == ("sided" if kind == "own" else None)
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_a_training_step_reaches_the_mapping_network_and_leaves_the_model_alone(load, kind):
-    model = load(kind)
-    before = {k: v.clone() for k, v in model.unet.state_dict().items()}
-    config = guidance_preset("small") if kind == "own" else DiffusionGuidanceConfig()
+def train_a_step(model: DiffusionModel, device: str = "cpu"):
+    """One step of a tiny network on ``device``: the network, with its gradients, and the loss."""
+    config = guidance_preset("small") if model.views else DiffusionGuidanceConfig()
     renderer = TrainingRenderer(
         RenderConfig(
             size=12, samples=12, background="random", cameras=CameraConfig(distance=(2.0, 2.2))
         )
     )
     guidance = DiffusionGuidance(model, PROMPTS, config, renderer)
-    network = tiny_model().train()
+    network = tiny_model().train().to(device)
     optimizer = torch.optim.Adam(network.parameters(), lr=0.01)
-    objects = network.objects(torch.randn(3, 8, 16))
+    objects = network.objects(torch.randn(3, 8, 16).to(device))
     mix = PromptMix.plain([0, 1, 2])
     generator = torch.Generator().manual_seed(0)
     loss, parts = guidance(Step(network, objects, mix, 0, 100, generator))
@@ -93,12 +92,42 @@ def test_a_training_step_reaches_the_mapping_network_and_leaves_the_model_alone(
     optimizer.step()
     assert torch.isfinite(loss)
     assert parts["sds"] > 0
+    return network, loss
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_training_step_reaches_the_mapping_network_and_leaves_the_model_alone(load, kind):
+    model = load(kind)
+    before = {k: v.clone() for k, v in model.unet.state_dict().items()}
+    network, _ = train_a_step(model)
     for name, parameter in network.mapping.named_parameters():
         assert torch.isfinite(parameter.grad).all(), name
         assert parameter.grad.abs().sum() > 0, name
     assert all(not p.requires_grad and p.grad is None for p in model.unet.parameters())
     after = model.unet.state_dict()
     assert all(torch.equal(before[k], after[k]) for k in before)
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"precision": "fp32"},
+        {"precision": "fp16", "channels_last": True},
+        {"precision": "bf16", "offload": "model", "batch": 2},
+        {"precision": "fp16", "offload": "layers", "vae_checkpointing": True},
+    ],
+)
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_training_step_on_a_gpu(folders, cache, kind, options):
+    options = DiffusionModelConfig(cache=cache, **options)
+    model = load_diffusion_model(folders[kind], options, "cuda")
+    network, _ = train_a_step(model, "cuda")
+    for name, parameter in network.mapping.named_parameters():
+        assert parameter.grad.device.type == "cuda"
+        assert torch.isfinite(parameter.grad).all(), name
+        assert parameter.grad.abs().sum() > 0, name
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -202,15 +231,15 @@ def test_float16_keeps_small_gradients(load):
     assert gradients[1].norm().item() == pytest.approx(gradients[0].norm().item(), rel=0.05)
 
 
-@pytest.mark.parametrize("kind", ["sd", "own"])
 @pytest.mark.parametrize(
-    "option",
+    ("kind", "option"),
     [
-        {"offload": "model"},
-        {"offload": "layers"},
-        {"attention_slicing": True},
-        {"vae_slicing": True},
-        {"vae_checkpointing": True},
+        ("sd", {"offload": "model"}),
+        ("sd", {"offload": "layers"}),
+        ("sd", {"attention_slicing": True}),
+        ("sd", {"vae_slicing": True, "vae_checkpointing": True}),
+        ("own", {"offload": "layers"}),
+        ("own", {"attention_slicing": True}),
     ],
 )
 def test_memory_savers_change_nothing(load, kind, option):
@@ -242,6 +271,28 @@ def test_our_models_text_tower_is_shared_with_the_mapping_network_where_it_is_th
     other = SmallEncoder(stored.config, {k: v + 1 for k, v in stored.state.items()})
     apart = load_diffusion_model(folders["own"], encoder=other)
     assert apart._conditions.encoder.encoder.tower is not other
+
+
+@pytest.mark.parametrize("kind", ["sd", "xl", "if"])
+def test_prepared_prompts_need_no_text_encoder(folders, tmp_path, kind, monkeypatch):
+    """Neither does the next run, which finds them on disk."""
+    options = DiffusionModelConfig(cache=tmp_path)
+    first = load_diffusion_model(folders[kind], options)
+    first.prepare(["a pig", "a lion"])
+    loaded = []
+    load = Pipeline.load
+
+    def watched(self, part, dtype=None):
+        loaded.append(part)
+        return load(self, part, dtype)
+
+    monkeypatch.setattr(Pipeline, "load", watched)
+    second = load_diffusion_model(folders[kind], options)
+    conditions = [model.embed(["a lion", "a pig"]).tokens for model in (first, second)]
+    assert torch.equal(*conditions)
+    assert not any("text" in part or "token" in part for part in loaded)
+    second.embed(["a duck"])
+    assert "text_encoder" in loaded
 
 
 def test_a_variant_is_used_where_a_part_has_it(folders, tmp_path):
