@@ -185,7 +185,8 @@ def check_translations_are_of_texts_that_exist(bench: Bench) -> None:
     for prop in properties:
         if prop.type == "ENUM":
             labels |= {item.name for item in prop.enum_items_static}
-    labels |= {getattr(bpy.types, f"ATT3D_PT_{name}").bl_label for name in ("create", "object")}
+    panels = [name for name in dir(bpy.types) if name.startswith("ATT3D_PT_")]
+    labels |= {getattr(bpy.types, name).bl_label for name in panels}
     operators = {getattr(bpy.ops.att3d, name).get_rna_type().name for name in dir(bpy.ops.att3d)}
     for language, texts in bench.module("translations").WORDS.items():
         for context, english in texts:
