@@ -22,6 +22,8 @@ from training.prompts import (
     THEMES,
     CharacterSpec,
     caption,
+    chain,
+    character_of,
     known_words,
     paraphrase,
     prompt_set,
@@ -38,6 +40,7 @@ from training.prompts.paraphrases import (
     synonyms,
 )
 from training.prompts.sets import ANIMAL_THEMES, PIG_THEMES
+from training.text import conditioning_encoder
 
 SPECS = st.builds(
     CharacterSpec,
@@ -213,3 +216,59 @@ def test_synonyms_point_to_words_of_the_templates():
     assert "holding" not in found
     templates = " ".join(prompt_set("toybox").prompts).split()
     assert set(found.values()) <= set(templates)
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_a_chain_is_its_familys_prompts_in_order_all_seen(name: str) -> None:
+    found = prompt_set(name)
+    assert found.prompts == tuple(caption(spec) for spec in chain(name))
+    assert (len(found.seen), found.unseen) == (len(chain(name)), ())
+    assert 3 <= len(found.prompts) <= 4
+
+
+def test_the_chains_lead_where_they_say() -> None:
+    seasons = [prompt.split()[-1] for prompt in prompt_set("tree-seasons").prompts]
+    assert seasons == ["spring", "summer", "autumn", "winter"]
+    assert prompt_set("cottage-tudor").prompts[0] == "a cottage with a thatched roof"
+    assert prompt_set("cottage-tudor").prompts[-1] == "a tudor house"
+    assert prompt_set("baby-dragon").prompts[0] == "a dragon egg hatching"
+    assert prompt_set("baby-dragon").prompts[-1] == "a mighty grown dragon with large wings"
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_phrases_of_a_family_are_said_and_known(name: str) -> None:
+    stages = chain(name)
+    every = [phrase for spec in stages for phrase in spec.phrases]
+    assert len(set(every)) == len(every) >= 4 * len(stages)
+    words = set(known_words(prompt_set(name).prompts))
+    for spec in stages:
+        said = {paraphrase(spec, random.Random(seed)) for seed in range(60)}
+        assert all(any(phrase in text for text in said) for phrase in spec.phrases)
+        assert {w for text in said for w in re.findall(r"[\w'-]+", text)} <= words
+    named = {word for prompt in prompt_set(name).prompts for word in prompt.split()}
+    found = synonyms(prompt_set(name).prompts)
+    assert set(found) <= words and set(found.values()) <= named
+
+
+def test_a_sets_words_are_its_own() -> None:
+    animals = set(known_words(prompt_set("toybox").prompts))
+    assert animals == set(known_words())
+    assert not animals & {"tree", "dragon", "cottage", "bus", "gown", "boulder"}
+    tree = set(known_words(prompt_set("tree-seasons").prompts))
+    assert {"springtime", "leaves"} <= tree and not tree & {"pig", "dragon", "tophat"}
+    assert "pig" not in synonyms(prompt_set("tree-seasons").prompts).values()
+    assert known_words(["a castle on a hill"]) == ("a", "castle", "hill", "on")
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_the_text_tower_tells_a_chains_prompts_apart(name: str) -> None:
+    prompts = prompt_set(name).prompts
+    embeddings = conditioning_encoder("small", prompts=prompts).encode(list(prompts)).flatten(1)
+    cosines = torch.nn.functional.cosine_similarity(embeddings[:, None], embeddings, dim=-1)
+    assert (cosines - torch.eye(len(prompts))).max() < 0.99
+
+
+def test_a_character_is_not_a_stage() -> None:
+    assert character_of("a pig").animal == "pig"
+    with pytest.raises(TrainingError, match="a stage of the family tree-seasons"):
+        character_of("a tree in winter")
