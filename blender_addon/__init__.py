@@ -6,6 +6,8 @@ Imports bpy, numpy and ``backend.protocol`` only. The model runs in a process of
     properties, preferences      what a scene and a person remember
     panels, status, translations what is seen
     operators                    what can be done
+    setup/                       the backend's environment: made, mended, deleted
+    states, watchdog, handlers   how the backend is; what other files and silence mean for it
     chain/                       prompts that become one animated object; the live slider
     export/                      keys, pictures and files for other programs
     scene/                       data-blocks from arrays
@@ -18,7 +20,7 @@ from __future__ import annotations
 
 import bpy
 
-from . import daily, operators, panels, translations
+from . import backend_operator, daily, handlers, operators, panels, translations
 from .chain import live, slider
 from .chain import operators as chain_operators
 from .chain import panel as chain_panel
@@ -27,12 +29,16 @@ from .export import operators as export_operators
 from .preferences import Preferences
 from .properties import Settings
 from .session import session, unwatch
+from .setup import operators as setup_operators
+from .setup.properties import SetupSettings
 
 CLASSES = (
+    SetupSettings,
     Preferences,
     ChainRow,
     Settings,
     *operators.CLASSES,
+    *setup_operators.CLASSES,
     *chain_operators.CLASSES,
     *slider.CLASSES,
     *export_operators.CLASSES,
@@ -49,6 +55,8 @@ def register() -> None:
         type=Settings, name="ATT3D", description="Prompt and options of the ATT3D tab"
     )
     bpy.app.translations.register(__package__, translations.WORDS)
+    setup_operators.register()
+    handlers.register()
     live.register()
     daily.register()
 
@@ -56,7 +64,10 @@ def register() -> None:
 def unregister() -> None:
     daily.unregister()
     live.unregister()
+    handlers.unregister()
+    setup_operators.unregister()
     unwatch()
+    backend_operator.remove_timers()
     session.close()
     bpy.app.translations.unregister(__package__)
     del bpy.types.Scene.att3d

@@ -23,6 +23,15 @@ if TYPE_CHECKING:
 
 POLL_SECONDS = 0.1
 
+_timers: list[bpy.types.Timer] = []
+"""Of the operators that run; an operator that Blender drops cannot remove its own."""
+
+
+def remove_timers() -> None:
+    """When the extension is disabled while something runs."""
+    while _timers:
+        bpy.context.window_manager.event_timer_remove(_timers.pop())
+
 
 class BackendOperator:
     """An operator that sends one request to the backend and uses its answer."""
@@ -68,6 +77,7 @@ class BackendOperator:
             return self._failed(error)
         manager = context.window_manager
         self._timer = manager.event_timer_add(POLL_SECONDS, window=context.window)
+        _timers.append(self._timer)
         manager.modal_handler_add(self)
         redraw()
         return {"RUNNING_MODAL"}
@@ -98,9 +108,10 @@ class BackendOperator:
         self._end(context)
 
     def _end(self, context: Context) -> None:
-        if self._timer is not None:
+        if self._timer in _timers:
+            _timers.remove(self._timer)
             context.window_manager.event_timer_remove(self._timer)
-            self._timer = None
+        self._timer = None
 
     def _failed(self, error: Exception) -> set[str]:
         if not isinstance(error, Att3dError):  # a mistake of ours: for the console, and one line

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 
-from ..backend.protocol.errors import MissingDependency
+from ..backend.protocol.errors import BadRequest, MissingDependency
 
 VARIABLE = "ATT3D_PYTHON"
 """Environment variable that names the backend's Python, for scripts and tests."""
@@ -23,8 +23,8 @@ EXTENSION_ROOT = Path(__file__).resolve().parent.parent
 """The folder that holds ``backend/`` and ``checkpoints/``."""
 
 SET_UP = (
-    "Choose the folder of the Python environment that has the backend's packages as Backend "
-    "Python in the preferences. The README says how to make one."
+    "Set it up with the button in the ATT3D tab, or choose the folder of a Python environment that "
+    "has the backend's packages in the preferences."
 )
 
 
@@ -45,6 +45,7 @@ def plan(
     remembered: str,
     log_folder: Path,
     online: bool,
+    managed: str = "",
     environ: Mapping[str, str] | None = None,
 ) -> Launch:
     """Decide how to start the backend.
@@ -56,6 +57,7 @@ def plan(
         remembered: the interpreter that worked last time, used when nothing else is said.
         log_folder: where ``backend.log`` goes.
         online: whether Blender's user allows network access.
+        managed: the interpreter of the environment that the extension has set up; empty: none.
         environ: instead of this process's environment.
 
     Raises:
@@ -63,14 +65,36 @@ def plan(
     """
     environ = os.environ if environ is None else environ
     if command.strip():
-        words = tuple(shlex.split(command, posix=os.name != "nt"))
+        words = split_command(command)
     else:
-        words = (str(find_python(python, remembered, environ)), "-m", "backend", "serve")
+        found = find_python(python, managed, remembered, environ)
+        words = (str(found), "-m", "backend", "serve")
     return Launch(words, log_folder / "backend.log", online, clean_environment(environ, online))
 
 
-def find_python(preference: str, remembered: str, environ: Mapping[str, str]) -> Path:
-    """The interpreter: the preference, else ``ATT3D_PYTHON``, else the one that worked last time.
+def split_command(text: str, windows: bool = sys.platform == "win32") -> tuple[str, ...]:
+    """The words of a command line, as the system's shell would split them.
+
+    On Windows a backslash is a letter of a path, and double quotes hold words together.
+
+    Raises:
+        BadRequest: a quotation mark is not closed.
+    """
+    try:
+        if not windows:
+            return tuple(shlex.split(text))
+        lexer = shlex.shlex(text, posix=True, punctuation_chars=False)
+        lexer.whitespace_split, lexer.escape, lexer.quotes, lexer.commenters = True, "", '"', ""
+        return tuple(lexer)
+    except ValueError as error:
+        raise BadRequest(
+            f"The command cannot be read: {error}.", "Close every quotation mark."
+        ) from error
+
+
+def find_python(preference: str, managed: str, remembered: str, environ: Mapping[str, str]) -> Path:
+    """The interpreter: the preference, else ``ATT3D_PYTHON``, else that of the environment that was
+    set up, else the one that worked last time.
 
     One that is named but missing is an error, never a reason to use the next: a person who chose an
     environment wants that one.
@@ -86,10 +110,10 @@ def find_python(preference: str, remembered: str, environ: Mapping[str, str]) ->
                 "Choose the backend's Python environment in the preferences of this extension.",
             )
         return found
-    found = interpreter(Path(remembered)) if remembered else None
-    if found is None:
-        raise MissingDependency("The backend's Python is not set up yet.", SET_UP)
-    return found
+    for value in filter(None, (managed, remembered)):
+        if (found := interpreter(Path(value))) is not None:
+            return found
+    raise MissingDependency("The backend's Python is not set up yet.", SET_UP)
 
 
 def interpreter(path: Path) -> Path | None:

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, ClassVar
 
 import bpy
 
-from ..backend.protocol.errors import MissingDependency
 from .known import familiarity
 from .preferences import EXTENSION, preferences
 from .scene import provenance
 from .session import session
+from .setup.panel import draw_hung, draw_mends, draw_progress, draw_set_up
+from .states import State
 from .status import draw_problem, draw_status, draw_text, stage_text
 from .suggestions import draw_unknown
 
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
     from bpy.types import Context
 
 EXAMPLE = "a pig wearing a tophat"
-LOGGED = {"backend_died", "protocol", "internal", "out_of_memory", "output"}
-"""Codes of errors that the log says more about."""
 
 
 class _Tab:
@@ -56,14 +55,22 @@ class ATT3D_PT_create(_Tab, bpy.types.Panel):
 
         unknown = not session.busy and draw_unknown(layout, context, settings.prompt)
         layout.prop(settings, "checkpoint_choice", text="")
-        problem = preferences(context).problem
-        draw_status(layout, session, problem)
-        if problem is not None and not session.busy:
+        chosen = preferences(context)
+        state, problem = session.state, chosen.problem
+        draw_status(layout, session)
+        if state is State.SETTING_UP:
+            draw_progress(layout)
+        elif state is State.HUNG:
+            draw_hung(layout, width)
+        elif state is State.NOT_SET_UP:
+            named = session.error is not None or chosen.backend_python or chosen.backend_command
+            if problem is not None and named:
+                draw_problem(layout, problem, width)
+            draw_set_up(layout, chosen.setup, width)
+            layout.operator("att3d.open_preferences", icon="PREFERENCES")
+        elif problem is not None and not session.busy:
             draw_problem(layout, problem, width)
-            if isinstance(problem, MissingDependency):
-                layout.operator("att3d.open_preferences", icon="PREFERENCES")
-            elif problem.code in LOGGED:
-                layout.operator("att3d.open_log", icon="TEXT")
+            draw_mends(layout, state, problem)
         elif not session.busy:
             about = familiarity(context, settings.prompt) if unknown else None
             notes = [note for note in session.notes if about is None or note != about.note]

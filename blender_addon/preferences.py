@@ -5,16 +5,19 @@
 
 from __future__ import annotations
 
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 import bpy
-from bpy.props import BoolProperty, IntProperty, StringProperty
+from bpy.props import BoolProperty, IntProperty, PointerProperty, StringProperty
 
-from ..backend.protocol.errors import Att3dError, MissingDependency
+from ..backend.protocol.errors import Att3dError
 from . import launch
 from .folders import data_folder
 from .session import redraw, session
+from .setup import panel as setup_panel
+from .setup.properties import SetupSettings
 from .status import draw_problem, draw_status
 
 if TYPE_CHECKING:
@@ -35,12 +38,15 @@ class Preferences(bpy.types.AddonPreferences):
 
     bl_idname = EXTENSION
 
+    setup: PointerProperty(
+        type=SetupSettings, name="Set-Up", description="How the backend's environment is made"
+    )
     backend_python: StringProperty(
         name="Backend Python",
         description=(
             "The Python that has torch and runs the model: an interpreter, or the folder of its "
-            "environment. Empty: the environment variable ATT3D_PYTHON, then the one that worked "
-            "last time"
+            "environment. Empty: the environment variable ATT3D_PYTHON, then the backend that was "
+            "set up here, then the one that worked last time"
         ),
         subtype="FILE_PATH",
         update=_start_changed,
@@ -127,18 +133,27 @@ class Preferences(bpy.types.AddonPreferences):
         """Where ``backend.log`` goes. Never the extension's own folder, which updates replace."""
         if self.log_folder:
             return Path(bpy.path.abspath(self.log_folder))
-        return Path(bpy.utils.extension_path_user(EXTENSION, path="logs", create=True))
+        try:
+            return Path(bpy.utils.extension_path_user(EXTENSION, path="logs", create=True))
+        except OSError:  # a home that cannot be written; the log is not worth failing for
+            return Path(tempfile.gettempdir()) / "att3d-logs"
 
     def launch(self) -> launch.Launch:
         """How to start the backend now.
 
         Raises:
             MissingDependency: no usable Python is set.
+        BadRequest: the command cannot be read.
         """
+        own = self.setup.folder_path
+        remembered = self.remembered_python
+        if own in Path(remembered).parents:  # only what is complete, which is ``environment``
+            remembered = ""
         return launch.plan(
             python=bpy.path.abspath(self.backend_python) if self.backend_python else "",
             command=self.backend_command,
-            remembered=self.remembered_python,
+            managed=self.setup.environment,
+            remembered=remembered,
             log_folder=self.log_folder_path,
             online=bpy.app.online_access,
         )
@@ -148,36 +163,45 @@ class Preferences(bpy.types.AddonPreferences):
         """Why the last request failed, or why the next one would: no Python is set up."""
         if session.problem is not None or session.pid is not None:
             return session.problem
+        return self.missing
+
+    @property
+    def missing(self) -> Att3dError | None:
+        """Why there is nothing to start; None: there is."""
         try:
             self.launch()
-        except MissingDependency as error:
+        except Att3dError as error:
             return error
         return None
 
     def draw(self, context: Context) -> None:
         layout = self.layout
+        width = context.region.width
+        problem = self.problem
+        draw_status(layout, session)
+        if problem is not None and not session.busy:
+            draw_problem(layout, problem, width)
+            setup_panel.draw_mends(layout, session.state, problem)
+        row = layout.row()
+        row.operator("att3d.test_backend", icon="PLAY")
+        row.operator("att3d.open_log", icon="TEXT")
+        if not (self.backend_python or self.backend_command.strip()):
+            setup_panel.draw_managed(layout, self.setup, width)
+
         column = layout.column()
         column.use_property_split = True
         column.use_property_decorate = False
-        column.prop(self, "backend_python", placeholder="Folder of the environment, or its Python")
+        column.prop(self, "backend_python", placeholder="Instead of setting one up here")
         column.prop(self, "checkpoint_folder", placeholder="Only those of the extension")
         column.prop(self, "generate_on_enter")
         column.prop(self, "show_colors")
-
-        row = layout.row()
-        row.scale_y = 1.2
-        row.operator("att3d.test_backend", icon="PLAY")
-        row.operator("att3d.open_log", icon="TEXT")
-        problem = self.problem
-        draw_status(layout, session, problem)
-        if problem is not None and not session.busy:
-            draw_problem(layout, problem, context.region.width)
 
         header, body = layout.panel("att3d_advanced", default_closed=True)
         header.label(text="Advanced")
         if body is not None:
             body.use_property_split = True
             body.use_property_decorate = False
+            setup_panel.draw_advanced(body, self.setup)
             body.prop(self, "backend_command", placeholder="Starts Backend Python on this machine")
             body.prop(self, "keep_history")
             history = body.column()
@@ -191,3 +215,11 @@ def preferences(context: Context | None = None) -> Preferences:
     """The preferences of this extension."""
     addons = (context or bpy.context).preferences.addons
     return cast(Preferences, addons[EXTENSION].preferences)
+
+
+def _is_set_up() -> bool:
+    addon = bpy.context.preferences.addons.get(EXTENSION)
+    return addon is not None and addon.preferences.missing is None
+
+
+session.is_set_up = _is_set_up

@@ -236,8 +236,9 @@ class Session:
 
     def forget(self) -> None:
         """Another file is open: what is shown about the last result belongs to the one before."""
-        self.notes, self.seconds = (), None
-        self.error = None
+        self.notes, self.seconds, self.error = (), None, None
+        if self._job is not None and self._job.cancelled:
+            self._job = None  # its operator ended with the file
 
     def close(self, *, wait: bool = True) -> None:
         """End the process. The next request starts another.

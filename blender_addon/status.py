@@ -5,11 +5,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import blf
 import bpy
 
-from ..backend.protocol.errors import Att3dError, MissingDependency
-from .session import Session, State
+from ..backend.protocol.errors import Att3dError
+from .session import Session
+from .states import State
 
 ICONS = {
     State.NOT_SET_UP: "TOOL_SETTINGS",
@@ -80,16 +83,20 @@ def draw_text(layout: bpy.types.UILayout, text: str, region_width: int, icon: st
         column.label(text=line, icon=icon if index == 0 else "BLANK1", translate=False)
 
 
-def draw_status(layout: bpy.types.UILayout, session: Session, problem: Att3dError | None) -> None:
+def draw_status(layout: bpy.types.UILayout, session: Session) -> None:
     """One line: what the backend is doing."""
     state = session.state
-    if state is State.STOPPED and isinstance(problem, MissingDependency):
-        state = State.NOT_SET_UP
-    text = state.value
-    if state is State.READY and session.process.device:
-        text = f"{text} ({session.process.device.upper()})"
+    text = bpy.app.translations.pgettext_iface(state.value)
+    process = session.process
+    if state is State.READY and process.device:
+        parts = [f"{text} ({process.device.upper()})"]
+        if process.memory_bytes:
+            parts.append(f"{process.memory_bytes / 1e9:.1f} GB")
+        if process.checkpoint:
+            parts.append(Path(process.checkpoint).stem)
         if session.seconds is not None:
-            text = f"{text}  ·  {session.seconds:.1f} s"
+            parts.append(f"{session.seconds:.1f} s")
+        text = "  ·  ".join(parts)
     row = layout.row()
     row.active = state is not State.STOPPED
     row.label(text=text, icon=ICONS[state], translate=False)

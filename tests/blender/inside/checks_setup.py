@@ -1,0 +1,221 @@
+"""Setting up the backend from inside Blender: the button, what it says, what it leaves.
+
+The packages are tiny wheels in a folder, so that nothing is downloaded; worker, venv and pip are
+real. ``tests/setup`` looks at each step; here it is the whole.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from contextlib import contextmanager
+from pathlib import Path
+
+import bpy
+from checks_interface import drawn
+from checks_random import children, connect
+from harness import PACKAGE, Bench, refused
+
+TESTS = Path(__file__).resolve().parents[2]
+
+
+@contextmanager
+def small_set_up(bench: Bench, name: str, check: str = "import torch, alpha"):
+    """Preferences for a set-up in a new folder, from wheels made here; without any other Python."""
+    sys.path.insert(0, str(TESTS))
+    try:
+        from setup.wheels import make_wheel
+    finally:
+        sys.path.remove(str(TESTS))
+    wheels = bench.folder / "wheels"
+    listed = bench.folder / "list.txt"
+    packages = {"torch": "9.9.9", "torchvision": "9.9.1", "alpha": "1.2"}
+    for package, version in packages.items():
+        make_wheel(wheels, package, version)
+    listed.write_text("".join(f"{package}=={version}\n" for package, version in packages.items()))
+    operators = bench.module("setup.operators")
+    plan = bench.module("setup.plan")
+    original = operators.Plan
+
+    def small(**values):
+        values |= {"pins": str(listed), "check": ("-c", check), "needed_mb": 10}
+        return original(**values)
+
+    del os.environ["ATT3D_PYTHON"]
+    chosen = bench.preferences.setup
+    chosen.folder, chosen.wheels = str(bench.folder / name), str(wheels)
+    chosen.python, chosen.build = bench.python, "cpu"
+    operators.Plan = small
+    bench.session.close()
+    try:
+        yield Path(chosen.folder)
+    finally:
+        operators.Plan = original
+        bench.module("setup.control").control.close()
+        chosen = bench.preferences.setup  # the extension may have been disabled meanwhile
+        chosen.folder = chosen.wheels = chosen.python = chosen.torch_index = ""
+        chosen.build = "AUTO"
+        assert plan.Plan is original
+
+
+def words(bench: Bench) -> str:
+    return " ".join(drawn("ATT3D_PT_create", bench, 2000))
+
+
+def check_new_user_sees_what_to_do(bench: Bench) -> None:
+    """The tab says that nothing is set up, what it takes, and has the button."""
+    with small_set_up(bench, "none"):
+        bench.preferences.setup.wheels = ""
+        assert bench.session.state.name == "NOT_SET_UP"
+        text = words(bench)
+        assert "Not set up" in text and "Set Up Backend" in text
+        assert "Needs 2.0 GB" in text and "free" in text
+
+
+def check_set_up_with_one_click_then_deleted(bench: Bench) -> None:
+    with small_set_up(bench, "backend ä") as folder:
+        before = {path: path.stat().st_mtime_ns for path in site_packages(sys.prefix)}
+        assert bpy.ops.att3d.set_up() == {"FINISHED"}
+        assert bench.session.error is None
+        assert bench.session.state.name == "STOPPED", "it starts with the first prompt"
+        environment = bench.preferences.setup.environment
+        assert Path(environment).is_file() and folder in Path(environment).parents
+        assert bench.preferences.launch().command[0] == environment
+        assert "Set Up Again" not in words(bench)
+        after = {path: path.stat().st_mtime_ns for path in site_packages(sys.prefix)}
+        assert before == after, "nothing is installed into Blender's Python"
+        assert not children()
+
+        assert bpy.ops.att3d.delete_backend("EXEC_DEFAULT") == {"FINISHED"}
+        assert not folder.exists()
+        assert bench.session.state.name == "NOT_SET_UP"
+        assert not bpy.ops.att3d.delete_backend.poll()
+
+
+def site_packages(prefix: str) -> list[Path]:
+    return [path for path in Path(prefix).glob("lib/python*/site-packages/*") if path.is_dir()]
+
+
+def check_missing_wheels_are_named_and_setting_up_goes_on(bench: Bench) -> None:
+    with small_set_up(bench, "lacking") as folder:
+        (bench.folder / "wheels" / "alpha-1.2-py3-none-any.whl").unlink()
+        text = refused(bpy.ops.att3d.set_up)
+        assert "alpha==1.2" in text, text
+        text = words(bench)
+        assert "alpha==1.2" in text, text
+        control = bench.module("setup.panel")
+        marker = bench.module("setup.folders").read_marker(folder)
+        assert control.set_up_label(marker) == "Continue Set-Up"
+    with small_set_up(bench, "lacking"):
+        assert bpy.ops.att3d.set_up() == {"FINISHED"}
+        assert bpy.ops.att3d.delete_backend("EXEC_DEFAULT") == {"FINISHED"}
+
+
+def check_offline_blender_downloads_nothing(bench: Bench) -> None:
+    with small_set_up(bench, "offline") as folder:
+        bench.preferences.setup.wheels = ""
+        assert not bpy.app.online_access, "as tests are run"
+        text = refused(bpy.ops.att3d.set_up)
+        assert "offline" in text and "Allow Online Access" in text
+        assert bench.session.error.code == "not_downloaded"
+        assert not folder.exists()
+
+
+def check_index_without_encryption_is_refused(bench: Bench) -> None:
+    with small_set_up(bench, "http"):
+        bench.preferences.setup.wheels = ""
+        bench.preferences.setup.torch_index = "http://example.org/simple"
+        assert "https" in refused(bpy.ops.att3d.set_up)
+
+
+def check_folder_of_a_blender_version_is_refused(bench: Bench) -> None:
+    with small_set_up(bench, "x"):
+        for inside in (
+            bpy.utils.user_resource("EXTENSIONS"),
+            sys.modules[PACKAGE].__path__[0],
+            bpy.utils.extension_path_user(PACKAGE, path="backend", create=True),
+        ):
+            bench.preferences.setup.folder = str(Path(inside) / "att3d")
+            assert "belongs to one Blender version" in refused(bpy.ops.att3d.set_up), inside
+
+
+def check_read_only_home_is_one_clear_error(bench: Bench) -> None:
+    """A file is in the way of the folder: permissions would not stop root."""
+    (bench.folder / "file").touch()
+    with small_set_up(bench, "file/att3d"):
+        assert "cannot be written" in refused(bpy.ops.att3d.set_up)
+    utilities, original = bpy.utils, bpy.utils.extension_path_user
+
+    def refuse(*_: object, **__: object) -> str:
+        raise PermissionError(13, "Permission denied")
+
+    bench.preferences.log_folder = ""
+    utilities.extension_path_user = refuse
+    try:
+        connect(bench)
+        bench.generate("a lion")
+    finally:
+        utilities.extension_path_user = original
+
+
+def check_disabling_ends_a_set_up(bench: Bench) -> None:
+    with small_set_up(bench, "disabled", check="import time; time.sleep(60)"):
+        control = bench.module("setup.control").control
+        operators = bench.module("setup.operators")
+        control.start(lambda suggestion: operators.make_plan(bpy.context, suggestion))
+        deadline = time.monotonic() + 60
+        while control.step[0] != "check":
+            control.tick()
+            assert time.monotonic() < deadline and control.error is None, control.error
+            time.sleep(0.02)
+        assert bench.session.state.name == "SETTING_UP"
+        assert "Testing the backend" in words(bench)
+        assert not bpy.ops.att3d.set_up.poll() and bpy.ops.att3d.cancel_set_up.poll()
+        assert children()
+        bpy.ops.preferences.addon_disable(module=PACKAGE)
+        assert not children()
+        bpy.ops.preferences.addon_enable(module=PACKAGE)
+    bench.reset()
+
+
+def check_half_an_environment_is_never_started(bench: Bench) -> None:
+    """Not even when its Python is the one that worked last time."""
+    folders = bench.module("setup.folders")
+    with small_set_up(bench, "half") as folder:
+        folders.begin(folder, folders.Marker("incomplete"))
+        python = folders.environment_python(folder)
+        python.parent.mkdir(parents=True)
+        python.symlink_to(bench.python)
+        bench.preferences.remembered_python = str(python)
+        assert bench.session.state.name == "NOT_SET_UP"
+        folders.write_marker(folder, folders.Marker("complete"))
+        assert bench.session.state.name == "STOPPED"
+        folders.delete(folder)
+
+
+def check_new_versions_are_offered_as_an_update(bench: Bench) -> None:
+    label = bench.module("setup.panel").set_up_label
+    marker, pins = bench.module("setup.folders").Marker, bench.module("setup.pins")
+    assert label(marker("complete", pins="older")) == "Update Backend"
+    assert label(marker("complete", pins=pins.read().fingerprint)) == "Set Up Again"
+    assert label(None) == "Set Up Backend"
+
+
+def check_preferences_draw_in_every_state(bench: Bench) -> None:
+    from types import SimpleNamespace
+
+    from checks_interface import Layout
+
+    def text() -> str:
+        layout = Layout()
+        kind = type(bench.preferences)
+        names = [name for name in dir(kind) if not name.startswith("__")]
+        hand = SimpleNamespace(layout=layout, **{n: getattr(bench.preferences, n) for n in names})
+        region = SimpleNamespace(width=1000)
+        kind.draw(hand, SimpleNamespace(region=region, preferences=bpy.context.preferences))
+        return " ".join(layout.texts)
+
+    assert "Starts with the first prompt" in text()
+    with small_set_up(bench, "drawn"):
+        assert "Not set up" in text()

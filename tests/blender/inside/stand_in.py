@@ -1,0 +1,129 @@
+"""A backend that answers at once, for checks about Blender and not about the model.
+
+Speaks the real protocol on real pipes, with the standard library and ``backend.protocol`` only, so
+that it starts in a fraction of a second. The prompt says how it behaves: ``slow`` waits,
+``hang`` never answers, ``die`` ends, ``memory`` and ``broken`` fail; all others make a cube.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import struct
+import sys
+import tempfile
+import threading
+import time
+import uuid
+from pathlib import Path
+
+from backend.protocol import messages as m
+from backend.protocol.errors import BadRequest, Cancelled, OutOfMemory
+from backend.protocol.framing import read_frame, write_frame
+from backend.protocol.schema import encode
+
+SIDE = 64
+"""Of the texture."""
+
+
+def cube() -> bytes:
+    """A .safetensors file with a textured cube."""
+    corners = [(x, y, z) for x in (-0.5, 0.5) for y in (-0.5, 0.5) for z in (0.0, 1.0)]
+    faces = [
+        (0, 1, 3), (0, 3, 2), (4, 6, 7), (4, 7, 5), (0, 4, 5), (0, 5, 1),
+        (2, 3, 7), (2, 7, 6), (0, 2, 6), (0, 6, 4), (1, 5, 7), (1, 7, 3),
+    ]  # fmt: skip
+    arrays = {
+        "vertices": ("F32", [8, 3], struct.pack("<24f", *(v for c in corners for v in c))),
+        "faces": ("I32", [12, 3], struct.pack("<36i", *(v for f in faces for v in f))),
+        "uvs": ("F32", [12, 3, 2], struct.pack("<72f", *([0, 0, 1, 0, 1, 1] * 12))),
+        "texture": ("U8", [SIDE, SIDE, 3], bytes([200, 120, 80]) * SIDE * SIDE),
+    }
+    header, body = {}, b""
+    for name, (dtype, shape, data) in arrays.items():
+        header[name] = {
+            "dtype": dtype, "shape": shape, "data_offsets": [len(body), len(body) + len(data)]
+        }  # fmt: skip
+        body += data
+    text = json.dumps(header).encode()
+    return struct.pack("<Q", len(text)) + text + body
+
+
+class StandIn:
+    """One client's backend."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._cancelled: set[object] = set()
+        self._cube = cube()
+        self._session = Path()
+
+    def run(self) -> None:
+        while (body := read_frame(sys.stdin.buffer)) is not None:
+            message = m.parse_message(body)
+            if isinstance(message, m.Notification):
+                self._cancelled.add(message.params["id"])
+            elif isinstance(message, m.Request):
+                threading.Thread(target=self._answer, args=(message,), daemon=True).start()
+
+    def _send(self, message: m.Message) -> None:
+        with self._lock:
+            write_frame(sys.stdout.buffer, m.dump_message(message))
+
+    def _answer(self, request: m.Request) -> None:
+        try:
+            result = getattr(self, f"_{request.method}")(request)
+        except Exception as error:
+            known = error if hasattr(error, "to_dict") else BadRequest(repr(error))
+            self._send(m.ErrorResponse(request.id, known))
+            return
+        if result is not None:
+            self._send(m.Response(request.id, encode(result)))
+
+    def _initialize(self, request: m.Request) -> m.InitializeResult:
+        folder = request.params["session_folder"]
+        self._session = Path(tempfile.mkdtemp(prefix="att3d-", dir=folder)).resolve()
+        status = m.StatusParams(
+            state="ready", device="cpu", checkpoint="/x/tiny.safetensors", memory_bytes=10**9
+        )
+        result = m.InitializeResult(
+            protocol_version=m.PROTOCOL_VERSION, server="stand-in", python="3", platform="test",
+            pid=os.getpid(), session_folder=str(self._session),
+        )  # fmt: skip
+        self._send(m.Response(request.id, encode(result)))
+        self._send(m.Notification("$/status", encode(status)))
+        return None  # type: ignore[return-value]
+
+    def _info(self, request: m.Request) -> m.InfoResult:
+        return m.InfoResult(
+            server="stand-in", state="ready", queued=0, memory_bytes=10**9, engine={}
+        )
+
+    def _generate(self, request: m.Request) -> m.GenerateResult | None:
+        prompt = str(request.params["prompt"]).strip()
+        word = prompt.partition(" ")[0]
+        for step in range(1 if word != "slow" else 200):
+            if request.id in self._cancelled:
+                raise Cancelled
+            params = m.ProgressParams(id=request.id, fraction=step / 200, stage="density")
+            self._send(m.Notification("$/progress", encode(params)))
+            time.sleep(0.002 if word == "slow" else 0)
+        if word == "die":
+            os._exit(9)
+        if word == "hang":
+            threading.Event().wait()
+        if word == "memory":
+            raise OutOfMemory("The GPU has too little memory for this.")
+        if word == "broken":
+            raise BadRequest("This prompt cannot be made.")
+        path = self._session / f"{uuid.uuid4().hex}.safetensors"
+        path.write_bytes(self._cube)
+        return m.GenerateResult(
+            mesh=str(path), prompt=prompt, vertices=8, faces=12, timings={"total": 0.01},
+            notes=["a note"] if word == "noted" else [], checkpoint="/x/tiny.safetensors",
+            checkpoint_hash="0" * 64, version="stand-in",
+        )  # fmt: skip
+
+
+if __name__ == "__main__":
+    StandIn().run()
