@@ -116,6 +116,23 @@ def test_a_flat_list_of_points_reads_each_owners_grid(support):
         torch.testing.assert_close(read[p], expected, atol=1e-5, rtol=1e-5)
 
 
+@pytest.mark.parametrize("support", ["cube", "ball"])
+@pytest.mark.parametrize("balanced", [True, False])
+def test_reading_whole_volumes_equals_reading_corners(support, balanced, monkeypatch):
+    """Which of the two is chosen changes the time, not the features or their gradient."""
+    g = FeatureGrid(GridConfig(resolutions=(5, 9), support=support))
+    values = torch.randn(3, g.size, requires_grad=True)
+    points = points_in_ball(60)
+    owner = torch.arange(3).repeat_interleave(20) if balanced else torch.randint(2, (60,)) * 2
+    results = []
+    for worth in (0, 10**9):
+        monkeypatch.setattr("backend.model.grid.POINTS_WORTH", worth)
+        read = g.read_owned(values, points, owner)
+        results.append((read, *torch.autograd.grad(read.sin().sum(), values)))
+    for corners, volumes in zip(*results, strict=True):
+        torch.testing.assert_close(volumes, corners, atol=1e-5, rtol=1e-5)
+
+
 def test_gradients_of_half_precision_grids_are_summed_in_single_precision():
     """4096 points add 1/64 each to one vertex: in bfloat16 the sum would stop at 4."""
     g = FeatureGrid(GridConfig(resolutions=(2,), features=1))
