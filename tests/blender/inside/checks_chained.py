@@ -26,8 +26,6 @@ def check_real_chain_is_animated(bench: Bench) -> None:
     assert np.isfinite(keys).all() and abs(keys[..., 2].min(axis=1)).max() < 1e-6
     assert np.abs(shown(ob, 1) - keys[0]).max() < 1e-5
     assert np.abs(shown(ob, 41) - keys[-1]).max() < 1e-5
-    track = bench.module("export.pictures").ColorTrack(ob.data.materials[0])
-    assert np.abs(track.at(0.0).astype(int) - track.at(2.0)).max() > 2
     assert ob["att3d_checkpoint"] == bench.checkpoint.stem
     assert json.loads(ob["att3d_options"])["keys"] == 3
     # Drivers of the real keys, wherever the backend put them.
