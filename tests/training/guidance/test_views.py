@@ -4,7 +4,7 @@ import math
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from backend.rendering.cameras import orbit
@@ -60,6 +60,7 @@ def test_the_left_side_is_seen_from_plus_x():
     assert view_words(camera.azimuth, camera.elevation, "sided") == ["left side view"]
 
 
+@settings(max_examples=30)
 @given(st.floats(-20, 20), st.floats(-1.5, 1.5), st.sampled_from(["paper", "sided"]), st.booleans())
 def test_weights_are_shares(azimuth, elevation, scheme, blended):
     weights = view_weights(

@@ -190,7 +190,7 @@ class Conditions:
             return
         stored = bytes_stored = 0
         stream = iter(prompts)
-        while batch := list(dict.fromkeys(islice(stream, 8 * _BATCH))):
+        while batch := list(dict.fromkeys(islice(stream, _BATCH))):
             missing = [p for p in batch if not self.store.has(self.encoder.fingerprint, p)]
             for _, condition in self._encode(missing):
                 bytes_stored = _bytes(condition)
