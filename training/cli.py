@@ -118,9 +118,8 @@ def _fail(error: Att3dError, code: int) -> int:
 
 
 def _train(arguments: list[str]) -> None:
-    import tyro
-
     from .config import TrainConfig
+    from .options import parse_options
     from .presets import PRESETS, preset
 
     chosen, rest = _take_option(arguments, "--preset")
@@ -130,10 +129,10 @@ def _train(arguments: list[str]) -> None:
         from .guidance.diffusion.presets import guidance_preset
 
         default = dataclasses.replace(default, diffusion=guidance_preset(published))
-    config = tyro.cli(
+    config = parse_options(
         TrainConfig,
+        rest,
         default=default,
-        args=rest,
         prog="python -m training train",
         description=(
             f"Train a model. --preset NAME sets the defaults: {', '.join(PRESETS)}."
@@ -147,9 +146,8 @@ def _train(arguments: list[str]) -> None:
 
 
 def _finetune(arguments: list[str]) -> None:
-    import tyro
-
     from .config import TrainConfig
+    from .options import parse_options
     from .presets import FINETUNE
 
     usage = 'python -m training finetune CHECKPOINT --prompt "a pig" [options of train]'
@@ -158,7 +156,7 @@ def _finetune(arguments: list[str]) -> None:
     helping = "--help" in rest or "-h" in rest
     if not helping and (prompt is None or checkpoint is None):
         raise BadRequest("finetune needs a checkpoint and a prompt", f"usage: {usage}")
-    config = tyro.cli(TrainConfig, default=FINETUNE, args=rest, prog=usage)
+    config = parse_options(TrainConfig, rest, default=FINETUNE, prog=usage)
     from .finetune import finetune
 
     print(f"checkpoint: {finetune(Path(checkpoint or ''), prompt or '', config)}")

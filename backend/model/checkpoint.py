@@ -90,11 +90,19 @@ class Checkpoint:
 
         return encoder_from_config(self.metadata.text_encoder, self.text_tensors)
 
-    def field(self, embedding: Float[Tensor, "tokens width"]) -> Field:
-        """The object of one text embedding."""
+    def field(
+        self,
+        embedding: Float[Tensor, "tokens width"],
+        conditions: dict[str, float] | None = None,
+    ) -> Field:
+        """The object of one text embedding.
+
+        ``conditions``: other values than the defaults of what the model amortizes over (A31).
+        """
         device = next(self.model.parameters()).device
+        given = {name: torch.tensor([value]) for name, value in (conditions or {}).items()}
         with torch.inference_mode():
-            latent = self.model.latent(embedding[None].to(device))[0]
+            latent = self.model.latent(embedding[None].to(device), given)[0]
         return Field(self.model, latent)
 
 

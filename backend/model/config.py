@@ -61,12 +61,27 @@ class Condition:
     logarithmic: bool = False
     """Map its logarithm: for ranges over decades."""
 
-    def normalised(self, value: float) -> float:
-        """``value`` in the range -1 .. 1."""
-        low, high = self.low, self.high
-        if self.logarithmic:
-            low, high, value = math.log(low), math.log(high), math.log(value)
-        return 2.0 * (value - low) / (high - low) - 1.0
+    @classmethod
+    def parse(cls, text: str) -> Condition:
+        """What ``NAME:LOW:HIGH:DEFAULT`` says, with ``:log`` at the end for a logarithmic one.
+
+        Whether such a condition can be is for :attr:`problem` to say.
+
+        Raises:
+            ValueError: it has another form.
+        """
+        name, *numbers = text.split(":")
+        logarithmic = numbers[3:] == ["log"]
+        try:
+            low, high, default = (float(n) for n in (numbers[:3] if logarithmic else numbers))
+        except ValueError:
+            said = f"{text!r} is not NAME:LOW:HIGH:DEFAULT or NAME:LOW:HIGH:DEFAULT:log"
+            raise ValueError(said) from None
+        return cls(name, low, high, default, logarithmic)
+
+    def __str__(self) -> str:
+        text = f"{self.name}:{self.low:g}:{self.high:g}:{self.default:g}"
+        return text + ":log" * self.logarithmic
 
     @property
     def problem(self) -> str | None:

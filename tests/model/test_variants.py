@@ -13,6 +13,7 @@ from backend.model.config import Condition, GridConfig, ModelConfig, config_from
 from backend.model.config import config_to_json as to_json
 from backend.model.field import Field
 from backend.model.grid import FeatureGrid
+from backend.model.mapping import normalised_conditions
 from backend.model.offset import OutputOffset
 from backend.model.spectral import largest_singular_values
 from backend.protocol.errors import CheckpointError, TrainingError
@@ -269,16 +270,32 @@ def test_a31_conditions_change_the_object_and_defaults_are_the_default():
 
 
 def test_a31_values_are_normalised_by_their_range():
-    linear, logarithmic = CONDITIONS
-    assert [linear.normalised(v) for v in (5.0, 52.5, 100.0)] == pytest.approx([-1, 0, 1])
-    assert [logarithmic.normalised(v) for v in (1e-3, 1e-2, 1e-1)] == pytest.approx([-1, 0, 1])
+    columns = {
+        "guidance_weight": torch.tensor([5.0, 52.5, 100.0]),
+        "opacity_weight": torch.tensor([1e-3, 1e-2, 1e-1]),
+    }
+    inputs = normalised_conditions(CONDITIONS, columns, 3, torch.device("cpu"))
+    expected = torch.tensor([[-1.0, -1.0], [0.0, 0.0], [1.0, 1.0]])
+    torch.testing.assert_close(inputs, expected, atol=1e-5, rtol=0)
+
+
+def test_a31_a_condition_can_be_written_on_a_command_line():
+    for condition in CONDITIONS:
+        assert Condition.parse(str(condition)) == condition
+    assert str(CONDITIONS[1]) == "opacity_weight:0.001:0.1:0.01:log"
+    for wrong in ("a", "a:1:2", "a:1:2:x", "a:1:2:1:lin", "a:1:2:1:2"):
+        with pytest.raises(ValueError, match="NAME:LOW:HIGH:DEFAULT"):
+            Condition.parse(wrong)
 
 
 def test_a31_the_backend_gives_the_defaults(tmp_path):
     model = loud(VARIANTS["conditions"]).eval()
-    field = round_trip(model, tmp_path / "a.safetensors").field(embeddings()[0])
+    checkpoint = round_trip(model, tmp_path / "a.safetensors")
     expected = model.latent(embeddings()[:1])[0]
-    torch.testing.assert_close(field.latent, expected, atol=1e-4, rtol=1e-3)
+    given = checkpoint.field(embeddings()[0])
+    torch.testing.assert_close(given.latent, expected, atol=1e-4, rtol=1e-3)
+    other = checkpoint.field(embeddings()[0], {"guidance_weight": 90.0})
+    assert not torch.allclose(other.latent, expected, atol=1e-2)
 
 
 def test_a31_an_unknown_condition_is_refused():
