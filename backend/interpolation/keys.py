@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 
 import numpy as np
@@ -9,18 +10,24 @@ from jaxtyping import Bool, Float
 
 from ..mesh.contour import contour
 from ..mesh.fit import fit_faces
+from ..mesh.geometry import face_areas, vertex_normals
 from ..mesh.simplify import decimate
 from ..mesh.topology import Faces, Vertices
 from ..progress import CancelToken
-from .quality import SAMPLES, diagonal, distances, sample_surface
+from .quality import diagonal
 from .samples import ChainReader
 from .settle import Surface, Topology, bring_lost, settle
 from .shell import flow, solve
 from .solids import Solid
 
-EXTRA_MEAN, EXTRA_P95 = 0.03, 0.25
-"""By how much, in % of the diagonal, a blend of two keys may be farther from the true object than
-two samplings of the true object are from each other, before a key is put between them."""
+STEPS = 8
+"""Alphas at which the mesh is tracked between two prompts are multiples of 1 / STEPS; the keys are
+chosen among them."""
+ENOUGH = 0.04
+"""Mean distance of a blend of two keys from the tracked surface, % of the diagonal, at every alpha
+between them, below which no further key is put there."""
+APART = 0.002
+"""By how much the two sides of a sheet without thickness are kept apart, metres."""
 
 
 def make_template(everything: Solid, budget: int, cancel: CancelToken) -> tuple[Vertices, Faces]:
@@ -70,7 +77,15 @@ class Tracker:
         surface = Surface(*self.surface(alpha))
         found = settle(reader, self.topology, surface, start, absent)
         fitted = fit_faces(reader, found, self.faces, solid.voxel)
-        self.positions[alpha] = np.where(absent[:, None], found, fitted).astype(np.float32)
+        off, _ = surface.tree.query(found[self.faces].mean(axis=1))
+        spanning = np.zeros(len(found), dtype=bool)
+        spanning[self.faces[off > 1.5 * solid.voxel]] = True
+        spanning |= absent
+        # A sheet that the object does not have lies on itself; its sides must not show through.
+        aside = found + APART * self.topology.normals
+        self.positions[alpha] = np.where(
+            absent[:, None], found, np.where(spanning[:, None], aside, fitted)
+        ).astype(np.float32)
         self.absent[alpha] = absent
 
     def surface(self, alpha: float) -> tuple[Vertices, Faces]:
@@ -78,49 +93,83 @@ class Tracker:
         solid = self.source.solid(alpha)
         return contour(solid.values.copy(), 0.0, solid.bound, self.source.cancel)
 
-    def choose(self, most: int, progress: Callable[[float], None] = lambda _: None) -> None:
-        """Track every prompt, and between neighbours where blending is wrong, worst first.
-
-        Args:
-            most: Keys between two neighbouring prompts, both included.
+    def track_all(self, progress: Callable[[float], None] = lambda _: None) -> None:
+        """Track at every multiple of 1 / :data:`STEPS`.
 
         Raises:
             BadRequest: somewhere there is nothing.
             Cancelled: asked to stop.
         """
-        pairs = len(self.source.chain.prompts) - 1
-        total = (most - 1) * pairs + 1
-        for prompt in range(pairs + 1):
-            self.track(float(prompt))
-            progress(len(self.positions) / total)
-        for pair in range(pairs):
-            keys = [float(pair), float(pair + 1)]
-            excess = {keys[0]: self._excess(*keys)}
-            while len(keys) < most and max(excess.values()) > 1.0:
-                before = max(excess, key=lambda alpha: excess[alpha])
-                after = keys[keys.index(before) + 1]
-                middle = 0.5 * (before + after)
-                self.track(middle)
-                keys.insert(keys.index(after), middle)
-                progress((pairs + 1 + pair * (most - 2) + len(keys) - 2) / total)
-                if len(keys) < most:
-                    excess[before] = self._excess(before, middle)
-                    excess[middle] = self._excess(middle, after)
+        steps = STEPS * (len(self.source.chain.prompts) - 1)
+        for step in range(steps + 1):
+            self.track(step / STEPS)
+            progress((step + 1) / (steps + 1))
+        self._place_absent()
 
-    def _excess(self, before: float, after: float) -> float:
-        """How wrong the blend is half-way; above 1 is too wrong."""
-        self.source.cancel.check()
-        vertices, faces = self.surface(0.5 * (before + after))
-        blend = 0.5 * (self.positions[before] + self.positions[after])
-        generator = np.random.default_rng(0)
-        count = SAMPLES // 2
-        truth, again = (sample_surface(vertices, faces, count, generator) for _ in range(2))
-        own = sample_surface(blend, self.faces, count, generator)
-        size = diagonal(vertices)
-        noise, found = distances(again, truth, size), distances(own, truth, size)
-        return max((found.mean - noise.mean) / EXTRA_MEAN, (found.p95 - noise.p95) / EXTRA_P95)
+    def choose(self, most: int) -> list[float]:
+        """The alphas that become keys: every prompt, and between neighbours as few as will do.
 
-    def place_absent(self) -> None:
+        Args:
+            most: Keys between two neighbouring prompts, both included.
+        """
+        chosen = [0.0]
+        for pair in range(len(self.source.chain.prompts) - 1):
+            steps = [pair + step / STEPS for step in range(STEPS + 1)]
+            chosen += self._best_keys(steps, min(most, STEPS + 1))[1:]
+        return chosen
+
+    def _best_keys(self, alphas: list[float], most: int) -> list[float]:
+        """Dynamic programming over the key before the last: least sum of squared errors."""
+        count = len(alphas)
+        worst = np.zeros((count, count))
+        square = np.zeros((count, count))
+        for i, j in itertools.combinations(range(count), 2):
+            self.source.cancel.check()
+            errors = [self._error(alphas[i], alphas[j], alphas[m]) for m in range(i + 1, j)]
+            worst[i, j] = max(errors, default=0.0)
+            square[i, j] = sum(error**2 for error in errors)
+        # By the number of keys and the last one: sum of squares, worst error, keys.
+        best: dict[tuple[int, int], tuple[float, float, tuple[int, ...]]] = {
+            (1, 0): (0.0, 0.0, (0,))
+        }
+        last = count - 1
+        chosen = (0, last)
+        for size in range(2, most + 1):
+            for j in range(size - 1, count):
+                best[size, j] = min(
+                    (
+                        best[size - 1, i][0] + square[i, j],
+                        max(best[size - 1, i][1], worst[i, j]),
+                        (*best[size - 1, i][2], j),
+                    )
+                    for i in range(size - 2, j)
+                    if (size - 1, i) in best
+                )
+            _, error, chosen = best[size, last]
+            if error < ENOUGH:
+                break
+        return [alphas[index] for index in chosen]
+
+    def _error(self, before: float, after: float, alpha: float) -> float:
+        """Mean distance between the blend of two keys and what was tracked, along the normals;
+        % of the diagonal."""
+        share = (alpha - before) / (after - before)
+        blend = (1.0 - share) * self.positions[before] + share * self.positions[after]
+        real = self.positions[alpha]
+        offset = blend - real
+        own, other = self._vertex_areas(real), self._vertex_areas(blend)
+        along = np.abs((offset * vertex_normals(real, self.faces)).sum(1))
+        # What is squeezed to nothing has no normal.
+        distance = np.where(own > 0.3 * other, along, np.linalg.norm(offset, axis=1))
+        weight = np.maximum(own, other)
+        mean = float((distance * weight).sum() / max(float(weight.sum()), 1e-12))
+        return 100.0 * mean / diagonal(real)
+
+    def _vertex_areas(self, vertices: Vertices) -> Float[np.ndarray, " vertices"]:
+        area = face_areas(vertices, self.faces)
+        return np.bincount(self.faces.reshape(-1), np.repeat(area, 3), len(vertices))
+
+    def _place_absent(self) -> None:
         """Shrink a part that is absent at a key to a point where it is at the nearest key."""
         alphas = sorted(self.positions)
         for part in range(self.topology.parts):

@@ -20,7 +20,7 @@ from scipy.sparse.csgraph import connected_components, dijkstra
 from scipy.sparse.linalg import splu
 from scipy.spatial import KDTree
 
-from ..mesh.geometry import face_areas, face_crosses, normalise
+from ..mesh.geometry import face_areas, face_crosses, normalise, vertex_normals
 from ..mesh.reader import Points, Reader
 from ..mesh.snap import newton
 from ..mesh.topology import Faces, Vertices, half_edges
@@ -73,6 +73,7 @@ class Topology:
         self.first = start[once].astype(np.int64)
         self.second = end[once].astype(np.int64)
         self.length = np.linalg.norm(self.vertices[self.first] - self.vertices[self.second], axis=1)
+        self.normals = vertex_normals(self.vertices, faces)
         self.area = np.maximum(face_areas(self.vertices, faces), 1e-12)
         count = len(vertices)
         self.graph = self.matrix(self.length + 1e-9)

@@ -49,9 +49,8 @@ def track(
         uvs = unwrap(vertices, faces, options.texture_size, stages.cancel).uvs
     with stages.stage("keys"):
         tracker = Tracker(source, everything, vertices, faces)
-        tracker.choose(options.keys, lambda done: stages.within("keys", done))
-        tracker.place_absent()
-    alphas = sorted(tracker.positions)
+        tracker.track_all(lambda done: stages.within("keys", done))
+        alphas = tracker.choose(options.keys)
     result = TrackedMesh(
         prompts=list(chain.prompts),
         alphas=np.array(alphas, dtype=np.float32),

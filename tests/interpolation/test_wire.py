@@ -14,7 +14,7 @@ from safetensors.numpy import load_file
 
 from backend.protocol import messages as m
 from backend.protocol.chains import InterpolateResult, PreviewResult
-from backend.protocol.errors import BadPrompt, BadRequest, Cancelled
+from backend.protocol.errors import Att3dError, BadPrompt, BadRequest, Cancelled
 from backend.protocol.schema import decode
 from tests.wire.pipes import Pipes
 
@@ -105,7 +105,7 @@ def test_cancel_in_any_stage(wire: Pipes, stage: str) -> None:
     ],
 )
 def test_bad_chains_are_refused(
-    wire: Pipes, params: dict[str, Any], error: type[Exception], says: str
+    wire: Pipes, params: dict[str, Any], error: type[Att3dError], says: str
 ) -> None:
     wire.request(1, "interpolate", **params)
     answer = wire.error(1)

@@ -1,0 +1,230 @@
+"""How well chains are tracked: random pairs of prompts, and the bundled chains.
+
+    python benchmarks/tracking.py [--pairs 30] [--chains] [--out out/tracking]
+
+Half of the pairs are of one character with other clothes and things, half of different ones. Every
+result is added to ``results.jsonl`` in the output folder, and a run goes on where the last one
+stopped (``--fresh`` begins anew). Prints a table, marks what misses its target, and draws the worst
+three: the true object above, the tracked mesh below, back faces in magenta.
+
+Targets. One character: Chamfer mean <= .30, 95th percentile <= 1.0, visible back faces <= .1%,
+drift <= .1 (means over keys and alphas between). Different ones and chains: mean <= .35, worst
+alpha <= .55, 95th percentile <= 3.2, back faces <= .5% but for alphas where the topology changes.
+Time: a pair of 8,000 faces, at most five keys, 1024 x 1024 textures in 30 s.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from backend.engine import Engine
+from backend.interpolation.limits import TrackOptions
+from backend.interpolation.quality import SAMPLES
+from backend.interpolation.result import TrackedMesh
+from backend.interpolation.samples import ChainReader
+from backend.interpolation.views import frame, look
+from backend.mesh.clean import CleanConfig, drop_specks_and_cavities
+from backend.mesh.contour import contour
+from backend.mesh.geometry import face_crosses, normalise
+from backend.progress import CancelToken
+from backend.protocol.schema import encode
+
+ROOT = Path(__file__).resolve().parents[1]
+CHAINS = ("tree-seasons", "cottage-tudor", "baby-dragon", "vehicles")
+TARGETS = {
+    "same": {"mean": 0.30, "p95": 1.0, "back": 0.1, "drift": 0.1},
+    "different": {"mean": 0.35, "worst": 0.55, "p95": 3.2, "back": 0.5},
+    "chain": {"mean": 0.35, "worst": 0.55, "p95": 3.2, "back": 0.5},
+}
+SECONDS = 30.0
+NEAR = 0.08
+"""Alphas this close to a change of the topology may show more back faces."""
+
+
+def random_pairs(prompts: Sequence[str], count: int, seed: int) -> list[tuple[str, str, str]]:
+    """(kind, prompt, prompt): one character and different ones in turn."""
+    generator = np.random.default_rng(seed)
+    found: list[tuple[str, str, str]] = []
+    while len(found) < count:
+        one, other = (prompts[i] for i in generator.integers(0, len(prompts), 2))
+        kind = "same" if one.split()[1] == other.split()[1] else "different"
+        if one != other and kind == ("same", "different")[len(found) % 2]:
+            found.append((kind, one, other))
+    return found
+
+
+def summary(kind: str, prompts: Sequence[str], mesh: TrackedMesh, took: dict[str, float]) -> dict:
+    """One line of the table."""
+    measured = [*mesh.quality, *mesh.between]
+    changing = np.array([change.alpha for change in mesh.changes])
+    calm = [
+        quality.visible_backfaces_pct
+        for quality in measured
+        if not len(changing) or np.abs(changing - quality.alpha).min() > NEAR
+    ]
+    means = [quality.chamfer_mean_pct for quality in measured]
+    backs = [quality.visible_backfaces_pct for quality in measured]
+    return {
+        "kind": kind,
+        "prompts": list(prompts),
+        "mean": float(np.mean(means)),
+        "worst": float(np.max(means)),
+        "p95": float(np.max([quality.chamfer_p95_pct for quality in measured])),
+        "normals": float(np.min([quality.normal_consistency for quality in measured])),
+        "flipped": float(np.mean([quality.flipped_area_pct for quality in measured])),
+        "back": float(np.mean(backs) if kind == "same" else np.max(calm, initial=0.0)),
+        "back_worst": float(np.max(backs)),
+        "drift": mesh.drift_pct,
+        "keys": len(mesh.alphas),
+        "changes": len(mesh.changes),
+        **took,
+        "quality": encode(measured),
+    }
+
+
+def missed(line: dict) -> list[str]:
+    return [name for name, most in TARGETS[line["kind"]].items() if line[name] > most]
+
+
+def picture(engine: Engine, mesh: TrackedMesh, path: Path, size: int = 180) -> None:
+    """True object above, tracked mesh below, at nine alphas of each pair."""
+    source = ChainReader(engine.chain(mesh.prompts), 128, CancelToken())
+    eye = normalise(np.array([[0.6, -0.75, 0.35]]))[0]
+    centre = 0.5 * (mesh.positions.min(axis=(0, 1)) + mesh.positions.max(axis=(0, 1)))
+    radius = float(np.linalg.norm(mesh.positions - centre, axis=-1).max())
+    light = normalise(np.array([[-0.4, 0.5, 0.8]]))[0]
+    columns = []
+    for alpha in np.linspace(0.0, len(mesh.prompts) - 1, 8 * (len(mesh.prompts) - 1) + 1):
+        solid = source.solid(float(alpha))
+        true = contour(solid.values.copy(), 0.0, solid.bound, CancelToken())
+        true = drop_specks_and_cavities(*true, CleanConfig(), CancelToken())[:2]
+        tiles = []
+        for vertices, faces in (true, (mesh.at(float(alpha)), mesh.faces)):
+            view = look(vertices, faces, eye, size, centre, radius)
+            normals = normalise(face_crosses(vertices.astype(np.float64), faces)) @ frame(eye).T
+            shade = 60 + 180 * np.abs(normals @ light)
+            tile = np.full((size, size, 3), 255, np.uint8)
+            seen = view.face >= 0
+            tile[seen] = shade[view.face[seen]][:, None]
+            tile[view.behind] = (255, 30, 180)
+            tiles.append(tile)
+        columns.append(np.concatenate(tiles, axis=0))
+    Image.fromarray(np.concatenate(columns, axis=1)).save(path)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--pairs", type=int, default=30)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--chains", action="store_true", help="the bundled chains as well")
+    parser.add_argument("--checkpoint", type=Path, default=None)
+    parser.add_argument("--out", type=Path, default=ROOT / "out" / "tracking")
+    parser.add_argument("--fresh", action="store_true", help="forget earlier results")
+    parser.add_argument("--limit", type=float, default=float("inf"), help="seconds, then stop")
+    options = parser.parse_args()
+    options.out.mkdir(parents=True, exist_ok=True)
+    log = options.out / "results.jsonl"
+    if options.fresh:
+        log.unlink(missing_ok=True)
+    lines = [json.loads(text) for text in log.read_text().splitlines()] if log.exists() else []
+    done = {tuple(line["prompts"]) for line in lines}
+    began = time.monotonic()
+
+    engine = Engine(options.checkpoint)
+    work: list[tuple[Engine, str, Sequence[str]]] = [
+        (engine, kind, (one, other))
+        for kind, one, other in random_pairs(
+            engine.checkpoint.metadata.prompts, options.pairs, options.seed
+        )
+    ]
+    for name in CHAINS if options.chains else ():
+        path = ROOT / "checkpoints" / f"{name}.safetensors"
+        if path.exists():
+            other = Engine(path)
+            work.append((other, "chain", other.checkpoint.metadata.prompts[:16]))
+        else:
+            print(f"no {path.name}")
+    print(f"{SAMPLES} samples a surface; {log}")
+    for model, kind, prompts in work:
+        if tuple(prompts) in done:
+            continue
+        if time.monotonic() - began > options.limit:
+            print("time is up: run it again to go on")
+            break
+        wall, cpu = time.perf_counter(), time.process_time()
+        mesh = model.interpolate(prompts, TrackOptions())
+        seconds = time.perf_counter() - wall - mesh.timings["quality"]
+        took = {"seconds": seconds, "cpu": time.process_time() - cpu}
+        line = summary(kind, prompts, mesh, took)
+        lines.append(line)
+        with log.open("a") as file:
+            file.write(json.dumps(line) + "\n")
+        np.savez_compressed(
+            options.out / f"{len(lines):02d}.npz",
+            positions=mesh.positions,
+            faces=mesh.faces,
+            alphas=mesh.alphas,
+        )
+        show(line)
+    report(lines)
+    models = {tuple(prompts): model for model, _, prompts in work}
+    drawn = [line for line in lines if tuple(line["prompts"]) in models]
+    for rank, line in enumerate(sorted(drawn, key=badness, reverse=True)[:3], start=1):
+        with np.load(options.out / f"{lines.index(line) + 1:02d}.npz") as arrays:
+            mesh = TrackedMesh(
+                prompts=line["prompts"],
+                alphas=arrays["alphas"],
+                names=[],
+                faces=arrays["faces"],
+                uvs=np.zeros((0, 3, 2), np.float32),
+                positions=arrays["positions"],
+                textures=np.zeros((0, 1, 1, 3), np.uint8),
+            )
+        path = options.out / f"worst-{rank}.png"
+        picture(models[tuple(line["prompts"])], mesh, path)
+        print(f"{path}: {' | '.join(line['prompts'])}")
+
+
+def badness(line: dict) -> float:
+    """The largest share of a target that is used up."""
+    return max(line[name] / most for name, most in TARGETS[line["kind"]].items())
+
+
+HEAD = "kind       mean worst  p95 normals flipped  back (worst) drift keys changes  s (cpu)"
+
+
+def show(line: dict) -> None:
+    print(
+        f"{line['kind']:9} {line['mean']:5.2f} {line['worst']:5.2f} {line['p95']:5.2f}"
+        f" {line['normals']:6.3f} {line['flipped']:6.2f} {line['back']:6.2f}"
+        f" ({line['back_worst']:5.2f}) {line['drift']:5.3f} {line['keys']:3} {line['changes']:5}"
+        f" {line['seconds']:6.1f} ({line['cpu']:.1f})  {' | '.join(line['prompts'])[:110]}"
+        + (f"  MISSES {', '.join(missed(line))}" if missed(line) else ""),
+        flush=True,
+    )
+
+
+def report(lines: list[dict]) -> None:
+    print(f"\n{HEAD}")
+    for line in lines:
+        show(line)
+    for kind in TARGETS:
+        own = [line for line in lines if line["kind"] == kind]
+        if own:
+            names = ("mean", "worst", "p95", "flipped", "back", "drift", "seconds", "cpu")
+            means = ", ".join(f"{name} {np.mean([x[name] for x in own]):.3f}" for name in names)
+            held = sum(not missed(line) for line in own)
+            print(f"{kind}: {means}; {held} of {len(own)} hold every target")
+    slow = [line for line in lines if len(line["prompts"]) == 2 and line["seconds"] > SECONDS]
+    print(f"{len(slow)} pairs took more than {SECONDS:.0f} s")
+
+
+if __name__ == "__main__":
+    main()
