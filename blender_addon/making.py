@@ -14,7 +14,7 @@ import bpy
 from bpy.props import BoolProperty, IntProperty, StringProperty
 
 from ..backend.protocol.messages import GenerateParams, GenerateResult
-from . import checkpoints, properties
+from . import checkpoints, pictures, properties
 from .arrays import MeshArrays, read_mesh
 from .backend_operator import BackendOperator
 from .history import record
@@ -101,13 +101,12 @@ class MakingOperator(BackendOperator):
             checkpoint=checkpoints.path_of(self.checkpoint, chosen.checkpoint_folder_path),
             **self.mesh_options,
         )
-        return session.submit(chosen.launch, "generate", params)
+        return session.submit(chosen.launch, "generate", params, _read)
 
     def take(self, job: Job) -> Made:
         """Read the answer; the file goes into the history. Raises Att3dError."""
         result = job.result(GenerateResult)
-        file = Path(result.mesh)
-        arrays = read_mesh(file)
+        file, arrays = Path(result.mesh), job.prepared
         path = Path(result.checkpoint)
         notes = list(result.notes)
         if (changed := checkpoints.changed_since_added(path, result.checkpoint_hash)) is not None:
@@ -129,6 +128,15 @@ class MakingOperator(BackendOperator):
     def scene(self, context: Context) -> bpy.types.Scene:
         """The scene that asked; it may have been deleted, or another be in front, since then."""
         return next((s for s in bpy.data.scenes if s.session_uid == self._scene_uid), context.scene)
+
+
+def _read(result: GenerateResult) -> MeshArrays:
+    """The mesh that an answer names, its textures ready to be packed. For any thread."""
+    arrays = read_mesh(Path(result.mesh))
+    for texture in (arrays.texture, arrays.normal_map):
+        if texture is not None:
+            pictures.prepare(texture)
+    return arrays
 
 
 class PromptOperator(MakingOperator):

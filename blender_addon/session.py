@@ -9,6 +9,7 @@ client's threads only fill its replies, which the operators look at.
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -33,16 +34,41 @@ WATCH_SECONDS = 0.5
 
 
 class Job:
-    """One request on its way."""
+    """One request on its way.
 
-    def __init__(self, reply: Reply) -> None:
+    Args:
+        reply: of the client.
+        prepare: what to do with the answer before it is used, in a thread: reading and encoding
+            would hold up the window. It is done when this is done; an error of it is the job's.
+    """
+
+    def __init__(self, reply: Reply, prepare: Callable[[Any], Any] | None = None) -> None:
         self._reply = reply
         self._started = time.monotonic()
         self.cancelled = False
+        self.prepared: Any = None
+        """What ``prepare`` returned."""
+        self._failure: Exception | None = None
+        self._prepared = threading.Event()
+        if prepare is None:
+            self._prepared.set()
+        else:
+            reply.when_done(lambda _: self._begin(prepare))
+
+    def _begin(self, prepare: Callable[[Any], Any]) -> None:
+        threading.Thread(target=self._prepare, args=(prepare,), name="att3d result").start()
+
+    def _prepare(self, prepare: Callable[[Any], Any]) -> None:
+        try:
+            if not self.cancelled:
+                self.prepared = prepare(self._reply.result(object))
+        except Exception as error:
+            self._failure = error
+        self._prepared.set()
 
     @property
     def done(self) -> bool:
-        return self.cancelled or self._reply.done()
+        return self.cancelled or (self._reply.done() and self._prepared.is_set())
 
     @property
     def method(self) -> str:
@@ -62,7 +88,10 @@ class Job:
         """The answer. Raises Att3dError: Cancelled, or what the backend said."""
         if self.cancelled:
             raise Cancelled
-        return self._reply.result(kind)
+        answer = self._reply.result(kind)
+        if self._failure is not None:
+            raise self._failure
+        return answer
 
     def cancel(self) -> None:
         self.cancelled = True
@@ -141,13 +170,20 @@ class Session:
 
     # --- what the operators do ---
 
-    def submit(self, launch: Callable[[], Launch], method: str, params: Any) -> Job:
+    def submit(
+        self,
+        launch: Callable[[], Launch],
+        method: str,
+        params: Any,
+        prepare: Callable[[Any], Any] | None = None,
+    ) -> Job:
         """Send one request, starting the process if need be.
 
         Args:
             launch: how to start it; a process started in another way is ended first.
             method: of the protocol.
             params: its dataclass.
+            prepare: see :class:`Job`.
 
         Raises:
             Att3dError: the process is not set up or cannot be started.
@@ -155,7 +191,7 @@ class Session:
         self.error = None
         self.notes = ()
         client = self._connect(launch(), getattr(params, "checkpoint", None))
-        self._job = Job(client.request(method, params))
+        self._job = Job(client.request(method, params), prepare)
         watch()
         return self._job
 

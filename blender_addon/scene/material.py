@@ -11,11 +11,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import bpy
-import numpy as np
 
+from .. import pictures
 from .names import data_name
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from ..arrays import MeshArrays
     from .together import Together
 
@@ -30,12 +32,10 @@ def fill_image(image: bpy.types.Image, pixels: np.ndarray, *, color: bool) -> No
         pixels: the texture as the backend baked it.
         color: true for sRGB colours, false for data (normals), which Blender must not convert.
     """
+    data = pictures.png(pixels)
+    image.pack(data=data, data_len=len(data))
+    image.source = "FILE"  # what is packed, not what it was generated as
     image.colorspace_settings.name = "sRGB" if color else "Non-Color"
-    rgba = np.ones((*pixels.shape[:2], 4), dtype=np.float32)
-    rgba[..., :3] = pixels[::-1] / np.float32(255)  # Blender's first row is the lowest
-    image.pixels.foreach_set(rgba.reshape(-1))
-    image.update()
-    image.pack()
 
 
 def make_material(name: str, arrays: MeshArrays, keep: Together) -> bpy.types.Material:
