@@ -116,7 +116,7 @@ class Interpolate:
     texture_size: int = _TRACKING.texture_size
     """Texels along each texture's edge, 64 to 8192."""
     resolution: int = _TRACKING.resolution
-    """Samples along each axis when the surface is looked for, 32 to 512."""
+    """Samples along each axis when the surface is looked for, 32 to 256."""
     colors: Literal["first", "vertex"] = "first"
     """In a .glb, which cannot blend textures: the first prompt's, or colors at the vertices, which
     some viewers animate."""

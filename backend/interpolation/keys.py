@@ -26,7 +26,7 @@ chosen among them."""
 ENOUGH = 0.04
 """Mean distance of a blend of two keys from the tracked surface, % of the diagonal, at every alpha
 between them, below which no further key is put there."""
-APART = 0.002
+APART = 0.004
 """By how much the two sides of a sheet without thickness are kept apart, metres."""
 
 

@@ -12,6 +12,9 @@ from ..protocol.chains import KEYS, MAX_PROMPTS, PREVIEW_RESOLUTION
 from ..protocol.errors import BadRequest
 from ..text.normalise import normalise_prompt
 
+RESOLUTION = 256
+"""Most samples along each axis for a chain."""
+
 
 @dataclass(frozen=True)
 class TrackOptions:
@@ -31,6 +34,12 @@ class TrackOptions:
     def __post_init__(self) -> None:
         mesh = MeshOptions(self.faces, self.texture_size, self.resolution)
         object.__setattr__(self, "mesh", mesh)
+        if self.resolution > RESOLUTION:
+            raise BadRequest(
+                f"a chain's resolution must be at most {RESOLUTION}, not {self.resolution}: it is "
+                "read at many places",
+                f"choose a value up to {RESOLUTION}",
+            )
         low, high = KEYS
         if isinstance(self.keys, bool) or not low <= self.keys <= high:
             raise BadRequest(

@@ -17,8 +17,8 @@ from .solids import Solid, clean, read_solid, union
 INTERVALS = 8
 """Between two prompts the chain is read at multiples of 1 / INTERVALS; where the topology changes,
 at the middle of the interval as well."""
-KEPT = 24
-"""Solids kept in memory, 8 MiB each at the default resolution."""
+KEPT_BYTES = 256 * 2**20
+"""Solids kept in memory: 32 of them at the default resolution."""
 
 
 class ChainReader:
@@ -55,7 +55,7 @@ class ChainReader:
                 "is no surface anywhere",
                 "use prompts that the checkpoint knows; `att3d generate` shows each by itself",
             )
-        while len(self._solids) >= KEPT:
+        while self._solids and (len(self._solids) + 1) * solid.values.nbytes > KEPT_BYTES:
             self._solids.popitem(last=False)
         self._solids[alpha] = solid
         return solid

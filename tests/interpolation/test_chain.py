@@ -42,7 +42,10 @@ def test_a_prompt_may_come_back_later() -> None:
     assert check_chain(["a pig ", "a lion", "a pig"]) == ["a pig", "a lion", "a pig"]
 
 
-@pytest.mark.parametrize("wrong", [{"keys": 1}, {"keys": 10}, {"faces": 5}, {"texture_size": 1}])
+@pytest.mark.parametrize(
+    "wrong",
+    [{"keys": 1}, {"keys": 10}, {"faces": 5}, {"texture_size": 1}, {"resolution": 300}],
+)
 def test_options_out_of_range(wrong: dict[str, int]) -> None:
     with pytest.raises(BadRequest, match=next(iter(wrong))):
         TrackOptions(**wrong)
