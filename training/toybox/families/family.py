@@ -125,3 +125,23 @@ def squashed(part: Primitive, depth: float) -> Primitive:
     """A part scaled by ``depth`` along its own y axis."""
     x, y, z = part.scale
     return replace(part, scale=(x, depth * y, z))
+
+
+def wedge(
+    bottom: Vector, along: float, across: float, height: float, turned: bool, **kind: object
+) -> Primitive:
+    """A gable roof's inside: ``along`` and ``across`` are half sizes, its ridge along x, or along
+    y if ``turned``. A round bulge ``across`` high hangs below ``bottom``."""
+    thin = 0.12
+    scale = (thin, 1.0, 1.0)
+    core = (max(along / thin - across, 0.0), 0.0, height / 2)
+    if turned:
+        scale, core = (1.0, thin, 1.0), (0.0, core[0], height / 2)
+    return Primitive(
+        (bottom[0], bottom[1], bottom[2] + height / 2),
+        scale=scale,
+        half=core,
+        radius=(across + 0.01) / 2,
+        taper=(0.01 - across) / height,
+        **kind,  # pyright: ignore[reportArgumentType]
+    )

@@ -156,20 +156,21 @@ def _add_base(figure: Figure, rock: Rock) -> None:
 
 def _add_boulder(figure: Figure, rock: Rock) -> None:
     stone = plain(rock.color)
+    # Soon out of the base, which is nearly as large.
+    crags = rock.crags * (2.0 - rock.crags)
+    grow = rock.moss * (2.0 - rock.moss)
     for center, size, up, side in CRAGS:
         crag = box(center, size, 0.07, up, side, material=stone, layer=CRAG)
-        figure.add(*grown(HEART, rock.crags, crag))
+        figure.add(*grown(HEART, crags, crag))
     moss = Material((0.40, 0.60, 0.20), (0.52, 0.72, 0.28), wave=(9.0, 7.0, 0.0), sharpness=1.5)
     for center, radii, up in MOSS:
-        figure.add(
-            *grown(HEART, rock.moss, ellipsoid(center, radii, up, material=moss, layer=PLANT))
-        )
+        figure.add(*grown(HEART, grow, ellipsoid(center, radii, up, material=moss, layer=PLANT)))
     for x, y, z, size in ((0.22, -0.28, -0.38, 1.0), (0.34, -0.24, -0.38, 0.7)):
         cap = (x + 0.01, y - 0.03 * size, z + 0.21 * size)
         figure.add(
             *grown(
                 HEART,
-                rock.moss,
+                grow,
                 capsule(
                     (x, y, z),
                     (x + 0.01, y - 0.02, z + 0.19 * size),
@@ -189,14 +190,14 @@ def _add_boulder(figure: Figure, rock: Rock) -> None:
         for dx, dy, dz in ((-0.05, -0.07, 0.03), (0.05, -0.05, 0.045)):
             spot = (cap[0] + dx * size, cap[1] + dy * size, cap[2] + dz * size)
             dot = ball(spot, 0.028 * size, material=plain(WHITE), paints=(Layer.SNOUT,))
-            figure.paint(*grown(HEART, rock.moss, dot))
+            figure.paint(*grown(HEART, grow, dot))
     # A snail on the top.
     shell = Material((0.85, 0.55, 0.28), (0.62, 0.34, 0.16), radial=14.0, sharpness=4.0)
     skin = plain((0.93, 0.84, 0.62))
     figure.add(
         *grown(
             HEART,
-            rock.moss,
+            grow,
             capsule((-0.12, -0.04, 0.055), (0.14, -0.08, 0.055), 0.032, 0.036, material=skin),
             Primitive(
                 (-0.02, -0.05, 0.13),
