@@ -34,10 +34,10 @@ test-slow: $(VENV)/.ready
 test-gpu: $(VENV)/.ready
 	$(BIN)/python -m pytest -m gpu $(PYTEST)
 
-## make test-blender-all  the extension in every supported Blender (downloads four bpy wheels)
+## make test-blender-all  the extension in every supported Blender (downloads five bpy wheels)
 test-blender-all: $(VENV)/.ready
-	$(BIN)/python scripts/setup_blenders.py 4.2 4.5 5.0 5.2
-	$(BIN)/python -m pytest tests/blender --blender 4.2 --blender 4.5 --blender 5.0 --blender 5.2
+	$(BIN)/python scripts/setup_blenders.py 4.2 4.5 5.0 5.1 5.2
+	$(BIN)/python -m pytest tests/blender --blender 4.2 --blender 4.5 --blender 5.0 --blender 5.1 --blender 5.2
 
 ## make lint | types      ruff | basedpyright
 lint: $(VENV)/.ready
