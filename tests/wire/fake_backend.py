@@ -10,7 +10,7 @@ import logging
 import os
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NoReturn
@@ -57,18 +57,6 @@ class FakeEngine:
 
     def field(self, prompt: str) -> NoReturn:
         raise BadPrompt("this engine has no pictures")
-
-    def interpolate(
-        self,
-        prompts: Sequence[str],
-        options: object,
-        progress: ProgressCallback | None = None,
-        cancel: CancelToken | None = None,
-    ) -> NoReturn:
-        raise BadPrompt("this engine has no chains")
-
-    def preview(self, prompts: Sequence[str], alpha: float, resolution: int) -> NoReturn:
-        raise BadPrompt("this engine has no previews")
 
     def between(self, *_: Any, **__: Any) -> NoReturn:
         raise BadPrompt("this engine has no chains")
