@@ -30,6 +30,7 @@ from .scene.collection import select_only
 from .scene.place import put_beside
 from .scene.replace import replace_mesh
 from .session import Job, session
+from .status import made_text
 
 if TYPE_CHECKING:
     from bpy.types import Context
@@ -108,7 +109,7 @@ class ATT3D_OT_regenerate(_FromObject, bpy.types.Operator):
                 ).format(new=made.origin.checkpoint_hash[:8], old=before[:8])
             )
         session.succeed(notes, made.seconds)
-        self.report({"INFO"}, f"“{ob.name}”: {len(ob.data.polygons):,} faces")
+        self.report({"INFO"}, made_text(ob, made.seconds))
 
 
 class ATT3D_OT_variant(_FromObject, bpy.types.Operator):
@@ -151,7 +152,7 @@ class ATT3D_OT_variant(_FromObject, bpy.types.Operator):
         if source is not None:
             put_beside(ob, source, scene)
         session.succeed(made.origin.notes, made.seconds)
-        self.report({"INFO"}, f"“{ob.name}”: {len(ob.data.polygons):,} faces")
+        self.report({"INFO"}, made_text(ob, made.seconds))
         if scene == context.scene:
             select_only(context, ob)
 

@@ -13,10 +13,12 @@ import logging
 from typing import TYPE_CHECKING
 
 import bpy
+from bpy.app.translations import pgettext_rpt as rpt_
 
 from ..backend.protocol.errors import Att3dError, Cancelled, InternalError
 from .preferences import preferences
 from .session import Job, redraw, session
+from .status import told
 
 if TYPE_CHECKING:
     from bpy.types import Context, Event
@@ -120,10 +122,9 @@ class BackendOperator:
         session.fail(error)
         redraw()
         if isinstance(error, Cancelled):
-            self.report({"INFO"}, "Cancelled")
+            self.report({"INFO"}, rpt_("Cancelled"))
         else:
-            end = "" if error.message.endswith((".", "!", "?")) else "."
-            self.report({"ERROR"}, f"{error.message}{end} {error.remedy}".strip())
+            self.report({"ERROR"}, told(error))
         return {"CANCELLED"}
 
     def _remember(self, context: Context) -> None:

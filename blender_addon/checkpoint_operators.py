@@ -25,7 +25,7 @@ from .folders import data_folder
 from .knowledge import texts
 from .preferences import preferences
 from .session import Job, session
-from .status import draw_text
+from .status import draw_text, told
 
 if TYPE_CHECKING:
     from bpy.types import Context, Event
@@ -262,7 +262,7 @@ class ATT3D_OT_check_checkpoint(bpy.types.Operator):
         try:
             copy.wait()
         except Att3dError as error:
-            self.report({"ERROR"}, f"{error.message} {error.remedy}")
+            self.report({"ERROR"}, told(error))
             return {"CANCELLED"}
         path = copy.source
         recorded = checkpoints.recorded_hash(path)

@@ -41,7 +41,8 @@ class Choice:
     def description(self) -> str:
         where = "comes with the extension" if self.bundled else str(self.path)
         try:
-            return f"{self.label}: {self.path.stat().st_size / 2**20:.1f} MB, {where}"
+            size = self.path.stat().st_size / 2**20
+            return f"{self.label}: knows {len(self.prompts):,} prompts, {size:.1f} MB, {where}"
         except OSError:
             return f"{self.label}: not readable now, {where}"
 

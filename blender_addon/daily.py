@@ -17,6 +17,7 @@ from . import (
     checkpoint_operators,
     checkpoint_panel,
     icons,
+    menus,
     presets,
     remember,
     suggestions,
@@ -37,6 +38,7 @@ CLASSES = (
     *checkpoint_panel.CLASSES,
     *batch_operators.CLASSES,
     *batch_panel.CLASSES,
+    *menus.CLASSES,
     *history_operators.CLASSES,
     *history_panel.CLASSES,
 )
@@ -50,12 +52,14 @@ def register() -> None:
         description="What the history panel shows",
     )
     remember.register()
+    menus.register()
     asset_operators.register()
 
 
 def unregister() -> None:
     """Before the classes."""
     asset_operators.unregister()
+    menus.unregister()
     remember.unregister()
     record.forget()
     icons.forget()

@@ -13,6 +13,7 @@ import random
 from typing import TYPE_CHECKING, ClassVar
 
 import bpy
+from bpy.app.translations import pgettext_rpt as rpt_
 
 from ..backend.protocol.messages import InfoParams, InfoResult
 from . import checkpoints, properties
@@ -24,6 +25,7 @@ from .scene import provenance
 from .scene.build import add_object
 from .scene.collection import select_only
 from .session import Job, redraw, session
+from .status import made_text
 
 if TYPE_CHECKING:
     from bpy.types import Context, Event
@@ -49,10 +51,12 @@ class ATT3D_OT_generate(PromptOperator, bpy.types.Operator):
         scene = self.scene(context)
         ob = add_object(scene, made.arrays, made.origin, scene.att3d.place)
         session.succeed(made.origin.notes, made.seconds)
-        faces = len(ob.data.polygons)
-        self.report({"INFO"}, f"“{ob.name}”: {faces:,} faces in {made.seconds:.1f} s")
+        self.report({"INFO"}, made_text(ob, made.seconds))
         if scene == context.scene and not select_only(context, ob):
-            self.report({"INFO"}, f"“{ob.name}” is there; leave this mode to select it")
+            self.report(
+                {"INFO"},
+                rpt_("“{name}” is there; leave this mode to select it").format(name=ob.name),
+            )
         if preferences(context).show_colors:
             show_colors(context)
 
@@ -88,7 +92,8 @@ class ATT3D_OT_test_backend(BackendOperator, bpy.types.Operator):
         result = job.result(InfoResult)
         session.succeed()
         where = session.process.device or "loading"
-        self.report({"INFO"}, f"The backend works (version {result.server}, {where})")
+        text = rpt_("The backend works (version {version}, {device})")
+        self.report({"INFO"}, text.format(version=result.server, device=where))
 
 
 class ATT3D_OT_open_log(bpy.types.Operator):
@@ -100,7 +105,8 @@ class ATT3D_OT_open_log(bpy.types.Operator):
     def execute(self, context: Context) -> set[str]:
         log = preferences(context).log_folder_path / "backend.log"
         if not log.is_file():
-            self.report({"WARNING"}, f"There is no log yet: the backend has not run ({log})")
+            text = rpt_("There is no log yet: the backend has not run ({path})")
+            self.report({"WARNING"}, text.format(path=log))
             return {"CANCELLED"}
         bpy.ops.wm.path_open(filepath=str(log))
         return {"FINISHED"}

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 import bpy
+from bpy.app.translations import pgettext_iface as iface_
 
 from .known import familiarity
 from .preferences import EXTENSION, preferences
@@ -67,7 +68,8 @@ class ATT3D_PT_create(_Tab, bpy.types.Panel):
             if problem is not None and named:
                 draw_problem(layout, problem, width)
             draw_set_up(layout, chosen.setup, width)
-            layout.operator("att3d.open_preferences", icon="PREFERENCES")
+            another = "Another Python or Computer"
+            layout.operator("att3d.open_preferences", text=another, icon="PREFERENCES")
         elif problem is not None and not session.busy:
             draw_problem(layout, problem, width)
             draw_mends(layout, state, problem)
@@ -123,7 +125,8 @@ class ATT3D_PT_object(_Tab, bpy.types.Panel):
         faces = len(ob.data.polygons) if ob.type == "MESH" else 0
         column = layout.column(align=True)
         column.active = False
-        column.label(text=f"{faces:,} faces", icon="MESH_DATA", translate=False)
+        text = iface_("{count} faces").format(count=f"{faces:,}")
+        column.label(text=text, icon="MESH_DATA", translate=False)
         checkpoint = f"{ob.get(provenance.CHECKPOINT, '')}"
         column.label(text=checkpoint, icon="FILE_3D", translate=False)
         row = layout.row(align=True)

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import blf
 import bpy
+from bpy.app.translations import pgettext_iface as iface_
+from bpy.app.translations import pgettext_rpt as rpt_
 
 from ..backend.protocol.errors import Att3dError
 from .session import Session
@@ -38,12 +40,29 @@ STAGES = {
     "decimate": "Simplifying",
     "uv": "Unwrapping",
     "bake": "Painting",
+    "fields": "Imagining what is between",
+    "template": "Finding one shape for all",
+    "keys": "Fitting the shape to every key",
+    "quality": "Measuring",
 }
 """Words for the backend's stages. One that is not here is shown as it is."""
 
 
 def stage_text(stage: str) -> str:
-    return STAGES.get(stage, stage.replace("_", " ").capitalize())
+    return iface_(STAGES.get(stage, stage.replace("_", " ").capitalize()))
+
+
+def made_text(ob: bpy.types.Object, seconds: float) -> str:
+    """What is reported when an object is there."""
+    return rpt_("“{name}”: {faces} faces in {seconds} s").format(
+        name=ob.name, faces=f"{len(ob.data.polygons):,}", seconds=f"{seconds:.1f}"
+    )
+
+
+def told(error: Att3dError) -> str:
+    """What went wrong and what to do about it, as one report."""
+    end = "" if error.message.endswith((".", "!", "?")) else "."
+    return f"{rpt_(error.message)}{end} {rpt_(error.remedy)}".strip()
 
 
 def wrap(text: str, width: float) -> list[str]:
@@ -107,6 +126,6 @@ def draw_problem(layout: bpy.types.UILayout, error: Att3dError, region_width: in
     box = layout.box()
     red = box.column()
     red.alert = True
-    draw_text(red, error.message, region_width, "ERROR")
+    draw_text(red, iface_(error.message), region_width, "ERROR")
     if error.remedy:
-        draw_text(box, error.remedy, region_width, "FORWARD")
+        draw_text(box, iface_(error.remedy), region_width, "FORWARD")

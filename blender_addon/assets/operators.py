@@ -16,6 +16,7 @@ from ...backend.protocol.errors import OutputError
 from ...backend.protocol.vocabulary import STOP_WORDS
 from ...backend.protocol.words import split_words
 from ..scene import provenance
+from ..status import told
 from .catalog import catalog_id, clean_path, ensure_catalog, find_catalog, library_root
 from .preview import draw_preview
 
@@ -66,7 +67,7 @@ class ATT3D_OT_mark_asset(bpy.types.Operator):
             try:
                 identifier = ensure_catalog(_root(), path)
             except OutputError as error:
-                self.report({"ERROR"}, f"{error.message} {error.remedy}")
+                self.report({"ERROR"}, told(error))
                 return {"CANCELLED"}
         for ob in objects:
             ob.asset_mark()

@@ -31,6 +31,7 @@ from ..scene.build import add_object
 from ..scene.collection import batch_collection, select_only
 from ..scene.place import Box, location_for
 from ..session import Job, redraw, session
+from ..status import told
 from .prompts import Grid, parse_prompts
 
 if TYPE_CHECKING:
@@ -295,7 +296,7 @@ class ATT3D_OT_batch_paste(bpy.types.Operator):
         try:
             prompts = parse_prompts(context.window_manager.clipboard)
         except Att3dError as error:
-            self.report({"ERROR"}, f"{error.message} {error.remedy}")
+            self.report({"ERROR"}, told(error))
             return {"CANCELLED"}
         _new_list(context, "\n".join(prompts))
         return {"FINISHED"}

@@ -14,7 +14,7 @@ from bpy.app.translations import pgettext_iface as iface_
 from ...backend.protocol.errors import Att3dError
 from ..knowledge import Knowledge
 from ..known import known_by
-from ..status import draw_text
+from ..status import draw_text, told
 from . import operators
 from .prompts import parse_prompts
 
@@ -73,7 +73,7 @@ def summary(text: str, known: Knowledge | None) -> list[str]:
     try:
         prompts = parse_prompts(text)
     except Att3dError as error:
-        return [f"{error.message} {error.remedy}"]
+        return [told(error)]
     lines = [iface_("{count} prompts").format(count=len(prompts))]
     if known is not None:
         looked = prompts[:JUDGED]

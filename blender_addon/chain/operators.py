@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 import bpy
+from bpy.app.translations import pgettext_rpt as rpt_
 from bpy.app.translations import pgettext_tip
 from bpy.props import BoolProperty, EnumProperty, IntProperty, StringProperty
 
@@ -296,13 +297,18 @@ class ATT3D_OT_animate(BackendOperator, bpy.types.Operator):
             notes.append(f"Largest mean distance from the true object: {worst:.2f}% of its size.")
         seconds = result.timings.get("total", job.seconds)
         session.succeed(notes, seconds)
-        self.report(
-            {"INFO"}, f"“{ob.name}”: {len(chain.stops)} prompts, {len(names)} keys, {seconds:.1f} s"
+        text = rpt_("“{name}”: {prompts} prompts, {keys} keys, {seconds} s").format(
+            name=ob.name, prompts=len(chain.stops), keys=len(names), seconds=f"{seconds:.1f}"
         )
+        self.report({"INFO"}, text)
         if self.rebuild and ob.session_uid != self._object_uid:
-            self.report({"WARNING"}, f"The object to rebuild is not there now; “{ob.name}” is new")
+            text = rpt_("The object to rebuild is not there now; “{name}” is new")
+            self.report({"WARNING"}, text.format(name=ob.name))
         if scene == context.scene and not select_only(context, ob):
-            self.report({"INFO"}, f"“{ob.name}” is there; leave this mode to select it")
+            self.report(
+                {"INFO"},
+                rpt_("“{name}” is there; leave this mode to select it").format(name=ob.name),
+            )
         if preferences(context).show_colors:
             show_mixed_colors(context)
 

@@ -23,6 +23,7 @@ from ..scene.build import add_object
 from ..scene.collection import select_only
 from ..scene.provenance import PROMPT, Provenance
 from ..session import Job, redraw, session
+from ..status import made_text, told
 from .live import live, prompts_of
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ class ATT3D_OT_slider_start(bpy.types.Operator):
         if not live.running:
             error = session.error
             if error is not None:
-                self.report({"ERROR"}, f"{error.message} {error.remedy}".strip())
+                self.report({"ERROR"}, told(error))
             return {"CANCELLED"}
         return {"FINISHED"}
 
@@ -144,7 +145,7 @@ class ATT3D_OT_slider_keep(BackendOperator, bpy.types.Operator):
         live.stop()
         seconds = result.timings.get("total", job.seconds)
         session.succeed(result.notes, seconds)
-        self.report({"INFO"}, f"“{ob.name}”: {len(ob.data.polygons):,} faces in {seconds:.1f} s")
+        self.report({"INFO"}, made_text(ob, seconds))
         if scene == context.scene:
             select_only(context, ob)
 

@@ -17,6 +17,7 @@ from ..scene.animation import chain_of
 from ..scene.collection import select_only
 from ..scene.shape_keys import INTERPOLATION
 from ..session import redraw, session
+from ..status import told
 from .bake import COLORS, Colors, bake_copy, bake_in_place
 from .formats import FORMATS, Format, check_writable, export, format_of, losses
 from .sample import Samples, sample
@@ -120,7 +121,7 @@ class _Baker:
                 error = InternalError(f"{self.bl_label} failed: {type(error).__name__}: {error}")
             session.error = error
             redraw()
-            self.report({"ERROR"}, f"{error.message} {error.remedy}".strip())
+            self.report({"ERROR"}, told(error))
             return {"CANCELLED"}
         redraw()
         self.report({"INFO"}, line)

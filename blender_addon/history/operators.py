@@ -19,6 +19,7 @@ from ..scene import provenance
 from ..scene.build import add_object
 from ..scene.collection import select_only
 from ..session import redraw
+from ..status import told
 from .record import history
 from .store import Entry
 
@@ -64,12 +65,15 @@ class ATT3D_OT_history_restore(_OnEntry, bpy.types.Operator):
         try:
             arrays = entry.read()
         except Att3dError as error:
-            self.report({"ERROR"}, f"{error.message} {error.remedy}")
+            self.report({"ERROR"}, told(error))
             return {"CANCELLED"}
         scene = context.scene
         ob = add_object(scene, arrays, origin_of(entry), scene.att3d.place)
         if not select_only(context, ob):
-            self.report({"INFO"}, f"“{ob.name}” is there; leave this mode to select it")
+            self.report(
+                {"INFO"},
+                rpt_("“{name}” is there; leave this mode to select it").format(name=ob.name),
+            )
         return {"FINISHED"}
 
 
@@ -107,7 +111,7 @@ class ATT3D_OT_history_remove(_OnEntry, bpy.types.Operator):
         try:
             history().remove(entry.identifier)
         except Att3dError as error:
-            self.report({"ERROR"}, f"{error.message} {error.remedy}")
+            self.report({"ERROR"}, told(error))
             return {"CANCELLED"}
         redraw()
         return {"FINISHED"}
@@ -133,7 +137,7 @@ class ATT3D_OT_history_clear(bpy.types.Operator):
         try:
             count = history().clear()
         except Att3dError as error:
-            self.report({"ERROR"}, f"{error.message} {error.remedy}")
+            self.report({"ERROR"}, told(error))
             return {"CANCELLED"}
         self.report({"INFO"}, rpt_("{count} results removed").format(count=count))
         redraw()

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 PAGE = 6
 """Results shown at a time."""
+LINES = 3
+"""Of a long prompt."""
 
 
 class HistoryView(bpy.types.PropertyGroup):
@@ -73,7 +75,7 @@ class ATT3D_PT_history(bpy.types.Panel):
         row = layout.row(align=True)
         if pages > 1:
             row.prop(view, "page", text=iface_("Page (of {pages})").format(pages=pages))
-        row.operator("att3d.history_compare", text="", icon="IMAGE_DATA")
+        row.operator("att3d.history_compare", icon="IMAGE_DATA")
         row.operator("att3d.history_clear", text="", icon="TRASH")
 
     def _draw_entry(self, entry: Entry, width: int) -> None:
@@ -81,10 +83,12 @@ class ATT3D_PT_history(bpy.types.Panel):
         row = self.layout.box().row()
         row.template_icon(icon_value=icon_of(entry.picture), scale=4)
         column = row.column(align=True)
-        lines = wrap(entry.prompt, width - 190 * scale)
+        lines = wrap(entry.prompt, width - 150 * scale)
+        if len(lines) > LINES:
+            lines = [*lines[: LINES - 1], f"{lines[LINES - 1]} …"]
         text = column.column(align=True)
         text.scale_y = 0.8
-        for line in lines[:2]:
+        for line in lines:
             text.label(text=line, translate=False)
         about = text.row()
         about.active = False
@@ -119,9 +123,9 @@ def age(made: str, now: datetime | None = None) -> str:
     if minutes < 1:
         return iface_("just now")
     if minutes < 60:
-        return iface_("{minutes} min ago").format(minutes=minutes)
+        return iface_("{minutes} min").format(minutes=minutes)
     if minutes < 24 * 60:
-        return iface_("{hours} h ago").format(hours=minutes // 60)
+        return iface_("{hours} h").format(hours=minutes // 60)
     return f"{then.astimezone():%Y-%m-%d}"
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 import bpy
+from bpy.app.translations import pgettext_rpt as rpt_
 
 from ...backend.protocol.errors import (
     Att3dError,
@@ -223,7 +224,8 @@ class ATT3D_OT_open_setup_log(bpy.types.Operator):
     def execute(self, context: Context) -> set[str]:
         log = preferences(context).setup.folder_path / folders.LOG
         if not log.is_file():
-            self.report({"WARNING"}, f"There is no log yet ({log})")
+            text = rpt_("There is no log yet ({path})")
+            self.report({"WARNING"}, text.format(path=log))
             return {"CANCELLED"}
         bpy.ops.wm.path_open(filepath=str(log))
         return {"FINISHED"}
@@ -276,11 +278,10 @@ class ATT3D_OT_smaller(bpy.types.Operator):
             setattr(settings, name, max(min(value, least), value // 2))
         session.error = None
         redraw()
-        self.report(
-            {"INFO"},
-            f"Detail {settings.resolution}, texture {settings.texture_size}, "
-            f"faces {settings.faces}: generate again",
+        text = rpt_("Detail {detail}, texture {texture}, faces {faces}: generate again").format(
+            detail=settings.resolution, texture=settings.texture_size, faces=settings.faces
         )
+        self.report({"INFO"}, text)
         return {"FINISHED"}
 
 

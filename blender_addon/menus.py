@@ -1,0 +1,117 @@
+"""Everything also in Blender's menus, so that F3 finds it and no mouse is needed."""
+
+# bpy has no type stubs.
+# pyright: reportAttributeAccessIssue=false, reportInvalidTypeForm=false, reportMissingImports=false
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import bpy
+from bpy.props import StringProperty
+
+from . import properties
+from .known import search_prompts
+from .session import session
+
+if TYPE_CHECKING:
+    from bpy.types import Context, Event
+
+WIDTH = 420
+"""Pixels of the dialog, before Blender's own scale."""
+
+
+class ATT3D_OT_ask_prompt(bpy.types.Operator):
+    """Ask for a prompt in a dialog, then generate it"""
+
+    bl_idname = "att3d.ask_prompt"
+    bl_label = "Text to 3D"
+
+    prompt: StringProperty(
+        name="Prompt",
+        description="What to make, in a few words",
+        search=search_prompts,
+        search_options={"SUGGESTION"},
+        options={"SKIP_SAVE"},
+    )
+
+    @classmethod
+    def poll(cls, context: Context) -> bool:
+        if session.busy:
+            cls.poll_message_set("Something is being generated. Wait for it, or press ESC")
+            return False
+        return True
+
+    def invoke(self, context: Context, event: Event) -> set[str]:
+        if not self.prompt:
+            self.prompt = context.scene.att3d.prompt
+        return context.window_manager.invoke_props_dialog(self, width=WIDTH)
+
+    def draw(self, context: Context) -> None:
+        self.layout.activate_init = True  # the cursor is in the field at once
+        self.layout.prop(self, "prompt")
+
+    def execute(self, context: Context) -> set[str]:
+        with properties.quietly():
+            context.scene.att3d.prompt = self.prompt
+        return bpy.ops.att3d.generate("INVOKE_DEFAULT", prompt=self.prompt)
+
+
+class ATT3D_MT_add(bpy.types.Menu):
+    """What makes new objects; in the viewport's Add menu."""
+
+    bl_idname = "ATT3D_MT_add"
+    bl_label = "ATT3D"
+
+    def draw(self, context: Context) -> None:
+        layout = self.layout
+        layout.operator_context = "INVOKE_DEFAULT"
+        layout.operator("att3d.ask_prompt", icon="SHADERFX")
+        layout.operator("att3d.batch", icon="IMGDISPLAY")
+        layout.operator("att3d.animate", icon="ANIM").rebuild = False
+        layout.operator("att3d.history_restore", text="Restore the Last Result", icon="IMPORT")
+
+
+class ATT3D_MT_object(bpy.types.Menu):
+    """What is done with an object of ours; in the viewport's Object menu."""
+
+    bl_idname = "ATT3D_MT_object"
+    bl_label = "ATT3D"
+
+    def draw(self, context: Context) -> None:
+        layout = self.layout
+        layout.operator_context = "INVOKE_DEFAULT"
+        layout.operator("att3d.regenerate", icon="FILE_REFRESH")
+        layout.operator("att3d.variant", icon="DUPLICATE")
+        layout.operator("att3d.use_prompt", icon="EYEDROPPER")
+        layout.operator("att3d.mark_asset", icon="ASSET_MANAGER")
+        layout.separator()
+        layout.operator("att3d.history_compare", text="Compare Results", icon="IMAGE_DATA")
+        layout.operator("att3d.checkpoint_card", icon="TEXT")
+        layout.operator("att3d.open_checkpoint", icon="ADD")
+        layout.operator("att3d.open_preferences", icon="PREFERENCES")
+
+
+def _in_add(menu: bpy.types.Menu, context: Context) -> None:
+    menu.layout.menu("ATT3D_MT_add", icon="SHADERFX")
+
+
+def _in_object(menu: bpy.types.Menu, context: Context) -> None:
+    menu.layout.separator()
+    menu.layout.menu("ATT3D_MT_object", icon="SHADERFX")
+
+
+PLACES = (("VIEW3D_MT_add", _in_add), ("VIEW3D_MT_object", _in_object))
+
+
+def register() -> None:
+    for name, draw in PLACES:
+        getattr(bpy.types, name).append(draw)
+
+
+def unregister() -> None:
+    for name, draw in PLACES:
+        getattr(bpy.types, name).remove(draw)
+
+
+CLASSES = (ATT3D_OT_ask_prompt, ATT3D_MT_add, ATT3D_MT_object)
