@@ -63,10 +63,11 @@ class ATT3D_PT_create(_Tab, bpy.types.Panel):
             draw_progress(layout)
         elif state is State.HUNG:
             draw_hung(layout, width)
-        elif state is State.NOT_SET_UP:
+        elif chosen.missing is not None and not session.busy:
             named = session.error is not None or chosen.backend_python or chosen.backend_command
             if problem is not None and named:
                 draw_problem(layout, problem, width)
+                draw_mends(layout, state, session.error, set_up=False)
             draw_set_up(layout, chosen.setup, width)
             another = "Another Python or Computer"
             layout.operator("att3d.open_preferences", text=another, icon="PREFERENCES")

@@ -181,7 +181,8 @@ class Preferences(bpy.types.AddonPreferences):
         draw_status(layout, session)
         if problem is not None and not session.busy:
             draw_problem(layout, problem, width)
-            setup_panel.draw_mends(layout, session.state, problem)
+            set_up = self.missing is None
+            setup_panel.draw_mends(layout, session.state, problem, set_up)
         row = layout.row()
         row.operator("att3d.test_backend", icon="PLAY")
         row.operator("att3d.open_log", icon="TEXT")

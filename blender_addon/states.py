@@ -94,12 +94,22 @@ SET_UP = Mend("att3d.set_up", "IMPORT")
 RESTART = Mend("att3d.restart_backend", "FILE_REFRESH")
 SMALLER = Mend("att3d.smaller", "TRIA_DOWN")
 LOG = Mend("att3d.open_log", "TEXT")
+SETUP_LOG = Mend("att3d.open_setup_log", "TEXT")
 SETTINGS = Mend("att3d.open_preferences", "PREFERENCES")
 ONLINE = Mend("att3d.open_network_settings", "INTERNET")
 
 
-def mends(state: State, error: Att3dError | None) -> tuple[Mend, ...]:
-    """The buttons for a state, the most likely to help first; none where nothing is wrong."""
+def mends(state: State, error: Att3dError | None, set_up: bool = True) -> tuple[Mend, ...]:
+    """The buttons for a state, the most likely to help first; none where nothing is wrong.
+
+    Args:
+        state: as :func:`state_of` says.
+        error: what is shown.
+        set_up: whether there is something to start; where there is not, the choices of the set-up
+            and its button are shown in any case, and what has failed is the set-up.
+    """
+    if not set_up and error is not None:
+        return (ONLINE, SETUP_LOG) if isinstance(error, NotDownloaded) else (SETUP_LOG,)
     if state is State.HUNG:
         return (RESTART, LOG)
     if state is State.NOT_SET_UP:

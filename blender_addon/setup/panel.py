@@ -120,10 +120,12 @@ def draw_advanced(layout: bpy.types.UILayout, settings: SetupSettings) -> None:
     layout.prop(settings, "torch_index", placeholder=_index(settings))
 
 
-def draw_mends(layout: bpy.types.UILayout, state: State, error: Att3dError | None) -> None:
+def draw_mends(
+    layout: bpy.types.UILayout, state: State, error: Att3dError | None, set_up: bool = True
+) -> None:
     """The buttons that mend this state."""
     column = layout.column(align=True)
-    for mend in states.mends(state, error):
+    for mend in states.mends(state, error, set_up):
         column.operator(mend.operator, icon=mend.icon)
 
 

@@ -7,6 +7,8 @@ real. ``tests/setup`` looks at each step; here it is the whole.
 from __future__ import annotations
 
 import os
+import shutil
+import subprocess
 import sys
 import time
 from contextlib import contextmanager
@@ -42,7 +44,7 @@ def small_set_up(bench: Bench, name: str, check: str = "import torch, alpha"):
         values |= {"pins": str(listed), "check": ("-c", check), "needed_mb": 10}
         return original(**values)
 
-    del os.environ["ATT3D_PYTHON"]
+    os.environ.pop("ATT3D_PYTHON", None)
     chosen = bench.preferences.setup
     chosen.folder, chosen.wheels = str(bench.folder / name), str(wheels)
     chosen.python, chosen.build = bench.python, "cpu"
@@ -57,6 +59,17 @@ def small_set_up(bench: Bench, name: str, check: str = "import torch, alpha"):
         chosen.folder = chosen.wheels = chosen.python = chosen.torch_index = ""
         chosen.build = "AUTO"
         assert plan.Plan is original
+
+
+def begun(bench: Bench, folder: Path) -> None:
+    """The set-up has come as far as an environment with pip, which takes most of its time."""
+    template = bench.folder / "environment"
+    if not template.exists():
+        command = [bench.python, "-m", "venv", "--symlinks", str(template)]
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    folders = bench.module("setup.folders")
+    folders.begin(folder, folders.Marker("incomplete", build="cpu"))
+    shutil.copytree(template, folder / folders.ENVIRONMENT, symlinks=True)
 
 
 def words(bench: Bench) -> str:
@@ -99,6 +112,7 @@ def site_packages(prefix: str) -> list[Path]:
 
 def check_missing_wheels_are_named_and_setting_up_goes_on(bench: Bench) -> None:
     with small_set_up(bench, "lacking") as folder:
+        begun(bench, folder)
         (bench.folder / "wheels" / "alpha-1.2-py3-none-any.whl").unlink()
         text = refused(bpy.ops.att3d.set_up)
         assert "alpha==1.2" in text, text
@@ -160,7 +174,8 @@ def check_read_only_home_is_one_clear_error(bench: Bench) -> None:
 
 
 def check_disabling_ends_a_set_up(bench: Bench) -> None:
-    with small_set_up(bench, "disabled", check="import time; time.sleep(60)"):
+    with small_set_up(bench, "disabled", check="import time; time.sleep(60)") as folder:
+        begun(bench, folder)
         control = bench.module("setup.control").control
         operators = bench.module("setup.operators")
         control.start(lambda suggestion: operators.make_plan(bpy.context, suggestion))

@@ -7,6 +7,7 @@ that it starts in a fraction of a second. The prompt says how it behaves: ``slow
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import struct
@@ -81,8 +82,9 @@ class StandIn:
             self._send(m.Response(request.id, encode(result)))
 
     def _initialize(self, request: m.Request) -> m.InitializeResult:
-        folder = request.params["session_folder"]
-        self._session = Path(tempfile.mkdtemp(prefix="att3d-", dir=folder)).resolve()
+        folder = Path(str(request.params["session_folder"]))
+        here = folder if (folder / "token").is_file() else None
+        self._session = Path(tempfile.mkdtemp(prefix="att3d-", dir=here)).resolve()
         status = m.StatusParams(
             state="ready", device="cpu", checkpoint="/x/tiny.safetensors", memory_bytes=10**9
         )
@@ -98,6 +100,10 @@ class StandIn:
         return m.InfoResult(
             server="stand-in", state="ready", queued=0, memory_bytes=10**9, engine={}
         )
+
+    def _fetch(self, request: m.Request) -> m.FetchResult:
+        data = Path(str(request.params["path"])).read_bytes()
+        return m.FetchResult(data=base64.b64encode(data).decode(), size=len(data))
 
     def _generate(self, request: m.Request) -> m.GenerateResult | None:
         prompt = str(request.params["prompt"]).strip()
