@@ -32,10 +32,10 @@ CHUNK = 16
 COLUMNS = 10
 
 
-def rows(seed: int = 5) -> list[list[View]]:
+def rows(seed: int = 5) -> list[Sequence[View]]:
     """Every animal from three sides, every activity, theme and hat, and random compositions."""
     chance = random.Random(seed)
-    sheet: list[list[View]] = [
+    sheet: list[Sequence[View]] = [
         [(CharacterSpec(animal), azimuth) for animal in ANIMALS] for azimuth in (20, 100, 195)
     ]
     sheet.append(
@@ -71,9 +71,9 @@ def rows(seed: int = 5) -> list[list[View]]:
     return sheet
 
 
-def family_rows(columns: int = COLUMNS, azimuths: Sequence[int] = (25,)) -> list[list[View]]:
+def family_rows(columns: int = COLUMNS, azimuths: Sequence[int] = (25,)) -> list[Sequence[View]]:
     """Each family at ``columns`` places evenly along its chain, from each azimuth."""
-    sheet: list[list[View]] = []
+    sheet: list[Sequence[View]] = []
     for family in FAMILIES:
         stages = chain(family)
         places = torch.linspace(0.0, len(stages) - 1.0, columns, dtype=torch.float64).tolist()
@@ -82,12 +82,14 @@ def family_rows(columns: int = COLUMNS, azimuths: Sequence[int] = (25,)) -> list
             first = min(int(place), len(stages) - 2)
             share = place - first
             row.append((stages[first : first + 2], (1.0 - share, share)))
-        sheet += [[(between, azimuth) for between in row] for azimuth in azimuths]
+        for azimuth in azimuths:
+            views: list[View] = [(between, azimuth) for between in row]
+            sheet.append(views)
     return sheet
 
 
 def contact_sheet(
-    sheet: list[list[View]], size: int, *, compiled: bool = True
+    sheet: Sequence[Sequence[View]], size: int, *, compiled: bool = True
 ) -> Float[Tensor, "height width 3"]:
     """Render the views of a sheet, ``size`` pixels each, from twice as large pictures."""
     views = [view for row in sheet for view in row]
