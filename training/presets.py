@@ -94,7 +94,7 @@ _TOYBOX_TINY = dataclasses.replace(
     sheet_every=300,
 )
 
-_DISTILLED_CAMERAS = CameraConfig(distance=(2.9, 3.1), focal=(1.25, 1.35), elevation=(-10.0, 50.0))
+_DISTILLED_CAMERAS = CameraConfig(distance=(2.9, 3.1), focal=(1.35, 1.45), elevation=(-10.0, 50.0))
 """Those of our diffusion model's pictures: its captions do not say how far the camera is."""
 
 _TOYBOX_SDS = TrainConfig(
@@ -116,17 +116,17 @@ _TOYBOX_SDS = TrainConfig(
     rendering=RenderConfig(
         size=32,
         samples=40,
-        full=0.5,
+        full=0.7,
         textureless=0.0,
-        albedo=0.5,
+        albedo=0.3,
         background="random",
         opacity=Regularizer(1e-3),
-        entropy=Regularizer(1e-2, first=0.0, ramp=(0.2, 0.8)),
+        entropy=Regularizer(2e-2, first=0.0, ramp=(0.1, 0.6)),
     ),
     cameras=_DISTILLED_CAMERAS,
     batch=8,
-    steps=2_500,
-    sheet_every=250,
+    steps=2_000,
+    sheet_every=500,
 )
 """Score distillation on two cores, with the settings of a study: gradients in the space of clean
 images, a small guidance weight, t annealed, random solid backgrounds."""
