@@ -105,7 +105,10 @@ class ViewMaker:
         step = _RENDER_BATCH if self.on_cpu else _RENDER_BATCH_GPU
         groups: tuple[tuple[Shading, Tensor], ...] = (("albedo", unlit), ("full", ~unlit))
         for shading, wanted in groups:
-            for rows in wanted.nonzero()[:, 0].split(step):
+            # Not split(): of no rows it would make one empty part.
+            rows_of_group = wanted.nonzero()[:, 0]
+            for start in range(0, len(rows_of_group), step):
+                rows = rows_of_group[start : start + step]
                 views = self._render(objects[rows], cameras[rows], lights[rows], shading)
                 rgba[rows] = to_bytes(views).cpu()
         words = view_index(cameras.azimuth, cameras.elevation, config.views)

@@ -188,6 +188,7 @@ def load_pixel_model(
         raise _damaged(folder, error) from error
     except (SafetensorError, Att3dError) as error:
         raise _damaged(folder, error) from error
+    inner.register_to_config(_name_or_path="")  # diffusers would store this folder's path again
     inner = inner.to(device, memory_format=torch.channels_last)
     unet = PixelUNet(inner, config.patch).eval().requires_grad_(False)
     return unet, scheduler, encoder, config

@@ -100,6 +100,13 @@ def test_pictures_are_the_toys():
     assert (white[:, 0, 0] == 1).all() and white.min() < 0.5
 
 
+@pytest.mark.parametrize(("share", "shadings"), [(0.0, {"full"}), (1.0, {"albedo"})])
+def test_one_kind_of_shading_only(recorder, share, shadings):
+    views = tiny_maker(replace(SMALL, albedo_share=share)).chunk(0)
+    assert {call[3] for call in recorder.calls} == shadings
+    assert len(views.objects) == SMALL.chunk
+
+
 def test_each_picture_lies_over_its_own_colour():
     rgba = torch.zeros(2, 4, 2, 2, dtype=torch.uint8)
     rgba[1, 3] = 255
