@@ -178,4 +178,6 @@ class Tracker:
             for alpha in alphas:
                 if there and self.absent[alpha][own].any():
                     nearest = min(there, key=lambda other: abs(other - alpha))
-                    self.positions[alpha][own] = self.positions[nearest][own].mean(axis=0)
+                    there_at = self.positions[nearest]
+                    weight = self._vertex_areas(there_at)[own]
+                    self.positions[alpha][own] = np.average(there_at[own], 0, weight + 1e-12)

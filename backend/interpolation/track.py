@@ -83,15 +83,14 @@ def _measure(result: TrackedMesh, tracker: Tracker, options: TrackOptions, stage
     pairs = len(result.prompts) - 1
     between = np.arange(BETWEEN * pairs) / BETWEEN + generator.random(BETWEEN * pairs) / BETWEEN
     keys = [float(alpha) for alpha in result.alphas]
-    wanted = sorted(keys + [float(alpha) for alpha in between])
-
-    def at(alpha: float) -> AlphaQuality:
-        stages.within("quality", wanted.index(alpha) / len(wanted))
+    measured: dict[float, AlphaQuality] = {}
+    wanted = [*keys, *(float(alpha) for alpha in between)]
+    for done, alpha in enumerate(wanted):
+        stages.within("quality", done / len(wanted))
         reader = tracker.source.reader(alpha)
         truth = tracker.surface(alpha)
-        return measure(reader, alpha, result.at(alpha), result.faces, truth)
-
-    result.quality = [at(alpha) for alpha in keys]
-    result.between = [at(float(alpha)) for alpha in between]
+        measured[alpha] = measure(reader, alpha, result.at(alpha), result.faces, truth)
+    result.quality = [measured[alpha] for alpha in keys]
+    result.between = [measured[alpha] for alpha in wanted[len(keys) :]]
     size = max(diagonal(tracker.surface(alpha)[0]) for alpha in keys)
     result.drift_pct = drift(list(result.positions), result.faces, size)
