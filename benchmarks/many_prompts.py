@@ -21,7 +21,7 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-MODEL = ROOT / "tests" / "data" / "diffusion-32"
+MODEL = ROOT / "tests" / "data" / "pixel32"
 COUNTS = (100, 1_000, 10_000, 100_000)
 WARM_UP = 5
 
