@@ -7,7 +7,7 @@ slider, also after undo.
 """
 
 # bpy has no type stubs.
-# pyright: reportAttributeAccessIssue=false
+# pyright: reportAttributeAccessIssue=false, reportMissingImports=false
 
 from __future__ import annotations
 

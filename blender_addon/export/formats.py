@@ -48,7 +48,6 @@ GLTF = Format(
         ("export_animations", True),
         # The keys' own action, and that of the object if it moves, as one animation.
         ("export_animation_mode", "ACTIVE_ACTIONS"),
-        ("export_nla_strips_merged_animation_name", "Animation"),
         ("export_force_sampling", True),
         ("export_frame_range", True),
         ("export_morph", True),
@@ -173,6 +172,7 @@ def export(
     if wanted is GLTF:
         binary = path.suffix.lower() == ".glb"
         options["export_format"] = "GLB" if binary else "GLTF_SEPARATE"
+        options["export_nla_strips_merged_animation_name"] = ob.name
     if wanted is ALEMBIC:
         options |= {"start": frames[0], "end": frames[1]}
     with _only(context, ob), _range(context.scene, frames):

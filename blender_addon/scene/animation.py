@@ -128,6 +128,8 @@ def rebuild(
     parts.rename(name)  # the old ones had the names until now
     if before is not None and ob.name == data_name(before.title):
         ob.name = name  # one that a person has renamed keeps its name
+    if before is not None and new.name == data_name(before.title):
+        new.name = name
     provenance.write(ob)
     ob[PROPERTY] = chain.to_json()
     if before is None or (before.frames, before.values) != (chain.frames, chain.values):

@@ -1,7 +1,7 @@
 """The temporary object of the live slider: a coloured mesh that is replaced many times a second."""
 
 # bpy has no type stubs.
-# pyright: reportAttributeAccessIssue=false
+# pyright: reportAttributeAccessIssue=false, reportOptionalMemberAccess=false
 
 from __future__ import annotations
 

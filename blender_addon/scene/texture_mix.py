@@ -70,14 +70,14 @@ def mix_images(
     # A small frame for every number of keys: one column a key, left of the shader.
     left = shader.location.x - _WIDTH * (len(images) + 1)
     top = shader.location.y
-    follow = None
+    value = color = None
     if len(images) > 1:
         follow = nodes.new("ShaderNodeAttribute")
         follow.name = follow.label = INTERPOLATION
         follow.attribute_type = "OBJECT"
         follow.attribute_name = INTERPOLATION
         _put(follow, frame, left - _WIDTH, top + _HEIGHT)
-    color = None
+        value = follow.outputs["Fac"]
     for index, image in enumerate(images):
         texture = nodes.new("ShaderNodeTexImage")
         texture.image = image
@@ -96,7 +96,7 @@ def mix_images(
         share.label = f"{alphas[index - 1]:g} to {alphas[index]:g}"
         share.hide = True
         _put(share, frame, left + _WIDTH * index, top + 40)
-        links.new(follow.outputs["Fac"], share.inputs["Value"])
+        links.new(value, share.inputs["Value"])
         mix = nodes.new("ShaderNodeMix")
         mix.data_type = "RGBA"
         mix.name = RESULT if index == len(images) - 1 else f"Mix {index}"
