@@ -1,0 +1,139 @@
+"""How long Blender's window stands still while a prompt becomes an object.
+
+Run by a Blender with its window:
+
+    blender --python benchmarks/window.py -- [--prompt TEXT] [--times N] [--output FILE.json]
+
+The extension must be installed and set up. A timer that wants to fire every 5 ms notes the gaps
+between its ticks: first while nothing happens, then while objects are made as the button makes
+them. Redrawing and other programs make gaps, too, so the time that our own code takes on the main
+thread (operators' events, timers, drawing of the panels) is measured apart, as elapsed time and as
+processor time. The limit is 50 ms.
+"""
+
+from __future__ import annotations
+
+import argparse
+import functools
+import importlib
+import json
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import bpy
+
+ADDONS = bpy.context.preferences.addons
+PACKAGE = next(addon.module for addon in ADDONS if addon.module.endswith(".att3d"))
+LIMIT_MS = 50.0
+IDLE_SECONDS = 5.0
+TICK_SECONDS = 0.005
+
+
+def module(name: str):
+    return importlib.import_module(f"{PACKAGE}.blender_addon.{name}")
+
+
+class Ours:
+    """Time spent in calls of our code on the main thread: the longest of each kind, in ms."""
+
+    def __init__(self) -> None:
+        self.longest: dict[str, tuple[float, float]] = {}
+
+    def wrap(self, owner: object, name: str, title: str) -> None:
+        original: Callable = getattr(owner, name)
+
+        @functools.wraps(original)
+        def timed(*arguments, **options):
+            wall, cpu = time.perf_counter(), time.thread_time()
+            try:
+                return original(*arguments, **options)
+            finally:
+                spent = (time.perf_counter() - wall, time.thread_time() - cpu)
+                before = self.longest.get(title, (0.0, 0.0))
+                self.longest[title] = tuple(
+                    max(a, 1000 * b) for a, b in zip(before, spent, strict=True)
+                )
+
+        setattr(owner, name, timed)
+
+
+class Measurement:
+    """Idle first, then ``times`` objects one after another."""
+
+    def __init__(self, prompt: str, times: int, output: Path | None) -> None:
+        self.prompt, self.left, self.output = prompt, times, output
+        self.gaps: dict[str, list[float]] = {"idle": [], "making": []}
+        self.phase = "idle"
+        self.last = time.perf_counter()
+        self.until = self.last + IDLE_SECONDS
+        self.ours = Ours()
+        for kind in (bpy.types.ATT3D_OT_generate,):
+            for name in ("invoke", "modal"):
+                self.ours.wrap(kind, name, f"generate.{name}")
+        for name in ("create", "mesh", "object"):
+            self.ours.wrap(getattr(bpy.types, f"ATT3D_PT_{name}"), "draw", f"draw {name}")
+
+    def tick(self) -> float | None:
+        now = time.perf_counter()
+        self.gaps[self.phase].append(1000 * (now - self.last))
+        self.last = now
+        session = module("session").session
+        if self.phase == "idle" and now > self.until:
+            self.phase = "making"
+        if self.phase == "making" and not session.busy:
+            if session.error is not None:
+                print("failed:", session.error.message, session.error.remedy, flush=True)
+                return None
+            if not self.left:
+                self.report()
+                return None
+            self.left -= 1
+            self.begin()
+        return TICK_SECONDS
+
+    def begin(self) -> None:
+        window = bpy.context.window_manager.windows[0]
+        area = next(area for area in window.screen.areas if area.type == "VIEW_3D")
+        region = next(region for region in area.regions if region.type == "WINDOW")
+        with bpy.context.temp_override(window=window, area=area, region=region):
+            bpy.ops.att3d.generate("INVOKE_DEFAULT", prompt=self.prompt)
+
+    def report(self) -> None:
+        figures = {
+            phase: {
+                "ticks": len(gaps),
+                "longest_ms": round(max(gaps), 1),
+                "median_ms": round(sorted(gaps)[len(gaps) // 2], 1),
+                "above_limit": sum(gap > LIMIT_MS for gap in gaps),
+            }
+            for phase, gaps in self.gaps.items()
+        }
+        calls = {
+            title: {"elapsed_ms": round(wall, 1), "processor_ms": round(cpu, 1)}
+            for title, (wall, cpu) in sorted(self.ours.longest.items())
+        }
+        text = json.dumps(
+            {"blender": bpy.app.version_string, "gaps": figures, "ours": calls}, indent=1
+        )
+        print(text, flush=True)
+        if self.output is not None:
+            self.output.write_text(text, encoding="utf-8")
+
+
+def main() -> None:
+    words = sys.argv[sys.argv.index("--") + 1 :] if "--" in sys.argv else []
+    parser = argparse.ArgumentParser(description="Measure how long Blender's window stands still.")
+    parser.add_argument("--prompt", default="a pig riding a motorcycle wearing a sombrero")
+    parser.add_argument("--times", type=int, default=3)
+    parser.add_argument("--output", type=Path)
+    options = parser.parse_args(words)
+    if bpy.app.background:
+        sys.exit("This needs a window: run it without --background.")
+    measurement = Measurement(options.prompt, options.times, options.output)
+    bpy.app.timers.register(measurement.tick, first_interval=3.0, persistent=True)
+
+
+if __name__ == "__main__":
+    main()
