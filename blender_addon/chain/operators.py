@@ -15,7 +15,7 @@ from bpy.props import BoolProperty, EnumProperty, IntProperty, StringProperty
 
 from ...backend.protocol.chains import InterpolateParams, InterpolateResult, TopologyChange
 from ...backend.protocol.errors import BadRequest
-from .. import checkpoints, pictures, properties
+from .. import checkpoints, properties
 from ..backend_operator import BackendOperator
 from ..launch import extension_version
 from ..preferences import preferences
@@ -23,7 +23,7 @@ from ..scene import animation, provenance
 from ..scene.collection import select_only
 from ..session import Job, session
 from . import live
-from .arrays import ChainArrays, read_chain
+from .arrays import read_chain
 from .colors import show_mixed_colors
 from .properties import next_frame, rows_of, show_chain
 from .store import Chain, check
