@@ -165,8 +165,8 @@ def _toybox_chain(prompts: str) -> TrainConfig:
             kind="truth", kappa=(1.0, 0.5), kappa_until=(400,), pairs="neighbours"
         ),
         batch=8,
-        steps=600,
-        sheet_every=300,
+        steps=1_000,
+        sheet_every=500,
         watched=4,
     )
 
