@@ -13,7 +13,7 @@ from bpy.app.translations import pgettext_rpt as rpt_
 from bpy.app.translations import pgettext_tip
 from bpy.props import BoolProperty, EnumProperty, IntProperty, StringProperty
 
-from ...backend.protocol.chains import InterpolateParams, InterpolateResult, TopologyChange
+from ...backend.protocol.chains import InterpolateParams, InterpolateResult
 from ...backend.protocol.errors import BadRequest
 from .. import checkpoints, properties
 from ..backend_operator import BackendOperator
@@ -24,6 +24,7 @@ from ..scene.collection import select_only
 from ..session import Job, session
 from . import live
 from .arrays import read_chain
+from .changes import describe_changes
 from .colors import show_mixed_colors
 from .properties import next_frame, rows_of, show_chain
 from .store import Chain, check
@@ -261,7 +262,7 @@ class ATT3D_OT_animate(BackendOperator, bpy.types.Operator):
         arrays = read_chain(file, len(chain.stops))
         file.unlink(missing_ok=True)  # the backend's folder holds only what is on its way
         names = [key.name for key in result.keys]
-        notes = [*result.notes, *map(describe_change, result.changes)]
+        notes = [*result.notes, *describe_changes(result.changes, chain.stops)]
         origin = provenance.Provenance(
             prompt="",
             checkpoint=checkpoints.name_of(Path(result.checkpoint)),
@@ -319,12 +320,6 @@ class ATT3D_OT_animate(BackendOperator, bpy.types.Operator):
         """The object to build into, if it is still there and not being edited."""
         found = next((o for o in bpy.data.objects if o.session_uid == self._object_uid), None)
         return found if found is not None and found.mode == "OBJECT" else None
-
-
-def describe_change(change: TopologyChange) -> str:
-    """One line about a change of topology, which a single mesh can only imitate."""
-    many = f" ({change.count})" if change.count > 1 else ""
-    return f"At Interpolation {change.alpha:.2f}: {change.kind}{many}"
 
 
 CLASSES = (

@@ -314,4 +314,4 @@ def check_chain_panels_draw_in_every_state(bench: Bench) -> None:
     assert "Changing colors" in text and "Rounder" in text
     bpy.context.scene.att3d.export_colors = "VALUE"
     drawn("ATT3D_PT_export", bench)
-    assert any("part appears (2)" in note for note in bench.session.notes)
+    assert any("at Interpolation 0.50: 2 parts appear" in note for note in bench.session.notes)
