@@ -115,7 +115,8 @@ class Control:
 
     def wait(self) -> None:
         """Block until what was started has ended; for scripts."""
-        while not self.tick():
+        while self._waiting is not None or self.run is not None or self._deleting is not None:
+            self.tick()
             time.sleep(0.02)
 
     def cancel(self) -> None:
