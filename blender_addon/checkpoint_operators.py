@@ -30,7 +30,7 @@ from .status import draw_text, told
 if TYPE_CHECKING:
     from bpy.types import Context, Event
 
-PICTURE = 256
+PICTURE = 128
 """Pixels of a checkpoint's picture."""
 _BLOCK = 1 << 20
 

@@ -13,6 +13,7 @@ from bpy.app.translations import pgettext_iface as iface_
 from bpy.app.translations import pgettext_rpt as rpt_
 
 from ..backend.protocol.errors import Att3dError
+from . import checkpoints
 from .session import Session
 from .states import State
 
@@ -109,12 +110,12 @@ def draw_status(layout: bpy.types.UILayout, session: Session) -> None:
     process = session.process
     if state is State.READY and process.device:
         parts = [f"{text} ({process.device.upper()})"]
-        if process.memory_bytes:
-            parts.append(f"{process.memory_bytes / 1e9:.1f} GB")
-        if process.checkpoint:
-            parts.append(Path(process.checkpoint).stem)
         if session.seconds is not None:
             parts.append(f"{session.seconds:.1f} s")
+        if process.memory_bytes:
+            parts.append(f"{process.memory_bytes / 1e9:.1f} GB")
+        if process.checkpoint:  # last: a narrow sidebar cuts what the menu above says as well
+            parts.append(checkpoints.name_of(Path(process.checkpoint)))
         text = "  ·  ".join(parts)
     row = layout.row()
     row.active = state is not State.STOPPED
