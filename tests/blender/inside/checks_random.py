@@ -12,6 +12,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import bpy
@@ -45,7 +46,8 @@ def children() -> list[int]:
     """Processes that this one has started and that still run."""
     found = []
     for task in Path("/proc/self/task").iterdir():
-        found += [int(pid) for pid in (task / "children").read_text().split()]
+        with suppress(OSError):  # a thread that has just ended
+            found += [int(pid) for pid in (task / "children").read_text().split()]
     return [pid for pid in found if alive(pid)]
 
 
