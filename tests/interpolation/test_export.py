@@ -20,6 +20,7 @@ from backend import cli
 from backend.commands.interpolate import frames_of_prompts
 from backend.interpolation.gltf import glb_bytes, lost
 from backend.interpolation.result import TrackedMesh
+from backend.mesh.blend import chain_blend_bytes
 from backend.mesh.conversions import y_up_to_z_up
 from backend.protocol.errors import BadRequest
 
@@ -206,26 +207,41 @@ def test_an_unwritable_file_is_refused_before_the_model_is_loaded(
 
 
 @pytest.mark.skipif(importlib.util.find_spec("bpy") is None, reason="needs bpy")
-def test_blend(att3d: Run, tiny_checkpoint_path: Path, tmp_path: Path) -> None:
-    where = ["--checkpoint", tiny_checkpoint_path, "-o", "chain.blend"]
-    code, out, _ = att3d("a pig", "a lion", *where, *SMALL)
-    assert code == 0, out
-    program = (
-        "import bpy, json; bpy.ops.wm.open_mainfile(filepath='chain.blend');"
-        "ob = next(o for o in bpy.data.objects if o.type == 'MESH');"
-        "keys = [k.name for k in ob.data.shape_keys.key_blocks];"
-        "bpy.context.scene.frame_set(49);"
-        "print(json.dumps([keys, ob['Interpolation'], bpy.context.scene.frame_end,"
-        " [k.value for k in ob.data.shape_keys.key_blocks][-1]]))"
-    )
+def test_blend(chain: TrackedMesh, tmp_path: Path) -> None:
+    """Opened without the extension, the object follows its property at every frame."""
+    path = tmp_path / "chain.blend"
+    path.write_bytes(chain_blend_bytes(chain, [1, 41], fps=20))
+    program = """
+import json, sys
+import bpy, numpy
+bpy.ops.wm.open_mainfile(filepath=sys.argv[1])
+(ob,) = (other for other in bpy.data.objects if other.type == "MESH")
+scene, blocks = bpy.context.scene, ob.data.shape_keys.key_blocks
+facts = {
+    "keys": [block.name for block in blocks],
+    "range": [scene.frame_start, scene.frame_end, scene.render.fps],
+    "shown": {},
+}
+for frame in (1, 41):
+    scene.frame_set(frame)
+    seen = ob.evaluated_get(bpy.context.evaluated_depsgraph_get()).to_mesh()
+    place = numpy.zeros(3 * len(seen.vertices))
+    seen.vertices.foreach_get("co", place)
+    place = place.reshape(-1, 3)
+    facts["shown"][frame] = (place.max(0) - place.min(0)).tolist()
+    facts[frame] = ob["Interpolation"]
+print("FACTS" + json.dumps(facts))
+"""
     done = subprocess.run(
-        [sys.executable, "-c", program],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        check=False,
+        [sys.executable, "-c", program, str(path)], capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
-    keys, alpha, end, value = json.loads(done.stdout.strip().splitlines()[-1])
-    assert keys == ["Basis", "02 a lion"]
-    assert (alpha, end, value) == (1.0, 49, 1.0)
+    (line,) = (line for line in done.stdout.splitlines() if line.startswith("FACTS"))
+    facts = json.loads(line.removeprefix("FACTS"))
+    assert facts["keys"] == ["Basis", *chain.names[1:]]
+    assert facts["range"] == [1, 41, 20]
+    assert (facts["1"], facts["41"]) == (0.0, 1.0)
+    for frame, key in ((1, 0), (41, 2)):
+        np.testing.assert_allclose(
+            facts["shown"][str(frame)], np.ptp(chain.positions[key], axis=0), atol=1e-5
+        )

@@ -104,7 +104,8 @@ def test_a_part_that_is_not_there_is_a_point(part: TrackedMesh) -> None:
     assert own.any()
     first = part.positions[0][own]
     assert np.ptp(first, axis=0).max() == 0.0
-    np.testing.assert_allclose(first[0], [0.7, 0.0, -0.2], atol=0.02)
+    # Where it first appears, smaller than a voxel (4 cm).
+    np.testing.assert_allclose(first[0], [0.7, 0.0, -0.2], atol=0.04)
     area = face_areas(part.positions[-1], part.faces)[own[part.faces].all(axis=1)].sum()
     assert area == pytest.approx(4 * np.pi * 0.18**2, rel=0.06)
 
