@@ -161,7 +161,7 @@ def test_a_full_disk_keeps_the_last_state(tmp_path, monkeypatch):
     with pytest.raises(OutputError, match="No space left"):
         trainer.run(lambda *_: None)
     again = sphere_trainer(tmp_path, steps=6)
-    progress = load_state(tmp_path, again.model, again.optimizer, config_as_json(again.config))
+    progress = load_state(tmp_path, again.module, again.optimizer, config_as_json(again.config))
     assert progress is not None
     assert progress.step == 2
     assert [p.name for p in tmp_path.iterdir()] == [STATE_FILE]
@@ -201,7 +201,7 @@ def test_a_run_that_diverges_stops_with_a_word_and_keeps_its_last_good_state(tmp
         trainer.run(lambda *_: None)
     assert "lr" in info.value.remedy
     again = sphere_trainer(tmp_path, steps=200)
-    progress = load_state(tmp_path, again.model, again.optimizer, config_as_json(again.config))
+    progress = load_state(tmp_path, again.module, again.optimizer, config_as_json(again.config))
     assert progress is not None
     assert progress.step == 4
 
