@@ -169,7 +169,9 @@ class Installer:
         for first in range(0, len(others), size):
             batch = others[first : first + size]
             start, end = end, end + width * len(batch) / len(others)
-            self._install(batch, self.plan.index, "packages", start, end, len(batch), 0)
+            done = f"{first + len(batch)} / {len(others)}"
+            index = self.plan.index
+            self._install(batch, index, "packages", start, end, len(batch), installing=done)
         build = BUILDS.get(self.plan.build)
         rest = max(build.download_mb - 200, 0) if build is not None else 0
         count = 20 if rest > 1000 else 2
@@ -215,10 +217,11 @@ class Installer:
         start: float,
         end: float,
         count: int,
-        megabytes: int,
+        megabytes: int = 0,
+        installing: str = "",
         resolve: bool = False,
     ) -> None:
-        follow = pip.Progress(count, megabytes)
+        follow = pip.Progress(count, megabytes, installing)
 
         def listen(line: str) -> None:
             if follow.line(line):

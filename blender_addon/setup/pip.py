@@ -115,13 +115,15 @@ class Progress:
     Args:
         expected: about how many packages there will be.
         expected_mb: about how much they are; 0: not known, packages are counted.
+        installing: what to show when all are there and only have to be unpacked.
     """
 
-    def __init__(self, expected: int, expected_mb: int = 0) -> None:
+    def __init__(self, expected: int, expected_mb: int = 0, installing: str = "") -> None:
         self.text = ""
         """The package in hand."""
         self.fraction = 0.0
         """Never goes back."""
+        self._installing = installing
         self._expected = max(expected, 1)
         self._expected_bytes = expected_mb << 20
         self._seen = 0
@@ -138,7 +140,7 @@ class Progress:
             self._seen += 1
             self.text = found[1]
         elif _INSTALLING.match(line):
-            self.text = "installing"
+            self.text = self._installing
             self._seen = self._expected
             self._finished = max(self._finished, self._expected_bytes)
             self.fraction = max(self.fraction, 0.85)

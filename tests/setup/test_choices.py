@@ -272,7 +272,7 @@ class TestVersions:
 
 class TestPip:
     def test_what_pip_says_becomes_progress(self) -> None:
-        follow = pip.Progress(expected=2, expected_mb=1)
+        follow = pip.Progress(expected=2, expected_mb=1, installing="2 / 2")
         seen = []
         for line in (
             "Collecting alpha==1.0",
@@ -287,7 +287,7 @@ class TestPip:
             follow.line(line)
             seen.append((follow.text, round(follow.fraction, 2)))
         assert seen[0] == ("alpha", 0.0) and seen[3] == ("alpha", 0.21)
-        assert seen[-2] == ("beta", 0.85) and seen[-1][0] == "installing"
+        assert seen[-2] == ("beta", 0.85) and seen[-1][0] == "2 / 2"
         assert [f for _, f in seen] == sorted(f for _, f in seen)
 
     def test_packages_are_counted_where_bytes_are_not_told(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
 import sys
 import time
 import venv
@@ -11,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from .extension import errors, folders, plan, run
+from .extension import errors, folders, interpreters, plan, run
 from .wheels import Index, make_wheel
 
 PACKAGES = {"torch": "9.9.9", "torchvision": "9.9.1", "alpha": "1.2", "beta": "0.3"}
@@ -261,3 +262,23 @@ def test_a_folder_with_other_files_is_left_alone(make_plan: Make, wheels: Path) 
     failed = finish(run.SetupRun(chosen))
     assert failed.error is not None and "other files" in failed.error.message
     assert [path.name for path in Path(chosen.folder).iterdir()] == ["novel.txt"]
+
+
+@pytest.mark.slow  # copies a whole Python
+@pytest.mark.skipif(sys.platform == "win32", reason="Blender lays out its Python otherwise there")
+def test_a_copied_python_is_an_environment_of_its_own(
+    make_plan: Make, wheels: Path, tmp_path: Path
+) -> None:
+    """As Blender's is copied where there is no other; this one's own stands in for it."""
+    chosen = make_plan(wheels=str(wheels), python="")
+    folder = Path(chosen.folder)
+    folders.begin(folder, folders.Marker("incomplete", build="cpu"))
+    interpreters.copy(Path(sys.base_prefix), folder / folders.ENVIRONMENT)
+    python = folders.environment_python(folder)
+    found = interpreters.probe(python)
+    assert found is not None and found.prefix == folder / folders.ENVIRONMENT
+    subprocess.run([python, "-I", "-m", "ensurepip", "--default-pip"], check=True)
+    assert finish(run.SetupRun(chosen)).succeeded
+    assert installed(folder) == set(PACKAGES)
+    folders.delete(folder)
+    assert not folder.exists() and Path(sys.base_prefix).exists()
