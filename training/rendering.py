@@ -70,7 +70,6 @@ class RenderConfig:
     """Pixels of a picture's side (A17)."""
     samples: int = 32
     """Samples a ray (A17)."""
-    cameras: CameraConfig = field(default_factory=CameraConfig)
     lights: LightConfig = field(default_factory=LightConfig)
     full: float = 0.4
     """Share of the pictures with albedo and light (A15; the shares are our choice)."""
@@ -171,8 +170,10 @@ class _Lighting:
 class TrainingRenderer:
     """Draws a step's objects (A13-A15, A17) and their regularizers (A19)."""
 
-    def __init__(self, config: RenderConfig) -> None:
+    def __init__(self, config: RenderConfig, cameras: CameraConfig | None = None) -> None:
+        """``cameras`` are A13's by default."""
         self.config = config
+        self.cameras = cameras or CameraConfig()
 
     def __call__(self, step: Step) -> TrainingViews:
         """Random views of the step's objects.
@@ -186,7 +187,7 @@ class TrainingRenderer:
     def scene(self, count: int, generator: torch.Generator) -> Scene:
         """Cameras, lights, shadings and backgrounds of ``count`` pictures."""
         config = self.config
-        cameras = sample_cameras(count, config.cameras, generator)
+        cameras = sample_cameras(count, self.cameras, generator)
         lights = sample_lights(cameras, config.lights, generator)
         shares = torch.tensor([config.full, config.textureless, config.albedo], dtype=torch.float32)
         drawn = torch.multinomial(shares, count, replacement=True, generator=generator)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -116,23 +115,28 @@ def build_guidance(
         parts.append((references, config.guidance.references))
     if max(config.guidance.diffusion) > 0:
         # Imported late: diffusion libraries take seconds, and runs on references need none.
+        from accelerate import PartialState
+
         from .guidance.diffusion import DiffusionGuidance, load_diffusion_model
         from .rendering import TrainingRenderer
 
-        rendering = dataclasses.replace(config.rendering, cameras=config.cameras)
         if not config.diffusion_model:
             raise TrainingError(
                 "score distillation needs a diffusion model",
                 "name one with --diffusion-model: DeepFloyd/IF-I-XL-v1.0, a Stable Diffusion, or a"
                 " folder that `python -m training diffusion` made",
             )
-        distillation = DiffusionGuidance(
-            load_diffusion_model(config.diffusion_model, config.diffusion_options, device, encoder),
-            prompts.prompts,
-            config.diffusion,
-            TrainingRenderer(rendering),
-            interpolation=kind,
-        )
+        with PartialState(cpu=device.type == "cpu").main_process_first():
+            # The first process embeds the prompts, the others find them on disk.
+            distillation = DiffusionGuidance(
+                load_diffusion_model(
+                    config.diffusion_model, config.diffusion_options, device, encoder
+                ),
+                prompts.prompts,
+                config.diffusion,
+                TrainingRenderer(config.rendering, config.cameras),
+                interpolation=kind,
+            )
         parts.append((distillation, config.guidance.diffusion))
     return MixedGuidance(parts, config.guidance.during)
 

@@ -17,7 +17,7 @@ from training.guidance import PromptMix, Step
 from training.rendering import Regularizer, RenderConfig, Scene, TrainingRenderer
 
 CAMERAS = CameraConfig(distance=(2.4, 3.2), focal=(0.8, 1.2), elevation=(-10.0, 60.0))
-PLAIN = RenderConfig(size=12, samples=16, cameras=CAMERAS, background="random")
+PLAIN = RenderConfig(size=12, samples=16, background="random")
 
 
 def step_of(model=None, count=3, *, index=0, steps=10, seed=0, conditions=None, loud=3.0):
@@ -36,7 +36,7 @@ def step_of(model=None, count=3, *, index=0, steps=10, seed=0, conditions=None, 
 
 
 def renderer(**changes):
-    return TrainingRenderer(dataclasses.replace(PLAIN, **changes))
+    return TrainingRenderer(dataclasses.replace(PLAIN, **changes), CAMERAS)
 
 
 def only(shading):

@@ -77,9 +77,7 @@ def train_a_step(model: DiffusionModel, device: str = "cpu"):
     """One step of a tiny network on ``device``: the network, with its gradients, and the loss."""
     config = guidance_preset("small") if model.views else DiffusionGuidanceConfig()
     renderer = TrainingRenderer(
-        RenderConfig(
-            size=12, samples=12, background="random", cameras=CameraConfig(distance=(2.0, 2.2))
-        )
+        RenderConfig(size=12, samples=12, background="random"), CameraConfig(distance=(2.0, 2.2))
     )
     guidance = DiffusionGuidance(model, PROMPTS, config, renderer)
     network = tiny_model().train().to(device)
