@@ -10,7 +10,8 @@ makes it look like a front; chance is 1/4). Lit
 pictures are scored by a CLIP other than the one that conditions: the mean of the four views'
 features against every prompt of the set. Probabilities use that CLIP's learned temperature;
 without it every R-probability is about one over the number of prompts. Prompts that have no
-reference get the figures that need none.
+reference get the figures that need none; prompts that the scoring CLIP cannot tell apart, such as
+chains, whose words it never saw, get no R-figures.
 """
 
 from __future__ import annotations
@@ -134,6 +135,7 @@ def evaluate(
         [prompt_set.prompts[index] for index in chosen], torch.device("cpu"), compiled=compiled
     )
     queries = scoring.text_features(list(prompt_set.prompts))
+    scored = _distinct(queries)
     encoder = checkpoint.encoder()
     decibels: dict[str, list[float]] = {}
     overlap: dict[str, list[float]] = {}
@@ -142,6 +144,8 @@ def evaluate(
     probability: dict[str, list[float]] = {}
 
     def score(name: str, pictures: Tensor, index: int) -> None:
+        if not scored:
+            return
         feature = scoring.image_features(pictures).mean(0)
         logits = scoring.logit_scale * (feature / feature.norm()) @ queries.T
         first.setdefault(name, []).append(float(logits.argmax().item() == index))
@@ -175,6 +179,13 @@ def evaluate(
         "views": VIEWS,
         "size": 64,
     }
+
+
+def _distinct(queries: Float[Tensor, "prompts features"]) -> bool:
+    """Whether the scoring CLIP can tell all prompts apart; one that never saw their words cannot,
+    and its figures would be chance."""
+    unit = queries / queries.norm(dim=1, keepdim=True)
+    return len(queries) < 2 or (unit @ unit.T).triu(1).max().item() < 0.99999
 
 
 def evenly(indices: Sequence[int], count: int) -> list[int]:
