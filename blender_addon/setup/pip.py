@@ -29,6 +29,8 @@ _KEPT = {
 """Of pip's variables: where a company's mirror is. Others (PIP_USER, PIP_TARGET) would install
 somewhere else."""
 _COLLECTING = re.compile(r"^(?:Collecting|Requirement already satisfied:) ([A-Za-z0-9._-]+)")
+_PROCESSING = re.compile(r"^Processing (?:.*[/\\])?([A-Za-z0-9._]+)-[^/\\]*\.whl")
+"""A wheel that is on the disk already."""
 _PROGRESS = re.compile(r"^Progress (\d+) of (\d+)$")
 _DOWNLOADING = re.compile(r"^\s+(?:Downloading|Using cached|Resuming download) \S+")
 _INSTALLING = re.compile(r"^Installing collected packages:")
@@ -136,7 +138,7 @@ class Progress:
             self._current = int(found[1])
             if self._current >= int(found[2]):
                 self._finished, self._current = self._finished + self._current, 0
-        elif found := _COLLECTING.match(line):
+        elif found := _COLLECTING.match(line) or _PROCESSING.match(line):
             self._seen += 1
             self.text = found[1]
         elif _INSTALLING.match(line):

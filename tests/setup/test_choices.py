@@ -292,9 +292,11 @@ class TestPip:
 
     def test_packages_are_counted_where_bytes_are_not_told(self) -> None:
         follow = pip.Progress(expected=4)
-        for name in "abcd":
-            follow.line(f"Collecting {name}")
-        assert follow.fraction == pytest.approx(0.85 * 0.75)
+        for line in ("Collecting a", "Processing /w x/b_c-1.0-py3-none-any.whl", "Collecting d"):
+            follow.line(line)
+        assert follow.text == "d" and follow.fraction == pytest.approx(0.85 * 0.5)
+        follow.line("Processing C:\\wheels\\e-2-py3-none-any.whl (from -r list.txt)")
+        assert follow.text == "e" and follow.fraction == pytest.approx(0.85 * 0.75)
 
     @pytest.mark.parametrize(
         ("output", "kind", "words"),
