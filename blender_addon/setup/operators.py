@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
@@ -90,8 +91,6 @@ def make_plan(context: Context, suggestion: builds.Suggestion) -> Plan:
 
 
 def _environ() -> dict[str, str]:
-    import os
-
     return dict(os.environ) | {"PYTHONDONTWRITEBYTECODE": "1"}
 
 
