@@ -122,7 +122,7 @@ class ATT3D_PT_slider(_Tab, bpy.types.Panel):
             column.progress(factor=session.fraction, text=stage_text(session.stage), type="BAR")
         else:
             column.operator("att3d.slider_keep", icon="CHECKMARK")
-        layout.label(text=place_text(context.scene), translate=False)
+        draw_text(layout, place_text(context.scene), context.region.width, "ARROW_LEFTRIGHT")
         if live.empty:
             layout.label(text="There is no surface here", icon="INFO")
         row = layout.row()
