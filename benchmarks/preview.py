@@ -75,7 +75,7 @@ def processor_seconds(parent: int) -> float:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--updates", type=int, default=60)
     parser.add_argument("--resolution", type=int, default=40)
     parser.add_argument("--checkpoint", default=None)

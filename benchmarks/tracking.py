@@ -48,12 +48,12 @@ NEAR = 0.08
 """Alphas this close to a change of the topology may show more back faces."""
 
 
-def random_pairs(prompts: Sequence[str], count: int, seed: int) -> list[tuple[str, str, str]]:
+def random_pairs(prompts: list[str], count: int, seed: int) -> list[tuple[str, str, str]]:
     """(kind, prompt, prompt): one character and different ones in turn."""
     generator = np.random.default_rng(seed)
     found: list[tuple[str, str, str]] = []
     while len(found) < count:
-        one, other = (prompts[i] for i in generator.integers(0, len(prompts), 2))
+        one, other = (prompts[int(i)] for i in generator.integers(0, len(prompts), 2))
         kind = "same" if one.split()[1] == other.split()[1] else "different"
         if one != other and kind == ("same", "different")[len(found) % 2]:
             found.append((kind, one, other))
@@ -120,7 +120,7 @@ def picture(engine: Engine, mesh: TrackedMesh, path: Path, size: int = 180) -> N
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--pairs", type=int, default=30)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--chains", action="store_true", help="the bundled chains as well")

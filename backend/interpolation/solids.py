@@ -74,8 +74,9 @@ def clean(solid: Solid, config: CleanConfig) -> Solid:
         area = np.bincount(parts[border], minlength=count + 1).astype(float)
         small = area < config.speck_share * area.max()
         small[0] = False
+        boxes = find_objects(parts)
         for part in np.flatnonzero(small):
-            box = find_objects(parts == part)[0]
+            box = boxes[part - 1]
             own = parts[box] == part
             values[box][own] = np.minimum(values[box][own], OUTSIDE)
     holes, count = label_voxels(values <= 0)

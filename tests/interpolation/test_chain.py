@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -46,7 +47,7 @@ def test_a_prompt_may_come_back_later() -> None:
     "wrong",
     [{"keys": 1}, {"keys": 10}, {"faces": 5}, {"texture_size": 1}, {"resolution": 300}],
 )
-def test_options_out_of_range(wrong: dict[str, int]) -> None:
+def test_options_out_of_range(wrong: dict[str, Any]) -> None:
     with pytest.raises(BadRequest, match=next(iter(wrong))):
         TrackOptions(**wrong)
 

@@ -34,7 +34,7 @@ def growing(alpha: float) -> list[Ball]:
 
 def eared(alpha: float) -> list[Ball]:
     """A body out of which an ear comes."""
-    return [BODY, (0.0, 0.0, 0.1 + 0.35 * alpha, 0.12)]
+    return [BODY, (0.0, 0.0, 0.05 + 0.23 * alpha, 0.12)]
 
 
 def joined(alpha: float) -> list[Ball]:
