@@ -10,8 +10,9 @@ import json
 from pathlib import Path
 
 FOLDER = Path(__file__).parent / "languages"
-CONTEXTS = ("*", "Operator")
-"""Blender keeps the labels of buttons apart from all other texts."""
+CONTEXTS = ("*", "Operator", "ATT3D")
+"""Blender keeps the labels of buttons apart from all other texts; the last is for words that
+Blender itself uses for something else."""
 LOCALES = {"de": ("de", "de_DE")}
 """What Blender calls a language: that has changed with its version."""
 

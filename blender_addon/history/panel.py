@@ -49,6 +49,7 @@ class ATT3D_PT_history(bpy.types.Panel):
     bl_region_type = "UI"
     bl_category = "ATT3D"
     bl_label = "History"
+    bl_translation_context = "ATT3D"  # Blender's own "History" is a log
     bl_order = 30
     bl_options: ClassVar[set[str]] = {"DEFAULT_CLOSED"}
 
