@@ -5,10 +5,11 @@ Run by a Blender with its window:
     blender --python benchmarks/window.py -- [--prompt TEXT] [--times N] [--output FILE.json]
 
 The extension must be installed and set up. A timer that wants to fire every 5 ms notes the gaps
-between its ticks: first while nothing happens, then while objects are made as the button makes
-them. Redrawing and other programs make gaps, too, so the time that our own code takes on the main
-thread (operators' events, timers, drawing of the panels) is measured apart, as elapsed time and as
-processor time. The limit is 50 ms.
+between its ticks: while nothing happens ("idle"), while the sidebar is drawn ten times a second and
+nothing else happens ("drawing"), and while objects are made as the button makes them ("making").
+What "making" has over "drawing" is ours; the rest is Blender's drawing and the machine's other
+programs. So the time that our own code takes on the main thread (operators' events, the panels) is
+measured apart, as elapsed time and as processor time. The limit is 50 ms.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ PACKAGE = next(addon.module for addon in ADDONS if addon.module.endswith(".att3d
 LIMIT_MS = 50.0
 IDLE_SECONDS = 5.0
 TICK_SECONDS = 0.005
+REDRAW_SECONDS = 0.1
 
 
 def module(name: str):
@@ -70,7 +72,8 @@ class Measurement:
 
     def __init__(self, prompt: str, times: int, output: Path | None) -> None:
         self.prompt, self.left, self.output = prompt, times, output
-        self.gaps: dict[str, list[float]] = {"idle": [], "making": []}
+        self.gaps: dict[str, list[float]] = {"idle": [], "drawing": [], "making": []}
+        self.drawn = 0.0
         self.phase = "idle"
         self.last = time.perf_counter()
         self.until = self.last + IDLE_SECONDS
@@ -86,8 +89,12 @@ class Measurement:
         self.gaps[self.phase].append(1000 * (now - self.last))
         self.last = now
         session = module("session").session
-        if self.phase == "idle" and now > self.until:
-            self.phase = "making"
+        if self.phase != "making" and now > self.until:
+            self.phase = "drawing" if self.phase == "idle" else "making"
+            self.until = now + IDLE_SECONDS
+        if self.phase == "drawing" and now - self.drawn > REDRAW_SECONDS:
+            self.drawn = now
+            module("session").redraw()
         if self.phase == "making" and not session.busy:
             if session.error is not None:
                 print("failed:", session.error.message, session.error.remedy, flush=True)

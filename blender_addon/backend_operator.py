@@ -40,6 +40,7 @@ class BackendOperator:
 
     _job: Job | None = None
     _timer: bpy.types.Timer | None = None
+    _seen: tuple[object, ...] = ()
 
     def request(self, context: Context) -> Job:
         """Send the request. Raises Att3dError when it cannot be sent."""
@@ -92,8 +93,8 @@ class BackendOperator:
             session.cancel()
         elif event.type != "TIMER":
             return {"PASS_THROUGH"}
-        redraw()
         if not job.done:
+            self._show()
             return {"PASS_THROUGH"}
         self._end(context)
         try:
@@ -102,6 +103,13 @@ class BackendOperator:
             return self._failed(error)
         self._remember(context)
         return {"FINISHED"}
+
+    def _show(self) -> None:
+        """Draw again if there is something new to see: drawing can take longer than all else."""
+        seen = (session.state, session.stage, round(100 * session.fraction))
+        if seen != self._seen:
+            self._seen = seen
+            redraw()
 
     def cancel(self, context: Context) -> None:
         """Blender ends the operator by itself: another file is opened, or the window closes."""
