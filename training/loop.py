@@ -25,6 +25,7 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from backend.model.att3d import ATT3D
+from backend.model.mapping import MappingNetwork
 from backend.model.offset import OutputOffset
 from backend.protocol.errors import TrainingError
 
@@ -93,11 +94,12 @@ class Trainer:
     """Fine-tuning: all that is trained (A25)."""
 
     def __post_init__(self) -> None:
-        if self.model.mapping.components:
+        mapping = self.model.mapping
+        if isinstance(mapping, MappingNetwork) and mapping.components:
             # Twice: as the set says them, or in other words, as in training.
             some = list(self.seen)[:: math.ceil(len(self.seen) / WHITENED_PROMPTS)]
             said = [self.embed(some, self.generator(-1 - turn)) for turn in range(2)]
-            self.model.mapping.whiten_on(torch.cat(said))
+            mapping.whiten_on(torch.cat(said))
         self.accelerator: Accelerator = build_accelerator(self.config, self.device)
         self.model.to(self.device).train()
         if self.offset is not None:

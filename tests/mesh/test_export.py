@@ -94,7 +94,7 @@ def test_glb_passes_the_khronos_validator(mesh: GeneratedMesh, tmp_path: Path, n
     if shutil.which("node") is None:
         pytest.skip("node is not installed: the Khronos validator did not run")
     if not VALIDATOR.is_dir():
-        pytest.skip("the Khronos validator is not installed: `make test` does it where npm is found")
+        pytest.skip("the Khronos validator is not installed: `make test` does it with npm")
     path = tmp_path / "bear.glb"
     chosen = GeneratedMesh(**{**vars(mesh), "normal_map": mesh.normal_map if normal_map else None})
     path.write_bytes(glb_bytes(chosen))
