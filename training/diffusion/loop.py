@@ -114,6 +114,7 @@ class DiffusionTrainer:
         progress = Progress(0, 0.0)
         if config.resume:
             progress = load_state(folder, state, self.optimizer, plain) or progress
+            _match_layout(self.optimizer)
         self._fill(progress.step)
         bad = 0
         started = time.monotonic() - progress.seconds
@@ -158,6 +159,18 @@ class DiffusionTrainer:
         if self.config.precision == "bf16":
             return torch.autocast(self.device.type, torch.bfloat16)
         return contextlib.nullcontext()
+
+
+def _match_layout(optimizer: torch.optim.Optimizer) -> None:
+    """Lay the optimizer's state out in memory as its weights are.
+
+    On disk every tensor is contiguous, but convolutions have their channels last, and the fused
+    AdamW goes through weights and moments side by side without looking at strides.
+    """
+    for parameter, values in optimizer.state.items():
+        for name, value in values.items():
+            if value.shape == parameter.shape:
+                values[name] = torch.empty_like(parameter).copy_(value)
 
 
 def learning_rate(config: DiffusionConfig, index: int) -> float:
