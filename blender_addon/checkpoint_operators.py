@@ -241,12 +241,12 @@ class ATT3D_OT_check_checkpoint(bpy.types.Operator):
         return True
 
     def execute(self, context: Context) -> set[str]:
-        return self._judge(Copy(chosen(context).path, None))
+        return self._judge(Copy(chosen_path(context), None))
 
     def invoke(self, context: Context, event: Event) -> set[str]:
         if bpy.app.background or context.window is None:
             return self.execute(context)
-        self._copy = Copy(chosen(context).path, None)
+        self._copy = Copy(chosen_path(context), None)
         self._timer = context.window_manager.event_timer_add(0.05, window=context.window)
         context.window_manager.modal_handler_add(self)
         return {"RUNNING_MODAL"}
@@ -293,7 +293,7 @@ class ATT3D_OT_checkpoint_card(bpy.types.Operator):
         return context.window_manager.invoke_popup(self, width=CARD_WIDTH)
 
     def execute(self, context: Context) -> set[str]:
-        card = read_card(chosen(context).path)
+        card = read_card(chosen_path(context))
         for title, text in (("", card.summary), *card.facts):
             self.report({"INFO"}, f"{title}: {text}" if title else text)
         return {"FINISHED"}
@@ -322,6 +322,13 @@ def chosen(context: Context) -> checkpoints.Choice | None:
     """The checkpoint that the scene has chosen, if it is a file on this machine."""
     folder = preferences(context).checkpoint_folder_path
     return checkpoints.find(context.scene.att3d.checkpoint, folder)
+
+
+def chosen_path(context: Context) -> Path:
+    """Its file; only where poll has seen that it is there."""
+    choice = chosen(context)
+    assert choice is not None
+    return choice.path
 
 
 def _folder(context: Context) -> Path:

@@ -15,18 +15,21 @@ _collection: bpy.utils.previews.ImagePreviewCollection | None = None
 
 def icon_of(path: Path) -> int:
     """The icon that shows the picture at ``path``; 0 when there is no such file."""
-    global _collection
     try:
         changed = path.stat().st_mtime_ns
     except OSError:
         return 0
+    pictures = _pictures()
+    name = f"{path}|{changed}"
+    found = pictures.get(name) or pictures.load(name, str(path), "IMAGE")
+    return found.icon_id
+
+
+def _pictures() -> bpy.utils.previews.ImagePreviewCollection:
+    global _collection
     if _collection is None:
         _collection = bpy.utils.previews.new()
-    name = f"{path}|{changed}"
-    found = _collection.get(name)
-    if found is None:
-        found = _collection.load(name, str(path), "IMAGE")
-    return found.icon_id
+    return _collection
 
 
 def forget() -> None:

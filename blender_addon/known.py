@@ -1,7 +1,7 @@
 """What the chosen checkpoint knows, for prompt fields and panels. The backend is not asked."""
 
 # bpy has no type stubs.
-# pyright: reportAttributeAccessIssue=false
+# pyright: reportAttributeAccessIssue=false, reportMissingImports=false
 
 from __future__ import annotations
 

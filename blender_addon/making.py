@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import bpy
 from bpy.props import BoolProperty, IntProperty, StringProperty
@@ -82,7 +82,7 @@ class MakingOperator(BackendOperator):
     _scene_uid = 0
 
     @property
-    def mesh_options(self) -> dict[str, int | float | bool]:
+    def mesh_options(self) -> dict[str, Any]:
         """The mesh options as they are now."""
         return {name: getattr(self, name) for name in MESH_OPTIONS}
 

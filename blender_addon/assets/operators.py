@@ -115,8 +115,10 @@ def _root() -> Path:
 def _saved(path: str) -> None:
     """A file that had no folder when its assets were marked has one now."""
     for ob in bpy.data.objects:
-        data = ob.asset_data if ob.library is None else None
-        wanted = data.get(_PATH) if data is not None else None
+        data = ob.asset_data
+        if ob.library is not None or data is None:
+            continue
+        wanted = data.get(_PATH)
         if isinstance(wanted, str) and data.catalog_id == find_catalog(_root(), wanted):
             try:
                 ensure_catalog(_root(), wanted)

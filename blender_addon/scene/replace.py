@@ -43,7 +43,7 @@ def replace_mesh(ob: bpy.types.Object, arrays: MeshArrays, provenance: Provenanc
     with Together() as keep:
         mesh = keep(bpy.data.meshes.new(name))
         fill_mesh(mesh, arrays)
-        if _texture_node(first) is None:
+        if first is None or _texture_node(first) is None:
             material = make_material(name, arrays, keep)
         else:
             shared = first.users > 1 or old.users > 1 or first.library is not None

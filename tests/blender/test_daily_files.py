@@ -1,5 +1,8 @@
 """Files of daily use, without Blender: history, pictures, lists, asset catalogues, folders."""
 
+# The extension's package is made up while the tests run.
+# pyright: reportMissingImports=false
+
 from __future__ import annotations
 
 import dataclasses

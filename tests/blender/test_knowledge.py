@@ -1,5 +1,8 @@
 """What a checkpoint's word list gives while a prompt is typed; no Blender needed."""
 
+# The extension's package is made up while the tests run.
+# pyright: reportMissingImports=false
+
 from __future__ import annotations
 
 import itertools
