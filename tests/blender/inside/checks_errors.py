@@ -148,7 +148,7 @@ def check_backend_killed_while_idle_is_not_noticed(bench: Bench) -> None:
 def check_cancelled_request_leaves_nothing(bench: Bench) -> None:
     """As ESC does it: the request is given up, and the backend is free again at once."""
     bench.generate()
-    module, operators = bench.session, bench.module("operators")
+    module, operators = bench.session, bench.module("making")
     params = operators.GenerateParams(
         prompt=PROMPT, checkpoint=str(bench.checkpoint), resolution=512, texture_size=4096
     )
