@@ -75,8 +75,10 @@ class Measurement:
         self.gaps: dict[str, list[float]] = {"idle": [], "drawing": [], "making": []}
         self.drawn = 0.0
         self.phase = "idle"
-        self.last = time.perf_counter()
-        self.until = self.last + IDLE_SECONDS
+        self.last = 0.0
+        self.until = time.perf_counter() + IDLE_SECONDS
+        self.worst: list[tuple[float, str]] = []
+        """Long gaps while making, in ms, and the stage in which they were seen."""
         self.ours = Ours()
         for kind in (bpy.types.ATT3D_OT_generate,):
             for name in ("invoke", "modal"):
@@ -86,9 +88,13 @@ class Measurement:
 
     def tick(self) -> float | None:
         now = time.perf_counter()
-        self.gaps[self.phase].append(1000 * (now - self.last))
-        self.last = now
         session = module("session").session
+        if self.last:
+            gap = 1000 * (now - self.last)
+            self.gaps[self.phase].append(gap)
+            if self.phase == "making" and gap > LIMIT_MS:
+                self.worst.append((round(gap, 1), session.stage or "after the result"))
+        self.last = now
         if self.phase != "making" and now > self.until:
             self.phase = "drawing" if self.phase == "idle" else "making"
             self.until = now + IDLE_SECONDS
@@ -128,7 +134,13 @@ class Measurement:
             for title, (wall, cpu) in sorted(self.ours.longest.items())
         }
         text = json.dumps(
-            {"blender": bpy.app.version_string, "gaps": figures, "ours": calls}, indent=1
+            {
+                "blender": bpy.app.version_string,
+                "gaps": figures,
+                "worst": sorted(self.worst, reverse=True)[:8],
+                "ours": calls,
+            },
+            indent=1,
         )
         print(text, flush=True)
         if self.output is not None:
