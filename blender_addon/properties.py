@@ -110,6 +110,10 @@ def quietly() -> Iterator[None]:
         _quiet = False
 
 
+def is_quiet() -> bool:
+    return _quiet
+
+
 def _prompt_confirmed(settings: Settings, context: Context) -> None:
     """Enter in the prompt field generates. Scripts that assign the prompt start nothing."""
     region, area = context.region, context.area
@@ -122,7 +126,11 @@ def _prompt_confirmed(settings: Settings, context: Context) -> None:
     )
     if not (typed and settings.prompt.strip() and preferences(context).generate_on_enter):
         return
-    # Not from within the property's own update: Blender is still closing the text field.
+    generate_soon()
+
+
+def generate_soon() -> None:
+    """Generate the scene's prompt, once Blender has closed the text field that it was typed in."""
     if not bpy.app.timers.is_registered(_generate_from_field):
         bpy.app.timers.register(_generate_from_field, first_interval=0.01)
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 import importlib
 import json
 import os
+import signal
 import sys
 import threading
 import types
@@ -39,6 +40,7 @@ def main() -> int:
     errors = importlib.import_module(f"{PACKAGE}.backend.protocol.errors")
     install = importlib.import_module(f"{PACKAGE}.blender_addon.setup.install")
     plan = importlib.import_module(f"{PACKAGE}.blender_addon.setup.plan")
+    process = importlib.import_module(f"{PACKAGE}.blender_addon.process")
     requests = sys.stdin.buffer
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8", buffering=1)
     os.dup2(2, 1)
@@ -55,9 +57,13 @@ def main() -> int:
 
     def end_with_stdin() -> None:
         requests.read()
-        child = installer.child
-        if child is not None:
-            child.kill()
+        if sys.platform == "win32":
+            if installer.child is not None:
+                process.kill(installer.child)
+        elif os.getpgrp() == os.getpid():  # as Blender starts it
+            os.killpg(0, signal.SIGKILL)  # this process, pip, and whatever pip has started
+        elif installer.child is not None:
+            installer.child.kill()
         os._exit(3)
 
     threading.Thread(target=end_with_stdin, daemon=True).start()

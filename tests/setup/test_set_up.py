@@ -96,6 +96,14 @@ def wait_for_process(folder: Path) -> None:
         time.sleep(0.02)
 
 
+def wait_for_none(folder: Path) -> None:
+    """A process that is killed is still listed for a moment, longer on a busy machine."""
+    deadline = time.monotonic() + 10
+    while left := processes_of(folder):
+        assert time.monotonic() < deadline, left
+        time.sleep(0.02)
+
+
 Make = Callable[..., "plan.Plan"]
 begun = pytest.mark.usefixtures("_begun")
 
@@ -161,7 +169,7 @@ def test_a_cancelled_set_up_leaves_no_process_and_can_go_on(
     finish(started)
     assert isinstance(started.error, errors.Cancelled)
     assert not started.succeeded
-    assert not processes_of(tmp_path)
+    wait_for_none(tmp_path)
     marker = folders.read_marker(Path(chosen.folder))
     assert marker is not None and marker.state == "incomplete"
     assert finish(run.SetupRun(make_plan(wheels=str(wheels)))).succeeded
@@ -182,7 +190,7 @@ def test_the_worker_ends_when_its_blender_is_gone(
     assert started.process.stdin is not None
     started.process.stdin.close()
     finish(started, 10)
-    assert not processes_of(tmp_path)
+    wait_for_none(tmp_path)
 
 
 @begun

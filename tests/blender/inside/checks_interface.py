@@ -189,9 +189,22 @@ def check_everything_is_in_a_menu_so_that_f3_finds_it(bench: Bench) -> None:
         assert sum("ATT3D" in str(f.__code__.co_consts) for f in drawers) == 1, name
 
 
-def check_prompt_can_be_given_in_a_dialog(bench: Bench) -> None:
-    assert bpy.ops.att3d.ask_prompt(prompt="a lion") == {"FINISHED"}
-    assert bpy.context.object.name == bpy.context.scene.att3d.prompt == "a lion"
+def check_prompt_can_be_given_in_a_pop_up(bench: Bench) -> None:
+    """One field; Enter in it puts the prompt into the panel and generates it."""
+    asked, settings = bpy.context.window_manager.att3d_ask, bpy.context.scene.att3d
+    layout = Layout()
+    bpy.types.ATT3D_PT_ask.draw(SimpleNamespace(layout=layout), bpy.context)
+    generate = bench.module("properties")._generate_from_field
+    with bench.module("properties").quietly():
+        asked.prompt = "a pig"
+    assert settings.prompt == "" and not bpy.app.timers.is_registered(generate)
+    asked.prompt = "  "
+    assert settings.prompt == "" and not bpy.app.timers.is_registered(generate)
+    asked.prompt = "a lion"
+    assert settings.prompt == "a lion" and bpy.app.timers.is_registered(generate)
+    bpy.app.timers.unregister(generate)
+    assert bpy.ops.att3d.ask_prompt(prompt="a pig") == {"FINISHED"}
+    assert bpy.context.object.name == settings.prompt == "a pig"
 
 
 def check_every_refusal_gives_its_reason(bench: Bench) -> None:
