@@ -85,9 +85,11 @@ class Bench:
     def embedding(self, prompts: int) -> Tensor:
         return torch.randn(prompts, 77, 768, device=self.device)
 
-    def step(self, objects: Objects) -> Step:
+    def step(self, objects: Objects, model: ATT3D | None = None) -> Step:
         seeded = torch.Generator().manual_seed(1)  # the same cameras in every pass
-        return Step(self.model, objects, PromptMix.plain(range(len(objects))), 0, 1, seeded)
+        return Step(
+            model or self.model, objects, PromptMix.plain(range(len(objects))), 0, 1, seeded
+        )
 
     def modulated(self, render: TrainingRenderer, batch: int) -> Parts:
         """A step without guidance, the grids from the mapping network."""
@@ -125,25 +127,24 @@ class Bench:
         return fastest(once, self.device, self.repeats)
 
     def one_view(self, render: TrainingRenderer) -> tuple[Parts, Parts]:
-        """Modulated and not, without gradients."""
+        """Modulated and not, without gradients; the model as checkpoints hold it (A11)."""
         embedding = self.embedding(1)
-        self.model.eval()
+        model = ATT3D(self.model.config.plain).to(self.device).eval()
 
         @torch.no_grad()
         def modulated(watch: Stopwatch) -> None:
             with watch.part("hypernetwork forward"):
-                objects = self.model.objects(embedding)
+                objects = model.objects(embedding)
             with watch.part("rendering forward"):
-                render(self.step(objects))
+                render(self.step(objects, model))
 
         @torch.no_grad()
         def shared(watch: Stopwatch) -> None:
             latent = torch.zeros(1, self.model.config.latents, device=self.device)
             with watch.part("rendering forward"):
-                render(self.step(Objects(latent, self.shared)))
+                render(self.step(Objects(latent, self.shared), model))
 
         parts = [fastest(once, self.device, self.repeats) for once in (modulated, shared)]
-        self.model.train()
         return parts[0], parts[1]
 
     def guidance(self, batch: int, size: int) -> Parts:

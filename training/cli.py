@@ -26,6 +26,7 @@ USAGE = """usage: python -m training COMMAND [options]     (COMMAND --help lists
   finetune  train a checkpoint on one prompt      finetune FILE.safetensors --prompt "a pig"
   evaluate  PSNR and R-precision of a checkpoint  evaluate checkpoints/toybox.safetensors --json
   sheet     pictures of a checkpoint's prompts    sheet checkpoints/toybox.safetensors
+  compact   leave out what no object needs        compact runs/mine/checkpoint.safetensors
   prompts   list prompt sets, or one set          prompts animal1200
   clip      train a small CLIP on the toybox      clip --preset conditioning
   diffusion train a diffusion model on the toybox diffusion --preset cpu32
@@ -72,6 +73,18 @@ class SheetOptions:
 
 
 @dataclass(frozen=True)
+class CompactOptions:
+    """Options of ``compact``."""
+
+    checkpoint: Path
+    """The checkpoint to make smaller."""
+    output: Path | None = None
+    """The file to write; without one, the checkpoint itself is replaced."""
+    decibels: float = 46.0
+    """Least PSNR between a picture before and after."""
+
+
+@dataclass(frozen=True)
 class PromptsOptions:
     """Options of ``prompts``."""
 
@@ -89,6 +102,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         "finetune": _finetune,
         "evaluate": _evaluate,
         "sheet": _sheet,
+        "compact": _compact,
         "prompts": _prompts,
         "clip": _clip,
         "diffusion": _diffusion,
@@ -224,6 +238,24 @@ def _sheet(arguments: list[str]) -> None:
     checkpoint = load_checkpoint(options.checkpoint)
     checkpoint_sheet(options.output, checkpoint, prompts, chosen, tile=options.tile)
     print(options.output)
+
+
+def _compact(arguments: list[str]) -> None:
+    import tyro
+
+    options = tyro.cli(
+        CompactOptions,
+        args=_positional(arguments, "--checkpoint"),
+        prog="python -m training compact",
+    )
+    from .compact import compact
+
+    output = options.output or options.checkpoint
+    done = compact(options.checkpoint, output, decibels=options.decibels)
+    print(
+        f"{output}: {done.after / 2**20:.1f} MiB instead of {done.before / 2**20:.1f};"
+        f" {done.left_out:.0%} of the vertices left out, no picture below {done.decibels:.1f} dB"
+    )
 
 
 def _prompts(arguments: list[str]) -> None:

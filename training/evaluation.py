@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from jaxtyping import Float
@@ -37,6 +37,8 @@ from .prompts import PromptSet
 
 VIEWS = 4
 SAMPLES = 96
+
+Item = TypeVar("Item")
 
 
 @dataclass(frozen=True)
@@ -188,8 +190,8 @@ def _distinct(queries: Float[Tensor, "prompts features"]) -> bool:
     return len(queries) < 2 or (unit @ unit.T).triu(1).max().item() < 0.99999
 
 
-def evenly(indices: Sequence[int], count: int) -> list[int]:
-    """``count`` of ``indices``, evenly spaced; all of them for 0 or more than there are."""
-    if count <= 0 or count >= len(indices):
-        return list(indices)
-    return [indices[(2 * i + 1) * len(indices) // (2 * count)] for i in range(count)]
+def evenly(items: Sequence[Item], count: int) -> list[Item]:
+    """``count`` of ``items``, evenly spaced; all of them for 0 or more than there are."""
+    if count <= 0 or count >= len(items):
+        return list(items)
+    return [items[(2 * i + 1) * len(items) // (2 * count)] for i in range(count)]

@@ -40,8 +40,9 @@ MAX_BAD_STEPS = 20
 """So many steps in a row without a finite loss end the run."""
 FRAME_LOSSES = ("picture", "sds")
 """Parts of the loss for which each object of the batch was rendered (A33)."""
-WHITENED_PROMPTS = 4096
-"""Prompts that the principal components of text embeddings are found on, at most."""
+WHITENED_PROMPTS = 1024
+"""Prompts that the principal components of text embeddings are found on, at most: a step's memory
+does not grow with the set."""
 
 Embed = Callable[[Sequence[int], torch.Generator], Float[Tensor, "prompts tokens width"]]
 """Text embeddings of some prompts of the set, said in words of the generator's choosing."""
@@ -97,7 +98,7 @@ class Trainer:
         mapping = self.model.mapping
         if isinstance(mapping, MappingNetwork) and mapping.components:
             # Twice: as the set says them, or in other words, as in training.
-            some = list(self.seen)[:: math.ceil(len(self.seen) / WHITENED_PROMPTS)]
+            some = self._some(WHITENED_PROMPTS)
             said = [self.embed(some, self.generator(-1 - turn)) for turn in range(2)]
             mapping.whiten_on(torch.cat(said))
         self.accelerator: Accelerator = build_accelerator(self.config, self.device)
@@ -119,6 +120,14 @@ class Trainer:
                 " processes)",
                 "choose --batch as a multiple of them",
             )
+
+    def _some(self, count: int) -> list[int]:
+        """All seen prompts, or ``count`` of them; not at equal distances, which would be those
+        with one hat where the set lists all hats in turn."""
+        if len(self.seen) <= count:
+            return list(self.seen)
+        drawn = torch.randperm(len(self.seen), generator=self.generator(-3))[:count]
+        return [self.seen[i] for i in drawn.tolist()]
 
     def generator(self, step: int, part: int = 0) -> torch.Generator:
         """The randomness of a part of a step: a function of the seed and these numbers only."""

@@ -174,9 +174,9 @@ def _toybox_chain(prompts: str) -> TrainConfig:
 FINETUNE = dataclasses.replace(
     _TOYBOX_ANIMALS,
     name="finetune",
-    # Adam moves every number of the grid by about its rate a step, and those are of the order of
-    # a hundredth: the paper's 0.1 would start anew rather than refine.
-    optimizer=OptimizerConfig(lr=0.003, mlp_lr=0.0, beta1=0.9, schedule="cosine"),
+    # The paper's rate: in 100 steps it takes a thing that the checkpoint does not know from 12 to
+    # 23 dB, and a known one from 32.3 to 33.8; a tenth of it, to 12 and 33.4.
+    optimizer=OptimizerConfig(lr=0.1, mlp_lr=0.0, beta1=0.9, schedule="cosine"),
     references=ReferencesConfig(rays=256, samples=64, points=8192, other_share=0.0),
     batch=4,
     steps=200,

@@ -1,13 +1,15 @@
 """One-file checkpoints: a .safetensors file that says in its metadata what it is.
 
-Layout, format version 2: header metadata ``format`` = ``att3d-checkpoint``, ``format_version`` and
+Layout, format version 3: header metadata ``format`` = ``att3d-checkpoint``, ``format_version`` and
 ``metadata`` (the JSON of :class:`CheckpointMetadata`). Tensors: the model's own names, with
 spectral norm and whitening already applied. What makes up grids (``mapping.decode.weight``,
 ``mapping.heads.N.weight``, ``mapping.shared``, ``offset``) is stored as floats or as ``X.integers``
-(int8) and ``X.scale``, where X is the name without its ``.weight``. Tensors under ``text.`` are the
-text encoder's, when it is bundled. Nothing in the file is ever executed.
+(int8), ``X.scale`` and, when vertices are left out, ``X.kept`` (bool), where X is the name without
+its ``.weight``. Tensors under ``text.`` are the text encoder's, when it is bundled. Nothing in the
+file is ever executed.
 
-Version 1 had only linear mapping networks without conditions; its files are version 2 files.
+Version 1 had only linear mapping networks without conditions, and version 2 stored every vertex;
+their files are version 3 files.
 """
 
 from __future__ import annotations
@@ -38,7 +40,7 @@ if TYPE_CHECKING:
     from ..text.encoder import TextEncoder
 
 FORMAT = "att3d-checkpoint"
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 MAX_METADATA_BYTES = 16 << 20
 
 Storage = Literal["int8", "float16", "float32"]
@@ -132,8 +134,7 @@ def save_checkpoint(
     for name in large + ["offset"] * config.offset:
         if storage == "int8":
             short = name.removesuffix(".weight")
-            integers, scale = quantize(tensors.pop(name), config.grid.features)
-            tensors |= {f"{short}.integers": integers, f"{short}.scale": scale}
+            tensors |= _in_eight_bits(short, tensors.pop(name), config.grid.features)
         elif storage == "float16":
             tensors[name] = tensors[name].half()
     for name, tensor in (text_tensors or {}).items():
@@ -152,6 +153,55 @@ def update_metadata(path: Path, metadata: CheckpointMetadata) -> None:
         _metadata_of(path, file.metadata())
         tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     _write(path, tensors, metadata)
+
+
+def compact_checkpoint(path: Path, target: Path, floor: float) -> None:
+    """Write ``path`` in eight bits to ``target``, without vertices that have no weight above
+    ``floor``; what it says of itself stays as it is.
+
+    Raises:
+        CheckpointError: there is no valid checkpoint at ``path``.
+        OutputError: the file cannot be written.
+    """
+    with _opened(path) as file:
+        metadata = _metadata_of(path, file.metadata())
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    for short in list_large(path):
+        weight = _floats(path, short, tensors)
+        tensors |= _in_eight_bits(short, weight, metadata.config.grid.features, floor)
+    _write(target, tensors, metadata)
+
+
+def list_large(path: Path) -> list[str]:
+    """The names, without ``.weight``, of a checkpoint's tensors that make up grids."""
+    with _opened(path) as file:
+        metadata = _metadata_of(path, file.metadata())
+        stored = {name.removesuffix(".integers").removesuffix(".weight") for name in file.keys()}  # noqa: SIM118
+    with torch.device("meta"):
+        outputs = ATT3D(metadata.config.plain).mapping.outputs
+    large = [f"mapping.{name}".removesuffix(".weight") for name in outputs] + ["offset"]
+    return [name for name in large if name in stored]
+
+
+def _in_eight_bits(
+    short: str, weight: Tensor, features: int, floor: float = -1.0
+) -> dict[str, Tensor]:
+    """What is stored of a large tensor; by default all of it."""
+    integers, scale, kept = quantize(weight, features, floor)
+    stored = {f"{short}.integers": integers, f"{short}.scale": scale}
+    return stored if bool(kept.all()) else stored | {f"{short}.kept": kept}
+
+
+def _floats(path: Path, short: str, tensors: dict[str, Tensor]) -> Tensor:
+    """Take a large tensor out of ``tensors``, in whichever way it is stored."""
+    for name in (short, f"{short}.weight"):
+        if name in tensors:
+            return tensors.pop(name)
+    integers, scale = tensors.pop(f"{short}.integers"), tensors.pop(f"{short}.scale")
+    try:
+        return dequantize(integers, scale, tensors.pop(f"{short}.kept", None))
+    except ValueError as error:
+        raise _broken(path, f"of its quantised weights, {error}") from None
 
 
 def _write(path: Path, tensors: dict[str, Tensor], metadata: CheckpointMetadata) -> None:
@@ -203,10 +253,7 @@ def load_checkpoint(path: Path | str, device: torch.device | str = "cpu") -> Che
     for name in shapes:
         short = name.removesuffix(".weight")
         if f"{short}.integers" in tensors and f"{short}.scale" in tensors:
-            integers, scale = tensors.pop(f"{short}.integers"), tensors.pop(f"{short}.scale")
-            if integers.dtype != torch.int8 or integers.numel() % max(len(scale), 1):
-                raise _broken(path, "its quantised weights do not fit together")
-            tensors[name] = dequantize(integers, scale)
+            tensors[name] = _floats(path, short, tensors)
     for name, shape in shapes.items():
         if name not in tensors:
             raise _broken(path, f"the tensor {name} is missing")

@@ -11,6 +11,7 @@ from safetensors.torch import save_file
 
 from backend.model.checkpoint import (
     CheckpointMetadata,
+    compact_checkpoint,
     file_sha256,
     load_checkpoint,
     read_metadata,
@@ -56,15 +57,50 @@ def test_eight_bit_storage_is_bounded(tiny_checkpoint_path):
 @pytest.mark.parametrize("scale", [1e-6, 1.0, 1e3])
 def test_quantisation_error_is_at_most_half_a_step(scale):
     weight = torch.randn(40, 5) * torch.logspace(-2, 0, 10).repeat_interleave(4)[:, None] * scale
-    integers, steps = quantize(weight, features=4)
+    integers, steps, kept = quantize(weight, features=4)
+    assert kept.all()
     error = (dequantize(integers, steps) - weight).abs().view(10, -1).amax(1)
     assert (error <= 0.5001 * steps.float()).all()
     assert (steps.float() <= weight.abs().view(10, -1).amax(1) / 126 + 1e-7).all()
 
 
 def test_zero_weights_stay_zero():
-    integers, steps = quantize(torch.zeros(8, 3), features=4)
+    integers, steps, _ = quantize(torch.zeros(8, 3), features=4)
     assert not dequantize(integers, steps).any()
+
+
+def test_vertices_below_the_floor_are_zero_and_not_stored():
+    weight = torch.randn(40, 5) * torch.tensor([1e-3, 1.0]).repeat(5).repeat_interleave(4)[:, None]
+    integers, steps, kept = quantize(weight, features=4, floor=0.01)
+    assert kept.tolist() == [False, True] * 5
+    assert len(integers) == 20
+    assert len(steps) == 5
+    back = dequantize(integers, steps, kept).view(10, 20)
+    assert not back[0::2].any()
+    torch.testing.assert_close(back[1::2], weight.view(10, 20)[1::2], atol=0.02, rtol=0)
+
+
+@pytest.mark.parametrize("storage", ["int8", "float16"])
+def test_a_compacted_checkpoint_is_the_same_without_its_smallest_vertices(tmp_path, storage):
+    first, second = tmp_path / "a.safetensors", tmp_path / "b.safetensors"
+    before = load_checkpoint(tiny_checkpoint(first, storage=storage))
+    weight = before.model.mapping.decode.weight
+    rows = weight.view(-1, TINY.grid.features * weight.shape[1])
+    floor = rows.abs().amax(1).median().item()
+    compact_checkpoint(first, second, floor)
+    after = load_checkpoint(second)
+    gone = rows.abs().amax(1) <= floor
+    now = after.model.mapping.decode.weight.view_as(rows)
+    assert not now[gone].any()
+    torch.testing.assert_close(
+        now[~gone], rows[~gone], atol=0.005 * rows.abs().max().item(), rtol=0
+    )
+    assert dataclasses.replace(after.metadata, config=before.metadata.config) == before.metadata
+    assert after.metadata.config == before.metadata.config
+    assert second.stat().st_size < first.stat().st_size
+    again = tmp_path / "c.safetensors"
+    compact_checkpoint(second, again, floor)
+    assert torch.equal(load_checkpoint(again).model.mapping.decode.weight, now.view_as(weight))
 
 
 def test_metadata_is_read_without_weights(tiny_checkpoint_path):

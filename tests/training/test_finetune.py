@@ -19,14 +19,14 @@ from training.presets import FINETUNE
 PROMPT = "a pig wearing a tophat"
 
 
-def config(folder, **changes):
+def config(folder, points=512, **changes):
     return dataclasses.replace(
         FINETUNE,
         run=folder,
         compiled=False,
         device="cpu",
         references=dataclasses.replace(
-            FINETUNE.references, size=16, rays=32, samples=24, points=512
+            FINETUNE.references, size=16, rays=32, samples=24, points=points
         ),
         sheet_every=10**6,
         storage="float32",
@@ -57,18 +57,18 @@ def test_without_a_rate_the_object_stays_the_checkpoints_own(short_run, tmp_path
     torch.testing.assert_close(*pictures, atol=0.05, rtol=0)
 
 
-def test_fine_tuning_brings_the_bundled_object_nearer_to_its_reference(tmp_path):
-    prompt = "a pig playing the guitar wearing a party hat"
+def test_fine_tuning_teaches_the_bundled_model_what_it_does_not_know(tmp_path):
+    prompt = "a tudor house"
     bundled = default_checkpoint()
     assets = reference_assets([prompt], torch.device("cpu"), compiled=False)
     embedding = load_checkpoint(bundled).encoder().encode([prompt])[0]
-    tuned = finetune(bundled, prompt, config(tmp_path, steps=15, batch=2))
+    tuned = finetune(bundled, prompt, config(tmp_path, points=8192, steps=30, batch=2))
 
     def decibels(path):
         views = look(load_checkpoint(path), embedding, assets, 0, size=32)
         return psnr(views.albedo, views.truth.albedo)
 
-    assert decibels(tuned) > decibels(bundled) + 0.3
+    assert decibels(tuned) > decibels(bundled) + 2.0
 
 
 def test_the_command_says_what_is_missing(short_run, capsys):
