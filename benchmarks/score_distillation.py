@@ -203,7 +203,7 @@ PARTS = {
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("part", choices=list(PARTS))
     parser.add_argument("--scale", choices=["cpu", "gpu"], default="cpu")
     options = parser.parse_args()
