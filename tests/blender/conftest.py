@@ -26,6 +26,8 @@ sys.path.insert(0, str(ROOT / "scripts"))
 from build_extension import build  # noqa: E402
 from setup_blenders import BLENDERS, installed  # noqa: E402
 
+SEQUENCES = 100
+"""Random ones, of what people and machines do."""
 SECONDS = 900
 """For all checks in one Blender."""
 
@@ -45,6 +47,15 @@ def versions(config: pytest.Config) -> list[str]:
     if chosen:
         return chosen
     return ["4.5", *(["5.2"] if installed("5.2") is not None else [])]
+
+
+def seeds(config: pytest.Config, version: str) -> list[int]:
+    """Of the random sequences for one Blender.
+
+    Those that are always tested share them; one that was asked for gets all.
+    """
+    together = versions(config) if not config.getoption("--blender", default=None) else [version]
+    return list(range(SEQUENCES))[together.index(version) :: len(together)]
 
 
 def checks() -> list[str]:
@@ -92,14 +103,19 @@ def bpy_python(blender: str) -> Path:
 
 @pytest.fixture(scope="session")
 def report(
+    blender: str,
     bpy_python: Path,
     extension: Path,
     tiny_checkpoint_path: Path,
     tmp_path_factory: pytest.TempPathFactory,
     request: pytest.FixtureRequest,
 ) -> Report:
-    """All checks, run in one process of this Blender with a profile of its own."""
-    folder = tmp_path_factory.mktemp("blender")
+    """All checks, run in one process of this Blender with a profile of its own.
+
+    Profile, extension, checkpoint and all files are in a folder whose name is no easy one.
+    """
+    folder = tmp_path_factory.mktemp("blender") / "Käthe's home 家"
+    folder.mkdir()
     wanted = {
         item.callspec.params["check"]
         for item in request.session.items
@@ -114,6 +130,7 @@ def report(
         "folder": str(folder),
         "report": str(folder / "report.jsonl"),
         "checks": [name for name in checks() if name in wanted],
+        "seeds": seeds(request.config, blender),
     }
     (folder / "job.json").write_text(json.dumps(job), encoding="utf-8")
     done = run_blender(bpy_python, folder, str(INSIDE / "run.py"), str(folder / "job.json"))

@@ -109,7 +109,15 @@ begun = pytest.mark.usefixtures("_begun")
 
 
 def test_a_folder_of_wheels_becomes_a_backend(make_plan: Make, wheels: Path) -> None:
-    """Offline, into a folder whose name has a space and an umlaut."""
+    """Offline, into a folder whose name has a space and an umlaut.
+
+    There was an environment for another build of PyTorch: that one is not used.
+    """
+    folder = Path(make_plan().folder)
+    stale = folders.environment_python(folder).with_name("stale")
+    folders.begin(folder, folders.Marker("incomplete", build="cu130"))
+    stale.parent.mkdir(parents=True)
+    stale.touch()
     started = run.SetupRun(make_plan(wheels=str(wheels)))
     seen: list[tuple[float, str]] = []
     while started.running:
@@ -121,7 +129,7 @@ def test_a_folder_of_wheels_becomes_a_backend(make_plan: Make, wheels: Path) -> 
     assert fractions == sorted(fractions) and started.fraction == 1.0
     steps = list(dict.fromkeys(step for _, step in seen))
     assert {"environment", "packages", "torch", "check"} <= set(steps)
-    folder = Path(started.plan.folder)
+    assert not stale.exists()
     marker = folders.read_marker(folder)
     assert marker is not None and marker.state == "complete" and marker.build == "cpu"
     assert installed(folder) == set(PACKAGES)
@@ -151,6 +159,20 @@ def test_a_broken_download_goes_on_where_it_was(make_plan: Make, wheels: Path) -
         assert second.error is None, second.error
         assert installed(Path(chosen.folder)) == set(PACKAGES)
         assert index.served.count("alpha-1.2-py3-none-any.whl") == before == 1, "it was kept"
+
+
+@begun
+def test_a_file_that_is_not_what_the_index_says_is_not_installed(
+    make_plan: Make, wheels: Path
+) -> None:
+    """Each file's SHA-256 is compared with the one that the index names."""
+    with Index(wheels) as index:
+        index.changed = {"alpha-1.2-py3-none-any.whl"}
+        failed = finish(run.SetupRun(make_plan(index=index.url, torch_index=index.url)))
+        assert isinstance(failed.error, errors.NotDownloaded), failed.error
+    folder = Path(failed.plan.folder)
+    assert "DO NOT MATCH THE HASHES" in (folder / folders.LOG).read_text()
+    assert installed(folder) == set()
 
 
 @begun
@@ -216,15 +238,6 @@ def test_a_backend_that_does_not_work_is_not_called_complete(make_plan: Make, wh
     assert failed.error is not None and "nothing_of_that_name" in failed.error.message
     marker = folders.read_marker(Path(chosen.folder))
     assert marker is not None and marker.state == "incomplete"
-
-
-@begun
-def test_another_build_of_torch_begins_a_new_environment(make_plan: Make, wheels: Path) -> None:
-    changed = make_plan(wheels=str(wheels), build="cu130")
-    python = folders.environment_python(Path(changed.folder))
-    (python.parent / "stale").write_text("")
-    assert finish(run.SetupRun(changed)).succeeded
-    assert not (python.parent / "stale").exists()
 
 
 def test_too_little_space_is_said_before_anything_is_made(make_plan: Make) -> None:

@@ -50,12 +50,14 @@ def _digest(data: bytes) -> str:
 class Index:
     """A simple package index on this machine, as a context manager.
 
-    ``breaks`` names a file whose download ends in the middle, once for each time that is asked for.
+    ``breaks`` names a file whose download ends in the middle, once for each time that is asked for;
+    ``changed`` names files of which others are sent than the index says.
     """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.breaks: dict[str, int] = {}
+        self.changed: set[str] = set()
         self.served: list[str] = []
         index = self
 
@@ -103,6 +105,8 @@ class Index:
             return
         self.served.append(path.name)
         data = path.read_bytes()
+        if path.name in self.changed:
+            data = data[:-1] + bytes([data[-1] ^ 1])
         cut = len(data)
         if self.breaks.get(path.name, 0):
             self.breaks[path.name] -= 1

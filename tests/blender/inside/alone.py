@@ -1,7 +1,6 @@
-"""Generate one object in a Blender of its own, then do what the second argument names.
+"""Generate one object in a Blender of its own, export it, and crash while the backend works.
 
-python alone.py JOB.json export      write toy.glb
-python alone.py JOB.json die         write the backend's process id to ``pid``; end as by a crash
+python alone.py JOB.json      writes toy.glb, and the backend's process id to ``pid``
 """
 
 from __future__ import annotations
@@ -10,6 +9,7 @@ import json
 import os
 import signal
 import sys
+import time
 from pathlib import Path
 
 import bpy
@@ -19,19 +19,25 @@ sys.path.insert(0, str(Path(__file__).parent))
 from harness import Bench
 
 
-def main(job_file: Path, action: str) -> None:
+def main(job_file: Path) -> None:
     job = json.loads(job_file.read_text(encoding="utf-8"))
     bench = Bench(Path(job["zip"]), job["python"], Path(job["checkpoint"]), Path(job["folder"]))
     bench.reset()
     bench.generate()
-    if action == "export":
-        bpy.ops.export_scene.gltf(
-            filepath=str(bench.folder / "toy.glb"), use_selection=True, export_extras=True
-        )
-    else:
-        (bench.folder / "pid").write_text(str(bench.session.pid))
-        os.kill(os.getpid(), signal.SIGKILL)
+    bpy.ops.export_scene.gltf(
+        filepath=str(bench.folder / "toy.glb"), use_selection=True, export_extras=True
+    )
+    making = bench.module("making")
+    params = making.GenerateParams(
+        prompt="a lion", checkpoint=str(bench.checkpoint), resolution=512, texture_size=8192
+    )
+    job = bench.session.submit(bench.preferences.launch, "generate", params)
+    while not job.progress[0]:
+        time.sleep(0.005)
+    assert not job.done
+    (bench.folder / "pid").write_text(str(bench.session.pid))
+    os.kill(os.getpid(), signal.SIGKILL)
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), sys.argv[2])
+    main(Path(sys.argv[1]))

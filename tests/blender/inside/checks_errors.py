@@ -11,9 +11,10 @@ import threading
 import time
 
 import bpy
-from harness import PROMPT, Bench, alive, unchanged
+from harness import PROMPT, Bench, alive, quick, unchanged
 
 
+@quick
 def check_missing_python_says_where_to_set_it(bench: Bench) -> None:
     del os.environ["ATT3D_PYTHON"]
     error = bench.fails()
@@ -22,6 +23,7 @@ def check_missing_python_says_where_to_set_it(bench: Bench) -> None:
     assert bench.session.state.name == "NOT_SET_UP"
 
 
+@quick
 def check_python_that_is_not_there_is_named(bench: Bench) -> None:
     bench.preferences.backend_python = "/nowhere/bin/python"
     assert "/nowhere/bin/python" in bench.fails().message
@@ -30,6 +32,7 @@ def check_python_that_is_not_there_is_named(bench: Bench) -> None:
     assert "ATT3D_PYTHON" in bench.fails().message
 
 
+@quick
 def check_python_without_the_backends_packages_is_explained(bench: Bench) -> None:
     """A bare interpreter: the backend starts, and says what is missing."""
     bare = bench.folder / "bare"
@@ -44,6 +47,7 @@ def check_python_without_the_backends_packages_is_explained(bench: Bench) -> Non
     bench.generate()
 
 
+@quick
 def check_command_that_is_no_backend_is_explained(bench: Bench) -> None:
     for command in ("/nowhere/ssh host", f"{bench.python} -c 'print(1)'"):
         bench.preferences.backend_command = command
@@ -136,6 +140,7 @@ def check_backend_killed_in_the_middle_is_survived(bench: Bench) -> None:
     assert session.error is None and session.state.name == "READY"
 
 
+@quick
 def check_backend_killed_while_idle_is_not_noticed(bench: Bench) -> None:
     bench.generate()
     pid = bench.session.pid
@@ -169,6 +174,7 @@ def check_cancelled_request_leaves_nothing(bench: Bench) -> None:
     assert time.monotonic() - started < 20
 
 
+@quick
 def check_full_or_forbidden_log_folder_does_not_matter(bench: Bench) -> None:
     (bench.folder / "file").write_text("in the way")
     bench.preferences.log_folder = str(bench.folder / "file" / "logs")

@@ -8,7 +8,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import bpy
-from harness import Bench
+from harness import Bench, quick
 
 
 class Properties:
@@ -70,6 +70,7 @@ def drawn(panel: str, bench: Bench, width: int = 300) -> list[str]:
     return layout.texts
 
 
+@quick
 def check_panel_draws_in_every_state(bench: Bench) -> None:
     session = bench.session
     session.close()
@@ -83,12 +84,13 @@ def check_panel_draws_in_every_state(bench: Bench) -> None:
     assert any(text.startswith("Ready (") for text in drawn("ATT3D_PT_create", bench))
 
 
+@quick
 def check_missing_python_is_shown_before_anything_is_tried(bench: Bench) -> None:
     bench.session.close()
     del os.environ["ATT3D_PYTHON"]
     texts = drawn("ATT3D_PT_create", bench)
     assert "Not set up" in texts
-    bench.preferences.backend_python = bench.python
+    bench.preferences.backend_python = bench.quick_python
     assert "Starts with the first prompt" in drawn("ATT3D_PT_create", bench)
 
 
@@ -189,6 +191,7 @@ def check_everything_is_in_a_menu_so_that_f3_finds_it(bench: Bench) -> None:
         assert sum("ATT3D" in str(f.__code__.co_consts) for f in drawers) == 1, name
 
 
+@quick
 def check_prompt_can_be_given_in_a_pop_up(bench: Bench) -> None:
     """One field; Enter in it puts the prompt into the panel and generates it."""
     asked, settings = bpy.context.window_manager.att3d_ask, bpy.context.scene.att3d

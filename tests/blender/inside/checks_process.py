@@ -7,7 +7,7 @@ import sys
 import time
 
 import bpy
-from harness import PACKAGE, Bench, alive, contents
+from harness import PACKAGE, Bench, alive, contents, quick
 
 
 def check_torch_is_never_imported_into_blender(bench: Bench) -> None:
@@ -21,6 +21,7 @@ def check_torch_is_never_imported_into_blender(bench: Bench) -> None:
     assert backend == allowed, backend - allowed
 
 
+@quick
 def check_process_starts_with_the_first_prompt_and_is_used_again(bench: Bench) -> None:
     bench.session.close()
     assert bench.session.pid is None and bench.session.state.name == "STOPPED"
@@ -31,6 +32,7 @@ def check_process_starts_with_the_first_prompt_and_is_used_again(bench: Bench) -
     assert bench.session.pid == pid
 
 
+@quick
 def check_backend_is_tested_from_the_preferences(bench: Bench) -> None:
     bench.session.close()
     assert bpy.ops.att3d.test_backend() == {"FINISHED"}
@@ -38,9 +40,10 @@ def check_backend_is_tested_from_the_preferences(bench: Bench) -> None:
     assert contents()["objects"] == []
 
 
+@quick
 def check_python_that_worked_is_remembered(bench: Bench) -> None:
     bench.generate()
-    assert bench.preferences.remembered_python == bench.python
+    assert bench.preferences.remembered_python == bench.quick_python
     bench.session.close()
     del os.environ["ATT3D_PYTHON"]
     bench.generate()
@@ -64,6 +67,7 @@ def check_backend_gets_a_clean_environment(bench: Bench) -> None:
     assert "HF_HUB_OFFLINE" not in clean({}, online=True)
 
 
+@quick
 def check_log_is_written_where_the_preferences_say(bench: Bench) -> None:
     bench.preferences.log_folder = str(bench.folder / "other logs")
     bench.generate()
@@ -75,6 +79,7 @@ def check_log_is_written_where_the_preferences_say(bench: Bench) -> None:
     assert not str(bench.preferences.log_folder_path).startswith(sys.modules[PACKAGE].__path__[0])
 
 
+@quick
 def check_results_do_not_pile_up_on_the_disk(bench: Bench) -> None:
     bench.generate()
     folder = bench.session._client._folders[-1]
@@ -83,6 +88,7 @@ def check_results_do_not_pile_up_on_the_disk(bench: Bench) -> None:
     assert not folder.exists()
 
 
+@quick
 def check_disabling_ends_the_process_and_enabling_works_again(bench: Bench) -> None:
     bench.generate()
     pid = bench.session.pid

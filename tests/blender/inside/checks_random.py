@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import random
+import shlex
 import signal
 import sys
 import time
@@ -19,7 +20,6 @@ import bpy
 from harness import PACKAGE, Bench, alive
 from modal import Modal
 
-SEQUENCES = 100
 LENGTH = 7
 PROMPTS = (
     "a pig wearing a tophat", "a lion", "a lion", "ein Bär mit Hut 🎩", "x" * 200, "noted owl",
@@ -27,9 +27,9 @@ PROMPTS = (
 )  # fmt: skip
 
 
-def check_a_hundred_random_sequences_leave_blender_usable(bench: Bench) -> None:
-    connect(bench)
-    for seed in range(int(os.environ.get("FIRST", 0)), SEQUENCES):
+def check_random_sequences_leave_blender_usable(bench: Bench) -> None:
+    prepare(bench)
+    for seed in bench.seeds:
         Sequence(bench, seed).run()
     bench.session.close()
     assert not children(), children()
@@ -38,8 +38,15 @@ def check_a_hundred_random_sequences_leave_blender_usable(bench: Bench) -> None:
 def connect(bench: Bench) -> None:
     """Use the stand-in."""
     stand_in = Path(__file__).with_name("stand_in.py")
-    bench.preferences.backend_command = f"'{bench.python}' -S '{stand_in}'"
+    bench.preferences.backend_command = shlex.join([bench.python, "-S", str(stand_in)])
     bench.preferences.keep_history = False
+
+
+def prepare(bench: Bench) -> None:
+    """The stand-in, and a history of its own."""
+    connect(bench)
+    bench.preferences.history_folder = str(bench.folder / "random history")
+    bench.preferences.keep_history = True
 
 
 def children() -> list[int]:
@@ -67,7 +74,8 @@ class Sequence:
             self.generate, self.generate, self.begin, self.begin, self.tick, self.tick, self.escape,
             self.kill, self.stop, self.restart, self.undo, self.redo, self.delete, self.rename,
             self.duplicate, self.new_file, self.save, self.reload, self.new_scene,
-            self.delete_scene, self.edit_mode, self.collection,
+            self.delete_scene, self.edit_mode, self.collection, self.regenerate, self.variant,
+            self.batch, self.restore, self.mark,
         ]  # fmt: skip
         if self.random.random() < 0.15:
             actions += [self.disable] * 6
@@ -92,14 +100,46 @@ class Sequence:
             return
         prompt = self.random.choice(PROMPTS)
         self.done.append(repr(prompt[:20]))
+        self.click(bpy.ops.att3d.generate, prompt=prompt)
+
+    def click(self, operator: Callable[..., object], **options: object) -> None:
+        """It may be disabled, or fail; then with one sentence and a remedy."""
+        if not operator.poll():
+            return
         try:
-            bpy.ops.att3d.generate("EXEC_DEFAULT", True, prompt=prompt)
+            operator("EXEC_DEFAULT", True, **options)
         except RuntimeError as reported:
             text = str(reported)
         else:
             return
         assert "Traceback" not in text, text
         assert self.session.error is not None and self.session.error.remedy
+
+    def active(self) -> None:
+        """Click on any object."""
+        shown = [ob for ob in bpy.context.view_layer.objects if ob.visible_get()]
+        if shown and bpy.context.mode == "OBJECT":
+            bpy.context.view_layer.objects.active = self.random.choice(shown)
+
+    def regenerate(self) -> None:
+        self.active()
+        self.click(bpy.ops.att3d.regenerate)
+
+    def variant(self) -> None:
+        self.active()
+        self.click(bpy.ops.att3d.variant, prompt=self.random.choice(PROMPTS))
+
+    def batch(self) -> None:
+        chosen = self.random.choices(PROMPTS, k=3)
+        self.click(bpy.ops.att3d.batch, prompts="\n".join(chosen) + "\na lion")
+
+    def restore(self) -> None:
+        """A result of before, once one was kept."""
+        self.click(bpy.ops.att3d.history_restore)
+
+    def mark(self) -> None:
+        self.active()
+        self.click(bpy.ops.att3d.mark_asset)
 
     def begin(self) -> None:
         if bpy.ops.att3d.generate.poll():
@@ -178,7 +218,7 @@ class Sequence:
         assert not children(), "it leaves nothing running"
         self.modal = None
         bpy.ops.preferences.addon_enable(module=PACKAGE)
-        connect(self.bench)  # Blender forgets an add-on's preferences when it is disabled
+        prepare(self.bench)  # Blender forgets an add-on's preferences when it is disabled
 
     def _ended_by_blender(self) -> None:
         if self.modal is not None:
@@ -190,9 +230,13 @@ class Sequence:
     def kill(self) -> None:
         if self.session.pid is not None:
             self.killed = self.session.pid
-            os.kill(self.killed, signal.SIGKILL)
+            self.signal(signal.SIGKILL)
             if self.random.random() < 0.7:  # most often it is noticed before the next click
                 self.notice()
+
+    def signal(self, number: signal.Signals) -> None:
+        with suppress(ProcessLookupError):  # it was killed, and that was not noticed yet
+            os.kill(self.session.pid, number)
 
     def notice(self) -> None:
         while self.killed is not None and self.session.pid == self.killed:
@@ -202,7 +246,7 @@ class Sequence:
     def stop(self) -> None:
         """It hangs: only a restart helps, so that comes at some time after."""
         if self.session.pid is not None:
-            os.kill(self.session.pid, signal.SIGSTOP)
+            self.signal(signal.SIGSTOP)
             self.done.append("restart")
             self.restart()
 
@@ -233,7 +277,14 @@ class Sequence:
             (material,) = ob.data.materials
             images = [n.image for n in material.node_tree.nodes if n.type == "TEX_IMAGE"]
             assert images and all(image.packed_file for image in images)
-        assert len(children()) <= 2, "one backend; another may be about to end"
+        self.few_processes()
+
+    def few_processes(self) -> None:
+        """At most one backend; one that has been ended may take a moment."""
+        deadline = time.monotonic() + 10
+        while len(children()) > 1:
+            assert time.monotonic() < deadline, children()
+            time.sleep(0.005)
 
     def finish(self) -> None:
         """Whatever is on its way comes to its end."""

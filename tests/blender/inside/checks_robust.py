@@ -6,6 +6,7 @@ The backend is the stand-in; ``checks_random.py`` mixes these with everything el
 from __future__ import annotations
 
 import os
+import shlex
 import signal
 import sys
 import time
@@ -148,10 +149,8 @@ def check_remote_command_runs_elsewhere(bench: Bench) -> None:
     remote = Path(__file__).with_name("stand_in.py")
     root = bench.module("launch").EXTENSION_ROOT
     connect(bench)
-    bench.preferences.backend_command = (
-        f"'{bench.python}' '{elsewhere}' '{bench.folder}/far away' '{root}' "
-        f"'{bench.python}' -S '{remote}'"
-    )
+    words = [bench.python, elsewhere, bench.folder / "far away", root, bench.python, "-S", remote]
+    bench.preferences.backend_command = shlex.join(map(str, words))
     ob = bench.generate("a lion from afar")
     assert len(ob.data.polygons) == 12
     folder = bench.session._client._folders[-1]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import shlex
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -35,6 +36,8 @@ class Bench:
     """The tiny one, in a folder of its own."""
     folder: Path
     """For files; removed afterwards."""
+    seeds: tuple[int, ...] = ()
+    """Of the random sequences that this Blender goes through."""
 
     def module(self, name: str) -> ModuleType:
         """A module of the installed extension's ``blender_addon``."""
@@ -48,9 +51,20 @@ class Bench:
     def preferences(self):
         return bpy.context.preferences.addons[PACKAGE].preferences
 
-    def reset(self) -> None:
+    @property
+    def quick_python(self) -> str:
+        """A Python whose backend is ``stand_in.py``, which starts at once; see :func:`quick`."""
+        script = self.folder / "quick" / "python"
+        if not script.exists():
+            script.parent.mkdir(exist_ok=True)
+            stand_in = Path(__file__).with_name("stand_in.py")
+            script.write_text(f"#!/bin/sh\nexec {shlex.join([self.python, '-S', str(stand_in)])}\n")
+            script.chmod(0o755)
+        return str(script)
+
+    def reset(self, *, quick: bool = False) -> None:
         """An empty scene and the settings every check starts with."""
-        os.environ["ATT3D_PYTHON"] = self.python
+        os.environ["ATT3D_PYTHON"] = self.quick_python if quick else self.python
         bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
         if PACKAGE not in bpy.context.preferences.addons:
             self.install()
@@ -95,6 +109,13 @@ class Bench:
         assert "Traceback" not in text and "\n" not in error.message, text
         assert not self.session.busy
         return error
+
+
+def quick(check: Callable[[Bench], None]) -> Callable[[Bench], None]:
+    """Marks a check about the process, not about what it makes: it gets the stand-in, because the
+    real backend takes seconds to start."""
+    check.quick = True  # type: ignore[attr-defined]
+    return check
 
 
 def refused(operator: Callable[..., object], **options: object) -> str:
