@@ -58,7 +58,7 @@ class ATT3D_PT_create(_Tab, bpy.types.Panel):
         layout.prop(settings, "checkpoint_choice", text="")
         chosen = preferences(context)
         state, problem = session.state, chosen.problem
-        draw_status(layout, session)
+        draw_status(layout, session, width)
         if state is State.SETTING_UP:
             draw_progress(layout)
         elif state is State.HUNG:

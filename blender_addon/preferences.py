@@ -178,7 +178,7 @@ class Preferences(bpy.types.AddonPreferences):
         layout = self.layout
         width = context.region.width
         problem = self.problem
-        draw_status(layout, session)
+        draw_status(layout, session, width)
         if problem is not None and not session.busy:
             draw_problem(layout, problem, width)
             set_up = self.missing is None

@@ -29,6 +29,8 @@ ICONS = {
     State.FAILED: "ERROR",
 }
 
+_BETWEEN = "  ·  "
+
 STAGES = {
     "queued": "Waiting",
     "starting": "Starting the backend",
@@ -103,23 +105,31 @@ def draw_text(layout: bpy.types.UILayout, text: str, region_width: int, icon: st
         column.label(text=line, icon=icon if index == 0 else "BLANK1", translate=False)
 
 
-def draw_status(layout: bpy.types.UILayout, session: Session) -> None:
-    """One line: what the backend is doing."""
+def draw_status(layout: bpy.types.UILayout, session: Session, region_width: int) -> None:
+    """What the backend is doing, in one line; a narrow sidebar gets a second for the figures."""
     state = session.state
     text = bpy.app.translations.pgettext_iface(state.value)
     process = session.process
+    figures: list[str] = []
     if state is State.READY and process.device:
-        parts = [f"{text} ({process.device.upper()})"]
-        if session.seconds is not None:
-            parts.append(f"{session.seconds:.1f} s")
+        text = f"{text} ({process.device.upper()})"
+        if process.checkpoint:
+            text = f"{text}{_BETWEEN}{checkpoints.name_of(Path(process.checkpoint))}"
         if process.memory_bytes:
-            parts.append(f"{process.memory_bytes / 1e9:.1f} GB")
-        if process.checkpoint:  # last: a narrow sidebar cuts what the menu above says as well
-            parts.append(checkpoints.name_of(Path(process.checkpoint)))
-        text = "  ·  ".join(parts)
-    row = layout.row()
-    row.active = state is not State.STOPPED
-    row.label(text=text, icon=ICONS[state], translate=False)
+            figures.append(f"{process.memory_bytes / 1e9:.1f} GB")
+        if session.seconds is not None:
+            figures.append(f"{session.seconds:.1f} s")
+    whole = _BETWEEN.join([text, *figures])
+    scale = bpy.context.preferences.system.ui_scale
+    lines = [whole] if _fits(whole, region_width - 90 * scale) else [text, _BETWEEN.join(figures)]
+    column = layout.column(align=True)
+    column.scale_y = 0.8 if len(lines) > 1 else 1.0
+    column.active = state is not State.STOPPED
+    column.label(text=lines[0], icon=ICONS[state], translate=False)
+    for line in filter(None, lines[1:]):
+        row = column.row()
+        row.active = False
+        row.label(text=line, icon="BLANK1", translate=False)
 
 
 def draw_problem(layout: bpy.types.UILayout, error: Att3dError, region_width: int) -> None:
