@@ -1,6 +1,7 @@
 """Fine-tuning trains an offset on the mapping network's output, and nothing else (A25)."""
 
 import dataclasses
+from pathlib import Path
 
 import pytest
 import torch
@@ -14,7 +15,7 @@ from training import cli
 from training.evaluation import look, psnr
 from training.finetune import finetune
 from training.guidance.toybox_assets import reference_assets
-from training.presets import FINETUNE
+from training.presets import FINETUNE, preset
 
 PROMPT = "a pig wearing a tophat"
 
@@ -69,6 +70,26 @@ def test_fine_tuning_teaches_the_bundled_model_what_it_does_not_know(tmp_path):
         return psnr(views.albedo, views.truth.albedo)
 
     assert decibels(tuned) > decibels(bundled) + 2.0
+
+
+def test_a_diffusion_model_fine_tunes_too(short_run, tmp_path):
+    distillation = preset("toybox-sds")
+    tuned = finetune(
+        short_run,
+        PROMPT,
+        config(
+            tmp_path,
+            steps=2,
+            guidance=distillation.guidance,
+            diffusion=distillation.diffusion,
+            diffusion_model=str(Path(__file__).parents[1] / "data" / "pixel32"),
+            rendering=dataclasses.replace(distillation.rendering, samples=16),
+            cameras=distillation.cameras,
+        ),
+    )
+    checkpoint = load_checkpoint(tuned)
+    assert checkpoint.model.offset.abs().max() > 0
+    assert "distillation" in checkpoint.metadata.description
 
 
 def test_the_command_says_what_is_missing(short_run, capsys):
