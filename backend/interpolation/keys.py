@@ -14,11 +14,12 @@ from ..mesh.geometry import face_areas, vertex_normals
 from ..mesh.simplify import decimate
 from ..mesh.topology import Faces, Vertices
 from ..progress import CancelToken
+from .fitting import Fitter
 from .quality import diagonal
 from .samples import ChainReader
-from .settle import Surface, Topology, bring_lost, settle
-from .shell import flow, solve
+from .settle import Topology
 from .solids import Solid
+from .tuck import tuck
 
 STEPS = 8
 """Alphas at which the mesh is tracked between two prompts are multiples of 1 / STEPS; the keys are
@@ -56,6 +57,7 @@ class Tracker:
         self.source = source
         self.everything = everything
         self.topology = Topology(vertices, faces)
+        self.fitter = Fitter(self.topology, everything, source.cancel)
         self.faces = faces
         self.positions: dict[float, Float[np.ndarray, "vertices 3"]] = {}
         self.absent: dict[float, Bool[np.ndarray, " vertices"]] = {}
@@ -68,14 +70,10 @@ class Tracker:
             BadRequest: there is nothing at ``alpha``.
             Cancelled: asked to stop.
         """
-        cancel = self.source.cancel
         solid = self.source.solid(alpha)
         reader = self.source.reader(alpha)
-        shell = solve(self.everything, solid, cancel)
-        start, arrived = flow(shell, self.topology.vertices, cancel)
-        start, absent = bring_lost(self.topology, start, arrived)
-        surface = Surface(*self.surface(alpha))
-        found = settle(reader, self.topology, surface, start, absent)
+        fit, surface = self.fitter.fit(reader, solid)
+        found, absent = fit.positions, fit.absent
         fitted = fit_faces(reader, found, self.faces, solid.voxel)
         off, _ = surface.tree.query(found[self.faces].mean(axis=1))
         spanning = np.zeros(len(found), dtype=bool)
@@ -105,6 +103,15 @@ class Tracker:
             self.track(step / STEPS)
             progress((step + 1) / (steps + 1))
         self._place_absent()
+
+    def tuck(self, alphas: list[float]) -> None:
+        """Hide what shows from behind at ``alphas``.
+
+        Raises:
+            Cancelled: asked to stop.
+        """
+        for alpha in alphas:
+            self.positions[alpha] = tuck(self.positions[alpha], self.faces, self.source.cancel)
 
     def choose(self, most: int) -> list[float]:
         """The alphas that become keys: every prompt, and between neighbours as few as will do.

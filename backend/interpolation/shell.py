@@ -29,12 +29,15 @@ FADED = -7.0
 STEP = 0.5
 """Length of a step along a field line, voxels."""
 MOST_STEPS = 1200
+STEEPEST = 3.0
+"""Largest value, either way, of a solid between the two surfaces."""
 
 
 @dataclass(frozen=True)
 class Shell:
-    """Unit vectors along the potential's gradient, on the box around the large solid."""
+    """The potential and unit vectors along its gradient, on the box around the large solid."""
 
+    potential: Float[np.ndarray, "a b c"]
     direction: Float[np.ndarray, "3 a b c"]
     corner: Int[np.ndarray, "3"]
     """First voxel of the box."""
@@ -69,7 +72,21 @@ def solve(large: Solid, small: Solid, cancel: CancelToken) -> Shell:
     known = np.maximum(maximum_filter(potential, 3), 1e-30)
     share = np.clip((np.log10(known) - FADED) / 2.0, 0.0, 1.0)
     direction = share * near + (1.0 - share) * far
-    return Shell(direction.astype(np.float32), corner, small)
+    return Shell(potential.astype(np.float32), direction.astype(np.float32), corner, small)
+
+
+def between(shell: Shell, level: float) -> Solid:
+    """The solid where the potential is above ``level`` (between 0 and 1): between the two."""
+    small = shell.small
+    values = np.full_like(small.values, -STEEPEST)
+    ratio = np.maximum(shell.potential, 1e-9) / level
+    box = tuple(
+        slice(first, first + size)
+        for first, size in zip(shell.corner, shell.potential.shape, strict=True)
+    )
+    # The potential falls exponentially along parts: its logarithm is what is smooth.
+    values[box] = np.log(ratio).clip(-STEEPEST, STEEPEST)
+    return Solid(np.where(small.inside, np.maximum(values, small.values), values), small.bound)
 
 
 def flow(

@@ -10,8 +10,10 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 import numpy as np
+import torch
 from jaxtyping import Bool, Float, Int
 from scipy.ndimage import find_objects, label, map_coordinates
+from torch import Tensor
 
 from ..mesh.clean import CleanConfig
 from ..mesh.finer import finer_grid
@@ -84,6 +86,50 @@ def clean(solid: Solid, config: CleanConfig) -> Solid:
         outer = holes[0, 0, 0]
         inner = (holes > 0) & (holes != outer)
         values[inner] = np.maximum(values[inner], -OUTSIDE)
+    return Solid(values, solid.bound)
+
+
+class GridField:
+    """A solid, read like a field."""
+
+    level = 0.0
+    device = torch.device("cpu")
+
+    def __init__(self, solid: Solid) -> None:
+        self.solid = solid
+        self.bound = solid.bound
+
+    def pre_density(self, points: Tensor) -> Tensor:
+        return torch.from_numpy(self.solid.at(points.numpy()))
+
+    def gradient(self, points: Tensor, h: float) -> Tensor:
+        step = h * torch.eye(3)
+        ends = [self.pre_density(points + s) - self.pre_density(points - s) for s in step]
+        return torch.stack(ends, dim=1) / (2.0 * h)
+
+    def color(self, points: Tensor) -> Tensor:
+        raise NotImplementedError("a solid has no color")
+
+    def near_surface(self, resolution: int, coarse: int, margin: float) -> Tensor:
+        raise NotImplementedError("a solid is a grid already")
+
+
+def without_islands(solid: Solid, whole: Solid) -> Solid | None:
+    """``solid`` with only the largest part in each part of ``whole``, in which it lies; None if
+    that is all there is."""
+    parts, count = label_voxels(solid.inside)
+    if count < 2:
+        return None
+    outer = label_voxels(whole.inside | solid.inside)[0]
+    size = np.bincount(parts.reshape(-1), minlength=count + 1)
+    size[0] = 0
+    around = np.zeros(count + 1, dtype=np.int64)
+    around[parts.reshape(-1)] = outer.reshape(-1)
+    largest = {int(around[part]): part for part in np.argsort(size, kind="stable")}
+    island = np.array([part > 0 and largest[around[part]] != part for part in range(count + 1)])
+    if not island.any():
+        return None
+    values = np.where(island[parts], np.minimum(solid.values, OUTSIDE), solid.values)
     return Solid(values, solid.bound)
 
 

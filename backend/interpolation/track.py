@@ -51,6 +51,7 @@ def track(
         tracker = Tracker(source, everything, vertices, faces)
         tracker.track_all(lambda done: stages.within("keys", done))
         alphas = tracker.choose(options.keys)
+        tracker.tuck(alphas)
     result = TrackedMesh(
         prompts=list(chain.prompts),
         alphas=np.array(alphas, dtype=np.float32),
