@@ -98,6 +98,9 @@ class Suggestion:
     build: Build | None
     """None: torch is not published for this machine."""
     reason: str
+    """A sentence of the interface, in which ``{card}`` stands for the card."""
+    card: str = ""
+    """As its driver names it, with the driver's number."""
 
 
 def suggest(machine: Machine) -> Suggestion:
@@ -107,15 +110,15 @@ def suggest(machine: Machine) -> Suggestion:
             return Suggestion(None, "PyTorch is no longer published for Macs with Intel processors")
         return Suggestion(BUILDS["mps"], "Apple silicon")
     if machine.nvidia:
-        found = f"{machine.nvidia}, driver {machine.driver or 'unknown'}"
+        card = f"{machine.nvidia} ({machine.driver or '?'})"
         old = machine.capability and machine.capability < 7.5
         if machine.capability and machine.capability < 5.0:
-            return Suggestion(BUILDS["cpu"], f"{found}: PyTorch no longer supports this card")
+            return Suggestion(BUILDS["cpu"], "{card}: PyTorch no longer supports this card", card)
         if machine.driver >= 580 and not old:
-            return Suggestion(BUILDS["cu130"], found)
+            return Suggestion(BUILDS["cu130"], "{card}", card)
         if machine.driver >= 525 and machine.capability < 10.0:
-            return Suggestion(BUILDS["cu126"], found)
-        return Suggestion(BUILDS["cpu"], f"{found}: update the driver to use the card")
+            return Suggestion(BUILDS["cu126"], "{card}", card)
+        return Suggestion(BUILDS["cpu"], "{card}: update the driver to use the card", card)
     if machine.amd and machine.system == "linux" and machine.processor == "x86_64":
         return Suggestion(BUILDS["rocm"], "an AMD card with its compute driver")
     return Suggestion(BUILDS["cpu"], "no NVIDIA card with a driver was found")

@@ -63,7 +63,7 @@ def draw_set_up(layout: bpy.types.UILayout, settings: SetupSettings, width: int)
             text = say("Looking at this machine")
         else:
             label = suggestion.build.label if suggestion.build is not None else say("None")
-            text = f"{label}: {suggestion.reason}"
+            text = f"{label}: {say(suggestion.reason).format(card=suggestion.card)}"
         draw_text(column, text, width, "INFO")
     column.prop(settings, "folder", placeholder=str(folder))
     if build is not None:

@@ -102,6 +102,12 @@ def check_picture_is_drawn_by_the_backend(bench: Bench) -> None:
     beside = bench.checkpoint.with_suffix(".png")
     shutil.copy(picture, beside)
     assert card.picture_of(bench.checkpoint, cache) == beside
+    properties = bench.module("properties")
+    real, properties.icon_of = properties.icon_of, lambda path: 77 if path == beside else 0
+    items = properties._checkpoint_items(bpy.context.scene.att3d, bpy.context)
+    properties.icon_of = real
+    icons = {item[0]: item[3] for item in items}
+    assert icons[str(bench.checkpoint)] == 77, "the list shows the picture"
     beside.unlink()
     picture.unlink()
 

@@ -124,22 +124,38 @@ def check_wrapped_text_loses_no_letter(bench: Bench) -> None:
     assert wrap("", 100) == []
 
 
+def settings_shown(bench: Bench) -> list[bpy.types.Struct]:
+    """All groups of settings that the extension has registered, with those inside them."""
+    window = bpy.context.window_manager
+    groups = [bpy.context.scene.att3d, bench.preferences, window.att3d_history, window.att3d_ask]
+    kinds = [group.bl_rna for group in groups]
+    for kind in kinds:
+        for prop in kind.properties:
+            inner = getattr(prop, "fixed_type", None)
+            ours = inner is not None and inner.base and inner.base.identifier == "PropertyGroup"
+            if ours and inner not in kinds:
+                kinds.append(inner)
+    return kinds
+
+
 def check_everything_has_a_tooltip(bench: Bench) -> None:
-    scene = bpy.context.scene
     operators = [name for name in dir(bpy.ops.att3d) if not name.startswith("_")]
-    kinds = [scene.att3d.bl_rna, bench.preferences.bl_rna]
+    kinds = settings_shown(bench)
+    assert {"ChainRow", "SetupSettings"} <= {kind.identifier for kind in kinds}
     for name in operators:
         kind = getattr(bpy.ops.att3d, name).get_rna_type()
         assert kind.name and kind.description, name
         assert not kind.description.endswith("."), "Blender adds the full stop"
         kinds.append(kind)
-    assert len(operators) >= 6
+    assert len(operators) >= 30
     for kind in kinds:
         for prop in kind.properties:
             if prop.identifier in ("rna_type", "name", "bl_idname") or prop.is_hidden:
                 continue
             assert prop.name and prop.description, (kind.identifier, prop.identifier)
             assert not prop.description.endswith("."), prop.description
+            for item in getattr(prop, "enum_items_static", ()):
+                assert item.name and item.description, (kind.identifier, item.identifier)
 
 
 def check_generate_is_refused_with_a_reason_while_busy(bench: Bench) -> None:

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import bpy
+from checks_interface import settings_shown
 from harness import Bench
 
 TRANSLATE = {
@@ -52,8 +53,10 @@ def texts_of(call: ast.Call) -> Iterator[str]:
         shown = []
     if name in TRANSLATE or name.endswith("Error") or name in errors():
         shown += call.args
-    if name == "report":
+    if name in ("report", "Suggestion"):
         shown += call.args[1:]
+    if name == "Build":
+        shown += call.args[1:3]
     for node in shown:
         if isinstance(node, ast.Constant) and isinstance(node.value, str):
             yield node.value
@@ -74,7 +77,7 @@ def errors() -> set[str]:
 
 def in_blender(bench: Bench) -> set[str]:
     """Names and tooltips of everything that the extension has registered."""
-    kinds = [bpy.context.scene.att3d.bl_rna, bench.preferences.bl_rna]
+    kinds = settings_shown(bench)
     found: set[str] = set()
     for name in dir(bpy.ops.att3d):
         kind = getattr(bpy.ops.att3d, name).get_rna_type()
@@ -83,9 +86,7 @@ def in_blender(bench: Bench) -> set[str]:
     for name in dir(bpy.types):
         if name.startswith(("ATT3D_PT_", "ATT3D_MT_")):
             found.add(getattr(bpy.types, name).bl_label)
-    window = bpy.context.window_manager.att3d_history.bl_rna
-    seen = set()
-    for kind in (*kinds, window):
+    for kind in kinds:
         for prop in kind.properties:
             if prop.identifier in ("rna_type", "name", "bl_idname") or prop.is_hidden:
                 continue
@@ -93,14 +94,6 @@ def in_blender(bench: Bench) -> set[str]:
             if prop.type == "ENUM":
                 for item in prop.enum_items_static:
                     found |= {item.name, item.description}
-            inner = getattr(prop, "fixed_type", None)
-            if inner is not None and inner.identifier not in seen:
-                seen.add(inner.identifier)
-                if inner.identifier in ("ChainRow", "SetupSettings"):
-                    kinds.append(inner)
-                    for own in inner.properties:
-                        if own.identifier not in ("rna_type", "name"):
-                            found |= {own.name, own.description}
     return {text for text in found if text and text not in ONE_WORD}
 
 
