@@ -6,14 +6,22 @@ import numpy as np
 import pytest
 
 from backend.interpolation.changes import changes_between, euler
-from backend.interpolation.shell import flow, solve
-from backend.interpolation.solids import Solid, clean, label_voxels, read_solid, union
+from backend.interpolation.fitting import GridReader
+from backend.interpolation.shell import between, flow, solve
+from backend.interpolation.solids import (
+    Solid,
+    clean,
+    label_voxels,
+    read_solid,
+    union,
+    without_islands,
+)
 from backend.mesh.clean import CleanConfig
 from backend.mesh.reader import Reader
 from backend.progress import CancelToken
 from backend.protocol.errors import Cancelled
 from tests.interpolation.worlds import BODY, eared, mesh_of, solid_of
-from tests.mesh.analytic import AnalyticField
+from tests.mesh.analytic import AnalyticField, Ball
 
 BESIDE = (0.7, 0.0, -0.2, 0.15)
 
@@ -124,3 +132,31 @@ def test_solving_can_be_cancelled() -> None:
     token.cancel()
     with pytest.raises(Cancelled):
         solve(solid_of([(0.0, 0.0, 0.0, 0.7)]), solid_of([BODY]), token)
+
+
+def test_a_solid_between_two_has_both_as_limits() -> None:
+    large, small = solid_of([(0.0, 0.0, 0.0, 0.7)]), solid_of([(0.0, 0.0, 0.0, 0.3)])
+    shell = solve(large, small, CancelToken())
+    sizes = [int(between(shell, level).inside.sum()) for level in (0.01, 0.3, 0.6, 0.99)]
+    assert int(large.inside.sum()) > sizes[0] > sizes[1] > sizes[2] > sizes[3]
+    assert sizes[3] == pytest.approx(small.inside.sum(), rel=0.05)
+
+
+def test_islands_are_what_is_apart_though_the_whole_is_one() -> None:
+    far: Ball = (0.7, 0.0, -0.2, 0.1)
+    bridge: Ball = (0.45, 0.0, -0.2, 0.2)
+    apart = solid_of([BODY, far])
+    found = without_islands(apart, solid_of([BODY, bridge, far]))
+    assert found is not None
+    assert int(found.inside.sum()) == int(solid_of([BODY]).inside.sum())
+    # A part that is never joined to another is no island.
+    assert without_islands(apart, apart) is None
+
+
+def test_a_solids_grid_reads_like_a_field() -> None:
+    ball = solid_of([(0.0, 0.0, 0.0, 0.5)])
+    reader = GridReader(ball, CancelToken())
+    points = np.array([[0.4, 0.0, 0.0], [0.0, 0.6, 0.0]], dtype=np.float32)
+    np.testing.assert_array_equal(reader.pre_density(points) > 0, [True, False])
+    outward = reader.normals(points, 0.05)
+    np.testing.assert_allclose(outward, [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]], atol=0.05)
