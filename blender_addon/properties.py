@@ -21,6 +21,7 @@ from bpy.props import (
     StringProperty,
 )
 
+from ..backend.protocol.errors import CheckpointError
 from . import checkpoints
 from .chain.live import prompts_changed
 from .chain.properties import ChainRow
@@ -144,6 +145,12 @@ def _generate_from_field() -> float | None:
     return None
 
 
+def _checkpoint_changed(settings: Settings, context: Context) -> None:
+    """Another checkpoint is chosen: what was wrong with the one before is settled."""
+    if isinstance(session.error, CheckpointError):
+        session.settle()
+
+
 def _blend_changed(settings: Settings, context: Context) -> None:
     prompts_changed(settings.id_data)
 
@@ -164,6 +171,7 @@ class Settings(bpy.types.PropertyGroup):
             "The trained model: the name of one that comes with the extension, or the path of "
             "another. Empty: the default"
         ),
+        update=_checkpoint_changed,
     )
     checkpoint_choice: EnumProperty(
         name="Checkpoint",

@@ -12,6 +12,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import bpy
@@ -117,6 +118,7 @@ class Session:
         self._client: BackendClient | None = None
         self._job: Job | None = None
         self._watchdog = Watchdog()
+        self._settled: Status | None = None
 
     # --- what the panel shows ---
 
@@ -140,7 +142,10 @@ class Session:
     @property
     def process(self) -> Status:
         """What the backend says about itself."""
-        return self._client.status if self._client is not None else Status()
+        status = self._client.status if self._client is not None else Status()
+        if status.state == "failed" and status == self._settled:
+            return replace(status, state="ready", message="", remedy="")
+        return status
 
     @property
     def pid(self) -> int | None:
@@ -188,7 +193,7 @@ class Session:
         Raises:
             Att3dError: the process is not set up or cannot be started.
         """
-        self.error = None
+        self.error = self._settled = None
         self.notes = ()
         client = self._connect(launch(), getattr(params, "checkpoint", None))
         self._job = Job(client.request(method, params), prepare)
@@ -251,6 +256,11 @@ class Session:
         """The request in progress came to nothing. A cancelled one is not an error to show."""
         self._job = None
         self.error = None if isinstance(error, Cancelled) else error
+
+    def settle(self) -> None:
+        """What was wrong no longer matters: the person has chosen something else."""
+        self.error = None
+        self._settled = self.process
 
     def cancel(self) -> None:
         """Ask the backend to stop, and wait for it no longer."""

@@ -74,6 +74,18 @@ def check_broken_checkpoints_are_refused(bench: Bench) -> None:
     bench.generate()
 
 
+def check_choosing_another_checkpoint_settles_what_was_wrong_with_it(bench: Bench) -> None:
+    bench.fails(checkpoint="/nowhere/mine.safetensors")
+    settings = bpy.context.scene.att3d
+    settings.checkpoint_choice = str(bench.checkpoint)
+    settings.checkpoint = ""
+    assert bench.session.problem is None and bench.session.state.name == "READY"
+    settings.checkpoint = str(bench.checkpoint)
+    assert bench.fails("").code == "bad_prompt"
+    settings.checkpoint = ""
+    assert bench.session.error is not None, "another checkpoint does not mend everything"
+
+
 def check_broken_checkpoint_in_the_folder_does_not_break_the_list(bench: Bench) -> None:
     folder = bench.folder / "list"
     folder.mkdir(exist_ok=True)
