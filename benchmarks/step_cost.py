@@ -56,14 +56,21 @@ class Stopwatch:
         return time.process_time()
 
 
-def fastest(once: Callable[[Stopwatch], None], device: torch.device, repeats: int) -> Parts:
-    """Every part's fastest time of ``repeats`` passes after a first that does not count."""
-    passes = []
+Pass = Callable[[Stopwatch], None]
+
+
+def fastest(device: torch.device, repeats: int, *passes: Pass) -> list[Parts]:
+    """Every part's fastest time of ``repeats`` passes after a first that does not count.
+
+    Different passes take turns, so that a slow minute of the machine is one for all of them.
+    """
+    taken: list[list[Parts]] = [[] for _ in passes]
     for _ in range(repeats + 1):
-        watch = Stopwatch(device)
-        once(watch)
-        passes.append(watch.parts)
-    return {name: min(p[name] for p in passes[1:]) for name in passes[0]}
+        for once, found in zip(passes, taken, strict=True):
+            watch = Stopwatch(device)
+            once(watch)
+            found.append(watch.parts)
+    return [{name: min(p[name] for p in found[1:]) for name in found[0]} for found in taken]
 
 
 class Bench:
@@ -91,7 +98,7 @@ class Bench:
             model or self.model, objects, PromptMix.plain(range(len(objects))), 0, 1, seeded
         )
 
-    def modulated(self, render: TrainingRenderer, batch: int) -> Parts:
+    def modulated(self, render: TrainingRenderer, batch: int) -> Pass:
         """A step without guidance, the grids from the mapping network."""
         embedding = self.embedding(batch)
 
@@ -110,9 +117,9 @@ class Bench:
                 self.optimizer.step()
             self.optimizer.zero_grad()
 
-        return fastest(once, self.device, self.repeats)
+        return once
 
-    def unmodulated(self, render: TrainingRenderer, batch: int) -> Parts:
+    def unmodulated(self, render: TrainingRenderer, batch: int) -> Pass:
         """The same with one shared grid."""
         latent = torch.zeros(batch, self.model.config.latents, device=self.device)
 
@@ -124,7 +131,7 @@ class Bench:
                 self.shared_optimizer.step()
             self.shared_optimizer.zero_grad()
 
-        return fastest(once, self.device, self.repeats)
+        return once
 
     def one_view(self, render: TrainingRenderer) -> tuple[Parts, Parts]:
         """Modulated and not, without gradients; the model as checkpoints hold it (A11)."""
@@ -144,8 +151,8 @@ class Bench:
             with watch.part("rendering forward"):
                 render(self.step(Objects(latent, self.shared), model))
 
-        parts = [fastest(once, self.device, self.repeats) for once in (modulated, shared)]
-        return parts[0], parts[1]
+        one, other = fastest(self.device, self.repeats, modulated, shared)
+        return one, other
 
     def guidance(self, batch: int, size: int) -> Parts:
         """A forward pass of the UNet with and without the text."""
@@ -162,7 +169,7 @@ class Bench:
             ):
                 unet(noisy, t, tokens)
 
-        return fastest(once, self.device, self.repeats)
+        return fastest(self.device, self.repeats, once)[0]
 
     def _render(self, watch: Stopwatch, render: TrainingRenderer, objects: Objects) -> None:
         with watch.part("rendering forward"):
@@ -192,8 +199,13 @@ def measure(options: argparse.Namespace) -> dict[str, object]:
     }
     for name, negligible in (("skipping empty samples", 1e-3), ("all samples", 0.0)):
         config = dataclasses.replace(training, negligible=negligible)
-        modulated = bench.modulated(TrainingRenderer(config), options.batch)
-        unmodulated = bench.unmodulated(TrainingRenderer(config), options.batch)
+        render = TrainingRenderer(config)
+        modulated, unmodulated = fastest(
+            bench.device,
+            options.repeats,
+            bench.modulated(render, options.batch),
+            bench.unmodulated(render, options.batch),
+        )
         large = TrainingRenderer(dataclasses.replace(config, size=options.large, **_LIT))
         one, one_shared = bench.one_view(large)
         seconds = modulated | guidance
@@ -221,7 +233,7 @@ def main() -> None:
     parser.add_argument("--size", type=int, default=64)
     parser.add_argument("--samples", type=int, default=32)
     parser.add_argument("--large", type=int, default=256, help="size of the one view")
-    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--repeats", type=int, default=6)
     parser.add_argument("--json", action="store_true", help="one JSON object on stdout")
     options = parser.parse_args()
     if options.device == "cpu":
