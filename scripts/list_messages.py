@@ -82,7 +82,7 @@ def messages() -> list[Message]:
                 given = constants.get(named) or pattern(call.args[1])
             said = any(character.isalpha() for character in given)
             found.add(Message(kind.code, text, given if said else kind.default_remedy))
-    return sorted(found, key=lambda one: (list(TITLES).index(one.code), one.text.casefold()))
+    return sorted(found, key=lambda one: (list(TITLES).index(one.code), one.text.casefold(), one))
 
 
 def pattern(node: ast.expr) -> str:

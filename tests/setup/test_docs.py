@@ -1,0 +1,60 @@
+"""What the docs of the extension refer to exists; the list of messages is complete."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def test_every_message_is_in_the_docs() -> None:
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "scripts" / "list_messages.py"), "--check"],
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_messages_of_every_part_are_listed_with_a_remedy() -> None:
+    text = (ROOT / "docs" / "messages.md").read_text(encoding="utf-8")
+    for known in (
+        "| The prompt is empty. | Describe one object",  # of the backend
+        "| The folder of wheels lacks … |",  # of the set-up
+        "| The list has no prompts. |",  # of the batch
+        "is a pickled PyTorch file, which can run code and is never loaded |",
+        "| The backend's Python is not set up yet. | Set it up",
+    ):
+        assert known in text, known
+    rows = [line for line in text.splitlines() if line.startswith("| ")]
+    assert len(rows) > 100
+    assert all(len(row.replace("\\|", "").split("|")) == 4 for row in rows)
+    assert not [row for row in rows if row.endswith("|  |")], "each says what to do"
+
+
+@pytest.mark.parametrize("name", ["manual", "setup", "blender", "demands", "messages"])
+def test_links_lead_somewhere(name: str) -> None:
+    page = ROOT / "docs" / f"{name}.md"
+    for target in re.findall(r"\]\(([^)#]+)", page.read_text(encoding="utf-8")):
+        if "://" not in target:
+            assert (page.parent / target).exists(), target
+
+
+def test_every_demand_is_checked_by_something_that_exists() -> None:
+    text = (ROOT / "docs" / "demands.md").read_text(encoding="utf-8")
+    rows = [line.split(" | ") for line in text.splitlines() if re.match(r"\| \d+ \|", line)]
+    assert [int(row[0].strip("| ")) for row in rows] == list(range(1, 16))
+    everything = {path.name: path for path in ROOT.glob("tests/**/*.py")}
+    for row in rows:
+        named = re.findall(r"`(checks_\w+|[\w/]*test_\w+\.py(?:::\w+)?)`", row[3])
+        assert named, row
+        for name in named:
+            file, _, test = name.partition("::")
+            path = everything.get(Path(file).name.removesuffix(".py") + ".py")
+            assert path is not None, name
+            assert test in path.read_text(encoding="utf-8"), name
