@@ -127,6 +127,9 @@ def main() -> None:
     parser.add_argument("--checkpoint", type=Path, default=None)
     parser.add_argument("--out", type=Path, default=ROOT / "out" / "tracking")
     parser.add_argument("--fresh", action="store_true", help="forget earlier results")
+    parser.add_argument(
+        "--part", default="1/1", help="1/3: only the first of three shares; append their results"
+    )
     parser.add_argument("--limit", type=float, default=float("inf"), help="seconds, then stop")
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
@@ -151,6 +154,8 @@ def main() -> None:
             work.append((other, "chain", other.checkpoint.metadata.prompts[:16]))
         else:
             print(f"no {path.name}")
+    part, parts = (int(number) for number in options.part.split("/"))
+    work = work[part - 1 :: parts]
     print(f"{SAMPLES} samples a surface; {log}")
     for model, kind, prompts in work:
         if tuple(prompts) in done:

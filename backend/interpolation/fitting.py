@@ -35,8 +35,11 @@ TIGHT = SettleConfig(rounds=10, rim=100.0)
 GOOD = 0.02
 """Share of the two surfaces farther than :data:`FAR` from the other up to which nothing else is
 tried ..."""
-BAD = 0.04
+BAD = 0.1
 """... and up to which the flow is not interrupted, which takes longer."""
+MUCH = 0.9
+"""An interrupted flow leads elsewhere along the surface than the straight ones of the keys beside
+it, so that the surface swims: it must be nearer by this factor."""
 FAR = 1.5
 """Voxels."""
 OUTLIERS = 0.2
@@ -85,9 +88,9 @@ class Fitter:
         error, wrong = self._judge(best, surface, solid)
         if wrong <= GOOD:
             return best, surface
-        for other in self._others(reader, shell, surface, wrong):
+        for share, other in self._others(reader, shell, surface, wrong):
             error_of_other, _ = self._judge(other, surface, solid)
-            if error_of_other < error:
+            if error_of_other < share * error:
                 best, error = other, error_of_other
         return best, surface
 
@@ -96,15 +99,16 @@ class Fitter:
 
     def _others(
         self, reader: Reader, shell: Shell, surface: Surface, wrong: float
-    ) -> Iterator[Fit]:
+    ) -> Iterator[tuple[float, Fit]]:
+        """Other attempts, each with the share of the error that it must get below."""
         mainland = without_islands(shell.small, self.everything)
         if mainland is not None:
             there = solve(self.everything, mainland, self.cancel)
-            yield self._straight(reader, there, self.surface(mainland))
+            yield 1.0, self._straight(reader, there, self.surface(mainland))
         if wrong > BAD:
             staged = self._staged(shell)
             for config in (None, TIGHT):
-                yield self._settled(reader, surface, staged, config)
+                yield MUCH, self._settled(reader, surface, staged, config)
 
     def _straight(self, reader: Reader, shell: Shell, surface: Surface) -> Fit:
         start = Fit(self.topology.vertices, np.zeros(self.topology.count, dtype=bool))
