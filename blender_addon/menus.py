@@ -99,6 +99,7 @@ class ATT3D_MT_add(bpy.types.Menu):
         layout.operator("att3d.ask_prompt", icon="SHADERFX")
         layout.operator("att3d.batch", icon="IMGDISPLAY")
         layout.operator("att3d.animate", icon="ANIM").rebuild = False
+        layout.operator("att3d.slider_start", icon="PLAY")
         layout.operator("att3d.history_restore", text="Restore the Last Result", icon="IMPORT")
 
 
@@ -116,9 +117,17 @@ class ATT3D_MT_object(bpy.types.Menu):
         layout.operator("att3d.use_prompt", icon="EYEDROPPER")
         layout.operator("att3d.mark_asset", icon="ASSET_MANAGER")
         layout.separator()
+        layout.operator("att3d.chain_load", icon="IMPORT")
+        layout.operator("att3d.animate", text="Rebuild", icon="FILE_REFRESH").rebuild = True
+        layout.operator("att3d.bake_for_export", icon="ACTION")
+        layout.operator("att3d.export_animation", icon="EXPORT")
+        layout.separator()
         layout.operator("att3d.history_compare", text="Compare Results", icon="IMAGE_DATA")
         layout.operator("att3d.checkpoint_card", icon="TEXT")
         layout.operator("att3d.open_checkpoint", icon="ADD")
+        layout.separator()
+        layout.operator("att3d.set_up", icon="IMPORT")
+        layout.operator("att3d.restart_backend", icon="FILE_REFRESH")
         layout.operator("att3d.open_preferences", icon="PREFERENCES")
 
 
