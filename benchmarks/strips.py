@@ -29,7 +29,9 @@ TOWARDS = Vector((0.5, -1.0, 0.36)).normalized()
 """From the object to the camera: its front looks along -y."""
 LENS = 65.0
 MARGIN = 1.12
-SAMPLES = 24
+FADE = 0.16
+"""Share of a frame at its edges over which shadows fade."""
+SAMPLES = 10
 
 
 def open_animated(path: Path) -> bpy.types.Object:
@@ -87,9 +89,9 @@ def set_stage(points: np.ndarray, size: int) -> None:
 
     extent = float(np.linalg.norm(high - low))
     for name, where, power, width, color in (
-        ("Key", (-0.9, -1.0, 1.5), 75.0, 0.9, (1.0, 0.94, 0.85)),
-        ("Fill", (1.5, -0.9, 0.5), 22.0, 1.6, (0.85, 0.92, 1.0)),
-        ("Rim", (0.5, 1.4, 1.2), 50.0, 0.8, (1.0, 0.97, 0.92)),
+        ("Key", (-0.9, -1.0, 1.5), 50.0, 0.9, (1.0, 0.94, 0.85)),
+        ("Fill", (1.5, -0.9, 0.5), 15.0, 1.6, (0.85, 0.92, 1.0)),
+        ("Rim", (0.5, 1.4, 1.2), 36.0, 0.8, (1.0, 0.97, 0.92)),
     ):
         light = bpy.data.lights.new(name, "AREA")
         light.energy, light.size, light.color = power * extent**2, width * extent, color
@@ -115,7 +117,7 @@ def set_stage(points: np.ndarray, size: int) -> None:
     scene.cycles.device = "CPU"
     scene.cycles.samples = SAMPLES
     scene.cycles.use_denoising = True
-    scene.cycles.max_bounces = 4
+    scene.cycles.max_bounces = 2
     scene.render.film_transparent = True
     scene.render.resolution_x = scene.render.resolution_y = size
     scene.render.resolution_percentage = 100
@@ -131,7 +133,15 @@ def render(frame: float) -> Image.Image:
     with tempfile.TemporaryDirectory() as folder:
         bpy.context.scene.render.filepath = f"{folder}/frame.png"
         bpy.ops.render.render(write_still=True)
-        return Image.open(f"{folder}/frame.png").convert("RGBA").copy()
+        pixels = np.array(Image.open(f"{folder}/frame.png").convert("RGBA"))
+    line = (np.arange(len(pixels)) + 0.5) / len(pixels)
+    ramp = np.clip(np.minimum(line, 1.0 - line) / FADE, 0.0, 1.0)
+    ramp = ramp * ramp * (3.0 - 2.0 * ramp)
+    alpha = pixels[:, :, 3] * ramp[:, None] * ramp[None, :]
+    # Shadows are black: what has a color is the object.
+    solid = pixels[:, :, :3].max(axis=2) > 30
+    pixels[:, :, 3] = np.where(solid & (pixels[:, :, 3] > 200), pixels[:, :, 3], alpha)
+    return Image.fromarray(pixels)
 
 
 def on_paper(tiles: Sequence[Image.Image]) -> Image.Image:
@@ -158,17 +168,32 @@ def strip(path: Path, target: Path, count: int, size: int) -> None:
     print(f"{target}: {target.stat().st_size // 1024} KiB")
 
 
-def loop(paths: Sequence[Path], target: Path, steps: int, size: int, milliseconds: int) -> None:
-    """All files side by side, from the first prompt to the last and back."""
-    columns: list[list[Image.Image]] = []
-    for path in paths:
+def column(path: Path, steps: int, size: int, folder: Path) -> list[Image.Image]:
+    """One file's frames of the loop. Those that ``folder`` has, newer than the file, are read."""
+    kept = [folder / f"{path.stem}-{size}-{steps}-{index:02d}.png" for index in range(steps)]
+    missing = [
+        index
+        for index, name in enumerate(kept)
+        if not name.exists() or name.stat().st_mtime < path.stat().st_mtime
+    ]
+    if missing:
         ob = open_animated(path)
         # It starts slowly and stops slowly.
         share = np.linspace(0.0, 1.0, steps)
         first, last = keyframes(ob)
         frames = (first + (last - first) * share * share * (3.0 - 2.0 * share)).tolist()
-        set_stage(corners(ob, frames[::2]), size)
-        columns.append([render(frame) for frame in frames])
+        set_stage(corners(ob, frames), size)
+        for index in missing:
+            render(frames[index]).save(kept[index])
+    return [Image.open(name).convert("RGBA") for name in kept]
+
+
+def loop(
+    paths: Sequence[Path], target: Path, steps: int, size: int, milliseconds: int, folder: Path
+) -> None:
+    """All files side by side, from the first prompt to the last and back."""
+    folder.mkdir(parents=True, exist_ok=True)
+    columns = [column(path, steps, size, folder) for path in paths]
     there = [on_paper(tiles) for tiles in zip(*columns, strict=True)]
     pictures = there + there[-2:0:-1]
     duration = [milliseconds] * len(pictures)
@@ -190,13 +215,20 @@ def main() -> None:
     parser.add_argument("what", choices=["strip", "loop"])
     parser.add_argument("files", type=Path, nargs="+", help=".blend files, and last the picture")
     parser.add_argument("--count", type=int, default=7, help="frames of a strip")
-    parser.add_argument("--steps", type=int, default=24, help="frames of the loop, one way")
+    parser.add_argument("--steps", type=int, default=16, help="frames of the loop, one way")
     parser.add_argument("--size", type=int, default=0, help="pixels of a frame")
     parser.add_argument("--milliseconds", type=int, default=70, help="a frame of the loop lasts")
+    parser.add_argument(
+        "--frames",
+        type=Path,
+        default=Path(tempfile.gettempdir()) / "att3d-strips",
+        help="where frames of the loop are kept",
+    )
     options = parser.parse_args()
     *sources, target = options.files
     if options.what == "loop" and sources:
-        loop(sources, target, options.steps, options.size or 200, options.milliseconds)
+        size = options.size or 200
+        loop(sources, target, options.steps, size, options.milliseconds, options.frames)
     elif len(sources) == 1:
         strip(sources[0], target, options.count, options.size or 220)
     else:
