@@ -7,9 +7,10 @@ result is added to ``results.jsonl`` in the output folder, and a run goes on whe
 stopped (``--fresh`` begins anew). Prints a table, marks what misses its target, and draws the worst
 three: the true object above, the tracked mesh below, back faces in magenta.
 
-Targets. One character: Chamfer mean <= .30, 95th percentile <= 1.0, visible back faces <= .1%,
-drift <= .1 (means over keys and alphas between). Different ones and chains: mean <= .35, worst
-alpha <= .55, 95th percentile <= 3.2, back faces <= .5% but for alphas where the topology changes.
+Targets, means over keys and alphas between where no worst alpha is named. One character: Chamfer
+mean <= .30, 95th percentile <= 1.0, visible back faces <= .1%, drift <= .1. Different ones and
+chains: mean <= .35, worst alpha <= .55, 95th percentile <= 3.2, back faces <= .5% at every alpha
+but those where the topology changes. The worst alpha's 95th percentile is in brackets.
 Time: a pair of 8,000 faces, at most five keys, 1024 x 1024 textures in 30 s.
 """
 
@@ -76,7 +77,8 @@ def summary(kind: str, prompts: Sequence[str], mesh: TrackedMesh, took: dict[str
         "prompts": list(prompts),
         "mean": float(np.mean(means)),
         "worst": float(np.max(means)),
-        "p95": float(np.max([quality.chamfer_p95_pct for quality in measured])),
+        "p95": float(np.mean([quality.chamfer_p95_pct for quality in measured])),
+        "p95_worst": float(np.max([quality.chamfer_p95_pct for quality in measured])),
         "normals": float(np.min([quality.normal_consistency for quality in measured])),
         "flipped": float(np.mean([quality.flipped_area_pct for quality in measured])),
         "back": float(np.mean(backs) if kind == "same" else np.max(calm, initial=0.0)),
@@ -179,6 +181,7 @@ def main() -> None:
         )
         show(line)
     report(lines)
+    (options.out / "results.md").write_text(markdown(lines) + "\n")
     models = {tuple(prompts): model for model, _, prompts in work}
     drawn = [line for line in lines if tuple(line["prompts"]) in models]
     for rank, line in enumerate(sorted(drawn, key=badness, reverse=True)[:3], start=1):
@@ -202,18 +205,33 @@ def badness(line: dict) -> float:
     return max(line[name] / most for name, most in TARGETS[line["kind"]].items())
 
 
-HEAD = "kind       mean worst  p95 normals flipped  back (worst) drift keys changes  s (cpu)"
+HEAD = "kind       mean worst  p95 (worst) normals flipped  back (worst) drift keys  s (cpu)"
 
 
 def show(line: dict) -> None:
     print(
         f"{line['kind']:9} {line['mean']:5.2f} {line['worst']:5.2f} {line['p95']:5.2f}"
-        f" {line['normals']:6.3f} {line['flipped']:6.2f} {line['back']:6.2f}"
-        f" ({line['back_worst']:5.2f}) {line['drift']:5.3f} {line['keys']:3} {line['changes']:5}"
+        f" ({line['p95_worst']:5.2f}) {line['normals']:6.3f} {line['flipped']:6.2f}"
+        f" {line['back']:6.2f}"
+        f" ({line['back_worst']:5.2f}) {line['drift']:5.3f} {line['keys']:3}"
         f" {line['seconds']:6.1f} ({line['cpu']:.1f})  {' | '.join(line['prompts'])[:110]}"
         + (f"  MISSES {', '.join(missed(line))}" if missed(line) else ""),
         flush=True,
     )
+
+
+def markdown(lines: list[dict]) -> str:
+    """The rows as docs/interpolation.md has them; bold is what misses its target."""
+    columns = {"mean": 2, "worst": 2, "p95": 2, "p95_worst": 2, "normals": 2, "flipped": 1}
+    columns |= {"back": 3, "drift": 3, "keys": 0, "cpu": 0}
+    rows = [f"| {' | '.join(['prompts', *columns])} |", "|---" * (len(columns) + 1) + "|"]
+    for line in lines:
+        cells = [
+            f"**{line[name]:.{digits}f}**" if name in missed(line) else f"{line[name]:.{digits}f}"
+            for name, digits in columns.items()
+        ]
+        rows.append(f"| {' / '.join(line['prompts'])} | {' | '.join(cells)} |")
+    return "\n".join(rows)
 
 
 def report(lines: list[dict]) -> None:
@@ -223,7 +241,7 @@ def report(lines: list[dict]) -> None:
     for kind in TARGETS:
         own = [line for line in lines if line["kind"] == kind]
         if own:
-            names = ("mean", "worst", "p95", "flipped", "back", "drift", "seconds", "cpu")
+            names = ("mean", "worst", "p95", "p95_worst", "back", "drift", "seconds", "cpu")
             means = ", ".join(f"{name} {np.mean([x[name] for x in own]):.3f}" for name in names)
             held = sum(not missed(line) for line in own)
             print(f"{kind}: {means}; {held} of {len(own)} hold every target")

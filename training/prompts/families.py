@@ -39,10 +39,10 @@ FAMILY_PHRASES: dict[str, dict[str, tuple[str, ...]]] = {
         ),
         "winter": (
             "a tree in winter",
-            "a bare tree in winter",
+            "a snowy tree in winter",
             "a snowy tree",
             "a winter tree covered in snow",
-            "a bare tree with snow on its branches",
+            "a tree with snow on its branches",
             "a tree in wintertime",
         ),
     },
@@ -195,7 +195,6 @@ FAMILY_SYNONYMS: dict[str, dict[str, str]] = {
         "fallen": "autumn",
         "snow": "winter",
         "snowy": "winter",
-        "bare": "winter",
         "wintertime": "winter",
     },
     "cottage-tudor": {

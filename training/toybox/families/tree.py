@@ -54,9 +54,10 @@ SEASONS: dict[str, Tree] = {
         fallen=1.0,
         toadstool=1.0,
     ),
+    # Laden with snow, not bare: the crown stays one body from season to season.
     "winter": Tree(
-        foliage=0.0,
-        leaf=(0.62, 0.36, 0.15),
+        foliage=0.60,
+        leaf=(0.88, 0.93, 0.99),
         grass=(0.62, 0.66, 0.62),
         snow=1.0,
     ),
