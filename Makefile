@@ -56,7 +56,7 @@ benchmark: $(VENV)/.ready
 	$(BIN)/python benchmarks/prompt_to_mesh.py
 	$(BIN)/python benchmarks/startup.py
 
-$(VENV)/.ready: pyproject.toml scripts/setup.sh
+$(VENV)/.ready: pyproject.toml scripts/setup.sh blender_addon/setup/requirements.txt
 	bash scripts/setup.sh $(PYTHON) $(VENV)
 
 $(VENV)/.blenders: $(VENV)/.ready scripts/setup_blenders.py

@@ -1,7 +1,9 @@
 """Pin what the backend needs: pyproject's ``backend`` extra becomes the extension's list.
 
 The versions are those of this environment, in which the suite has run; the list is complete (every
-dependency of a dependency, on every system), so that it can be installed without resolving.
+dependency of a dependency, on every system), so that it can be installed without resolving. New
+environments get the listed versions (``scripts/setup.sh``): to take newer ones, upgrade them here,
+run the suite, and write the list.
 
     python scripts/pin_requirements.py            write blender_addon/setup/requirements.txt
     python scripts/pin_requirements.py --check    exit code 1 if it would change

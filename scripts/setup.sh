@@ -35,8 +35,10 @@ if ! "$venv/bin/python" -c "import torch; assert torch.__version__.split('+')[0]
 fi
 
 echo "installing the project and what it needs ..."
-# torch again, so that nothing below asks for another version of it.
-pip "torch==$torch" --editable ".[dev]" ||
+# The versions that users' backends get, so that the tests run with these. Not numpy: bpy 4.5 has its
+# own wish. torch again, so that nothing below asks for another version of it.
+grep -v "^numpy==" blender_addon/setup/requirements.txt > "$venv/constraints.txt"
+pip --constraint "$venv/constraints.txt" "torch==$torch" --editable ".[dev]" ||
   fail "the project's dependencies could not be installed" "read pip's message above"
 
 # Blender as a module, for the demo and the tests. Users' Blender is their own.
