@@ -79,12 +79,25 @@ class Measurement:
         self.until = time.perf_counter() + IDLE_SECONDS
         self.worst: list[tuple[float, str]] = []
         """Long gaps while making, in ms, and the stage in which they were seen."""
+        self.draws: list[float] = []
+        """How long Blender took to draw the viewport while making, in ms."""
+        self.began = 0.0
+        views = bpy.types.SpaceView3D
+        views.draw_handler_add(self.draw_begins, (), "WINDOW", "PRE_VIEW")
+        views.draw_handler_add(self.draw_ends, (), "WINDOW", "POST_PIXEL")
         self.ours = Ours()
         for kind in (bpy.types.ATT3D_OT_generate,):
             for name in ("invoke", "modal"):
                 self.ours.wrap(kind, name, f"generate.{name}")
         for name in ("create", "mesh", "object"):
             self.ours.wrap(getattr(bpy.types, f"ATT3D_PT_{name}"), "draw", f"draw {name}")
+
+    def draw_begins(self) -> None:
+        self.began = time.perf_counter()
+
+    def draw_ends(self) -> None:
+        if self.phase == "making":
+            self.draws.append(1000 * (time.perf_counter() - self.began))
 
     def tick(self) -> float | None:
         now = time.perf_counter()
@@ -140,6 +153,10 @@ class Measurement:
             {
                 "blender": bpy.app.version_string,
                 "gaps": figures,
+                "viewport_draws": {
+                    "count": len(self.draws),
+                    "longest_ms": round(max(self.draws, default=0.0), 1),
+                },
                 "worst": sorted(self.worst, reverse=True)[:8],
                 "ours": calls,
             },
