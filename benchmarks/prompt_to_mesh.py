@@ -7,9 +7,10 @@ paper's tables are read), runs PyMCubes, unwraps the raw mesh with xatlas, and e
 of every texel. ``grid_sample`` is the same with that kernel of torch's for the reads. All start
 from the loaded model and are measured warm, ours as the median of several runs. Chamfer distances
 are to a 256^3 extraction of the same field, in millimetres and as a share of its bounding box's
-diagonal; the straightforward mesh keeps every face of marching cubes, ours has the face budget. ``chamfer_ratio`` is ours divided
-by the straightforward one's: at most 1 is equal or better. Ours drops floating specks on purpose;
-``whole`` compares with everything that is in the grid, ``object`` after dropping the specks from
+diagonal; the straightforward mesh keeps every face of marching cubes, ours has the face budget.
+``chamfer_ratio`` is ours divided by the straightforward one's: at most 1 is equal or better. Ours
+drops floating specks on purpose; ``whole`` compares with everything that is in the grid, ``object``
+after dropping the specks from
 the reference and from the straightforward mesh too.
 """
 
