@@ -10,8 +10,7 @@ are to a 256^3 extraction of the same field, in millimetres and as a share of it
 diagonal; the straightforward mesh keeps every face of marching cubes, ours has the face budget.
 ``chamfer_ratio`` is ours divided by the straightforward one's: at most 1 is equal or better. Ours
 drops floating specks on purpose; ``whole`` compares with everything that is in the grid, ``object``
-after dropping the specks from
-the reference and from the straightforward mesh too.
+after dropping the specks from the reference and from the straightforward mesh too.
 """
 
 from __future__ import annotations
