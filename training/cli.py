@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -252,9 +253,14 @@ def _compact(arguments: list[str]) -> None:
 
     output = options.output or options.checkpoint
     done = compact(options.checkpoint, output, decibels=options.decibels)
+    changed = (
+        f"the picture that changed most at {done.decibels:.1f} dB"
+        if done.decibels < math.inf
+        else "no picture changed"
+    )
     print(
         f"{output}: {done.after / 2**20:.1f} MiB instead of {done.before / 2**20:.1f};"
-        f" {done.left_out:.0%} of the vertices left out, no picture below {done.decibels:.1f} dB"
+        f" {done.left_out:.0%} of the vertices left out, {changed}"
     )
 
 

@@ -56,13 +56,6 @@ class Fit:
     """Vertices of whole parts that the object does not have: points."""
 
 
-class GridReader(Reader):
-    """A solid's grid, read like a field."""
-
-    def __init__(self, solid: Solid, cancel: CancelToken) -> None:
-        super().__init__(GridField(solid), cancel)
-
-
 class Fitter:
     """Brings one template onto many objects.
 
@@ -120,7 +113,7 @@ class Fitter:
         for level in LEVELS:
             middle = clean(between(shell, level), CleanConfig())
             current = self._follow(replace(shell, small=middle), current)
-            reader = GridReader(middle, self.cancel)
+            reader = Reader(GridField(middle), self.cancel)
             current = self._settled(reader, self.surface(middle), current, SPREAD)
         return self._follow(shell, current)
 

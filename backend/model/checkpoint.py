@@ -116,30 +116,39 @@ def save_checkpoint(
     *,
     storage: Storage = "int8",
     offset: Float[Tensor, " size"] | None = None,
+    floor: float = -1.0,
 ) -> None:
     """Write ``model`` to ``path`` at once or not at all.
 
-    ``offset`` is added to the grid of every object of the checkpoint (A25).
+    ``metadata.config`` is the model's, or for one that was loaded what it was trained with.
+    ``offset`` is added to the grid of every object of the checkpoint (A25). In eight bits, vertices
+    without a weight above ``floor`` are left out.
 
     Raises:
         OutputError: the file cannot be written.
     """
-    config = model.config
+    config = metadata.config
     tensors = {k: v for k, v in plain_state(model).items() if not k.startswith("mapping.")}
     tensors |= {f"mapping.{k}": v for k, v in model.mapping.plain_weights().items()}
     if offset is not None:
         tensors["offset"] = tensors.get("offset", 0.0) + offset.detach()
         config = dataclasses.replace(config, offset=True)
-    large = [f"mapping.{name}" for name in model.mapping.outputs]
-    for name in large + ["offset"] * config.offset:
+    for name in [name for name in tensors if makes_up_grids(model, name)]:
         if storage == "int8":
             short = name.removesuffix(".weight")
-            tensors |= _in_eight_bits(short, tensors.pop(name), config.grid.features)
+            integers, scale, kept = quantize(tensors.pop(name), config.grid.features, floor)
+            tensors |= {f"{short}.integers": integers, f"{short}.scale": scale}
+            tensors |= {} if kept.all() else {f"{short}.kept": kept}
         elif storage == "float16":
             tensors[name] = tensors[name].half()
     for name, tensor in (text_tensors or {}).items():
         tensors[f"text.{name}"] = tensor
     _write(path, tensors, dataclasses.replace(metadata, config=config))
+
+
+def makes_up_grids(model: ATT3D, name: str) -> bool:
+    """Whether the tensor ``name`` of a checkpoint of ``model`` is a value or more a grid vertex."""
+    return name == "offset" or name.removeprefix("mapping.") in model.mapping.outputs
 
 
 def update_metadata(path: Path, metadata: CheckpointMetadata) -> None:
@@ -153,55 +162,6 @@ def update_metadata(path: Path, metadata: CheckpointMetadata) -> None:
         _metadata_of(path, file.metadata())
         tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     _write(path, tensors, metadata)
-
-
-def compact_checkpoint(path: Path, target: Path, floor: float) -> None:
-    """Write ``path`` in eight bits to ``target``, without vertices that have no weight above
-    ``floor``; what it says of itself stays as it is.
-
-    Raises:
-        CheckpointError: there is no valid checkpoint at ``path``.
-        OutputError: the file cannot be written.
-    """
-    with _opened(path) as file:
-        metadata = _metadata_of(path, file.metadata())
-        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    for short in list_large(path):
-        weight = _floats(path, short, tensors)
-        tensors |= _in_eight_bits(short, weight, metadata.config.grid.features, floor)
-    _write(target, tensors, metadata)
-
-
-def list_large(path: Path) -> list[str]:
-    """The names, without ``.weight``, of a checkpoint's tensors that make up grids."""
-    with _opened(path) as file:
-        metadata = _metadata_of(path, file.metadata())
-        stored = {name.removesuffix(".integers").removesuffix(".weight") for name in file.keys()}  # noqa: SIM118
-    with torch.device("meta"):
-        outputs = ATT3D(metadata.config.plain).mapping.outputs
-    large = [f"mapping.{name}".removesuffix(".weight") for name in outputs] + ["offset"]
-    return [name for name in large if name in stored]
-
-
-def _in_eight_bits(
-    short: str, weight: Tensor, features: int, floor: float = -1.0
-) -> dict[str, Tensor]:
-    """What is stored of a large tensor; by default all of it."""
-    integers, scale, kept = quantize(weight, features, floor)
-    stored = {f"{short}.integers": integers, f"{short}.scale": scale}
-    return stored if bool(kept.all()) else stored | {f"{short}.kept": kept}
-
-
-def _floats(path: Path, short: str, tensors: dict[str, Tensor]) -> Tensor:
-    """Take a large tensor out of ``tensors``, in whichever way it is stored."""
-    for name in (short, f"{short}.weight"):
-        if name in tensors:
-            return tensors.pop(name)
-    integers, scale = tensors.pop(f"{short}.integers"), tensors.pop(f"{short}.scale")
-    try:
-        return dequantize(integers, scale, tensors.pop(f"{short}.kept", None))
-    except ValueError as error:
-        raise _broken(path, f"of its quantised weights, {error}") from None
 
 
 def _write(path: Path, tensors: dict[str, Tensor], metadata: CheckpointMetadata) -> None:
@@ -253,7 +213,15 @@ def load_checkpoint(path: Path | str, device: torch.device | str = "cpu") -> Che
     for name in shapes:
         short = name.removesuffix(".weight")
         if f"{short}.integers" in tensors and f"{short}.scale" in tensors:
-            tensors[name] = _floats(path, short, tensors)
+            try:
+                tensors[name] = dequantize(
+                    tensors.pop(f"{short}.integers"),
+                    tensors.pop(f"{short}.scale"),
+                    metadata.config.grid.features,
+                    tensors.pop(f"{short}.kept", None),
+                )
+            except ValueError as error:
+                raise _broken(path, f"of its quantised weights, {error}") from None
     for name, shape in shapes.items():
         if name not in tensors:
             raise _broken(path, f"the tensor {name} is missing")

@@ -9,6 +9,8 @@ as zero: far from every surface, they are about half of a grid.
 
 from __future__ import annotations
 
+import math
+
 import torch
 from jaxtyping import Bool, Float, Int8
 from torch import Tensor
@@ -39,6 +41,7 @@ def quantize(weight: Float[Tensor, "size *v"], features: int, floor: float = -1.
 def dequantize(
     integers: Int8[Tensor, "rows *v"],
     scale: Float[Tensor, " kept_vertices"],
+    features: int,
     kept: Bool[Tensor, " vertices"] | None = None,
 ) -> Float[Tensor, "size *v"]:
     """The weights that :func:`quantize` stored; without ``kept`` of every vertex.
@@ -46,11 +49,11 @@ def dequantize(
     Raises:
         ValueError: the tensors do not fit together.
     """
-    if integers.dtype != torch.int8 or not len(scale) or len(integers) % len(scale):
+    if integers.dtype != torch.int8 or len(integers) != len(scale) * features:
         raise ValueError("integers and scales do not fit together")
-    features = len(integers) // len(scale)
     rest = integers.shape[1:]
-    groups = integers.reshape(len(scale), -1).float().mul_(scale.float()[:, None])
+    groups = integers.reshape(len(scale), math.prod(rest) * features).float()
+    groups *= scale.float()[:, None]
     if kept is None:
         return groups.view(-1, *rest)
     if kept.dtype != torch.bool or kept.dim() != 1 or int(kept.sum()) != len(scale):

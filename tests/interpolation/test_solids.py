@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from backend.interpolation.changes import changes_between, euler
-from backend.interpolation.fitting import GridReader
 from backend.interpolation.shell import between, flow, solve
 from backend.interpolation.solids import (
+    GridField,
     Solid,
     clean,
     label_voxels,
@@ -155,7 +155,7 @@ def test_islands_are_what_is_apart_though_the_whole_is_one() -> None:
 
 def test_a_solids_grid_reads_like_a_field() -> None:
     ball = solid_of([(0.0, 0.0, 0.0, 0.5)])
-    reader = GridReader(ball, CancelToken())
+    reader = Reader(GridField(ball), CancelToken())
     points = np.array([[0.4, 0.0, 0.0], [0.0, 0.6, 0.0]], dtype=np.float32)
     np.testing.assert_array_equal(reader.pre_density(points) > 0, [True, False])
     outward = reader.normals(points, 0.05)

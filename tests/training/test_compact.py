@@ -1,9 +1,10 @@
 """Compacting leaves out what no picture needs, and nothing else."""
 
-import pytest
+import dataclasses
+
 import torch
 
-from backend.model.checkpoint import load_checkpoint
+from backend.model.checkpoint import load_checkpoint, update_metadata
 from backend.paths import default_checkpoint
 from backend.rendering.cameras import orbit
 from backend.rendering.volume import render_field
@@ -37,13 +38,26 @@ def test_what_every_object_needs_stays(short_run, tmp_path):
     torch.testing.assert_close(kept[kept != 0], first[kept != 0], atol=0.01, rtol=0.1)
 
 
-def test_the_command_replaces_the_file_and_refuses_others(tmp_path, capsys):
-    chain = default_checkpoint().with_name("vehicles.safetensors")
+def test_the_command_replaces_the_file(short_run, tmp_path, capsys):
     path = tmp_path / "mine.safetensors"
-    path.write_bytes(chain.read_bytes())
-    with pytest.raises(SystemExit):
-        cli.main(["compact", "--help"])
-    assert "decibels" in capsys.readouterr().out
+    path.write_bytes(short_run.read_bytes())
+    assert cli.main(["compact", str(path), "--decibels", "30"]) == 0
+    assert "of the vertices left out" in capsys.readouterr().out
+    assert path.stat().st_size < short_run.stat().st_size
+    assert load_checkpoint(path).metadata == load_checkpoint(short_run).metadata
+    assert [file.name for file in tmp_path.iterdir()] == ["mine.safetensors"]
+
+
+def test_bad_input_is_refused_in_one_line(short_run, tmp_path, capsys):
     (tmp_path / "text.safetensors").write_text("hello")
     assert cli.main(["compact", str(tmp_path / "text.safetensors")]) == 2
     assert "is not a .safetensors file" in capsys.readouterr().err
+    for nonsense in ("0", "-3", "nan", "inf"):
+        assert cli.main(["compact", str(short_run), f"--decibels={nonsense}"]) == 2
+        assert "must be positive" in capsys.readouterr().err
+    nameless = tmp_path / "nameless.safetensors"
+    nameless.write_bytes(short_run.read_bytes())
+    metadata = dataclasses.replace(load_checkpoint(short_run).metadata, prompts=[], unseen=[])
+    update_metadata(nameless, metadata)
+    assert cli.main(["compact", str(nameless)]) == 2
+    assert "names no prompts" in capsys.readouterr().err
