@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float, Int, UInt8
-from scipy.ndimage import distance_transform_edt
+from scipy.ndimage import distance_transform_cdt
 
 from .raster import affine, rasterise
 from .reader import Points, Reader
@@ -227,9 +227,12 @@ def _to_bytes(values: Float[np.ndarray, "n 3"]) -> UInt8[np.ndarray, "n 3"]:
 def _nearest_covered(
     row: Int[np.ndarray, " texels"], column: Int[np.ndarray, " texels"], size: int
 ) -> Gutter:
-    """Rows and columns of the texels between the charts, and of the covered texel nearest each."""
+    """Rows and columns of the texels between the charts, and of the covered texel nearest each,
+    counted in steps along rows and columns."""
     empty = np.ones((size, size), dtype=bool)
     empty[row, column] = False
-    nearest = np.asarray(distance_transform_edt(empty, return_distances=False, return_indices=True))
+    nearest = np.asarray(
+        distance_transform_cdt(empty, "taxicab", return_distances=False, return_indices=True)
+    )
     rows, columns = np.nonzero(empty)
     return (rows, columns), (nearest[0][rows, columns], nearest[1][rows, columns])

@@ -96,18 +96,19 @@ def _exchange(
 ) -> Labels:
     """Let charts take over border faces that suit them better (Lloyd's algorithm on charts)."""
     parity = np.arange(len(labels)) % 2
-    safe = np.maximum(neighbours, 0)
+    safe = np.where(neighbours >= 0, neighbours, np.arange(len(labels))[:, None])
+    labels = labels.copy()
     for turn in range(6):
         direction = directions(labels, crosses)
-        around = np.where(neighbours >= 0, labels[safe], labels[:, None])
-        candidates = np.concatenate([labels[:, None], around], axis=1)
-        cosine = (direction[candidates] * normals[:, None, :]).sum(-1)
+        around = labels[safe]
+        border = (around != labels[:, None]).any(axis=1) & (parity == turn % 2)
+        around = around[border]
+        candidates = np.concatenate([labels[border, None], around], axis=1)
+        cosine = (direction[candidates] * normals[border, None, :]).sum(-1)
         agreeing = (candidates[:, :, None] == around[:, None, :]).sum(-1)
         score = np.where(cosine >= LIMIT, cosine + SMOOTHNESS * agreeing, -np.inf)
-        best = candidates[np.arange(len(labels)), score.argmax(axis=1)]
-        labels = np.where(parity == turn % 2, best, labels)
-        labels = np.unique(labels, return_inverse=True)[1].reshape(-1)
-    return labels
+        labels[border] = candidates[np.arange(len(candidates)), score.argmax(axis=1)]
+    return np.unique(labels, return_inverse=True)[1].reshape(-1)
 
 
 def _merge_crumbs(

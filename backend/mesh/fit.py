@@ -47,11 +47,11 @@ def fit_faces(reader: Reader, vertices: Vertices, faces: Faces, reach: float) ->
     flat = np.repeat(normalise(face_crosses(vertices, faces)), len(INSIDE), axis=0)
     area = np.repeat(face_areas(vertices, faces), len(INSIDE))
     points = (vertices[corner] * shares[:, :, None]).sum(1).astype(np.float32)
-    slope, normals = slopes(reader, points)
+    value, slope, normals = slopes(reader, points)
     # Where the field's normal looks away, the point is nearer to another side of the object.
     area = area * (normals * flat).sum(1).clip(0.0, 1.0)
     columns = (3 * corner[:, :, None] + np.arange(3)).reshape(-1)
-    distance = (reader.pre_density(points) - reader.field.level) / slope
+    distance = (value - reader.field.level) / slope
     weight = area * (np.abs(distance) < reach)
     # Weighted like this, squares add up to about the distances themselves: what is far off
     # draws no more than its share.
@@ -76,13 +76,16 @@ def fit_faces(reader: Reader, vertices: Vertices, faces: Faces, reach: float) ->
 
 def slopes(
     reader: Reader, points: Points
-) -> tuple[Float[np.ndarray, " points"], Float[np.ndarray, "points 3"]]:
-    """By how much the pre-density falls a metre, and the unit normal outwards.
+) -> tuple[
+    Float[np.ndarray, " points"], Float[np.ndarray, " points"], Float[np.ndarray, "points 3"]
+]:
+    """The pre-density, by how much it falls a metre, and the unit normal outwards.
 
-    Differences over a regular tetrahedron: four reads a point, central ones would be six.
+    Means and differences over a regular tetrahedron: four reads a point, central ones are seven.
     """
     step = np.float32(PROBE / np.sqrt(3.0))
     values = reader.pre_density((points[:, None] + step * TETRAHEDRON).reshape(-1, 3))
-    gradient = values.reshape(-1, 4) @ TETRAHEDRON / (4 * step)
+    values = values.reshape(-1, 4)
+    gradient = values @ TETRAHEDRON / (4 * step)
     slope = np.maximum(np.linalg.norm(gradient, axis=1), 1e-3)
-    return slope, -gradient / slope[:, None]
+    return values.mean(axis=1), slope, -gradient / slope[:, None]

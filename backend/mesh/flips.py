@@ -95,7 +95,7 @@ def _gain(
 ) -> Float[np.ndarray, " edges"]:
     """By how many metres the surface bends less along the new diagonal than along the old edge."""
     a, b, c, d = (vertices[index] for index in quads[2:])
-    slope, _ = slopes(reader, (0.25 * (a + b + c + d)).astype(np.float32))
+    _, slope, _ = slopes(reader, (0.25 * (a + b + c + d)).astype(np.float32))
     middles = reader.pre_density((0.5 * np.concatenate([a + b, c + d])).astype(np.float32))
     old, new = np.split(middles, 2)
     old = np.abs(old - 0.5 * (level_at[quads.a] + level_at[quads.b]))

@@ -38,18 +38,13 @@ def overlapping_faces(
     face, corner = np.nonzero((neighbours < 0) | (other != labels[:, None]))
     order = np.argsort(labels[face], kind="stable")
     face, corner = face[order], corner[order]
-    bounds = np.searchsorted(labels[face], np.arange(int(labels.max()) + 2))
     following = (corner + 1) % 3
     start, end = flat[face, corner], flat[face, following]
     first, last = faces[face, corner], faces[face, following]
-    for chart in range(len(bounds) - 1):
-        part = slice(bounds[chart], bounds[chart + 1])
-        a, b = _crossings(start[part], end[part], first[part], last[part])
-        if not len(a):
-            continue
-        pair = np.stack([face[part][a], face[part][b]], axis=1)
-        upper = pair[np.arange(len(pair)), depth[pair].argmax(axis=1)]
-        result[upper] = True
+    a, b = crossings(start, end, first, last, labels[face])
+    upper = np.where(depth[face[a]] >= depth[face[b]], face[a], face[b])
+    result[upper] = True
+    for chart in np.unique(labels[upper]):
         members = np.flatnonzero(labels == chart)
         result[members[_covered_twice(flat[members], depth[members])]] = True
         if result[members].all():
@@ -85,22 +80,21 @@ def _turned_too_far(
     return result
 
 
-def _crossings(
+def crossings(
     start: Float[np.ndarray, "edges 2"],
     end: Float[np.ndarray, "edges 2"],
     first: Int[np.ndarray, " edges"],
     last: Int[np.ndarray, " edges"],
+    chart: Int[np.ndarray, " edges"],
 ) -> tuple[Int[np.ndarray, " pairs"], Int[np.ndarray, " pairs"]]:
-    """Pairs of border edges without a common vertex that cross."""
+    """Pairs of border edges of one chart without a common vertex that cross; ``chart`` ascends."""
 
     def side(p: np.ndarray, q: np.ndarray, r: np.ndarray) -> np.ndarray:
         return (q[..., 0] - p[..., 0]) * (r[..., 1] - p[..., 1]) - (q[..., 1] - p[..., 1]) * (
             r[..., 0] - p[..., 0]
         )
 
-    low, high = np.minimum(start, end), np.maximum(start, end)
-    near = ((low[:, None] <= high[None]) & (low[None] <= high[:, None])).all(-1)
-    a, b = np.nonzero(np.triu(near, 1))
+    a, b = _meeting_boxes(np.minimum(start, end), np.maximum(start, end), chart)
     apart = (
         (first[a] != first[b])
         & (first[a] != last[b])
@@ -111,6 +105,29 @@ def _crossings(
     across = side(start[a], end[a], start[b]) * side(start[a], end[a], end[b]) < 0
     back = side(start[b], end[b], start[a]) * side(start[b], end[b], end[a]) < 0
     return a[across & back], b[across & back]
+
+
+def _meeting_boxes(
+    low: Float[np.ndarray, "boxes 2"],
+    high: Float[np.ndarray, "boxes 2"],
+    chart: Int[np.ndarray, " boxes"],
+) -> tuple[Int[np.ndarray, " pairs"], Int[np.ndarray, " pairs"]]:
+    """Pairs of boxes of one chart that meet; ``chart`` ascends.
+
+    With the boxes of a chart in the order of their left sides, a box can only meet those after it
+    that begin before it ends.
+    """
+    order = np.lexsort((low[:, 0], chart))
+    low, high, chart = low[order], high[order], chart[order]
+    # One line of numbers that holds every chart's stretch of x behind the one before it.
+    base = low[:, 0].min(initial=0.0)
+    stride = float(high[:, 0].max(initial=0.0) - base) + 1.0
+    begin, end = (side[:, 0] - base + stride * chart for side in (low, high))
+    count = np.searchsorted(begin, end, side="right") - np.arange(len(order)) - 1
+    a = np.repeat(np.arange(len(order)), count)
+    b = a + 1 + np.arange(len(a)) - np.repeat(count.cumsum() - count, count)
+    meet = (low[a, 1] <= high[b, 1]) & (low[b, 1] <= high[a, 1])
+    return order[a[meet]], order[b[meet]]
 
 
 def _covered_twice(

@@ -73,12 +73,14 @@ def drop_in_order(
     widths = [-len(o.top) for o in outlines]
     for chart in sorted(range(len(outlines)), key=lambda i: (heights[i], widths[i], i)):
         best: tuple[int, int, int, int, Outline] | None = None
+        columns = len(outlines[chart].bottom)
+        windows = sliding_window_view(skyline, columns)
+        below = np.concatenate([[0], skyline.cumsum()])
+        covered = below[columns:] - below[: len(windows)]
         for turn, outline in enumerate((outlines[chart], outlines[chart].flipped())):
-            columns = len(outline.bottom)
-            windows = sliding_window_view(skyline, columns)
             rows = (windows - outline.bottom).max(axis=1)
             # Lowest resulting top first, then the least space lost underneath.
-            wasted = (rows[:, None] + outline.bottom - windows).sum(axis=1)
+            wasted = rows * columns + int(outline.bottom.sum()) - covered
             cost = (rows + int(outline.top.max())) * columns + wasted
             column = int(cost.argmin())
             candidate = (int(cost[column]), turn, column, int(rows[column]), outline)

@@ -22,7 +22,8 @@ PADDING = 2.0
 """Texels free on each side of a chart: bilinear filtering and one mipmap level stay inside."""
 CELLS = 256
 """Cells across the texture in which charts are packed."""
-EXPECTED_UTILISATION = 0.7
+EXPECTED_UTILISATION = 0.5
+"""Share of the texture that charts cover: packed again if they reach much less."""
 TURNS = 12
 """Angles, over 90 degrees, among which a chart's smallest bounding box is sought."""
 
