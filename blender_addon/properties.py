@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 FACES = 8000
 TEXTURE_SIZE = 1024
 RESOLUTION = 128
-KEYS = 5
+KEYS = 7
 KEYS_DESCRIPTION = (
     "At most this many shape keys from one prompt to the next, both included. Fewer are made where "
     "blending two of them already shows the true object"

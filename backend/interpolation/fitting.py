@@ -3,15 +3,16 @@
 One flow from the template to the object does for most. Where the object is much less than the
 template (the bare branches of a tree in leaf), the flow brings hardly any vertices into the deep
 hollows, and faces span them: then the flow is interrupted at solids between the two, and on each
-the mesh is spread anew. Where an island is left of something that was there (the rim of a brim),
-reaching it takes a sheet across the gap: then it is tried without the island. What is nearest to
-the object is kept.
+the mesh is spread anew. Where a crumb is left of something that was there (larger islands have a
+template of their own), reaching it takes a sheet across the gap: then it is tried without. What is
+nearest to the object is kept.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Bool
@@ -24,7 +25,7 @@ from ..progress import CancelToken
 from .quality import sample_surface
 from .settle import SettleConfig, Surface, Topology, bring_lost, settle
 from .shell import Shell, between, flow, solve
-from .solids import GridField, Solid, clean, without_islands
+from .solids import GridField, Solid, clean, islands_of, only
 
 LEVELS = (0.05, 0.2, 0.5, 0.8)
 """Potentials of the solids at which the flow is interrupted."""
@@ -44,11 +45,9 @@ FAR = 1.5
 """Voxels."""
 OUTLIERS = 0.2
 """Weight of the 95th percentile of the distances against their mean."""
-SAMPLES = 25_000
 
 
-@dataclass(frozen=True)
-class Fit:
+class Fit(NamedTuple):
     """Where the template's vertices are on an object."""
 
     positions: Points
@@ -88,14 +87,16 @@ class Fitter:
         return best, surface
 
     def surface(self, solid: Solid) -> Surface:
-        return Surface(*contour(solid.values.copy(), 0.0, solid.bound, self.cancel))
+        found = contour(solid.values.copy(), 0.0, solid.bound, self.cancel)
+        return Surface(*found, self.topology.samples)
 
     def _others(
         self, reader: Reader, shell: Shell, surface: Surface, wrong: float
     ) -> Iterator[tuple[float, Fit]]:
         """Other attempts, each with the share of the error that it must get below."""
-        mainland = without_islands(shell.small, self.everything)
-        if mainland is not None:
+        islands = islands_of(shell.small, self.everything)
+        if islands.any():
+            mainland = only(shell.small, ~islands)
             there = solve(self.everything, mainland, self.cancel)
             yield 1.0, self._straight(reader, there, self.surface(mainland))
         if wrong > BAD:
@@ -125,12 +126,12 @@ class Fitter:
         self, reader: Reader, surface: Surface, start: Fit, config: SettleConfig | None
     ) -> Fit:
         found = settle(reader, self.topology, surface, start.positions, start.absent, config)
-        return replace(start, positions=found)
+        return Fit(found, start.absent)
 
     def _judge(self, fit: Fit, surface: Surface, solid: Solid) -> tuple[float, float]:
         """How far from the object, metres, and which share of the two surfaces is far."""
         generator = np.random.default_rng(2)
-        own = sample_surface(fit.positions, self.topology.faces, SAMPLES, generator)
+        own = sample_surface(fit.positions, self.topology.faces, self.topology.samples, generator)
         there, _ = surface.tree.query(own.points)
         back, _ = KDTree(own.points).query(surface.points)
         both = np.concatenate([there, back])

@@ -23,7 +23,7 @@ class TrackOptions:
     faces: int = 8000
     texture_size: int = 1024
     resolution: int = 128
-    keys: int = 5
+    keys: int = 7
     """Most keys between two neighbouring prompts, both included."""
     quality: bool = True
     """Measure the result against fresh extractions."""

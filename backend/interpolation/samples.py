@@ -33,6 +33,8 @@ class ChainReader:
         self.chain = chain
         self.resolution = resolution
         self.cancel = cancel
+        self.middles: list[float] = []
+        """Alphas at which :meth:`survey` looked once more, because the topology changes there."""
         self._solids: OrderedDict[float, Solid] = OrderedDict()
 
     def reader(self, alpha: float) -> Reader:
@@ -80,6 +82,7 @@ class ChainReader:
             if found:
                 middle = 0.5 * (before + now)
                 between = self.solid(middle)
+                self.middles.append(middle)
                 everything = union(everything, between)
                 found = changes_between(previous, between, (before, middle))
                 found += changes_between(between, solid, (middle, now))

@@ -27,6 +27,7 @@ from ..mesh.topology import Faces, Vertices, half_edges
 from .quality import Samples, place_samples, sample_surface
 
 SAMPLES = 25_000
+"""Of a whole object's surface."""
 
 
 @dataclass(frozen=True)
@@ -57,16 +58,21 @@ class SettleConfig:
 class Surface:
     """Samples of the surface that a key is to show, for nearest neighbours."""
 
-    def __init__(self, vertices: Vertices, faces: Faces) -> None:
-        samples: Samples = sample_surface(vertices, faces, SAMPLES, np.random.default_rng(0))
+    def __init__(self, vertices: Vertices, faces: Faces, count: int = SAMPLES) -> None:
+        samples: Samples = sample_surface(vertices, faces, count, np.random.default_rng(0))
         self.points, self.normals = samples.points, samples.normals
         self.tree = KDTree(self.points)
 
 
 class Topology:
-    """What is the same for all keys: edges and the template's measures."""
+    """What is the same for all keys: edges and the template's measures.
 
-    def __init__(self, vertices: Vertices, faces: Faces) -> None:
+    Args:
+        samples: With how many of each surface positions are compared with an object.
+    """
+
+    def __init__(self, vertices: Vertices, faces: Faces, samples: int = SAMPLES) -> None:
+        self.samples = samples
         self.vertices, self.faces = vertices.astype(np.float64), faces
         start, end = half_edges(faces)
         once = start < end
@@ -198,7 +204,9 @@ def _pulls(
     topology: Topology, surface: Surface, current: Points, config: SettleConfig
 ) -> tuple[csr_matrix, Float[np.ndarray, "pulls 3"]]:
     """Weighted equations: the nearest point of the mesh is to come to a sample far from it."""
-    points, face, shares = place_samples(current, topology.faces, SAMPLES, np.random.default_rng(1))
+    points, face, shares = place_samples(
+        current, topology.faces, topology.samples, np.random.default_rng(1)
+    )
     distance, nearest = KDTree(points).query(surface.points)
     far = np.flatnonzero(distance > config.gap)
     nearest = np.asarray(nearest)[far]

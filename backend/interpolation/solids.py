@@ -72,7 +72,7 @@ def clean(solid: Solid, config: CleanConfig) -> Solid:
     inside = values > 0
     parts, count = label_voxels(inside)
     if count > 1:
-        border = _border_voxels(inside)
+        border = border_voxels(inside)
         area = np.bincount(parts[border], minlength=count + 1).astype(float)
         small = area < config.speck_share * area.max()
         small[0] = False
@@ -114,12 +114,10 @@ class GridField:
         raise NotImplementedError("a solid is a grid already")
 
 
-def without_islands(solid: Solid, whole: Solid) -> Solid | None:
-    """``solid`` with only the largest part in each part of ``whole``, in which it lies; None if
-    that is all there is."""
+def islands_of(solid: Solid, whole: Solid) -> Bool[np.ndarray, "n n n"]:
+    """The voxels of all parts of ``solid`` but the largest in each part of ``whole``, in which it
+    lies."""
     parts, count = label_voxels(solid.inside)
-    if count < 2:
-        return None
     outer = label_voxels(whole.inside | solid.inside)[0]
     size = np.bincount(parts.reshape(-1), minlength=count + 1)
     size[0] = 0
@@ -127,15 +125,23 @@ def without_islands(solid: Solid, whole: Solid) -> Solid | None:
     around[parts.reshape(-1)] = outer.reshape(-1)
     largest = {int(around[part]): part for part in np.argsort(size, kind="stable")}
     island = np.array([part > 0 and largest[around[part]] != part for part in range(count + 1)])
-    if not island.any():
-        return None
-    values = np.where(island[parts], np.minimum(solid.values, OUTSIDE), solid.values)
+    return island[parts]
+
+
+def only(solid: Solid, voxels: Bool[np.ndarray, "n n n"]) -> Solid:
+    """``solid`` without those of its parts that ``voxels`` does not hold."""
+    values = np.where(voxels | ~solid.inside, solid.values, np.minimum(solid.values, OUTSIDE))
     return Solid(values, solid.bound)
 
 
 def union(one: Solid, other: Solid) -> Solid:
     """Where either is."""
     return Solid(np.maximum(one.values, other.values), one.bound)
+
+
+def intersection(one: Solid, other: Solid) -> Solid:
+    """Where both are."""
+    return Solid(np.minimum(one.values, other.values), one.bound)
 
 
 def label_voxels(
@@ -146,7 +152,7 @@ def label_voxels(
     return labels, int(cast(Any, label(inside, output=labels)))
 
 
-def _border_voxels(inside: Bool[np.ndarray, "n n n"]) -> Bool[np.ndarray, "n n n"]:
+def border_voxels(inside: Bool[np.ndarray, "n n n"]) -> Bool[np.ndarray, "n n n"]:
     """Voxels inside with a neighbour outside."""
     border = np.zeros_like(inside)
     for axis in range(3):

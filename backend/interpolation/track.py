@@ -9,11 +9,14 @@ from ..mesh.stages import Stages
 from ..mesh.unwrap import unwrap
 from ..protocol.chains import AlphaQuality
 from .chain import Chain, key_name
-from .keys import Tracker, make_template
+from .islands import Islands
+from .keys import choose_keys
 from .limits import TrackOptions
 from .quality import diagonal, drift, measure
 from .result import TrackedMesh
 from .samples import ChainReader
+from .tracker import STEPS, Tracker, make_template
+from .tuck import tuck
 
 SHARES = {
     "text": 0.03,
@@ -44,21 +47,24 @@ def track(
     with stages.stage("fields"):
         everything, changes = source.survey(lambda done: stages.within("fields", done))
     with stages.stage("template"):
-        vertices, faces = make_template(everything, options.faces, stages.cancel)
+        steps = [step / STEPS for step in range(STEPS * (len(chain.prompts) - 1) + 1)]
+        islands = Islands(everything, steps, source.solid)
+        layers = make_template(everything, islands, options.faces, stages.cancel)
+        tracker = Tracker(source, islands, layers)
+        vertices, faces = tracker.vertices, tracker.faces
     with stages.stage("uv"):
         uvs = unwrap(vertices, faces, options.texture_size, stages.cancel).uvs
     with stages.stage("keys"):
-        tracker = Tracker(source, everything, vertices, faces)
         tracker.track_all(lambda done: stages.within("keys", done))
-        alphas = tracker.choose(options.keys)
-        tracker.tuck(alphas)
+        alphas = choose_keys(tracker, options.keys)
+        positions = [tuck(tracker.positions[alpha], faces, stages.cancel) for alpha in alphas]
     result = TrackedMesh(
         prompts=list(chain.prompts),
         alphas=np.array(alphas, dtype=np.float32),
         names=[key_name(chain.prompts, alpha) for alpha in alphas],
         faces=faces.astype(np.int32),
         uvs=uvs,
-        positions=np.stack([tracker.positions[alpha] for alpha in alphas]),
+        positions=np.stack(positions),
         textures=np.empty((len(alphas), options.texture_size, options.texture_size, 3), np.uint8),
         changes=changes,
         timings=stages.timings,
@@ -89,9 +95,9 @@ def _measure(result: TrackedMesh, tracker: Tracker, options: TrackOptions, stage
     for done, alpha in enumerate(wanted):
         stages.within("quality", done / len(wanted))
         reader = tracker.source.reader(alpha)
-        truth = tracker.surface(alpha)
+        truth = tracker.extract(alpha)
         measured[alpha] = measure(reader, alpha, result.at(alpha), result.faces, truth)
     result.quality = [measured[alpha] for alpha in keys]
     result.between = [measured[alpha] for alpha in wanted[len(keys) :]]
-    size = max(diagonal(tracker.surface(alpha)[0]) for alpha in keys)
+    size = max(diagonal(tracker.extract(alpha)[0]) for alpha in keys)
     result.drift_pct = drift(list(result.positions), result.faces, size)

@@ -69,12 +69,10 @@ def look(
     base, slopes = affine(corners, seen[faces][:, :, 2:])
     offset = np.stack([column + 0.5, row + 0.5], axis=1) - corners[triangle, 0]
     depth = base[triangle, 0] + (offset * slopes[triangle, :, 0]).sum(1)
-    pixel = row * size + column
-    order = np.lexsort((depth, pixel))
-    pixel, triangle = pixel[order], triangle[order]
-    last = np.flatnonzero(np.r_[pixel[1:] != pixel[:-1], True]) if len(pixel) else []
     face = np.full(size * size, -1, dtype=np.int64)
-    face[pixel[last]] = triangle[last]
+    # Of several values for one place, assignment keeps the last: the nearest to the eye.
+    order = np.argsort(depth, kind="stable")
+    face[(row * size + column)[order]] = triangle[order]
     away = face_crosses(vertices, faces) @ direction < 0
     behind = (face >= 0) & away[face]
     return View(face.reshape(size, size), behind.reshape(size, size))

@@ -36,7 +36,7 @@ class InterpolateParams:
     faces: int = 8000
     texture_size: int = 1024
     resolution: int = 128
-    keys: int = 5
+    keys: int = 7
     """Most keys between two neighbouring prompts, both included; fewer where blending two of them
     shows the true object in between. 2 to 9."""
     quality: bool = True

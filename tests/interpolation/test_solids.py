@@ -11,10 +11,12 @@ from backend.interpolation.solids import (
     GridField,
     Solid,
     clean,
+    intersection,
+    islands_of,
     label_voxels,
+    only,
     read_solid,
     union,
-    without_islands,
 )
 from backend.mesh.clean import CleanConfig
 from backend.mesh.reader import Reader
@@ -142,15 +144,13 @@ def test_a_solid_between_two_has_both_as_limits() -> None:
     assert sizes[3] == pytest.approx(small.inside.sum(), rel=0.05)
 
 
-def test_islands_are_what_is_apart_though_the_whole_is_one() -> None:
+def test_of_a_solid_whole_parts_are_left_out() -> None:
     far: Ball = (0.7, 0.0, -0.2, 0.1)
-    bridge: Ball = (0.45, 0.0, -0.2, 0.2)
-    apart = solid_of([BODY, far])
-    found = without_islands(apart, solid_of([BODY, bridge, far]))
-    assert found is not None
-    assert int(found.inside.sum()) == int(solid_of([BODY]).inside.sum())
-    # A part that is never joined to another is no island.
-    assert without_islands(apart, apart) is None
+    both = solid_of([BODY, far])
+    outside = islands_of(both, solid_of([BODY, (0.45, 0.0, -0.2, 0.2), far]))
+    assert int(only(both, ~outside).inside.sum()) == int(solid_of([BODY]).inside.sum())
+    assert int(only(both, outside).inside.sum()) == int(solid_of([far]).inside.sum())
+    assert int(intersection(both, solid_of([far])).inside.sum()) == int(outside.sum())
 
 
 def test_a_solids_grid_reads_like_a_field() -> None:
