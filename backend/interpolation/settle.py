@@ -84,7 +84,7 @@ class Topology:
         count = len(vertices)
         self.graph = self.matrix(self.length + 1e-9)
         self.neighbours = self.matrix(np.ones(len(self.first)))
-        self.parts, self.part_of_vertex = connected_components(self.graph, directed=False)
+        _, self.part_of_vertex = connected_components(self.graph, directed=False)
         self.count = count
 
     def matrix(self, weights: Float[np.ndarray, " edges"]) -> csr_matrix:

@@ -83,7 +83,6 @@ class Tracker:
     def __init__(self, source: ChainReader, islands: Islands, layers: list[Layer]) -> None:
         self.source = source
         self.islands = islands
-        self.everything = layers[0].whole
         self.fitters = [
             Fitter(
                 Topology(layer.vertices, layer.faces, int(SAMPLES * layer.area / layers[0].area)),

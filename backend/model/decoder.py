@@ -85,11 +85,19 @@ class RadianceMLP(nn.Module):
         features: Float[Tensor, "*shape channels"],
         shift: Float[Tensor, "*shape hidden"] | None,
     ) -> Float[Tensor, "*shape last"]:
-        if shift is None:
-            return self.body(features)
         first = self._first
-        weight = first.weight[:, : self.channels]
-        return self.body[1:](nn.functional.linear(features, weight, first.bias) + shift)
+        if shift is None:
+            out = first(features)
+        else:
+            weight = first.weight[:, : self.channels]
+            out = nn.functional.linear(features, weight, first.bias) + shift
+        for layer in self.body[1:]:
+            # Without gradients nothing needs what goes in, and a second array costs time.
+            if isinstance(layer, nn.SiLU):
+                out = nn.functional.silu(out, inplace=not torch.is_grad_enabled())
+            else:
+                out = layer(out)
+        return out
 
 
 def density_bias(

@@ -2,6 +2,7 @@
 
 import dataclasses
 
+import pytest
 import torch
 
 from backend.model.checkpoint import load_checkpoint, update_metadata
@@ -11,6 +12,12 @@ from backend.rendering.volume import render_field
 from training import cli
 from training.compact import compact
 from training.evaluation import psnr
+
+
+@pytest.fixture(autouse=True)
+def few_prompts(monkeypatch):
+    """As many as a test can wait for."""
+    monkeypatch.setattr("training.compact.PROMPTS", 8)
 
 
 def test_no_picture_of_a_bundled_chain_changes(tmp_path):
