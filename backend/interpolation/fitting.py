@@ -19,13 +19,12 @@ from jaxtyping import Bool
 from scipy.spatial import KDTree
 
 from ..mesh.clean import CleanConfig
-from ..mesh.contour import contour
 from ..mesh.reader import Points, Reader
 from ..progress import CancelToken
 from .quality import sample_surface
 from .settle import SettleConfig, Surface, Topology, bring_lost, settle
 from .shell import Shell, between, flow, solve
-from .solids import GridField, Solid, clean, islands_of, only
+from .solids import GridField, Solid, clean, extract, islands_of, only
 
 LEVELS = (0.05, 0.2, 0.5, 0.8)
 """Potentials of the solids at which the flow is interrupted."""
@@ -87,8 +86,7 @@ class Fitter:
         return best, surface
 
     def surface(self, solid: Solid) -> Surface:
-        found = contour(solid.values.copy(), 0.0, solid.bound, self.cancel)
-        return Surface(*found, self.topology.samples)
+        return Surface(*extract(solid, self.cancel), self.topology.samples)
 
     def _others(
         self, reader: Reader, shell: Shell, surface: Surface, wrong: float

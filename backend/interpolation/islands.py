@@ -16,7 +16,16 @@ from jaxtyping import Bool
 from scipy.ndimage import binary_dilation
 
 from ..mesh.reader import Points
-from .solids import Solid, border_voxels, intersection, islands_of, label_voxels, only, union
+from .solids import (
+    Solid,
+    border_voxels,
+    intersection,
+    islands_of,
+    label_voxels,
+    only,
+    parts_holding,
+    union,
+)
 
 LEAST = 0.008
 """Share of the object's border from which on an island is worth a surface."""
@@ -73,20 +82,13 @@ class Islands:
         part_of = np.zeros(count + 1, dtype=np.int64)
         part_of[pieces.reshape(-1)] = parts.reshape(-1)
         largest = {int(part_of[piece]): piece for piece in np.argsort(size, kind="stable")}
-        kept = np.zeros(count + 1, dtype=bool)
-        kept[list(largest.values())] = True
-        kept[np.unique(pieces[islands])] = True
-        kept[0] = False
-        return only(solid, ~islands), only(common, kept[pieces]), islands
+        kept = islands | np.isin(pieces, list(largest.values())) & common.inside
+        return only(solid, ~islands), only(common, kept), islands
 
     def _own(self, islands: Bool[np.ndarray, "n n n"]) -> Bool[np.ndarray, "n n n"]:
         """Those that touch one of :attr:`all`."""
         assert self.all is not None
-        pieces, count = label_voxels(islands)
-        touching = np.zeros(count + 1, dtype=bool)
-        touching[np.unique(pieces[self.all.inside])] = True
-        touching[0] = False
-        return touching[pieces]
+        return parts_holding(islands, self.all.inside)
 
     def _add(self, solid: Solid, islands: Bool[np.ndarray, "n n n"]) -> None:
         if islands.any():

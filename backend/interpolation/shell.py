@@ -18,7 +18,7 @@ from scipy.sparse import csr_matrix
 
 from ..mesh.reader import Points
 from ..progress import CancelToken
-from .solids import Solid, label_voxels
+from .solids import Solid, parts_holding
 
 NEAREST = 0.15
 """Least share of a voxel between a sample and a boundary that counts: keeps the system regular."""
@@ -58,7 +58,7 @@ def solve(large: Solid, small: Solid, cancel: CancelToken) -> Shell:
     outer = np.maximum(large.values, small.values)[box]
     inner = small.values[box]
     free = (outer > 0) & (inner <= 0)
-    free &= _reachable(free | (inner > 0), inner > 0)
+    free &= parts_holding(free | (inner > 0), inner > 0)
     potential = np.where(inner > 0, 1.0, 0.0)
     time = np.zeros_like(potential)
     if free.any():
@@ -149,17 +149,6 @@ def _box(inside: Bool[np.ndarray, "n n n"]) -> tuple[tuple[slice, ...], Int[np.n
         found = np.flatnonzero(inside.any(axis=others))
         ranges.append((max(int(found[0]) - 2, 0), min(int(found[-1]) + 3, len(inside))))
     return tuple(slice(*pair) for pair in ranges), np.array([first for first, _ in ranges])
-
-
-def _reachable(
-    solid: Bool[np.ndarray, "a b c"], goal: Bool[np.ndarray, "a b c"]
-) -> Bool[np.ndarray, "a b c"]:
-    """The parts of ``solid`` that hold some of ``goal``."""
-    parts, count = label_voxels(solid)
-    holds = np.zeros(count + 1, dtype=bool)
-    holds[np.unique(parts[goal])] = True
-    holds[0] = False
-    return holds[parts]
 
 
 def _unit_gradient(values: Float[np.ndarray, "a b c"]) -> Float[np.ndarray, "3 a b c"]:

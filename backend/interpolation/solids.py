@@ -16,9 +16,12 @@ from scipy.ndimage import find_objects, label, map_coordinates
 from torch import Tensor
 
 from ..mesh.clean import CleanConfig
+from ..mesh.contour import contour
 from ..mesh.finer import finer_grid
 from ..mesh.pipeline import PipelineConfig
 from ..mesh.reader import Points, Reader
+from ..mesh.topology import Faces, Vertices
+from ..progress import CancelToken
 
 OUTSIDE = -1.0
 """What a dropped speck is filled with at most."""
@@ -57,6 +60,15 @@ def read_solid(reader: Reader, resolution: int, config: PipelineConfig | None = 
     grid = reader.field.near_surface(second, first, config.margin)
     values = finer_grid(reader, grid.cpu().numpy(), resolution) - np.float32(reader.field.level)
     return clean(Solid(values.astype(np.float32), reader.field.bound), config.clean)
+
+
+def extract(solid: Solid, cancel: CancelToken) -> tuple[Vertices, Faces]:
+    """The solid's surface.
+
+    Raises:
+        Cancelled: asked to stop.
+    """
+    return contour(solid.values.copy(), 0.0, solid.bound, cancel)
 
 
 def clean(solid: Solid, config: CleanConfig) -> Solid:
@@ -150,6 +162,17 @@ def label_voxels(
     """Number the connected parts from 1; voxels are neighbours across their faces."""
     labels = np.zeros(inside.shape, dtype=np.int32)
     return labels, int(cast(Any, label(inside, output=labels)))
+
+
+def parts_holding(
+    voxels: Bool[np.ndarray, "a b c"], some: Bool[np.ndarray, "a b c"]
+) -> Bool[np.ndarray, "a b c"]:
+    """The connected parts of ``voxels`` in which some of ``some`` lies."""
+    parts, count = label_voxels(voxels)
+    holds = np.zeros(count + 1, dtype=bool)
+    holds[np.unique(parts[some])] = True
+    holds[0] = False
+    return holds[parts]
 
 
 def border_voxels(inside: Bool[np.ndarray, "n n n"]) -> Bool[np.ndarray, "n n n"]:

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float
 
-from ..mesh.contour import contour
 from ..mesh.fit import fit_faces
 from ..mesh.geometry import face_areas, vertex_normals
 from ..mesh.reader import Reader
@@ -21,7 +20,7 @@ from .quality import diagonal
 from .samples import ChainReader
 from .settle import SAMPLES, Surface, Topology
 from .shrink import shrink
-from .solids import GridField, Solid
+from .solids import GridField, Solid, extract
 
 STEPS = 8
 """Alphas at which the mesh is tracked between two prompts are multiples of 1 / STEPS."""
@@ -60,7 +59,7 @@ def make_template(
         Cancelled: asked to stop.
     """
     wholes = [everything] if islands.all is None else [everything, islands.all]
-    raw = [contour(whole.values.copy(), 0.0, whole.bound, cancel) for whole in wholes]
+    raw = [extract(whole, cancel) for whole in wholes]
     area = np.array([float(face_areas(*surface).sum()) for surface in raw])
     budgets = np.floor(budget * area / area.sum()).astype(int)
     if budgets[-1] < FEWEST:
@@ -136,8 +135,7 @@ class Tracker:
 
     def extract(self, alpha: float) -> tuple[Vertices, Faces]:
         """A fresh extraction of the cleaned object."""
-        solid = self.source.solid(alpha)
-        return contour(solid.values.copy(), 0.0, solid.bound, self.source.cancel)
+        return extract(self.source.solid(alpha), self.source.cancel)
 
     def track_all(self, progress: Callable[[float], None] = lambda _: None) -> None:
         """Track at every multiple of 1 / :data:`STEPS`.

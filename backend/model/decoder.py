@@ -91,7 +91,7 @@ class RadianceMLP(nn.Module):
         else:
             weight = first.weight[:, : self.channels]
             out = nn.functional.linear(features, weight, first.bias) + shift
-        for layer in self.body[1:]:
+        for layer in list(self.body)[1:]:
             # Without gradients nothing needs what goes in, and a second array costs time.
             if isinstance(layer, nn.SiLU):
                 out = nn.functional.silu(out, inplace=not torch.is_grad_enabled())

@@ -11,9 +11,8 @@ from backend.interpolation.limits import TrackOptions
 from backend.interpolation.quality import sample_surface
 from backend.interpolation.result import TrackedMesh
 from backend.interpolation.shrink import shrink
-from backend.interpolation.solids import label_voxels, union
+from backend.interpolation.solids import extract, label_voxels, union
 from backend.interpolation.track import track
-from backend.mesh.contour import contour
 from backend.mesh.geometry import face_areas
 from backend.mesh.topology import label_parts
 from backend.progress import CancelToken
@@ -106,8 +105,7 @@ def test_long_before_it_comes_out_an_island_has_no_area(broken: TrackedMesh) -> 
 
 
 def test_a_ring_shrinks_to_a_line_and_a_ball_to_a_point() -> None:
-    solid = ring()
-    vertices, faces = contour(solid.values.copy(), 0.0, solid.bound, CancelToken())
+    vertices, faces = extract(ring(), CancelToken())
     around = np.linalg.norm(vertices[:, :2], axis=1).mean()
     line = shrink(vertices, faces)
     assert face_areas(line, faces).max() == 0.0

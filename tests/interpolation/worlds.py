@@ -7,8 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from backend.interpolation.solids import Solid
-from backend.mesh.contour import contour
+from backend.interpolation.solids import Solid, extract
 from backend.mesh.topology import Faces, Vertices
 from backend.progress import CancelToken
 from tests.mesh.analytic import AnalyticField, Ball
@@ -49,5 +48,4 @@ def solid_of(balls: Sequence[Ball], resolution: int = 48) -> Solid:
 
 
 def mesh_of(balls: Sequence[Ball], resolution: int = 48) -> tuple[Vertices, Faces]:
-    solid = solid_of(balls, resolution)
-    return contour(solid.values.copy(), 0.0, solid.bound, CancelToken())
+    return extract(solid_of(balls, resolution), CancelToken())

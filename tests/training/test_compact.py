@@ -56,6 +56,9 @@ def test_the_command_replaces_the_file(short_run, tmp_path, capsys):
 
 
 def test_bad_input_is_refused_in_one_line(short_run, tmp_path, capsys):
+    with pytest.raises(SystemExit):
+        cli.main(["compact", "--help"])
+    assert "decibels" in capsys.readouterr().out
     (tmp_path / "text.safetensors").write_text("hello")
     assert cli.main(["compact", str(tmp_path / "text.safetensors")]) == 2
     assert "is not a .safetensors file" in capsys.readouterr().err
