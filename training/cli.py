@@ -156,8 +156,7 @@ def _train(arguments: list[str]) -> None:
     )
     from .run import train
 
-    checkpoint = train(config)
-    print(f"checkpoint: {checkpoint}")
+    _print_once(f"checkpoint: {train(config)}")
 
 
 def _finetune(arguments: list[str]) -> None:
@@ -174,7 +173,14 @@ def _finetune(arguments: list[str]) -> None:
     config = parse_options(TrainConfig, rest, default=FINETUNE, prog=usage)
     from .finetune import finetune
 
-    print(f"checkpoint: {finetune(Path(checkpoint or ''), prompt or '', config)}")
+    _print_once(f"checkpoint: {finetune(Path(checkpoint or ''), prompt or '', config)}")
+
+
+def _print_once(line: str) -> None:
+    """Print ``line`` in the first of a run's processes only."""
+    from accelerate import PartialState
+
+    PartialState().print(line)
 
 
 def _evaluate(arguments: list[str]) -> None:

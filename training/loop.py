@@ -4,7 +4,7 @@ A run can be killed at any moment and started again with the same command; the l
 a run that never stopped.
 
 A step's batch is computed in ``accumulate * processes`` equal parts, one after the other in a
-process and side by side under ``accelerate launch``. Each part has randomness of its own, so the
+process and side by side under ``torchrun``. Each part has randomness of its own, so the
 update is the same however the parts are spread over processes, and a run may go on with another
 number of them.
 """
@@ -30,7 +30,7 @@ from backend.model.offset import OutputOffset
 from backend.protocol.errors import TrainingError
 
 from .config import TrainConfig, config_as_json
-from .distributed import build_accelerator
+from .distributed import build_accelerator, leave
 from .guidance import Guidance, PromptMix, Step
 from .interpolation import sample_conditions, sample_mix
 from .optimizer import build_optimizer, set_rates
@@ -252,3 +252,8 @@ class Trainer:
             if self.accelerator.is_main_process:
                 watch(self, progress, losses)
         return progress
+
+    def close(self) -> None:
+        """Leave the other processes; nothing can be trained after it. The model stays."""
+        del self._loss, self.optimizer
+        leave(self.accelerator)

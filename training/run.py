@@ -63,6 +63,7 @@ def finish(
     if trainer.accelerator.is_main_process:
         export(trainer.model, config, prompts, encoder, progress, path, offset=trainer.offset)
     watcher.close()
+    trainer.close()
     return path
 
 
