@@ -13,6 +13,7 @@ from backend.mesh.simplify import IN_PROCESS_FACES, decimate
 from backend.mesh.stages import Stages
 from backend.progress import CancelToken
 from backend.protocol.errors import Cancelled
+from tests.timed import timed
 
 from .analytic import AnalyticField
 
@@ -30,6 +31,7 @@ def test_a_cancel_at_any_stage_stops_the_job(toy: AnalyticField, stage: str):
         field_to_mesh(toy, options, Stages(progress, token))
 
 
+@timed
 def test_a_large_decimation_is_killed_in_the_middle():
     import mcubes
 

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.timed import timed
+
 from .extension import arrays, client, connection, errors, messages, process
 from .pipes import FAKE, ROOT, environment
 from .test_server import CANCEL_SECONDS, ends, posix
@@ -115,6 +117,7 @@ class TestRequests:
 
 
 class TestCancel:
+    @timed
     def test_a_running_job(self, make: Make) -> None:
         one = make()
         reply = generate(one, "work 20")

@@ -13,6 +13,7 @@ from PIL import Image
 
 from backend.protocol import messages as m
 from backend.protocol.errors import BadPrompt, Cancelled, CheckpointError
+from tests.timed import timed
 
 from .extension import arrays
 from .pipes import Pipes
@@ -121,6 +122,7 @@ def test_errors(wire: Pipes, tmp_path: Path) -> None:
     assert isinstance(wire.error(2), CheckpointError)
 
 
+@timed
 @pytest.mark.parametrize("delay", [0.0, 0.2, 0.6])
 def test_cancel_in_any_stage(wire: Pipes, delay: float) -> None:
     wire.request(1, "generate", prompt="a pig", faces=20_000, texture_size=2048, resolution=256)

