@@ -12,6 +12,7 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
 
 from backend.protocol.errors import (
     Att3dError,
@@ -21,10 +22,16 @@ from backend.protocol.errors import (
     OutputError,
 )
 
+if TYPE_CHECKING:
+    from .config import TrainConfig
+
+Config = TypeVar("Config", bound="TrainConfig")
+
 USAGE = """usage: python -m training COMMAND [options]     (COMMAND --help lists its options)
 
   train     train a model on a prompt set         train --preset toybox-animals
   finetune  train a checkpoint on one prompt      finetune FILE.safetensors --prompt "a pig"
+  refine    refine the mesh of one prompt         refine FILE.safetensors --prompt "a pig"
   evaluate  PSNR and R-precision of a checkpoint  evaluate checkpoints/toybox.safetensors --json
   sheet     pictures of a checkpoint's prompts    sheet checkpoints/toybox.safetensors
   compact   leave out what no object needs        compact runs/mine/checkpoint.safetensors
@@ -101,6 +108,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     commands: dict[str, Callable[[list[str]], None]] = {
         "train": _train,
         "finetune": _finetune,
+        "refine": _refine,
         "evaluate": _evaluate,
         "sheet": _sheet,
         "compact": _compact,
@@ -138,12 +146,7 @@ def _train(arguments: list[str]) -> None:
     from .presets import PRESETS, preset
 
     chosen, rest = _take_option(arguments, "--preset")
-    published, rest = _take_option(rest, "--diffusion-preset")
-    default = preset(chosen) if chosen else TrainConfig()
-    if published:
-        from .guidance.diffusion.presets import guidance_preset
-
-        default = dataclasses.replace(default, diffusion=guidance_preset(published))
+    default, rest = _with_diffusion_preset(preset(chosen) if chosen else TrainConfig(), rest)
     config = parse_options(
         TrainConfig,
         rest,
@@ -160,20 +163,46 @@ def _train(arguments: list[str]) -> None:
 
 
 def _finetune(arguments: list[str]) -> None:
-    from .config import TrainConfig
-    from .options import parse_options
     from .presets import FINETUNE
 
-    usage = 'python -m training finetune CHECKPOINT --prompt "a pig" [options of train]'
+    checkpoint, prompt, config = _of_one_prompt("finetune", FINETUNE, arguments)
+    from .finetune import finetune
+
+    _print_once(f"checkpoint: {finetune(checkpoint, prompt, config)}")
+
+
+def _refine(arguments: list[str]) -> None:
+    from .presets import REFINE
+
+    checkpoint, prompt, config = _of_one_prompt("refine", REFINE, arguments)
+    from .refinement.run import refine
+
+    _print_once(f"mesh: {refine(checkpoint, prompt, config)}")
+
+
+def _of_one_prompt(command: str, default: Config, arguments: list[str]) -> tuple[Path, str, Config]:
+    """Checkpoint, prompt and configuration of a command ``COMMAND CHECKPOINT --prompt PROMPT``."""
+    from .options import parse_options
+
+    usage = f'python -m training {command} CHECKPOINT --prompt "a pig" [options]'
     prompt, rest = _take_option(arguments, "--prompt")
     checkpoint, rest = _take_option(_positional(rest, "--checkpoint"), "--checkpoint")
     helping = "--help" in rest or "-h" in rest
     if not helping and (prompt is None or checkpoint is None):
-        raise BadRequest("finetune needs a checkpoint and a prompt", f"usage: {usage}")
-    config = parse_options(TrainConfig, rest, default=FINETUNE, prog=usage)
-    from .finetune import finetune
+        raise BadRequest(f"{command} needs a checkpoint and a prompt", f"usage: {usage}")
+    default, rest = _with_diffusion_preset(default, rest)
+    config = parse_options(type(default), rest, default=default, prog=usage)
+    return Path(checkpoint or ""), prompt or "", config
 
-    _print_once(f"checkpoint: {finetune(Path(checkpoint or ''), prompt or '', config)}")
+
+def _with_diffusion_preset(default: Config, arguments: list[str]) -> tuple[Config, list[str]]:
+    """``default`` with the published settings that ``--diffusion-preset`` names, if it is there."""
+    published, rest = _take_option(arguments, "--diffusion-preset")
+    if not published:
+        return default, rest
+    from .guidance.diffusion.presets import guidance_preset
+
+    return dataclasses.replace(default, diffusion=guidance_preset(published)), rest
 
 
 def _print_once(line: str) -> None:

@@ -17,6 +17,7 @@ from .guidance.diffusion.config import DiffusionModelConfig
 from .guidance.diffusion.presets import guidance_preset
 from .guidance.mixed import GuidanceConfig
 from .interpolation import Interpolation, InterpolationConfig
+from .refinement.config import RefineConfig
 from .rendering import Regularizer, RenderConfig
 
 _DISTILLATION = GuidanceConfig(references=(0.0, 0.0), diffusion=(1.0, 1.0))
@@ -184,6 +185,19 @@ FINETUNE = dataclasses.replace(
     watched=1,
 )
 """What ``finetune`` starts from (A25): four views a step of its one prompt."""
+
+REFINE = RefineConfig(
+    name="refine",
+    guidance=FINETUNE.guidance,
+    optimizer=FINETUNE.optimizer,
+    rendering=RenderConfig(size=128, background="random"),
+    cameras=FINETUNE.cameras,
+    batch=4,
+    steps=300,
+    save_every=50,
+    sheet_every=100,
+)
+"""What ``refine`` starts from (A26): four views a step of its one prompt."""
 
 PRESETS: dict[str, TrainConfig] = {
     config.name: config

@@ -18,10 +18,12 @@ from .config import TrainConfig
 from .export import export
 from .guidance import Guidance
 from .guidance.mixed import MixedGuidance
+from .guidance.pictures import PictureGuidance
 from .guidance.references import ReferenceGuidance
 from .guidance.toybox_assets import ToyboxAssets, reference_assets
 from .loop import Embed, Trainer
 from .prompts import PromptSet, paraphrase, prompt_set, spec_of
+from .rendering import TrainingRenderer
 from .text import conditioning_encoder
 from .watch import Watcher
 
@@ -94,8 +96,9 @@ def build_guidance(
     encoder: TextEncoder,
     assets: ToyboxAssets | None,
     device: torch.device,
+    renderer: TrainingRenderer | None = None,
 ) -> Guidance:
-    """The run's guidances, with their weights.
+    """The run's guidances, with their weights; ``renderer`` draws what is not a volume.
 
     Raises:
         TrainingError: references are asked for, but some prompt has none.
@@ -110,16 +113,18 @@ def build_guidance(
                 "use --guidance.references 0 0 --guidance.diffusion 1 1 to train by score"
                 " distillation, or a prompt set of the toybox",
             )
-        references = ReferenceGuidance(
-            assets, config.references, config.cameras, interpolation=kind
-        )
+        if renderer is None:
+            references: Guidance = ReferenceGuidance(
+                assets, config.references, config.cameras, interpolation=kind
+            )
+        else:
+            references = PictureGuidance(assets, config.references, renderer)
         parts.append((references, config.guidance.references))
     if max(config.guidance.diffusion) > 0:
         # Imported late: diffusion libraries take seconds, and runs on references need none.
         from accelerate import PartialState
 
         from .guidance.diffusion import DiffusionGuidance, load_diffusion_model
-        from .rendering import TrainingRenderer
 
         if not config.diffusion_model:
             raise TrainingError(
@@ -135,7 +140,7 @@ def build_guidance(
                 ),
                 prompts.prompts,
                 config.diffusion,
-                TrainingRenderer(config.rendering, config.cameras),
+                renderer or TrainingRenderer(config.rendering, config.cameras),
                 interpolation=kind,
             )
         parts.append((distillation, config.guidance.diffusion))

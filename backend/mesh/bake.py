@@ -88,10 +88,14 @@ class TexelMap:
 
     def surface(self, reader: Reader, vertices: Vertices, faces: Faces) -> Vertices:
         """The refined mesh's vertices, on the field's surface."""
+        return newton(reader, self.subdivided(vertices, faces), 1, REACH)
+
+    def subdivided(self, vertices: Vertices, faces: Faces) -> Vertices:
+        """The refined mesh's vertices, on the mesh's flat faces."""
         fine = faces
         for _ in range(self.rounds):
             vertices, fine, _ = refine(vertices, fine, np.zeros((len(fine), 3, 0)))
-        return newton(reader, vertices, 1, REACH)
+        return vertices
 
     def read(self, values: Float[np.ndarray, "vertices n"]) -> Float[np.ndarray, "texels n"]:
         """The refined vertices' values at the texels."""

@@ -17,7 +17,7 @@ def rasterise(
     low, high = corners[..., 1].min(axis=1), corners[..., 1].max(axis=1)
     first_row = np.ceil(low - 0.5).astype(np.int64).clip(0, size)
     rows = np.maximum(np.ceil(high - 0.5).astype(np.int64).clip(0, size) - first_row, 0)
-    triangle, offset = _ranges(rows)
+    triangle, offset = ranges(rows)
     row = first_row[triangle] + offset
     y = row + 0.5
     left = np.full(len(row), np.inf)
@@ -38,7 +38,7 @@ def rasterise(
     triangle, row, left, right = triangle[spans], row[spans], left[spans], right[spans]
     first = np.ceil(left - 0.5).astype(np.int64).clip(0, size)
     columns = np.maximum(np.ceil(right - 0.5).astype(np.int64).clip(0, size) - first, 0)
-    span, offset = _ranges(columns)
+    span, offset = ranges(columns)
     return triangle[span], row[span], first[span] + offset
 
 
@@ -55,7 +55,7 @@ def affine(
     return values[:, 0], np.stack([in_x, in_y], axis=1)
 
 
-def _ranges(
+def ranges(
     counts: Int[np.ndarray, " n"],
 ) -> tuple[Int[np.ndarray, " total"], Int[np.ndarray, " total"]]:
     """For counts [2, 0, 3]: owners [0, 0, 2, 2, 2] and offsets [0, 1, 0, 1, 2]."""

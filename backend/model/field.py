@@ -19,10 +19,18 @@ CHUNK = 1 << 17
 class Field:
     """An object as the model describes it. All methods run without autograd."""
 
-    def __init__(self, model: ATT3D, latent: Float[Tensor, " v"]) -> None:
+    def __init__(
+        self,
+        model: ATT3D,
+        latent: Float[Tensor, " v"],
+        offset: Float[Tensor, " size"] | None = None,
+    ) -> None:
+        """``offset`` is added to the object's grid (A25)."""
         self._model = model
         with torch.inference_mode():
             self._objects: Objects = model.objects_of_latent(latent[None])
+            if offset is not None:
+                self._objects = Objects(self._objects.latent, self._objects.values + offset)
             self._mlp = model.decoder(latent)
             # Hash levels stay tables: as volumes they would be hundreds of megabytes.
             self._volumes = [

@@ -1,0 +1,56 @@
+"""Guidance by whole reference pictures, for renderers that have no volume to sample (A26)."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from torch.nn import functional
+
+from backend.rendering.cameras import Cameras
+
+from ..config import ReferencesConfig
+from ..rendering import TrainingRenderer
+from . import Step
+from .references import ReferenceAssets, ReferenceBatch
+
+
+class PictureGuidance:
+    """Whole pictures over random solid backgrounds, so that only alpha can explain those."""
+
+    def __init__(
+        self, assets: ReferenceAssets, config: ReferencesConfig, renderer: TrainingRenderer
+    ) -> None:
+        self._assets = assets
+        self._config = config
+        self._renderer = renderer
+
+    def __call__(self, step: Step) -> tuple[Float[Tensor, ""], dict[str, float]]:
+        scene = self._renderer.scene(len(step.objects), step.generator)
+        scene = dataclasses.replace(
+            scene, shadings=["albedo"] * len(step.objects), solid=torch.ones_like(scene.solid)
+        )
+        views = self._renderer.render(step, scene)
+        with torch.no_grad():
+            assets = self._assets.assets_at(step.mix)
+            picture, alpha = smooth_pictures(assets, views.cameras, self._renderer.config.size)
+            behind = scene.color.to(picture)[:, None, None]
+            picture = picture + behind * (1.0 - alpha)[..., None]
+        losses = {
+            "picture": self._config.picture_weight * (views.images - picture).abs().mean(),
+            "alpha": self._config.alpha_weight * (views.alpha - alpha).abs().mean(),
+        }
+        total = torch.stack(list(losses.values())).sum()
+        return total, {name: loss.item() for name, loss in losses.items()}
+
+
+def smooth_pictures(
+    assets: ReferenceBatch, cameras: Cameras, size: int
+) -> tuple[Float[Tensor, "assets size size 3"], Float[Tensor, "assets size size"]]:
+    """``assets.pictures`` with four rays a pixel: outlines cover shares of pixels, as ours do."""
+    picture, alpha = assets.pictures(cameras, 2 * size)
+    both = torch.cat([picture, alpha[..., None]], dim=-1).movedim(-1, 1)
+    halved = functional.avg_pool2d(both, 2).movedim(1, -1)
+    return halved[..., :3], halved[..., 3]

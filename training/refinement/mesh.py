@@ -1,0 +1,41 @@
+"""The second stage's mesh, before and after: contoured, unwrapped and painted as ever (A26)."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from backend.mesh.bake import paint, texel_map
+from backend.mesh.options import MeshOptions
+from backend.mesh.pipeline import PipelineConfig, surface
+from backend.mesh.reader import Reader
+from backend.mesh.result import GeneratedMesh
+from backend.mesh.stages import Stages
+from backend.mesh.topology import Faces, Vertices
+from backend.mesh.unwrap import unwrap
+from backend.model.field import Field
+from backend.progress import CancelToken
+
+
+def contoured(field: Field, options: MeshOptions) -> tuple[Vertices, Faces]:
+    """The object's surface, as a mesh without UVs.
+
+    Raises:
+        BadRequest: the field has no surface, or too few faces for it.
+    """
+    vertices, faces, _ = surface(Reader(field, CancelToken()), options, PipelineConfig(), Stages())
+    return vertices, faces
+
+
+def painted(field: Field, vertices: Vertices, faces: Faces, texture_size: int) -> GeneratedMesh:
+    """The mesh with UVs and the field's colours where the mesh is, not where the field's surface
+    is."""
+    reader = Reader(field, CancelToken())
+    uvs = unwrap(vertices, faces, texture_size, reader.cancel).uvs
+    texels = texel_map(vertices, faces, uvs, texture_size)
+    position = texels.read(texels.subdivided(vertices, faces))
+    return GeneratedMesh(
+        vertices=vertices.astype(np.float32),
+        faces=faces.astype(np.int32),
+        uvs=uvs,
+        texture=paint(reader, position, texels, texels.gutter()),
+    )

@@ -1,0 +1,92 @@
+"""What the second stage trains: the vertices of one mesh, and the colours on it (A26).
+
+Vertices move by ``(I + stiffness * L)^-1 u`` with L the mesh's Laplacian and u the parameter
+(Nicolet et al. 2021): a gradient on a few vertices moves their neighbourhood with them, so that
+what is seen from one side only stays smooth. Colours stay those of the model's field, with a
+learned offset on the grid as in fine-tuning (A25).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from scipy.sparse import coo_matrix, diags, identity
+from scipy.sparse.linalg import SuperLU, splu
+from torch import Tensor, nn
+
+from backend.mesh.topology import Faces, Vertices, half_edges
+from backend.model.att3d import ATT3D, Objects
+from backend.model.offset import OutputOffset
+
+REACH = 0.02
+"""Metres that a vertex moves for one unit of u that all its neighbours share: optimizer rates then
+mean about the same as on the grid."""
+
+
+@dataclass(frozen=True)
+class SurfaceObjects(Objects):
+    """Views of one mesh; every object's colours, on the common vertices."""
+
+    vertices: Float[Tensor, "vertices 3"]
+
+
+class RefinedSurface(OutputOffset):
+    """The parameters of the second stage. Starts as the mesh and the colours that were there."""
+
+    base: Float[Tensor, "vertices 3"]
+    move: Float[Tensor, "vertices 3"]
+
+    def __init__(
+        self, model: ATT3D, vertices: Vertices, faces: Faces, *, stiffness: float = 20.0
+    ) -> None:
+        super().__init__(model)
+        start = torch.from_numpy(vertices.astype(np.float32)).to(self.values.device)
+        self.register_buffer("base", start)
+        self.move = nn.Parameter(torch.zeros_like(start))
+        self._smoother = Smoother(len(vertices), faces, stiffness)
+
+    @property
+    def vertices(self) -> Float[Tensor, "vertices 3"]:
+        return self.base + REACH * self._smoother(self.move)
+
+    def forward(self, objects: Objects) -> SurfaceObjects:
+        """The objects with the offset, on the moved vertices."""
+        tuned = super().forward(objects)
+        return SurfaceObjects(tuned.latent, tuned.values, self.vertices)
+
+
+class Smoother:
+    """``(I + stiffness * L)^-1``, factored once."""
+
+    def __init__(self, count: int, faces: Faces, stiffness: float) -> None:
+        start, end = half_edges(faces)
+        both = np.concatenate([start, end]), np.concatenate([end, start])
+        links = coo_matrix((np.ones(len(both[0])), both), shape=(count, count)).tocsr()
+        links.data[:] = 1.0
+        laplacian = diags(np.asarray(links.sum(axis=1))[:, 0]) - links
+        self._factors: SuperLU = splu((identity(count) + stiffness * laplacian).tocsc())
+
+    def __call__(self, u: Float[Tensor, "vertices 3"]) -> Float[Tensor, "vertices 3"]:
+        return _Solve.apply(u, self._factors)  # type: ignore[no-any-return]
+
+
+class _Solve(torch.autograd.Function):
+    """The solution of a symmetric system; its gradient is a solution of the same system."""
+
+    @staticmethod
+    def forward(ctx: Any, right: Tensor, factors: SuperLU) -> Tensor:
+        ctx.factors = factors
+        return _solved(right, factors)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
+        return _solved(gradients[0], ctx.factors), None
+
+
+def _solved(right: Tensor, factors: SuperLU) -> Tensor:
+    solution = factors.solve(right.detach().cpu().double().numpy())
+    return torch.from_numpy(solution).to(right)
