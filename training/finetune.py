@@ -9,18 +9,11 @@ from __future__ import annotations
 import dataclasses
 from pathlib import Path
 
-import torch
-
-from backend.engine import choose_device
-from backend.model.checkpoint import load_checkpoint
 from backend.model.offset import OutputOffset
-from backend.text.normalise import normalise_prompt
 
 from .config import TrainConfig
-from .guidance.toybox_assets import reference_assets
-from .loop import Trainer
-from .prompts import PromptSet
-from .run import build_guidance, embedder, finish
+from .one_prompt import OnePrompt
+from .run import build_guidance, finish
 
 
 def finetune(checkpoint: Path, prompt: str, config: TrainConfig) -> Path:
@@ -34,21 +27,8 @@ def finetune(checkpoint: Path, prompt: str, config: TrainConfig) -> Path:
         BadPrompt: the prompt is empty or too long.
         TrainingError, NotDownloaded, OutputError: as :func:`~training.run.train`.
     """
-    torch.manual_seed(config.seed)
-    device = choose_device(config.device)
-    loaded = load_checkpoint(checkpoint, device)
-    prompt = normalise_prompt(prompt)
-    prompts = PromptSet(f"{loaded.metadata.name}, {prompt!r}", (prompt,), (0,), ())
-    encoder = loaded.encoder()
-    assets = reference_assets(prompts.prompts, device, compiled=config.compiled)
-    config = dataclasses.replace(config, model=loaded.model.config)
-    trainer = Trainer(
-        config=config,
-        model=loaded.model,
-        embed=embedder(prompts, encoder, 0.0),
-        guidance=build_guidance(config, prompts, encoder, assets, device),
-        seen=prompts.seen,
-        device=device,
-        offset=OutputOffset(loaded.model),
-    )
-    return finish(trainer, prompts, encoder, assets)
+    start = OnePrompt(checkpoint, prompt, config)
+    config = dataclasses.replace(config, model=start.model.config)
+    guidance = build_guidance(config, start.prompts, start.encoder, start.assets, start.device)
+    trainer = start.trainer(config, guidance, OutputOffset(start.model))
+    return finish(trainer, start.prompts, start.encoder, start.assets)

@@ -93,6 +93,8 @@ class Trainer:
     device: torch.device
     offset: OutputOffset | None = None
     """Fine-tuning: all that is trained (A25)."""
+    origin: str = ""
+    """What a run goes on from that does not start from nothing; a resumed one has the same."""
 
     def __post_init__(self) -> None:
         mapping = self.model.mapping
@@ -217,7 +219,7 @@ class Trainer:
             OutputError: the state cannot be saved.
         """
         config, folder = self.config, self.config.folder
-        plain = config_as_json(config)
+        plain = config_as_json(config) | ({"origin": self.origin} if self.origin else {})
         progress = Progress(0, 0.0)
         if config.resume:
             progress = load_state(folder, self.module, self.optimizer, plain) or progress

@@ -126,6 +126,8 @@ MAY_CHANGE = frozenset(
         "name",
         "compiled",
         "watched",
+        "output",
+        "texture_size",
     }
 )
 """Options that a resumed run may set anew; with another number of steps, the rates follow the

@@ -8,7 +8,7 @@ import torch
 
 from backend.model.checkpoint import load_checkpoint
 from backend.paths import default_checkpoint
-from backend.protocol.errors import BadPrompt
+from backend.protocol.errors import BadPrompt, TrainingError
 from backend.rendering.cameras import orbit
 from backend.rendering.volume import render_field
 from training import cli
@@ -37,6 +37,8 @@ def config(folder, points=512, **changes):
 
 def test_only_the_offset_is_trained(short_run, tmp_path):
     tuned = load_checkpoint(finetune(short_run, PROMPT, config(tmp_path, steps=2)))
+    with pytest.raises(TrainingError, match="another origin"):
+        finetune(short_run, "a pig", config(tmp_path, steps=2))
     before = load_checkpoint(short_run).model.state_dict()
     after = tuned.model.state_dict()
     assert tuned.model.config.offset

@@ -24,13 +24,11 @@ class RefineConfig(TrainConfig):
     """Width and height of the texture in texels."""
     stiffness: float = 20.0
     """How far a vertex takes its neighbours along; 0: not at all."""
-    start: str = ""
-    """Set by the run: hash of the checkpoint that it starts from, and prompt."""
 
     def __post_init__(self) -> None:
-        if self.stiffness < 0:
+        if not 0.0 <= self.stiffness <= 1e6:
             raise TrainingError(
-                "the stiffness must not be negative", "set --stiffness to 0 or more"
+                f"the stiffness cannot be {self.stiffness:g}", "set --stiffness from 0 to 1e6"
             )
 
     @property

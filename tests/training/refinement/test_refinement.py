@@ -45,11 +45,10 @@ def surface_trainer(folder, *, steps: int = 60, **changes):
 def test_pictures_teach_a_ball_its_size_and_colour(tmp_path):
     trainer = surface_trainer(tmp_path)
     surface = trainer.offset
-    radius = surface.vertices.norm(dim=1)
+    assert surface.vertices.norm(dim=1).mean().item() == pytest.approx(0.33, abs=0.01)
     before = color_error(trainer, surface.vertices.detach())
     trainer.run(lambda *_: None)
     moved = surface.vertices.detach()
-    assert radius.mean().item() == pytest.approx(0.33, abs=0.01)
     assert moved.norm(dim=1).mean().item() == pytest.approx(RADII[0].item(), abs=0.01)
     assert moved.norm(dim=1).std() < 0.01
     now = color_error(trainer, moved)
@@ -66,17 +65,13 @@ def color_error(trainer, points) -> float:
 
 
 def test_a_run_that_was_stopped_goes_on_as_if_it_had_not(tmp_path):
-    whole, parts = tmp_path / "whole", tmp_path / "parts"
     ends = []
-    for folder, stops in ((whole, (6,)), (parts, (3, 6))):
-        for steps in stops:
+    for folder, stops in ((tmp_path / "whole", (6,)), (tmp_path / "parts", (3, 6))):
+        for last in stops:
             trainer = surface_trainer(folder, steps=6, save_every=1)
-            # The schedule goes by the length of the run: stopped, not shorter.
-            seen: list[int] = []
 
-            def stop(_trainer, progress, _losses, steps=steps, seen=seen):
-                seen.append(progress.step)
-                if progress.step == steps:
+            def stop(_trainer, progress, _losses, last=last):
+                if progress.step == last:
                     raise KeyboardInterrupt
 
             with pytest.raises(KeyboardInterrupt):
@@ -101,6 +96,13 @@ def lit_ball() -> tuple[RefinedSurface, MeshRenderer, Step, Scene]:
     )
     renderer = MeshRenderer(faces, RenderConfig(size=32, background="random"))
     return surface, renderer, Step(model, objects, PromptMix.plain([0]), 0, 1, generator), scene
+
+
+def test_an_environment_that_the_model_does_not_have_is_refused():
+    _, renderer, step, scene = lit_ball()
+    assert step.model.environment is None
+    with pytest.raises(TrainingError, match="environment map"):
+        renderer.render(step, dataclasses.replace(scene, solid=torch.zeros(1, dtype=torch.bool)))
 
 
 def test_light_falls_on_the_side_that_faces_it():
@@ -148,7 +150,7 @@ def test_refining_leaves_a_mesh_and_pictures_of_it(short_run, tmp_path):
     assert 100 < len(mesh.faces) <= 500
     assert np.abs(mesh.vertices).max() <= 1.1
     assert (tmp_path / "sheets" / "000002.png").exists()
-    with pytest.raises(TrainingError, match="another start"):
+    with pytest.raises(TrainingError, match="another origin"):
         refine(short_run, "a pig", config(tmp_path))
 
 
@@ -177,5 +179,6 @@ def test_bad_input_is_named(short_run, tmp_path, capsys):
         refine(short_run, PROMPT, dataclasses.replace(config(tmp_path), faces=1))
     with pytest.raises(BadRequest, match="ending"):
         refine(short_run, PROMPT, config(tmp_path, output=tmp_path / "pig.stl"))
-    with pytest.raises(TrainingError, match="stiffness"):
-        config(tmp_path, stiffness=-1.0)
+    for stiffness in (-1.0, float("nan"), float("inf")):
+        with pytest.raises(TrainingError, match="stiffness"):
+            config(tmp_path, stiffness=stiffness)
