@@ -32,6 +32,7 @@ from backend.rendering.volume import view_field
 
 from .clip.scoring import ScoringClip
 from .guidance import PromptMix
+from .guidance.pictures import halved, smooth_pictures
 from .guidance.toybox_assets import ToyboxAssets, reference_assets
 from .prompts import PromptSet
 
@@ -88,29 +89,23 @@ def look(
     white = torch.ones(3)
     views = view_field(checkpoint.field(embedding), cameras, 2 * size, samples=SAMPLES)
     return Views(
-        albedo=_halved(views.picture("albedo", headlight(cameras), white)),
-        lit=_halved(views.picture("full", headlight(cameras), white)),
-        alpha=_halved(views.alpha[..., None])[..., 0],
-        truth=None if assets is None else _reference(assets, asset, size),
+        albedo=halved(views.picture("albedo", headlight(cameras), white)),
+        lit=halved(views.picture("full", headlight(cameras), white)),
+        alpha=halved(views.alpha[..., None])[..., 0],
+        truth=None if assets is None else reference_sides(assets, asset, size),
     )
 
 
-def _reference(assets: ToyboxAssets, asset: int, size: int) -> Sides:
+def reference_sides(assets: ToyboxAssets, asset: int, size: int) -> Sides:
+    """Four sides of one prompt's reference."""
     cameras = orbit(VIEWS)
     batch = assets.assets_at(PromptMix.plain([asset] * VIEWS))
-    picture, alpha = batch.pictures(cameras, 2 * size)
+    picture, alpha = smooth_pictures(batch, cameras, size)
     return Sides(
-        albedo=_halved(picture + (1.0 - alpha)[..., None]),
-        lit=_halved(assets.lit(asset, cameras, 2 * size, "full")),
-        alpha=_halved(alpha[..., None])[..., 0],
+        albedo=picture + (1.0 - alpha)[..., None],
+        lit=halved(assets.lit(asset, cameras, 2 * size, "full")),
+        alpha=alpha,
     )
-
-
-def _halved(
-    pictures: Float[Tensor, "views double double channels"],
-) -> Float[Tensor, "views size size channels"]:
-    """The mean of every two by two pixels."""
-    return torch.nn.functional.avg_pool2d(pictures.movedim(-1, 1), 2).movedim(1, -1)
 
 
 def evaluate(

@@ -157,7 +157,7 @@ class _Rays:
     alpha: Float[Tensor, " rays"]
 
 
-class _Lighting:
+class Lighting:
     """Each object's light, and which of its parts its shading takes."""
 
     def __init__(self, shadings: list[Shading], position: Float[Tensor, "objects 3"]) -> None:
@@ -204,11 +204,6 @@ class TrainingRenderer:
         """The step's objects as ``scene`` has them."""
         model, objects, config = step.model, step.objects, self.config
         device = objects.values.device
-        if model.environment is None and not bool(scene.solid.all()):
-            raise TrainingError(
-                "pictures over the environment map need a model that has one",
-                "set the model's environment to true, or the rendering's background to random",
-            )
         cameras, lights = scene.cameras.to(device), scene.lights.to(device)
         origins, directions = cameras.rays(config.size)
         near, far = intersect_ball(origins, directions, model.config.bound)
@@ -231,7 +226,7 @@ class TrainingRenderer:
         alpha = weights.sum(-1).clamp_max(1.0)  # the sum may round to a little more
         each = weights.flatten()[read]
         rays = _Rays(origins[owner], direction, owner, pixel, alpha)
-        lights_of = _Lighting(scene.shadings, lights)
+        lights_of = Lighting(scene.shadings, lights)
         if config.normals_at == "samples":
             color, away = self._light_samples(
                 model, objects, lights_of, rays, points, ray, color.float()
@@ -262,7 +257,7 @@ class TrainingRenderer:
         self,
         model: ATT3D,
         objects: Objects,
-        lighting: _Lighting,
+        lighting: Lighting,
         rays: _Rays,
         points: Float[Tensor, "read 3"],
         ray: Int[Tensor, " read"],
@@ -285,7 +280,7 @@ class TrainingRenderer:
         self,
         model: ATT3D,
         objects: Objects,
-        lighting: _Lighting,
+        lighting: Lighting,
         rays: _Rays,
         depth: Float[Tensor, " rays"],
         seen: Float[Tensor, "rays 3"],
@@ -319,25 +314,47 @@ class TrainingRenderer:
     ) -> TrainingViews:
         """Rays back in their pictures, over their backgrounds."""
         count, size = len(cameras), self.config.size
-        device = seen.device
         place = (rays.owner, rays.pixel)
         image = seen.new_zeros(count, size * size, 3).index_put(place, seen)
         opacity = seen.new_zeros(count, size * size).index_put(place, rays.alpha)
-        solid = scene.solid.to(device)
-        behind = scene.color.to(device)[:, None].expand_as(image)
+        losses = self._regularizers(step, opacity, rays.owner, facing)
+        return self._over_background(
+            step, scene, cameras, lights, directions, image, opacity, losses
+        )
+
+    def _over_background(
+        self,
+        step: Step,
+        scene: Scene,
+        cameras: Cameras,
+        lights: Float[Tensor, "objects 3"],
+        directions: Float[Tensor, "objects pixels 3"],
+        seen: Float[Tensor, "objects pixels 3"],
+        opacity: Float[Tensor, "objects pixels"],
+        regularizers: dict[str, Float[Tensor, ""]],
+    ) -> TrainingViews:
+        """What is seen, premultiplied by its opacity, over the scene's backgrounds."""
+        solid = scene.solid.to(seen.device)
+        behind = scene.color.to(seen.device)[:, None].expand_as(seen)
         # Even if no picture of this step shows it: processes that train together must agree on
         # which parameters get a gradient, be it zero.
         if step.model.environment is not None:
             around = step.model.background(step.objects, directions).float()
             behind = torch.where(solid[:, None, None], behind, around)
-        image = (image + behind * (1.0 - opacity)[..., None]).clamp(0.0, 1.0)
+        elif not bool(solid.all()):
+            raise TrainingError(
+                "pictures over the environment map need a model that has one",
+                "set the model's environment to true, or the rendering's background to random",
+            )
+        image = (seen + behind * (1.0 - opacity)[..., None]).clamp(0.0, 1.0)
+        shape = (len(cameras), self.config.size, self.config.size)
         return TrainingViews(
-            images=image.view(count, size, size, 3),
-            alpha=opacity.view(count, size, size),
+            images=image.view(*shape, 3),
+            alpha=opacity.view(shape),
             cameras=cameras,
             lights=lights,
             shadings=scene.shadings,
-            regularizers=self._regularizers(step, opacity, rays.owner, facing),
+            regularizers=regularizers,
         )
 
     def _regularizers(

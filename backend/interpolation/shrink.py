@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import numpy as np
 from jaxtyping import Float, Int
-from scipy.sparse import csr_matrix, diags
+from scipy.sparse import diags
 from scipy.sparse.linalg import splu
 from scipy.spatial import KDTree
 
 from ..mesh.geometry import face_areas
-from ..mesh.topology import Faces
+from ..mesh.topology import Faces, links
 
 SMOOTHING = 30.0
 """Weight of the mean of a vertex's neighbours against its own place."""
@@ -33,9 +33,9 @@ def shrink(
 ) -> Float[np.ndarray, "vertices 3"]:
     """Positions of a closed part at which all its faces have no area."""
     area = float(face_areas(positions, faces).sum())
-    links = _links(faces, len(positions))
-    degree = np.asarray(links.sum(axis=1)).reshape(-1)
-    solver = splu((diags(degree * (1.0 + SMOOTHING)) - SMOOTHING * links).tocsc())
+    joined = links(faces, len(positions))
+    degree = np.asarray(joined.sum(axis=1)).reshape(-1)
+    solver = splu((diags(degree * (1.0 + SMOOTHING)) - SMOOTHING * joined).tocsc())
     line = positions.astype(np.float64)
     for _ in range(MOST_ROUNDS):
         if float(face_areas(line, faces).sum()) <= THIN * area:
@@ -48,15 +48,6 @@ def shrink(
     size = np.maximum(np.bincount(group), 1)
     middles = np.stack([np.bincount(group, axis) / size for axis in positions.T], axis=1)
     return middles[group]
-
-
-def _links(faces: Faces, count: int) -> csr_matrix:
-    """1 for every edge."""
-    start, end = faces.reshape(-1), np.roll(faces, -1, axis=1).reshape(-1)
-    both = (np.concatenate([start, end]), np.concatenate([end, start]))
-    links = csr_matrix((np.ones(len(both[0])), both), shape=(count, count))
-    links.data[:] = 1.0
-    return links
 
 
 def _groups(line: Float[np.ndarray, "vertices 3"], faces: Faces) -> Int[np.ndarray, " vertices"]:

@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from ..mesh.geometry import face_crosses
-from ..mesh.raster import affine, rasterise
+from ..mesh.raster import nearest
 from ..mesh.topology import Faces, Vertices
 
 VIEWS = 12
@@ -64,15 +64,7 @@ def look(
     seen = (vertices - centre) @ frame(direction).T
     scale = 0.48 * size / radius
     flat = np.stack([0.5 * size + scale * seen[:, 0], 0.5 * size - scale * seen[:, 1]], axis=1)
-    corners = flat[faces]
-    triangle, row, column = rasterise(corners, size)
-    base, slopes = affine(corners, seen[faces][:, :, 2:])
-    offset = np.stack([column + 0.5, row + 0.5], axis=1) - corners[triangle, 0]
-    depth = base[triangle, 0] + (offset * slopes[triangle, :, 0]).sum(1)
-    face = np.full(size * size, -1, dtype=np.int64)
-    # Of several values for one place, assignment keeps the last: the nearest to the eye.
-    order = np.argsort(depth, kind="stable")
-    face[(row * size + column)[order]] = triangle[order]
+    face, _ = nearest(flat[faces], seen[faces][:, :, 2], size)
     away = face_crosses(vertices, faces) @ direction < 0
     behind = (face >= 0) & away[face]
     return View(face.reshape(size, size), behind.reshape(size, size))

@@ -1,4 +1,4 @@
-"""Which texels a triangle covers, for many triangles at once.
+"""Which texels a triangle covers, for many triangles at once, and which of them is nearest.
 
 A texel belongs to a triangle if its centre does. Edges are half-open and always computed from the
 same end, so triangles that share an edge share no texel and leave none out.
@@ -40,6 +40,27 @@ def rasterise(
     columns = np.maximum(np.ceil(right - 0.5).astype(np.int64).clip(0, size) - first, 0)
     span, offset = ranges(columns)
     return triangle[span], row[span], first[span] + offset
+
+
+def nearest(
+    corners: Float[np.ndarray, "triangles 3 2"],
+    closeness: Float[np.ndarray, "triangles 3"],
+    size: int,
+) -> tuple[Int[np.ndarray, " texels"], Float[np.ndarray, " texels"]]:
+    """A z-buffer: the triangle of largest closeness at every texel, row by row, or -1, and that
+    closeness, which is affine within a triangle; 0 where there is none."""
+    triangle, row, column = rasterise(corners, size)
+    base, slopes = affine(corners, closeness[..., None])
+    offset = np.stack([column + 0.5, row + 0.5], axis=1) - corners[triangle, 0]
+    at = base[triangle, 0] + (offset * slopes[triangle, :, 0]).sum(1)
+    found = np.full(size * size, -1, dtype=np.int64)
+    value = np.zeros(size * size)
+    # Of several values for one place, assignment keeps the last: the largest.
+    order = np.argsort(at, kind="stable")
+    texel = (row * size + column)[order]
+    found[texel] = triangle[order]
+    value[texel] = at[order]
+    return found, value
 
 
 def affine(

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 from jaxtyping import Float, Int
-from scipy.sparse import coo_matrix
+from scipy.sparse import coo_matrix, csr_matrix
 from scipy.sparse.csgraph import connected_components
 
 Vertices = Float[np.ndarray, "vertices 3"]
@@ -19,6 +19,15 @@ Faces = Int[np.ndarray, "faces 3"]
 def half_edges(faces: Faces) -> tuple[Int[np.ndarray, " edges"], Int[np.ndarray, " edges"]]:
     """First and last vertex of every half-edge."""
     return faces.reshape(-1), np.roll(faces, -1, axis=1).reshape(-1)
+
+
+def links(faces: Faces, count: int) -> csr_matrix:
+    """1 for every two vertices, of ``count``, that an edge joins; symmetric."""
+    start, end = half_edges(faces)
+    both = np.concatenate([start, end]), np.concatenate([end, start])
+    found = csr_matrix((np.ones(len(both[0])), both), shape=(count, count))
+    found.data[:] = 1.0
+    return found
 
 
 def twins(faces: Faces) -> Int[np.ndarray, " edges"]:

@@ -51,6 +51,11 @@ def smooth_pictures(
 ) -> tuple[Float[Tensor, "assets size size 3"], Float[Tensor, "assets size size"]]:
     """``assets.pictures`` with four rays a pixel: outlines cover shares of pixels, as ours do."""
     picture, alpha = assets.pictures(cameras, 2 * size)
-    both = torch.cat([picture, alpha[..., None]], dim=-1).movedim(-1, 1)
-    halved = functional.avg_pool2d(both, 2).movedim(1, -1)
-    return halved[..., :3], halved[..., 3]
+    return halved(picture), halved(alpha[..., None])[..., 0]
+
+
+def halved(
+    pictures: Float[Tensor, "views double double channels"],
+) -> Float[Tensor, "views size size channels"]:
+    """The mean of every two by two pixels."""
+    return functional.avg_pool2d(pictures.movedim(-1, 1), 2).movedim(1, -1)

@@ -16,7 +16,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from backend.mesh.raster import affine, rasterise
+from backend.mesh.raster import nearest
 from backend.rendering.cameras import Cameras
 
 NEAR = 1e-3
@@ -67,17 +67,7 @@ def visible(screen: Screen, faces: Int[Tensor, "faces 3"], size: int) -> Visible
     place, closeness = screen.place[faces], screen.closeness[faces]
     corners = place.detach().cpu().double().numpy()
     near = closeness.detach().cpu().double().numpy()
-    triangle, row, column = rasterise(corners, size)
-    base, slopes = affine(corners, near[..., None])
-    offset = np.stack([column + 0.5, row + 0.5], axis=1) - corners[triangle, 0]
-    at = base[triangle, 0] + (offset * slopes[triangle, :, 0]).sum(1)
-    seen = np.full(size * size, -1, dtype=np.int64)
-    nearest = np.zeros(size * size)
-    # Of several values for one place, assignment keeps the last: the nearest to the eye.
-    order = np.argsort(at, kind="stable")
-    pixel = (row * size + column)[order]
-    seen[pixel] = triangle[order]
-    nearest[pixel] = at[order]
+    seen, shown = nearest(corners, near, size)
     hit = np.flatnonzero(seen >= 0)
 
     device = place.device
@@ -88,7 +78,7 @@ def visible(screen: Screen, faces: Int[Tensor, "faces 3"], size: int) -> Visible
     weights = areas * closeness[face]
     total = weights.sum(1, keepdim=True)
     weights = weights / torch.where(total.abs() < 1e-12, torch.full_like(total, 1e-12), total)
-    return Visible(pixel, face, weights, torch.from_numpy(nearest).to(place))
+    return Visible(pixel, face, weights, torch.from_numpy(shown).to(place))
 
 
 def cross(a: Float[Tensor, "n 2"], b: Float[Tensor, "n 2"]) -> Float[Tensor, " n"]:

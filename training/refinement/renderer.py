@@ -15,17 +15,16 @@ from backend.rendering.cameras import CameraConfig, Cameras
 from backend.rendering.lighting import lambert
 
 from ..guidance import Step
-from ..rendering import RenderConfig, Scene, TrainingRenderer, TrainingViews
+from ..guidance.pictures import halved
+from ..rendering import Lighting, RenderConfig, Scene, TrainingRenderer, TrainingViews
 from .outlines import Edges, antialias
 from .rasterize import project, visible
 from .surface import SurfaceObjects
 
-FINER = 2
-"""Pixels drawn for each of the picture's, along each axis: parts thinner than one flicker."""
-
 
 class MeshRenderer(TrainingRenderer):
-    """Draws a step's ``SurfaceObjects``; a ``Renderer`` for any guidance.
+    """Draws a step's ``SurfaceObjects``, four pixels for each of the picture's; a ``Renderer`` for
+    any guidance.
 
     Gradients reach the vertices through outlines and light, the colours through what is seen of
     them: colours do not pull vertices about. The regularizers of density have nothing to say of a
@@ -43,26 +42,13 @@ class MeshRenderer(TrainingRenderer):
         """The mesh as ``scene`` has it."""
         device = step.objects.values.device
         cameras, lights = scene.cameras.to(device), scene.lights.to(device)
-        fine = FINER * self.config.size
         # Places on the screen: never in half precision.
         with torch.autocast(device.type, enabled=False):
-            layers = self._layers(step, scene, cameras, lights, fine).movedim(-1, 1)
-        layers = functional.avg_pool2d(layers, FINER).flatten(2).transpose(1, 2)
+            layers = self._layers(step, scene, cameras, lights, 2 * self.config.size)
+        layers = halved(layers).flatten(1, 2)
+        directions = cameras.rays(self.config.size)[1]
         seen, alpha = layers[..., :3], layers[..., 3].clamp(0.0, 1.0)
-        behind = scene.color.to(device)[:, None].expand_as(seen)
-        if step.model.environment is not None:
-            around = step.model.background(step.objects, cameras.rays(self.config.size)[1]).float()
-            behind = torch.where(scene.solid.to(device)[:, None, None], behind, around)
-        image = (seen + behind * (1.0 - alpha)[..., None]).clamp(0.0, 1.0)
-        shape = (len(cameras), self.config.size, self.config.size)
-        return TrainingViews(
-            images=image.view(*shape, 3),
-            alpha=alpha.view(shape),
-            cameras=cameras,
-            lights=lights,
-            shadings=scene.shadings,
-            regularizers={},
-        )
+        return self._over_background(step, scene, cameras, lights, directions, seen, alpha, {})
 
     def _layers(
         self,
@@ -84,11 +70,11 @@ class MeshRenderer(TrainingRenderer):
         points = torch.cat([hit.interpolate(vertices, faces) for hit in hits])
         normal = torch.cat([hit.interpolate(normals, faces) for hit in hits])
         color = step.model.sample_owned(objects, points.detach(), owner)[1].float()
-        light = lambert(functional.normalize(normal, dim=-1), points, lights[owner])[:, None]
-        lit = torch.tensor([s != "albedo" for s in scene.shadings], device=owner.device)[owner]
-        white = torch.tensor([s == "textureless" for s in scene.shadings], device=owner.device)
-        color = torch.where(white[owner][:, None], 1.0, color)
-        color = torch.where(lit[:, None], (color * light).clamp(0.0, 1.0), color)
+        lighting = Lighting(scene.shadings, lights)
+        normal = functional.normalize(normal, dim=-1)
+        light = lambert(normal, points, lighting.position[owner])[:, None]
+        base = torch.where(lighting.white[owner][:, None], 1.0, color)
+        color = torch.where(lighting.lit[owner][:, None], (base * light).clamp(0.0, 1.0), color)
         shown = torch.cat([color, torch.ones_like(color[:, :1])], dim=1)
         pictures = []
         for screen, hit, part in zip(

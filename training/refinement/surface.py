@@ -14,11 +14,11 @@ from typing import Any
 import numpy as np
 import torch
 from jaxtyping import Float
-from scipy.sparse import coo_matrix, diags, identity
+from scipy.sparse import diags, identity
 from scipy.sparse.linalg import SuperLU, splu
 from torch import Tensor, nn
 
-from backend.mesh.topology import Faces, Vertices, half_edges
+from backend.mesh.topology import Faces, Vertices, links
 from backend.model.att3d import ATT3D, Objects
 from backend.model.offset import OutputOffset
 
@@ -63,11 +63,8 @@ class Smoother:
     """``(I + stiffness * L)^-1``, factored once."""
 
     def __init__(self, count: int, faces: Faces, stiffness: float) -> None:
-        start, end = half_edges(faces)
-        both = np.concatenate([start, end]), np.concatenate([end, start])
-        links = coo_matrix((np.ones(len(both[0])), both), shape=(count, count)).tocsr()
-        links.data[:] = 1.0
-        laplacian = diags(np.asarray(links.sum(axis=1))[:, 0]) - links
+        joined = links(faces, count)
+        laplacian = diags(np.asarray(joined.sum(axis=1))[:, 0]) - joined
         self._factors: SuperLU = splu((identity(count) + stiffness * laplacian).tocsc())
 
     def __call__(self, u: Float[Tensor, "vertices 3"]) -> Float[Tensor, "vertices 3"]:

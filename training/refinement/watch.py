@@ -11,9 +11,8 @@ from tqdm import tqdm
 from backend.rendering.cameras import orbit
 from backend.rendering.lighting import Shading, headlight
 
-from ..evaluation import VIEWS, iou, psnr
+from ..evaluation import VIEWS, Sides, iou, psnr, reference_sides
 from ..guidance import PromptMix, Step
-from ..guidance.pictures import smooth_pictures
 from ..guidance.toybox_assets import ToyboxAssets
 from ..loop import Trainer
 from ..rendering import Scene, TrainingViews
@@ -31,7 +30,9 @@ class RefineWatcher:
     ) -> None:
         self._config = config
         self._renderer = renderer
-        self._assets = assets
+        self._truth: Sides | None = None
+        if assets is not None:
+            self._truth = reference_sides(assets, 0, config.rendering.size)
         self._writer = SummaryWriter(str(config.folder / "tensorboard"))
         self._before: Float[Tensor, "views size size 3"] | None = None
 
@@ -53,15 +54,12 @@ class RefineWatcher:
         self._writer.close()
 
     def _say(self, trainer: Trainer, step: int) -> None:
-        if self._assets is None:
+        if self._truth is None:
             return
         views = self._views(trainer, "albedo")
-        cameras, size = orbit(VIEWS), self._config.rendering.size
-        toys = self._assets.assets_at(PromptMix.plain([0] * VIEWS))
-        picture, alpha = smooth_pictures(toys, cameras.to(trainer.device), size)
         figures = {
-            "psnr": psnr(views.images, picture + (1.0 - alpha)[..., None]),
-            "iou": iou(views.alpha, alpha),
+            "psnr": psnr(views.images.cpu(), self._truth.albedo.cpu()),
+            "iou": iou(views.alpha.cpu(), self._truth.alpha.cpu()),
         }
         for name, value in figures.items():
             self._writer.add_scalar(f"mesh/{name}", value, step)
@@ -71,11 +69,8 @@ class RefineWatcher:
         rows: list[Row] = [("now", list(self._views(trainer, "full").images))]
         if self._before is not None:
             rows.insert(0, ("before", list(self._before)))
-        if self._assets is not None:
-            truth = self._assets.lit(
-                0, orbit(VIEWS).to(trainer.device), self._config.rendering.size
-            )
-            rows.append(("reference", list(truth)))
+        if self._truth is not None:
+            rows.append(("reference", list(self._truth.lit)))
         sides = [f"{round(360 * view / VIEWS)} degrees" for view in range(VIEWS)]
         path = self._config.folder / "sheets" / f"{step:06d}.png"
         contact_sheet(path, sides, rows, tile=max(128, self._config.rendering.size))
