@@ -21,8 +21,7 @@ from typing import Annotated, Any, Literal
 import tyro
 
 from .failures import describe_failure
-from .interpolation.limits import TrackOptions
-from .mesh.options import MeshOptions
+from .protocol.chain_options import TrackOptions
 from .protocol.errors import (
     Att3dError,
     BadPrompt,
@@ -31,6 +30,7 @@ from .protocol.errors import (
     InternalError,
     OutputError,
 )
+from .protocol.options import MeshOptions
 
 _STARTED = time.perf_counter()
 _BAD_INPUT = (BadPrompt, BadRequest, CheckpointError, OutputError)

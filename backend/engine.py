@@ -10,26 +10,26 @@ from typing import cast
 
 import torch
 
-from .interpolation.chain import PromptChain
-from .interpolation.limits import TrackOptions, check_chain, check_preview
-from .interpolation.preview import PreviewMesh, one_thread, preview_mesh
-from .interpolation.result import TrackedMesh
-from .interpolation.track import SHARES as TRACK_SHARES
-from .interpolation.track import track
-from .mesh.options import MeshOptions
-from .mesh.pipeline import field_to_mesh
-from .mesh.result import GeneratedMesh
-from .mesh.stages import Stages
+from .mesh_pipeline import field_to_mesh
 from .model.checkpoint import Checkpoint, load_checkpoint
 from .model.field import Field
 from .paths import cache_dir, default_checkpoint
 from .progress import CancelToken, ProgressCallback
+from .prompts.normalize import normalise_prompt
+from .prompts.vocabulary import Vocabulary
+from .protocol.chain_options import TrackOptions, check_chain, check_preview
 from .protocol.chains import PREVIEW_RESOLUTION
 from .protocol.errors import BadRequest
+from .protocol.options import MeshOptions
+from .stages import Stages
 from .text.cache import CachedEncoder, EmbeddingCache
-from .text.normalise import normalise_prompt
 from .text.small_encoder import SmallEncoder
-from .text.vocabulary import Vocabulary
+from .textured_mesh import GeneratedMesh
+from .tracking.chain import PromptChain
+from .tracking.preview import PreviewMesh, one_thread, preview_mesh
+from .tracking.track import SHARES as TRACK_SHARES
+from .tracking.track import track
+from .tracking.tracked_mesh import TrackedMesh
 
 __all__ = ["Engine", "GeneratedMesh", "MeshOptions", "choose_device"]
 

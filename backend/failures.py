@@ -8,13 +8,7 @@ from __future__ import annotations
 
 import errno
 
-from .protocol.errors import (
-    Att3dError,
-    InternalError,
-    MissingDependency,
-    OutOfMemory,
-    OutputError,
-)
+from .protocol.errors import Att3dError, InternalError, MissingDependency, OutOfMemory, OutputError
 
 _NO_SPACE = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}
 _NOT_ALLOWED = {errno.EACCES, errno.EPERM, errno.EROFS}

@@ -41,10 +41,10 @@ def measure(count: int, steps: int) -> dict[str, float]:
     import torch
 
     from backend.model.att3d import ATT3D
-    from training.loop import Trainer
+    from training.amortized.run import build_guidance, embedder, text_encoder
+    from training.amortized.trainer import Trainer
     from training.presets import preset
     from training.prompts import prompt_set
-    from training.run import build_guidance, embedder, text_encoder
 
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "prompts.txt"

@@ -33,15 +33,15 @@ import numpy as np
 import torch
 import xatlas
 
+from backend.atlas.rasterize import affine, rasterise
 from backend.engine import Engine
-from backend.mesh.clean import CleanConfig, drop_specks_and_cavities
-from backend.mesh.geometry import face_areas
-from backend.mesh.options import MeshOptions
-from backend.mesh.raster import affine, rasterise
-from backend.mesh.result import GeneratedMesh
 from backend.model import grid
 from backend.model.field import Field
 from backend.progress import CancelToken
+from backend.protocol.options import MeshOptions
+from backend.surface.clean import CleanConfig, drop_specks_and_cavities
+from backend.surface.geometry import face_areas
+from backend.textured_mesh import GeneratedMesh
 from benchmarks.chamfer import chamfer
 
 Mesh = tuple[np.ndarray, np.ndarray]

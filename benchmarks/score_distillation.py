@@ -22,14 +22,14 @@ from pathlib import Path
 from typing import Any
 
 from backend.model.checkpoint import load_checkpoint
+from training.amortized.config import TrainConfig
+from training.amortized.evaluation import evaluate, evenly
+from training.amortized.run import train
 from training.clip.scoring import ScoringClip
-from training.config import TrainConfig
-from training.evaluation import evaluate, evenly
+from training.figures.contact_sheet import checkpoint_sheet
 from training.guidance.mixed import GuidanceConfig
 from training.presets import preset
 from training.prompts import PromptSet, prompt_set
-from training.run import train
-from training.sheet import checkpoint_sheet
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs" / "score-distillation"

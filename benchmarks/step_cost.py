@@ -27,11 +27,11 @@ from torch import Tensor, nn
 
 from backend.model.att3d import ATT3D, Objects
 from backend.model.config import ModelConfig
-from training.config import OptimizerConfig
+from training.amortized.config import OptimizerConfig
+from training.amortized.rendering import RenderConfig, TrainingRenderer
 from training.diffusion.model import UNetConfig, build_unet
 from training.guidance import PromptMix, Step
-from training.optimizer import build_optimizer
-from training.rendering import RenderConfig, TrainingRenderer
+from training.runs.optimizer import build_optimizer
 
 Parts = dict[str, float]
 

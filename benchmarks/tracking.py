@@ -26,16 +26,16 @@ import numpy as np
 from PIL import Image
 
 from backend.engine import Engine
-from backend.interpolation.limits import TrackOptions
-from backend.interpolation.quality import SAMPLES
-from backend.interpolation.result import TrackedMesh
-from backend.interpolation.samples import ChainReader
-from backend.interpolation.solids import extract
-from backend.interpolation.views import frame, look
-from backend.mesh.clean import CleanConfig, drop_specks_and_cavities
-from backend.mesh.geometry import face_crosses, normalise
 from backend.progress import CancelToken
+from backend.protocol.chain_options import TrackOptions
 from backend.protocol.schema import encode
+from backend.surface.clean import CleanConfig, drop_specks_and_cavities
+from backend.surface.geometry import face_crosses, normalise
+from backend.tracking.chain_reader import ChainReader
+from backend.tracking.quality import SAMPLES
+from backend.tracking.solids import extract
+from backend.tracking.tracked_mesh import TrackedMesh
+from backend.tracking.visibility import frame, look
 
 ROOT = Path(__file__).resolve().parents[1]
 CHAINS = ("tree-seasons", "cottage-tudor", "baby-dragon", "vehicles")

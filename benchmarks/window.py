@@ -101,7 +101,7 @@ class Measurement:
 
     def tick(self) -> float | None:
         now = time.perf_counter()
-        session = module("session").session
+        session = module("process.session").session
         if self.last:
             gap = 1000 * (now - self.last)
             self.gaps[self.phase].append(gap)
@@ -113,7 +113,7 @@ class Measurement:
             self.until = now + IDLE_SECONDS
         if self.phase == "drawing" and now - self.drawn > REDRAW_SECONDS:
             self.drawn = now
-            module("session").redraw()
+            module("process.session").redraw()
         if self.phase == "making" and not session.busy:
             if session.error is not None:
                 print("failed:", session.error.message, session.error.remedy, flush=True)

@@ -20,17 +20,21 @@ from __future__ import annotations
 
 import bpy
 
-from . import backend_operator, daily, handlers, operators, panels, translations
+from . import daily
 from .chain import live, slider
 from .chain import operators as chain_operators
 from .chain import panel as chain_panel
-from .chain.properties import ChainRow
+from .chain.settings import ChainRow
 from .export import operators as export_operators
-from .preferences import Preferences
-from .properties import Settings
-from .session import session, unwatch
+from .generate import operators, panel
+from .generate.properties import Settings
+from .process import operator
+from .process.session import session, unwatch
+from .scene import file_handlers
 from .setup import operators as setup_operators
 from .setup.properties import SetupSettings
+from .ui import translations
+from .ui.preferences import Preferences
 
 CLASSES = (
     SetupSettings,
@@ -42,7 +46,7 @@ CLASSES = (
     *chain_operators.CLASSES,
     *slider.CLASSES,
     *export_operators.CLASSES,
-    *panels.CLASSES,
+    *panel.CLASSES,
     *chain_panel.CLASSES,
     *daily.CLASSES,
 )
@@ -56,7 +60,7 @@ def register() -> None:
     )
     bpy.app.translations.register(__package__, translations.WORDS)
     setup_operators.register()
-    handlers.register()
+    file_handlers.register()
     live.register()
     daily.register()
 
@@ -64,10 +68,10 @@ def register() -> None:
 def unregister() -> None:
     daily.unregister()
     live.unregister()
-    handlers.unregister()
+    file_handlers.unregister()
     setup_operators.unregister()
     unwatch()
-    backend_operator.remove_timers()
+    operator.remove_timers()
     session.close()
     bpy.app.translations.unregister(__package__)
     del bpy.types.Scene.att3d

@@ -12,30 +12,23 @@ from __future__ import annotations
 
 import bpy
 
-from . import (
-    again,
-    checkpoint_operators,
-    checkpoint_panel,
-    icons,
-    menus,
-    presets,
-    remember,
-    suggestions,
-)
 from .assets import operators as asset_operators
 from .batch import operators as batch_operators
 from .batch import panel as batch_panel
+from .checkpoints import operators, panel
+from .generate import last_options, presets, regenerate, suggestions
 from .history import operators as history_operators
 from .history import panel as history_panel
 from .history import record
+from .ui import icons, menus
 
 CLASSES = (
     *suggestions.CLASSES,
-    *again.CLASSES,
+    *regenerate.CLASSES,
     *presets.CLASSES,
     *asset_operators.CLASSES,
-    *checkpoint_operators.CLASSES,
-    *checkpoint_panel.CLASSES,
+    *operators.CLASSES,
+    *panel.CLASSES,
     *batch_operators.CLASSES,
     *batch_panel.CLASSES,
     *menus.CLASSES,
@@ -51,7 +44,7 @@ def register() -> None:
         name="ATT3D History",
         description="What the history panel shows",
     )
-    remember.register()
+    last_options.register()
     menus.register()
     asset_operators.register()
 
@@ -60,7 +53,7 @@ def unregister() -> None:
     """Before the classes."""
     asset_operators.unregister()
     menus.unregister()
-    remember.unregister()
+    last_options.unregister()
     record.forget()
     icons.forget()
     del bpy.types.WindowManager.att3d_history

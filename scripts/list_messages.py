@@ -19,7 +19,7 @@ sys.path.insert(0, str(ROOT))
 from backend.protocol import errors  # noqa: E402
 
 TARGET = ROOT / "docs" / "messages.md"
-SHELL_ONLY = {"backend/commands", "backend/cli.py", "backend/mesh/blend.py"}
+SHELL_ONLY = {"backend/commands", "backend/cli.py", "backend/export/blend.py"}
 """What only a command in a shell can say."""
 HEADER = """\
 # Every message

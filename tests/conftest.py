@@ -15,7 +15,7 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 signal.signal(signal.SIGINT, signal.default_int_handler)
 # Every annotated shape in these packages is checked at every call of the suite.
 _hook = install_import_hook(
-    ["backend.model", "backend.rendering", "training.guidance", "training.rendering"],
+    ["backend.model", "backend.rendering", "training.guidance", "training.amortized.rendering"],
     "beartype.beartype",
 )
 

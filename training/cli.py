@@ -14,16 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from backend.protocol.errors import (
-    Att3dError,
-    BadRequest,
-    InternalError,
-    OutOfMemory,
-    OutputError,
-)
+from backend.protocol.errors import Att3dError, BadRequest, InternalError, OutOfMemory, OutputError
 
 if TYPE_CHECKING:
-    from .config import TrainConfig
+    from .amortized.config import TrainConfig
 
 Config = TypeVar("Config", bound="TrainConfig")
 
@@ -141,9 +135,9 @@ def _fail(error: Att3dError, code: int) -> int:
 
 
 def _train(arguments: list[str]) -> None:
-    from .config import TrainConfig
-    from .options import parse_options
+    from .amortized.config import TrainConfig
     from .presets import PRESETS, preset
+    from .runs.cli_values import parse_options
 
     chosen, rest = _take_option(arguments, "--preset")
     default, rest = _with_diffusion_preset(preset(chosen) if chosen else TrainConfig(), rest)
@@ -157,7 +151,7 @@ def _train(arguments: list[str]) -> None:
             " --diffusion-preset NAME sets those of --diffusion.*."
         ),
     )
-    from .run import train
+    from .amortized.run import train
 
     _print_once(f"checkpoint: {train(config)}")
 
@@ -166,7 +160,7 @@ def _finetune(arguments: list[str]) -> None:
     from .presets import FINETUNE
 
     checkpoint, prompt, config = _of_one_prompt("finetune", FINETUNE, arguments)
-    from .finetune import finetune
+    from .amortized.finetune import finetune
 
     _print_once(f"checkpoint: {finetune(checkpoint, prompt, config)}")
 
@@ -182,7 +176,7 @@ def _refine(arguments: list[str]) -> None:
 
 def _of_one_prompt(command: str, default: Config, arguments: list[str]) -> tuple[Path, str, Config]:
     """Checkpoint, prompt and configuration of a command ``COMMAND CHECKPOINT --prompt PROMPT``."""
-    from .options import parse_options
+    from .runs.cli_values import parse_options
 
     usage = f'python -m training {command} CHECKPOINT --prompt "a pig" [options]'
     prompt, rest = _take_option(arguments, "--prompt")
@@ -222,8 +216,8 @@ def _evaluate(arguments: list[str]) -> None:
     )
     from backend.model.checkpoint import load_checkpoint, read_metadata, update_metadata
 
+    from .amortized.evaluation import evaluate
     from .clip.scoring import ScoringClip
-    from .evaluation import evaluate
     from .prompts import prompt_set
 
     prompts = prompt_set(options.prompts)
@@ -265,9 +259,9 @@ def _sheet(arguments: list[str]) -> None:
     )
     from backend.model.checkpoint import load_checkpoint
 
-    from .evaluation import evenly
+    from .amortized.evaluation import evenly
+    from .figures.contact_sheet import checkpoint_sheet
     from .prompts import prompt_set
-    from .sheet import checkpoint_sheet
 
     prompts = prompt_set(options.prompts)
     chosen = evenly(prompts.seen, options.count) + evenly(prompts.unseen, options.count)
@@ -284,7 +278,7 @@ def _compact(arguments: list[str]) -> None:
         args=_positional(arguments, "--checkpoint"),
         prog="python -m training compact",
     )
-    from .compact import compact
+    from .amortized.compact import compact
 
     output = options.output or options.checkpoint
     done = compact(options.checkpoint, output, decibels=options.decibels)

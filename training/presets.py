@@ -12,13 +12,13 @@ from backend.model.config import GridConfig, ModelConfig
 from backend.protocol.errors import TrainingError
 from backend.rendering.cameras import CameraConfig
 
-from .config import OptimizerConfig, ReferencesConfig, TrainConfig
+from .amortized.config import OptimizerConfig, ReferencesConfig, TrainConfig
+from .amortized.interpolation import Interpolation, InterpolationConfig
+from .amortized.rendering import Regularizer, RenderConfig
 from .guidance.diffusion.config import DiffusionModelConfig
 from .guidance.diffusion.presets import guidance_preset
 from .guidance.mixed import GuidanceConfig
-from .interpolation import Interpolation, InterpolationConfig
 from .refinement.config import RefineConfig
-from .rendering import Regularizer, RenderConfig
 
 _DISTILLATION = GuidanceConfig(references=(0.0, 0.0), diffusion=(1.0, 1.0))
 

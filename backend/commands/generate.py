@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ..mesh.export import check_output, write_mesh
-from ..mesh.options import MeshOptions
+from ..export.files import check_output, write_mesh
 from ..progress import ProgressCallback
-from ..text.normalise import normalise_prompt
+from ..prompts.normalize import normalise_prompt
+from ..protocol.options import MeshOptions
 from .names import output_paths
 
 

@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..interpolation.limits import TrackOptions, check_chain
-from ..mesh.export import check_folder, write_files
+from ..export.files import check_folder, write_files
 from ..progress import ProgressCallback
+from ..protocol.chain_options import TrackOptions, check_chain
 from ..protocol.chains import AlphaQuality, TopologyChange
 from ..protocol.errors import BadRequest
 
 if TYPE_CHECKING:
-    from ..interpolation.gltf import Colors
+    from ..tracking.animated_gltf import Colors
 
 FORMATS = (".glb", ".blend")
 FRAMES = 48
@@ -94,7 +94,7 @@ def check_output(path: Path) -> None:
             f"name it {path.stem or 'chain'}.glb",
         )
     if path.suffix.lower() == ".blend":
-        from ..mesh.blend import find_python
+        from ..export.blend import find_python
 
         find_python()
     check_folder(path)
@@ -137,11 +137,11 @@ def interpolate(
     progress(0.97, "write")
     notes = list(mesh.notes)
     if output.suffix.lower() == ".blend":
-        from ..mesh.blend import chain_blend_bytes
+        from ..export.blend import chain_blend_bytes
 
         content = chain_blend_bytes(mesh, at, fps)
     else:
-        from ..interpolation.gltf import glb_bytes, lost
+        from ..tracking.animated_gltf import glb_bytes, lost
 
         seconds = [_frame(at, float(alpha)) / fps for alpha in mesh.alphas]
         content = glb_bytes(mesh, [second - seconds[0] for second in seconds], colors)

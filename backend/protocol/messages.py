@@ -11,12 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal, NoReturn, TypeAlias
 
-from .chains import (
-    InterpolateParams,
-    InterpolateResult,
-    PreviewParams,
-    PreviewResult,
-)
+from .chains import InterpolateParams, InterpolateResult, PreviewParams, PreviewResult
 from .errors import Att3dError, BadRequest, Cancelled, InternalError, ProtocolError
 from .schema import encode
 

@@ -13,7 +13,7 @@ import signal
 import sys
 from collections.abc import Sequence
 
-from .engines import EngineFactory, real_engine
+from .engine_pool import EngineFactory, real_engine
 
 
 def main(
@@ -37,7 +37,7 @@ def main(
         stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s"
     )
     if options.service:
-        from .service import Service
+        from .worker import Service
 
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # the gate decides
         service = Service(
@@ -46,7 +46,7 @@ def main(
         service.run()
         code = 0
     else:
-        from .gate import Gate, end_on_sigterm
+        from .supervisor import Gate, end_on_sigterm
 
         end_on_sigterm()
         again = [sys.executable, *module, *arguments, "--service"]

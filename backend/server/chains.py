@@ -5,9 +5,9 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from ..interpolation import limits
-from ..interpolation.limits import TrackOptions, check_chain
 from ..progress import CancelToken, ProgressCallback
+from ..protocol import chain_options
+from ..protocol.chain_options import TrackOptions, check_chain
 from ..protocol.chains import (
     InterpolatedKey,
     InterpolateParams,
@@ -16,10 +16,10 @@ from ..protocol.chains import (
     PreviewResult,
 )
 from ..version import VERSION
-from .session import Session
+from .result_folder import Session
 
 if TYPE_CHECKING:
-    from .engines import EngineLike
+    from .engine_pool import EngineLike
 
 
 def check_interpolate(params: InterpolateParams) -> TrackOptions:
@@ -36,7 +36,7 @@ def check_interpolate(params: InterpolateParams) -> TrackOptions:
 
 def check_preview(params: PreviewParams) -> None:
     """Raises BadRequest or BadPrompt for what can be refused at once."""
-    limits.check_preview(params.prompts, params.alpha, params.resolution)
+    chain_options.check_preview(params.prompts, params.alpha, params.resolution)
 
 
 def interpolate(

@@ -6,15 +6,15 @@ import io
 import time
 from typing import TYPE_CHECKING
 
-from ..mesh.options import MeshOptions
 from ..progress import CancelToken, ProgressCallback
 from ..protocol.errors import BadRequest
 from ..protocol.messages import GenerateParams, GenerateResult, RenderParams, RenderResult
+from ..protocol.options import MeshOptions
 from ..version import VERSION
-from .session import Session
+from .result_folder import Session
 
 if TYPE_CHECKING:
-    from .engines import EngineLike
+    from .engine_pool import EngineLike
 
 VIEWS = (1, 64)
 SIZE = (16, 2048)

@@ -21,8 +21,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
+from ..prompts.normalize import normalise_prompt
 from .encoder import TextEncoder
-from .normalise import normalise_prompt
 
 _log = logging.getLogger(__name__)
 _SUFFIX = ".safetensors"

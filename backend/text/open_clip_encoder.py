@@ -21,8 +21,8 @@ from jaxtyping import Float
 from safetensors import SafetensorError
 from torch import Tensor, nn
 
+from ..prompts.normalize import normalise_prompt
 from ..protocol.errors import BadRequest, CheckpointError, NotDownloaded
-from .normalise import normalise_prompt
 from .open_clip_import import import_open_clip, open_clip_folder
 
 _CONFIG_FILE = "open_clip_config.json"

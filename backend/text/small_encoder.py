@@ -23,10 +23,10 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.nn import functional
 
+from ..prompts.normalize import normalise_prompt
 from ..protocol.errors import CheckpointError
-from .normalise import normalise_prompt
 from .open_clip_import import import_text_transformer
-from .words import WordTokenizer, known_forms, split_words
+from .tokenizer import WordTokenizer, known_forms, split_words
 
 _METADATA_KEY = "att3d_text_encoder"
 _TABLE = "token_embedding.weight"

@@ -12,11 +12,11 @@ import bpy
 from bpy.app.translations import pgettext_rpt as rpt_
 from bpy.props import StringProperty
 
+from ...backend.prompts.spelling import split_words
+from ...backend.prompts.vocabulary import STOP_WORDS
 from ...backend.protocol.errors import OutputError
-from ...backend.protocol.vocabulary import STOP_WORDS
-from ...backend.protocol.words import split_words
 from ..scene import provenance
-from ..status import told
+from ..ui.status_text import told
 from .catalog import catalog_id, clean_path, ensure_catalog, find_catalog, library_root
 from .preview import draw_preview
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import bpy
 import numpy as np
 
-from ..history import picture
+from ..history import thumbnail
 
 SIZE = 256
 """Pixels, as Blender's own previews."""
@@ -32,7 +32,7 @@ def draw_preview(ob: bpy.types.Object) -> None:
         flat = uvs.reshape(-1)
         mesh.uv_layers.active.uv.foreach_get("vector", flat)
         uvs = flat.reshape(-1, 2)
-    pixels = picture.draw(
+    pixels = thumbnail.draw(
         vertices.reshape(-1, 3),
         faces.reshape(-1, 3),
         uvs[corners].reshape(-1, 3, 2),

@@ -24,15 +24,15 @@ from ...backend.protocol.errors import (
     NotDownloaded,
     ProtocolError,
 )
-from .. import properties
-from ..known import known_by
-from ..making import MakingOperator, panel_values
+from ..generate import properties
+from ..generate.prompt_search import known_by
+from ..generate.request import MakingOperator, panel_values
+from ..process.session import Job, redraw, session
 from ..scene.build import add_object
 from ..scene.collection import batch_collection, select_only
 from ..scene.place import Box, location_for
-from ..session import Job, redraw, session
-from ..status import told
-from .prompts import Grid, parse_prompts
+from ..ui.status_text import told
+from .prompt_list import Grid, parse_prompts
 
 if TYPE_CHECKING:
     from bpy.types import Context, Event

@@ -12,11 +12,11 @@ import bpy
 from bpy.app.translations import pgettext_iface as iface_
 
 from ...backend.protocol.errors import Att3dError
-from ..knowledge import Knowledge
-from ..known import known_by
-from ..status import draw_text, told
+from ..generate.checkpoint_words import Knowledge
+from ..generate.prompt_search import known_by
+from ..ui.status_text import draw_text, told
 from . import operators
-from .prompts import parse_prompts
+from .prompt_list import parse_prompts
 
 if TYPE_CHECKING:
     from bpy.types import Context

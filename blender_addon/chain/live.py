@@ -21,15 +21,15 @@ from bpy.app.handlers import persistent
 
 from ...backend.protocol.chains import MAX_PROMPTS, PreviewParams, PreviewResult
 from ...backend.protocol.errors import Att3dError, BadRequest, Cancelled, InternalError
-from .. import checkpoints
-from ..preferences import preferences
+from ..checkpoints import catalog
+from ..process.session import redraw, session
 from ..scene import preview
-from ..session import redraw, session
-from . import colors
-from .arrays import read_preview
+from ..ui.preferences import preferences
+from . import viewport_colors
+from .chain_arrays import read_preview
 
 if TYPE_CHECKING:
-    from ..reply import Reply
+    from ..process.reply import Reply
 
 BUSY_SECONDS, IDLE_SECONDS = 0.005, 0.1
 """How often to look for an answer, and whether one is wanted."""
@@ -73,7 +73,7 @@ class Live:
         session.error = None
         self._scene = scene.session_uid
         preview.add_preview(scene, scene.att3d.place)
-        colors.show_vertex_colors()
+        viewport_colors.show_vertex_colors()
         self.running = True
         try:
             self._stale = True
@@ -91,7 +91,7 @@ class Live:
         self._replies.clear()
         self._times.clear()
         preview.remove_previews()
-        colors.restore()
+        viewport_colors.restore()
 
     def want(self) -> None:
         """The slider or the prompts have changed."""
@@ -160,7 +160,7 @@ class Live:
         params = PreviewParams(
             prompts=prompts,
             alpha=settings.blend * (len(prompts) - 1),
-            checkpoint=checkpoints.path_of(settings.checkpoint, chosen.checkpoint_folder_path),
+            checkpoint=catalog.path_of(settings.checkpoint, chosen.checkpoint_folder_path),
             resolution=settings.preview_resolution,
         )
         self._stale = False

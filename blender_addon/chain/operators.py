@@ -15,19 +15,20 @@ from bpy.props import BoolProperty, EnumProperty, IntProperty, StringProperty
 
 from ...backend.protocol.chains import InterpolateParams, InterpolateResult
 from ...backend.protocol.errors import BadRequest
-from .. import checkpoints, properties
-from ..backend_operator import BackendOperator
-from ..launch import extension_version
-from ..preferences import preferences
+from ..checkpoints import catalog
+from ..generate import properties
+from ..process.launch import extension_version
+from ..process.operator import BackendOperator
+from ..process.session import Job, session
 from ..scene import animation, provenance
 from ..scene.collection import select_only
-from ..session import Job, session
+from ..ui.preferences import preferences
 from . import live
-from .arrays import read_chain
-from .changes import describe_changes
-from .colors import show_mixed_colors
-from .properties import next_frame, rows_of, show_chain
+from .chain_arrays import read_chain
+from .settings import next_frame, rows_of, show_chain
 from .store import Chain, check
+from .topology_changes import describe_changes
+from .viewport_colors import show_mixed_colors
 
 if TYPE_CHECKING:
     from bpy.types import Context
@@ -245,7 +246,7 @@ class ATT3D_OT_animate(BackendOperator, bpy.types.Operator):
         chosen = preferences(context)
         params = InterpolateParams(
             prompts=list(self._chain.stops),
-            checkpoint=checkpoints.path_of(self.checkpoint, chosen.checkpoint_folder_path),
+            checkpoint=catalog.path_of(self.checkpoint, chosen.checkpoint_folder_path),
             faces=self.faces,
             texture_size=self.texture_size,
             resolution=self.resolution,
@@ -265,7 +266,7 @@ class ATT3D_OT_animate(BackendOperator, bpy.types.Operator):
         notes = [*result.notes, *describe_changes(result.changes, chain.stops)]
         origin = provenance.Provenance(
             prompt="",
-            checkpoint=checkpoints.name_of(Path(result.checkpoint)),
+            checkpoint=catalog.name_of(Path(result.checkpoint)),
             checkpoint_hash=result.checkpoint_hash,
             extension_version=extension_version(),
             backend_version=result.version,

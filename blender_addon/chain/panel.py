@@ -12,10 +12,10 @@ import bpy
 from ...backend.protocol.errors import Att3dError
 from ..export.bake import Colors
 from ..export.formats import FORMATS, losses
+from ..process.session import session
 from ..scene.animation import chain_of
 from ..scene.shape_keys import INTERPOLATION, PATH
-from ..session import session
-from ..status import draw_text, stage_text
+from ..ui.status_text import draw_text, stage_text
 from .live import live, prompts_of
 
 if TYPE_CHECKING:

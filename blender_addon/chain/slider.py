@@ -13,17 +13,17 @@ import bpy
 
 from ...backend.protocol.errors import Att3dError
 from ...backend.protocol.messages import GenerateParams, GenerateResult
-from .. import checkpoints
-from ..arrays import read_mesh
-from ..backend_operator import BackendOperator
-from ..launch import extension_version
-from ..preferences import preferences
+from ..checkpoints import catalog
+from ..process.launch import extension_version
+from ..process.operator import BackendOperator
+from ..process.safetensors_reader import read_mesh
+from ..process.session import Job, redraw, session
 from ..scene import preview
 from ..scene.build import add_object
 from ..scene.collection import select_only
 from ..scene.provenance import PROMPT, Provenance
-from ..session import Job, redraw, session
-from ..status import made_text, told
+from ..ui.preferences import preferences
+from ..ui.status_text import made_text, told
 from .live import live, prompts_of
 
 if TYPE_CHECKING:
@@ -113,7 +113,7 @@ class ATT3D_OT_slider_keep(BackendOperator, bpy.types.Operator):
             prompt="",
             chain=self._prompts,
             alpha=self._alpha,
-            checkpoint=checkpoints.path_of(settings.checkpoint, chosen.checkpoint_folder_path),
+            checkpoint=catalog.path_of(settings.checkpoint, chosen.checkpoint_folder_path),
             **self._values,
         )
         return session.submit(chosen.launch, "generate", params)
@@ -126,7 +126,7 @@ class ATT3D_OT_slider_keep(BackendOperator, bpy.types.Operator):
         path = Path(result.checkpoint)
         origin = Provenance(
             prompt=result.prompt,
-            checkpoint=checkpoints.name_of(path),
+            checkpoint=catalog.name_of(path),
             checkpoint_hash=result.checkpoint_hash,
             extension_version=extension_version(),
             backend_version=result.version,

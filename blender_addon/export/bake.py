@@ -14,12 +14,12 @@ from typing import Literal
 
 import bpy
 
+from ..scene.data_names import data_name
 from ..scene.keyframes import curve_lists, find_curve, remove_curves
 from ..scene.material import fill_image
-from ..scene.names import data_name
+from ..scene.rollback import Together
 from ..scene.shape_keys import INTERPOLATION, PATH
 from ..scene.texture_mix import FRAME, mix_images
-from ..scene.together import Together
 from .pictures import ColorTrack, write_sequence
 from .sample import Samples, key_values
 

@@ -13,11 +13,11 @@ import bpy
 from bpy.props import BoolProperty, EnumProperty, FloatProperty, IntProperty, StringProperty
 
 from ...backend.protocol.errors import Att3dError, BadRequest, InternalError
+from ..process.session import redraw, session
 from ..scene.animation import chain_of
 from ..scene.collection import select_only
 from ..scene.shape_keys import INTERPOLATION
-from ..session import redraw, session
-from ..status import told
+from ..ui.status_text import told
 from .bake import COLORS, Colors, bake_copy, bake_in_place
 from .formats import FORMATS, Format, check_writable, export, format_of, losses
 from .sample import Samples, sample

@@ -14,8 +14,8 @@ import bpy
 import numpy as np
 
 from ...backend.protocol.errors import OutputError
+from ..scene.texture_choice import to_linear, to_srgb
 from ..scene.texture_mix import corners_of, images_of
-from ..scene.thin import to_linear, to_srgb
 
 
 class ColorTrack:

@@ -12,14 +12,14 @@ from bpy.app.translations import pgettext_rpt as rpt_
 from bpy.props import StringProperty
 
 from ...backend.protocol.errors import Att3dError
-from .. import properties
-from ..icons import icon_of
-from ..making import MESH_OPTIONS
+from ..generate import properties
+from ..generate.request import MESH_OPTIONS
+from ..process.session import redraw
 from ..scene import provenance
 from ..scene.build import add_object
 from ..scene.collection import select_only
-from ..session import redraw
-from ..status import told
+from ..ui.icons import icon_of
+from ..ui.status_text import told
 from .record import history
 from .store import Entry
 

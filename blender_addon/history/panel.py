@@ -12,9 +12,9 @@ import bpy
 from bpy.app.translations import pgettext_iface as iface_
 from bpy.props import IntProperty, StringProperty
 
-from ..icons import icon_of
-from ..preferences import preferences
-from ..status import draw_problem, wrap
+from ..ui.icons import icon_of
+from ..ui.preferences import preferences
+from ..ui.status_text import draw_problem, wrap
 from . import record
 from .record import history
 from .store import Entry

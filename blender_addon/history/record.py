@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 import bpy
 
 from ...backend.protocol.errors import OutputError
-from ..preferences import preferences
-from ..session import redraw
+from ..process.session import redraw
+from ..ui.preferences import preferences
 from .store import Entry, History
 
 if TYPE_CHECKING:
-    from ..arrays import MeshArrays
+    from ..process.safetensors_reader import MeshArrays
     from ..scene.provenance import Provenance
 
 problem: OutputError | None = None

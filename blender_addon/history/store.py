@@ -21,8 +21,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from ...backend.protocol.errors import Att3dError, OutputError
-from ..arrays import MeshArrays, read_mesh
-from . import picture
+from ..process.safetensors_reader import MeshArrays, read_mesh
+from . import thumbnail
 from .png import png_bytes
 
 FORMAT = 1
@@ -205,7 +205,7 @@ class History:
         """In a thread: draw the picture, then drop what is too old."""
         if before is not None:
             before.join()
-        pixels = picture.draw(
+        pixels = thumbnail.draw(
             arrays.vertices, arrays.faces, arrays.uvs, arrays.texture, PICTURE_SIZE
         )
         with contextlib.suppress(OSError):  # the entry was removed, or the disk is full

@@ -14,17 +14,17 @@ import numpy as np
 
 from ..chain.store import PROPERTY, Chain
 from .collection import home
+from .data_names import data_name
 from .keyframes import find_curve, in_nla, set_keyframes
 from .mesh import fill_triangles, standing
-from .names import data_name
 from .place import box_of, location_for
+from .rollback import Together
 from .shape_keys import INTERPOLATION, PATH, add_property, add_shape_keys, drive
+from .texture_choice import textures_to_keep
 from .texture_mix import FRAME, images_of, make_images, make_mixed_material, mix_images
-from .thin import textures_to_keep
-from .together import Together
 
 if TYPE_CHECKING:
-    from ..chain.arrays import ChainArrays
+    from ..chain.chain_arrays import ChainArrays
     from .provenance import Provenance
 
 

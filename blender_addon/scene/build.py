@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING
 import bpy
 
 from .collection import home
+from .data_names import data_name
 from .material import make_material
 from .mesh import fill_mesh
-from .names import data_name
 from .place import box_of, location_for
-from .together import Together
+from .rollback import Together
 
 if TYPE_CHECKING:
-    from ..arrays import MeshArrays
+    from ..process.safetensors_reader import MeshArrays
     from .provenance import Provenance
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import bpy
 
-from .names import data_name
+from .data_names import data_name
 
 NAME = "ATT3D"
 

@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING
 
 import bpy
 
-from .. import pictures
-from .names import data_name
+from . import png_cache
+from .data_names import data_name
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from ..arrays import MeshArrays
-    from .together import Together
+    from ..process.safetensors_reader import MeshArrays
+    from .rollback import Together
 
 ROUGHNESS = 0.6
 
@@ -32,7 +32,7 @@ def fill_image(image: bpy.types.Image, pixels: np.ndarray, *, color: bool) -> No
         pixels: the texture as the backend baked it.
         color: true for sRGB colours, false for data (normals), which Blender must not convert.
     """
-    data = pictures.png(pixels)
+    data = png_cache.png(pixels)
     image.pack(data=data, data_len=len(data))
     image.source = "FILE"  # what is packed, not what it was generated as
     image.colorspace_settings.name = "sRGB" if color else "Non-Color"

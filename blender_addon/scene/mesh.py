@@ -15,7 +15,7 @@ import bpy
 import numpy as np
 
 if TYPE_CHECKING:
-    from ..arrays import MeshArrays
+    from ..process.safetensors_reader import MeshArrays
 
 UV_LAYER = "UVMap"
 

@@ -14,10 +14,10 @@ from .collection import home
 from .material import ROUGHNESS, principled
 from .mesh import fill_triangles, standing
 from .place import Box, location_for
-from .together import Together
+from .rollback import Together
 
 if TYPE_CHECKING:
-    from ..chain.arrays import PreviewArrays
+    from ..chain.chain_arrays import PreviewArrays
 
 NAME = "ATT3D preview"
 MARK = "att3d_preview"

@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING
 
 import bpy
 
+from .data_names import data_name
 from .material import connect_normal, fill_image, make_material
 from .mesh import fill_mesh
-from .names import data_name
-from .together import Together
+from .rollback import Together
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from ..arrays import MeshArrays
+    from ..process.safetensors_reader import MeshArrays
     from .provenance import Provenance
 
 

@@ -17,8 +17,8 @@ import bpy
 import numpy as np
 
 from .material import ROUGHNESS, fill_image, principled
+from .rollback import Together
 from .shape_keys import INTERPOLATION
-from .together import Together
 
 FRAME = "ATT3D colors"
 """Name of the frame node around everything that is made here, and replaced by a rebuild."""

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Literal
 
 from ...backend.protocol.errors import BadRequest, OutputError
-from ..folders import data_folder
+from ..ui.user_folders import data_folder
 
 MARKER = "att3d-backend.json"
 ENVIRONMENT = "env"

@@ -13,15 +13,10 @@ from typing import TYPE_CHECKING, ClassVar
 import bpy
 from bpy.app.translations import pgettext_rpt as rpt_
 
-from ...backend.protocol.errors import (
-    Att3dError,
-    Cancelled,
-    MissingDependency,
-    NotDownloaded,
-)
-from ..launch import EXTENSION_ROOT, clean_environment, extension_version
-from ..preferences import preferences
-from ..session import redraw, session
+from ...backend.protocol.errors import Att3dError, Cancelled, MissingDependency, NotDownloaded
+from ..process.launch import EXTENSION_ROOT, clean_environment, extension_version
+from ..process.session import redraw, session
+from ..ui.preferences import preferences
 from . import builds, folders
 from .control import control
 from .plan import Plan, check_index

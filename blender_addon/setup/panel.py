@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 import bpy
 
 from ...backend.protocol.errors import Att3dError
-from .. import states
-from ..states import State
-from ..status import draw_text
-from ..watchdog import SILENT_SECONDS
+from ..process import backend_state
+from ..process.backend_state import State
+from ..process.watchdog import SILENT_SECONDS
+from ..ui.status_text import draw_text
 from . import builds, folders, pins
 from .control import control
 from .properties import AUTO
@@ -125,7 +125,7 @@ def draw_mends(
 ) -> None:
     """The buttons that mend this state."""
     column = layout.column(align=True)
-    for mend in states.mends(state, error, set_up):
+    for mend in backend_state.mends(state, error, set_up):
         column.operator(mend.operator, icon=mend.icon)
 
 

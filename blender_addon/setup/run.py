@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import BinaryIO, cast
 
 from ...backend.protocol.errors import Att3dError, BackendDied, Cancelled, InternalError
-from .. import process
+from ..process import child
 from .plan import Plan
 
 WORKER = Path(__file__).with_name("worker.py")
@@ -45,12 +45,12 @@ class SetupRun:
         self._cancelled = False
         command = [python or worker_python(), "-I", "-B", str(WORKER)]
         try:
-            self.process = process.start(command, _environment())
+            self.process = child.start(command, _environment())
         except OSError as error:
             raise BackendDied(
                 f"The set-up could not be started: {error}.", "Start Blender again, and try again."
             ) from error
-        self._drain = process.Drain(cast(BinaryIO, self.process.stderr), None)
+        self._drain = child.Drain(cast(BinaryIO, self.process.stderr), None)
         self._thread = threading.Thread(target=self._follow, name="att3d setup", daemon=True)
         self._thread.start()
 
@@ -66,7 +66,7 @@ class SetupRun:
                 cast(BinaryIO, self.process.stdin).close()
             threading.Thread(target=self._insist, name="att3d setup end", daemon=True).start()
         elif self.running:
-            process.kill(self.process)
+            child.kill(self.process)
 
     def close(self) -> None:
         """Cancel it and wait until nothing of it runs."""
@@ -77,7 +77,7 @@ class SetupRun:
     def _insist(self) -> None:
         self._thread.join(_END_SECONDS)
         if self._thread.is_alive():
-            process.kill(self.process)
+            child.kill(self.process)
 
     def _follow(self) -> None:
         with contextlib.suppress(OSError, ValueError):
@@ -91,7 +91,7 @@ class SetupRun:
                 for line in lines:
                     finished = self._heard(line) or finished
         if not finished and not self._cancelled:
-            process.kill(self.process)  # whatever it started must not go on without it
+            child.kill(self.process)  # whatever it started must not go on without it
         code = self.process.wait()
         with contextlib.suppress(OSError, ValueError):
             cast(BinaryIO, self.process.stdin).close()
@@ -101,7 +101,7 @@ class SetupRun:
             self._drain.join(0.5)
             words = " | ".join(self._drain.last_lines())
             self.error = BackendDied(
-                f"The set-up ended: {process.describe_exit(code)}. {words}", "Continue the set-up."
+                f"The set-up ended: {child.describe_exit(code)}. {words}", "Continue the set-up."
             )
 
     def _heard(self, line: bytes) -> bool:

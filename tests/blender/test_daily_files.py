@@ -19,11 +19,11 @@ from safetensors.numpy import save_file
 from ..wire import extension  # noqa: F401 makes the package importable without bpy
 
 from att3d_extension.backend.protocol.errors import BadPrompt, BadRequest, OutputError  # isort: skip
-from att3d_extension.blender_addon import folders  # isort: skip
-from att3d_extension.blender_addon.arrays import MeshArrays  # isort: skip
+from att3d_extension.blender_addon.ui import user_folders  # isort: skip
+from att3d_extension.blender_addon.process.safetensors_reader import MeshArrays  # isort: skip
 from att3d_extension.blender_addon.assets import catalog  # isort: skip
-from att3d_extension.blender_addon.batch.prompts import Grid, parse_prompts  # isort: skip
-from att3d_extension.blender_addon.history import picture  # isort: skip
+from att3d_extension.blender_addon.batch.prompt_list import Grid, parse_prompts  # isort: skip
+from att3d_extension.blender_addon.history import thumbnail  # isort: skip
 from att3d_extension.blender_addon.history.png import png_bytes  # isort: skip
 from att3d_extension.blender_addon.history.store import Entry, History  # isort: skip
 
@@ -103,7 +103,7 @@ def test_history_that_cannot_be_written_says_so_and_leaves_nothing(tmp_path: Pat
 
 
 def test_picture_is_of_the_near_side_and_fills_the_frame() -> None:
-    drawn = picture.draw(*_parts(cube()), 64)
+    drawn = thumbnail.draw(*_parts(cube()), 64)
     alpha = drawn[..., 3]
     assert alpha[32, 32] == 255 and alpha[0].max() == 0
     inside = drawn[alpha == 255][:, :3].astype(int)
@@ -115,8 +115,8 @@ def test_picture_is_of_the_near_side_and_fills_the_frame() -> None:
 def test_back_of_a_single_face_is_not_drawn() -> None:
     arrays = cube()
     front = np.array([[0, 4, 5], [0, 5, 1]], np.int32)  # towards -y
-    seen = picture.draw(arrays.vertices, front, arrays.uvs[:2], arrays.texture, 32)
-    behind = picture.draw(arrays.vertices, front[:, ::-1], arrays.uvs[:2], arrays.texture, 32)
+    seen = thumbnail.draw(arrays.vertices, front, arrays.uvs[:2], arrays.texture, 32)
+    behind = thumbnail.draw(arrays.vertices, front[:, ::-1], arrays.uvs[:2], arrays.texture, 32)
     assert seen[..., 3].max() == 255 and behind[..., 3].max() == 0
 
 
@@ -129,7 +129,7 @@ def test_mesh_of_faces_smaller_than_a_pixel_is_drawn() -> None:
         [np.stack([a, a + 1, a + n], 1), np.stack([a + 1, a + n + 1, a + n], 1)]
     ).astype(np.int32)
     uvs = np.zeros((len(faces), 3, 2), np.float32)
-    drawn = picture.draw(vertices, faces, uvs, np.full((1, 1, 3), 255, np.uint8), 48)
+    drawn = thumbnail.draw(vertices, faces, uvs, np.full((1, 1, 3), 255, np.uint8), 48)
     assert drawn[24, 24, 3] == 255
 
 
@@ -196,9 +196,12 @@ def test_file_in_a_library_belongs_to_the_innermost() -> None:
 def test_own_files_live_where_the_system_wants_them() -> None:
     home = Path("/home/me")
     named = {"LOCALAPPDATA": "/local", "XDG_DATA_HOME": "/data"}
-    assert folders.data_folder(named, "win32", home) == Path("/local/ATT3D")
-    assert folders.data_folder({}, "win32", home) == home / "AppData/Local/ATT3D"
-    assert folders.data_folder(named, "darwin", home) == home / "Library/Application Support/ATT3D"
-    assert folders.data_folder(named, "linux", home) == Path("/data/att3d")
+    assert user_folders.data_folder(named, "win32", home) == Path("/local/ATT3D")
+    assert user_folders.data_folder({}, "win32", home) == home / "AppData/Local/ATT3D"
+    assert (
+        user_folders.data_folder(named, "darwin", home)
+        == home / "Library/Application Support/ATT3D"
+    )
+    assert user_folders.data_folder(named, "linux", home) == Path("/data/att3d")
     for environ in ({}, {"XDG_DATA_HOME": ""}, {"XDG_DATA_HOME": "relative"}):
-        assert folders.data_folder(environ, "linux", home) == home / ".local/share/att3d"
+        assert user_folders.data_folder(environ, "linux", home) == home / ".local/share/att3d"

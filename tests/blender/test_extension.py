@@ -114,9 +114,9 @@ def test_manifest_and_project_say_the_same_version() -> None:
 
 
 def test_panel_offers_the_ranges_that_the_backend_accepts() -> None:
-    from backend.mesh import options
+    from backend.protocol import options
 
-    text = (ROOT / "blender_addon" / "properties.py").read_text(encoding="utf-8")
+    text = (ROOT / "blender_addon" / "generate" / "properties.py").read_text(encoding="utf-8")
     text = text.replace("_000", "000")
     for low, high in (options.FACES, options.TEXTURE_SIZE, options.RESOLUTION):
         assert f"min={low},\n        max={high}," in text

@@ -13,7 +13,7 @@ import pytest
 
 from ..wire import extension  # noqa: F401 makes the package importable without bpy
 
-from att3d_extension.blender_addon.knowledge import Knowledge, knowledge  # isort: skip
+from att3d_extension.blender_addon.generate.checkpoint_words import Knowledge, knowledge  # isort: skip
 
 ANIMALS = ["pig", "squirrel", "fox", "rabbit"]
 ACTIVITIES = ["riding a bike", "playing the guitar", "holding a book"]

@@ -9,9 +9,9 @@ import pytest
 
 from .extension import _module, errors
 
-states = _module("states")
-watchdog = _module("watchdog")
-reply = _module("reply")
+states = _module("process.backend_state")
+watchdog = _module("process.watchdog")
+reply = _module("process.reply")
 Facts, State, Status = states.Facts, states.State, reply.Status
 
 PROCESS = (None, "starting", "loading", "ready", "busy", "failed")
@@ -138,7 +138,7 @@ class TestWatchdog:
 
 
 class TestCommand:
-    launch = _module("launch")
+    launch = _module("process.launch")
 
     @pytest.mark.parametrize(
         ("text", "words"),

@@ -12,7 +12,7 @@ import torch
 from backend.protocol.errors import BadPrompt, CheckpointError
 from backend.text.encoder import TextEncoder, encoder_from_config
 from backend.text.small_encoder import SmallEncoder, SmallEncoderConfig
-from backend.text.words import learn_words
+from backend.text.tokenizer import learn_words
 
 WORDS = learn_words(["a pig wearing a tophat riding a bike"])
 CONFIG = SmallEncoderConfig(words=WORDS, context=10, width=16, layers=2, heads=2, features=8)

@@ -14,8 +14,8 @@ from torch import Tensor
 
 from backend.protocol.errors import TrainingError
 from backend.rendering.cameras import orbit
+from training.assets.toybox import ToyboxAssets
 from training.guidance import PromptMix
-from training.guidance.toybox_assets import ToyboxAssets
 from training.prompts import FAMILIES, CharacterSpec, FamilySpec, caption, chain, spec_of
 from training.toybox import (
     Asset,

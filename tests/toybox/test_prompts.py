@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backend.protocol.errors import TrainingError
+from training.amortized.conditioning import conditioning_encoder
 from training.prompts import (
     ACTIVITIES,
     ANIMALS,
@@ -40,7 +41,6 @@ from training.prompts.paraphrases import (
     synonyms,
 )
 from training.prompts.sets import ANIMAL_THEMES, PIG_THEMES
-from training.text import conditioning_encoder
 
 SPECS = st.builds(
     CharacterSpec,

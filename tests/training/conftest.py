@@ -3,7 +3,7 @@
 import pytest
 
 from tests.training.small import small_config
-from training.run import train
+from training.amortized.run import train
 
 
 @pytest.fixture(scope="session")

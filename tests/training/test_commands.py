@@ -9,11 +9,11 @@ from backend.engine import Engine
 from backend.model.checkpoint import load_checkpoint
 from tests.training.small import small_config
 from training import cli
+from training.amortized.evaluation import evaluate, evenly, psnr
+from training.amortized.run import train
 from training.clip.config import ClipShape
 from training.clip.model import build_clip, save_clip
-from training.evaluation import evaluate, evenly, psnr
 from training.prompts import known_words, prompt_set
-from training.run import train
 
 
 def test_a_run_leaves_a_checkpoint_that_says_how_it_was_made(short_run):

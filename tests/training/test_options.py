@@ -5,8 +5,8 @@ import pytest
 from backend.model.att3d import ATT3D
 from backend.model.config import Condition
 from backend.protocol.errors import TrainingError
-from training.config import TrainConfig
-from training.options import parse_options
+from training.amortized.config import TrainConfig
+from training.runs.cli_values import parse_options
 
 
 def test_a31_conditions_on_the_command_line():

@@ -23,6 +23,19 @@ _package("att3d_extension", str(ROOT))
 _package("att3d_extension.blender_addon", str(ROOT / "blender_addon"))
 
 from att3d_extension.backend.protocol import errors, framing, messages  # noqa: E402
-from att3d_extension.blender_addon import arrays, client, connection, process  # noqa: E402
+from att3d_extension.blender_addon.process import (  # noqa: E402
+    child,
+    client,
+    connection,
+    safetensors_reader,
+)
 
-__all__ = ["arrays", "client", "connection", "errors", "framing", "messages", "process"]
+__all__ = [
+    "child",
+    "client",
+    "connection",
+    "errors",
+    "framing",
+    "messages",
+    "safetensors_reader",
+]

@@ -17,9 +17,9 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from backend.mesh.options import MeshOptions
 from backend.progress import CancelToken, ProgressCallback
 from backend.protocol.errors import BadPrompt, CheckpointError
+from backend.protocol.options import MeshOptions
 from backend.server import main
 
 

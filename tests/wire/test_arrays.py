@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from safetensors.numpy import save, save_file
 
-from .extension import arrays, errors
+from .extension import errors, safetensors_reader
 
 TYPES = [np.float32, np.float16, np.int32, np.uint8]
 
@@ -50,7 +50,7 @@ def test_reads_what_the_library_writes(
     }
     path = tmp_path_factory.mktemp("arrays") / "x.safetensors"
     save_file(written, path, metadata={"made by": "a test"})
-    read = arrays.read_arrays(path)
+    read = safetensors_reader.read_arrays(path)
     assert read.keys() == written.keys()
     for name, array in written.items():
         assert read[name].dtype == array.dtype
@@ -68,7 +68,7 @@ def test_a_damaged_file_is_refused_or_read_but_never_anything_else(
     path = tmp_path_factory.mktemp("arrays") / "x.safetensors"
     path.write_bytes(content[:cut])
     with contextlib.suppress(errors.ProtocolError):
-        arrays.read_mesh(path)
+        safetensors_reader.read_mesh(path)
 
 
 @pytest.mark.parametrize(
@@ -96,7 +96,7 @@ def test_a_damaged_file_is_refused_or_read_but_never_anything_else(
 )
 def test_a_header_that_lies_is_named(tmp_path: Path, header: Any, body: bytes, text: str) -> None:
     with pytest.raises(errors.ProtocolError, match=text):
-        arrays.read_arrays(write(tmp_path / "x.safetensors", header, body))
+        safetensors_reader.read_arrays(write(tmp_path / "x.safetensors", header, body))
 
 
 @pytest.mark.parametrize("content", [b"", b"PK\x03\x04", b"\xff" * 100, (10).to_bytes(8, "little")])
@@ -104,17 +104,17 @@ def test_another_kind_of_file_is_named(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "x.safetensors"
     path.write_bytes(content)
     with pytest.raises(errors.ProtocolError, match="truncated or not"):
-        arrays.read_arrays(path)
+        safetensors_reader.read_arrays(path)
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(errors.ProtocolError, match="cannot be read"):
-        arrays.read_arrays(tmp_path / "nothing.safetensors")
+        safetensors_reader.read_arrays(tmp_path / "nothing.safetensors")
 
 
 def test_a_mesh(tmp_path: Path) -> None:
     save_file(square(), tmp_path / "x")
-    mesh = arrays.read_mesh(tmp_path / "x")
+    mesh = safetensors_reader.read_mesh(tmp_path / "x")
     assert mesh.normal_map is None
     assert mesh.texture.shape == (8, 8, 3)
     assert not mesh.vertices.flags.writeable
@@ -143,4 +143,4 @@ def test_a_mesh_that_blender_should_not_see_is_named(
     changed = {k: v for k, v in (square() | change).items() if v is not None}
     save_file(changed, tmp_path / "x")
     with pytest.raises(errors.ProtocolError, match=text):
-        arrays.read_mesh(tmp_path / "x")
+        safetensors_reader.read_mesh(tmp_path / "x")

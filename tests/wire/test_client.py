@@ -14,7 +14,7 @@ import pytest
 
 from tests.timed import timed
 
-from .extension import arrays, client, connection, errors, messages, process
+from .extension import child, client, connection, errors, messages, safetensors_reader
 from .pipes import FAKE, ROOT, environment
 from .test_server import CANCEL_SECONDS, ends, posix
 
@@ -66,7 +66,7 @@ class TestRequests:
         assert one.status.state == "starting"
         result = reply.result(GenerateResult, timeout=20)
         assert result.prompt == "a pig"
-        mesh = arrays.read_mesh(Path(result.mesh))
+        mesh = safetensors_reader.read_mesh(Path(result.mesh))
         assert mesh.vertices.shape == (4, 3)
         assert mesh.normal_map is None
         wait_for(lambda: one.status.state == "ready")
@@ -294,7 +294,7 @@ class TestLog:
         one.close()
         logs = list((tmp_path / "logs").iterdir())
         assert {log.name for log in logs} == {"backend.log", "backend.log.old"}
-        assert sum(log.stat().st_size for log in logs) <= 2 * process.LOG_BYTES
+        assert sum(log.stat().st_size for log in logs) <= 2 * child.LOG_BYTES
 
     def test_a_log_that_cannot_be_written_is_not_needed(self, tmp_path: Path) -> None:
         (tmp_path / "file").write_text("")
@@ -336,7 +336,7 @@ class TestRemote:
         result = one.request("generate", params).result(GenerateResult, 20)
         folder = Path(result.mesh).parent
         assert folder in one._folders
-        assert arrays.read_mesh(Path(result.mesh)).texture.shape == (1500, 1500, 3)
+        assert safetensors_reader.read_mesh(Path(result.mesh)).texture.shape == (1500, 1500, 3)
         one.close()
         assert not folder.exists()
 

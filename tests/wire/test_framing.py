@@ -189,7 +189,7 @@ def test_what_does_not_fit_is_named(kind: type, data: Any, text: str) -> None:
 def test_generate_offers_what_the_engine_offers() -> None:
     import dataclasses
 
-    from backend.mesh.options import MeshOptions
+    from backend.protocol.options import MeshOptions
 
     ours = {f.name: f.default for f in dataclasses.fields(m.GenerateParams)}
     theirs = {f.name: f.default for f in dataclasses.fields(MeshOptions)}

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from . import extension
+from . import extension  # noqa: F401
 
-pictures = importlib.import_module(f"{extension.arrays.__package__}.pictures")
+pictures = importlib.import_module("att3d_extension.blender_addon.scene.png_cache")
 
 
 @pytest.mark.parametrize("shape", [(8, 8, 3), (5, 7, 3), (1, 1, 3), (16, 16, 4)])

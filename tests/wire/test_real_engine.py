@@ -15,7 +15,7 @@ from backend.protocol import messages as m
 from backend.protocol.errors import BadPrompt, Cancelled, CheckpointError
 from tests.timed import timed
 
-from .extension import arrays
+from .extension import safetensors_reader
 from .pipes import Pipes
 from .test_server import CANCEL_SECONDS
 
@@ -55,7 +55,7 @@ def test_generate(wire: Pipes, tiny_checkpoint_path: Path) -> None:
         1, "generate", prompt="a pig wearing a tophat", faces=500, texture_size=64, resolution=32
     )
     result = wire.result(1)
-    mesh = arrays.read_mesh(Path(result["mesh"]))
+    mesh = safetensors_reader.read_mesh(Path(result["mesh"]))
     assert len(mesh.faces) == result["faces"] <= 500
     assert mesh.texture.shape == (64, 64, 3)
     assert Path(result["checkpoint"]) == tiny_checkpoint_path
@@ -74,7 +74,7 @@ def test_object_between_two_prompts(wire: Pipes) -> None:
     wire.request(2, "generate", prompt="", chain=chain, alpha=1.0, **size)
     wire.request(3, "generate", prompt="", chain=chain, alpha=0.25, **size)
     lion, end, between = (wire.result(id) for id in (1, 2, 3))
-    meshes = [arrays.read_mesh(Path(result["mesh"])) for result in (lion, end, between)]
+    meshes = [safetensors_reader.read_mesh(Path(result["mesh"])) for result in (lion, end, between)]
     np.testing.assert_allclose(meshes[1].vertices, meshes[0].vertices, atol=1e-5)
     assert end["prompt"] == "100% a lion"
     assert between["prompt"] == "75% a pig, 25% a lion"

@@ -54,7 +54,7 @@ SHAPES: dict[Preset, ClipShape] = {
     ),
 }
 
-_ASSETS = Path(__file__).parent.parent / "assets"
+_ASSETS = Path(__file__).parent.parent / "weights"
 OUTPUTS: dict[Preset, Path] = {
     "conditioning": _ASSETS / "text_tower.safetensors",
     "scoring": _ASSETS / "scoring_clip.safetensors",
@@ -86,7 +86,7 @@ class ClipTrainConfig:
     preset: Preset = "conditioning"
     """Which of the two models to make."""
     output: Path | None = None
-    """Where the finished model goes; None: training/assets/."""
+    """Where the finished model goes; None: training/weights/."""
     run: Path | None = None
     """Log and resumable state; None: out/clip-PRESET."""
     minutes: float = 12.0

@@ -20,7 +20,7 @@ from tqdm import tqdm
 
 from backend.protocol.errors import TrainingError
 from backend.text.open_clip_import import import_open_clip
-from backend.text.words import learn_words
+from backend.text.tokenizer import learn_words
 
 from .bank import Bank, held_out_bank, held_out_objects, random_bank, write_atomically
 from .config import SHAPES, ClipShape, ClipTrainConfig

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from backend.protocol.errors import CheckpointError
 from backend.text.open_clip_import import import_open_clip
 from backend.text.small_encoder import SmallEncoder, SmallEncoderConfig
-from backend.text.words import WordTokenizer
+from backend.text.tokenizer import WordTokenizer
 
 from .bank import write_atomically
 from .config import ClipShape

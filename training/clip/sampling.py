@@ -12,7 +12,7 @@ from jaxtyping import Float, Int, UInt8
 from torch import Tensor
 from torch.nn import functional
 
-from backend.text.words import PAD, UNKNOWN, WordTokenizer
+from backend.text.tokenizer import PAD, UNKNOWN, WordTokenizer
 
 from .source import PairSource
 

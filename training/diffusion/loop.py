@@ -20,7 +20,7 @@ from tqdm import tqdm
 
 from backend.protocol.errors import TrainingError
 
-from ..state import Progress, load_state, save_state
+from ..runs.state import Progress, load_state, save_state
 from .bank import StreamingBank
 from .captions import Captions, Tokens
 from .config import DiffusionConfig

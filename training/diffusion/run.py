@@ -17,12 +17,12 @@ from backend.engine import choose_device
 from backend.protocol.errors import OutputError, TrainingError
 from backend.text.small_encoder import SmallEncoder
 
+from ..amortized.conditioning import conditioning_encoder
 from ..clip.scoring import ScoringClip
+from ..figures.contact_sheet import Row, contact_sheet
 from ..guidance.diffusion.views import VIEW_WORDS
 from ..prompts import PromptSet, prompt_set
-from ..sheet import Row, contact_sheet
-from ..state import Progress
-from ..text import conditioning_encoder
+from ..runs.state import Progress
 from .bank import StreamingBank, ViewMaker
 from .captions import Captions, Tokens
 from .config import DiffusionConfig

@@ -11,8 +11,8 @@ from torch.nn import functional
 
 from backend.rendering.cameras import Cameras
 
-from ..config import ReferencesConfig
-from ..rendering import TrainingRenderer
+from ..amortized.config import ReferencesConfig
+from ..amortized.rendering import TrainingRenderer
 from . import Step
 from .references import ReferenceAssets, ReferenceBatch
 

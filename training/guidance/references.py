@@ -24,7 +24,7 @@ from backend.protocol.errors import TrainingError
 from backend.rendering.cameras import CameraConfig, Cameras, sample_cameras
 from backend.rendering.volume import render_rays
 
-from ..config import ReferencesConfig
+from ..amortized.config import ReferencesConfig
 from . import PromptMix, Step
 
 KINDS = ("none", "loss", "bernoulli", "truth")

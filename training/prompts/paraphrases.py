@@ -12,7 +12,7 @@ from functools import cache
 
 import torch
 
-from backend.text.vocabulary import STOP_WORDS
+from backend.prompts.vocabulary import STOP_WORDS
 
 from .families import FAMILY_PHRASES, FAMILY_SYNONYMS, FamilySpec
 from .specs import (

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from backend.protocol.errors import TrainingError
 
-from ..config import TrainConfig
+from ..amortized.config import TrainConfig
 
 
 @dataclass(frozen=True)

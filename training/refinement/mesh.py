@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import numpy as np
 
-from backend.mesh.bake import paint, texel_map
-from backend.mesh.options import MeshOptions
-from backend.mesh.pipeline import PipelineConfig, surface
-from backend.mesh.reader import Reader
-from backend.mesh.result import GeneratedMesh
-from backend.mesh.stages import Stages
-from backend.mesh.topology import Faces, Vertices
-from backend.mesh.unwrap import unwrap
+from backend.atlas.bake import paint, texel_map
+from backend.atlas.unwrap import unwrap
+from backend.field_reader import Reader
+from backend.mesh_pipeline import PipelineConfig, surface
 from backend.model.field import Field
 from backend.progress import CancelToken
+from backend.protocol.options import MeshOptions
+from backend.stages import Stages
+from backend.surface.topology import Faces, Vertices
+from backend.textured_mesh import GeneratedMesh
 
 
 def contoured(field: Field, options: MeshOptions) -> tuple[Vertices, Faces]:

@@ -13,8 +13,8 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from backend.mesh.raster import ranges
-from backend.mesh.topology import Faces, half_edges, twins
+from backend.atlas.rasterize import ranges
+from backend.surface.topology import Faces, half_edges, twins
 
 from .rasterize import Screen, Visible, cross
 

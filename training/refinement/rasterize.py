@@ -16,7 +16,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from backend.mesh.raster import nearest
+from backend.atlas.rasterize import nearest
 from backend.rendering.cameras import Cameras
 
 NEAR = 1e-3

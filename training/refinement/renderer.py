@@ -10,13 +10,13 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from torch.nn import functional
 
-from backend.mesh.topology import Faces
 from backend.rendering.cameras import CameraConfig, Cameras
 from backend.rendering.lighting import lambert
+from backend.surface.topology import Faces
 
+from ..amortized.rendering import Lighting, RenderConfig, Scene, TrainingRenderer, TrainingViews
 from ..guidance import Step
 from ..guidance.pictures import halved
-from ..rendering import Lighting, RenderConfig, Scene, TrainingRenderer, TrainingViews
 from .outlines import Edges, antialias
 from .rasterize import project, visible
 from .surface import SurfaceObjects

@@ -5,18 +5,18 @@ from __future__ import annotations
 import dataclasses
 from pathlib import Path
 
-from backend.mesh.export import check_output, write_mesh
-from backend.mesh.options import MeshOptions
+from backend.export.files import check_output, write_mesh
 from backend.model.field import Field
 from backend.protocol.errors import TrainingError
+from backend.protocol.options import MeshOptions
 
-from ..one_prompt import OnePrompt
-from ..run import build_guidance
+from ..amortized.one_prompt import OnePrompt
+from ..amortized.run import build_guidance
 from .config import RefineConfig
 from .mesh import contoured, painted
+from .progress_sheet import RefineWatcher
 from .renderer import MeshRenderer
 from .surface import RefinedSurface
-from .watch import RefineWatcher
 
 
 def refine(checkpoint: Path, prompt: str, config: RefineConfig) -> Path:
@@ -28,7 +28,7 @@ def refine(checkpoint: Path, prompt: str, config: RefineConfig) -> Path:
         CheckpointError: the checkpoint cannot be used.
         BadPrompt: the prompt is empty or too long.
         BadRequest: the object has no surface, or an option of the mesh is out of range.
-        TrainingError, NotDownloaded, OutputError: as :func:`~training.run.train`.
+        TrainingError, NotDownloaded, OutputError: as :func:`~training.amortized.run.train`.
     """
     options = MeshOptions(config.faces, config.texture_size, config.resolution)
     if config.interpolation.kind != "none":

@@ -18,9 +18,9 @@ from scipy.sparse import diags, identity
 from scipy.sparse.linalg import SuperLU, splu
 from torch import Tensor, nn
 
-from backend.mesh.topology import Faces, Vertices, links
 from backend.model.att3d import ATT3D, Objects
 from backend.model.offset import OutputOffset
+from backend.surface.topology import Faces, Vertices, links
 
 REACH = 0.02
 """Metres that a vertex moves for one unit of u that all its neighbours share: optimizer rates then

@@ -27,7 +27,7 @@ def main(job_file: Path) -> None:
     bpy.ops.export_scene.gltf(
         filepath=str(bench.folder / "toy.glb"), use_selection=True, export_extras=True
     )
-    making = bench.module("making")
+    making = bench.module("generate.request")
     params = making.GenerateParams(
         prompt="a lion", checkpoint=str(bench.checkpoint), resolution=512, texture_size=8192
     )

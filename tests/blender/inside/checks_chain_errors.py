@@ -94,7 +94,7 @@ def check_only_one_thing_at_a_time(bench: Bench) -> None:
     for operator in (bpy.ops.att3d.animate, bpy.ops.att3d.slider_start):
         assert "being generated" in refused(operator)
     bpy.ops.att3d.cancel()
-    session.fail(bench.module("backend_operator").Cancelled())
+    session.fail(bench.module("process.operator").Cancelled())
     assert job.done
 
 

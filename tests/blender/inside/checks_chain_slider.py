@@ -60,7 +60,7 @@ def check_dragging_never_waits_and_the_last_value_wins(bench: Bench) -> None:
     live, ob = start(bench)
     scene = bpy.context.scene
     asked = []
-    session_module = bench.module("session")
+    session_module = bench.module("process.session")
     ask = session_module.session.ask
 
     def counting(launch, method, params):

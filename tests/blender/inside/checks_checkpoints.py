@@ -92,7 +92,7 @@ def check_panel_and_card_say_what_it_knows(bench: Bench) -> None:
 
 
 def check_picture_is_drawn_by_the_backend(bench: Bench) -> None:
-    card = bench.module("checkpoint_card")
+    card = bench.module("checkpoints.card")
     cache = bench.preferences.pictures_path
     picture = card.picture_of(bench.checkpoint, cache)
     assert not picture.exists() and "user_default" in str(picture)
@@ -102,7 +102,7 @@ def check_picture_is_drawn_by_the_backend(bench: Bench) -> None:
     beside = bench.checkpoint.with_suffix(".png")
     shutil.copy(picture, beside)
     assert card.picture_of(bench.checkpoint, cache) == beside
-    properties = bench.module("properties")
+    properties = bench.module("generate.properties")
     real, properties.icon_of = properties.icon_of, lambda path: 77 if path == beside else 0
     items = properties._checkpoint_items(bpy.context.scene.att3d, bpy.context)
     properties.icon_of = real
@@ -120,7 +120,7 @@ def check_card_of_a_hostile_file_is_harmless(bench: Bench) -> None:
     header = json.dumps({"__metadata__": {"metadata": json.dumps(said)}}).encode()
     path = bench.folder / "odd.safetensors"
     path.write_bytes(len(header).to_bytes(8, "little") + header)
-    card = bench.module("checkpoint_card").read_card(path)
+    card = bench.module("checkpoints.card").read_card(path)
     assert card.name == "odd" and dict(card.facts)["File"] == str(path)
-    known = bench.module("knowledge").knowledge(path, wait=True)
+    known = bench.module("generate.checkpoint_words").knowledge(path, wait=True)
     assert known.suggest("a pig") == [] and known.neighbours(PROMPT) == []

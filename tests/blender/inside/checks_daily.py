@@ -13,7 +13,7 @@ from harness import PROMPT, Bench, contents
 
 def check_known_prompts_are_suggested_while_typing(bench: Bench) -> None:
     settings = bpy.context.scene.att3d
-    search = bench.module("known").search_prompts
+    search = bench.module("generate.prompt_search").search_prompts
     assert "a pig wearing a tophat" in search(settings, bpy.context, "a pig wea")
     assert "a lion holding a blue balloon" in search(settings, bpy.context, "balloon lion")
     assert search(settings, bpy.context, "") != []
@@ -33,7 +33,9 @@ def check_unknown_words_are_flagged_before_generating(bench: Bench) -> None:
     assert "a pig wearing a tophat" in text, "the nearest known prompt is a button"
     settings.prompt = "a pigg wearing a tophat"
     assert "a pig wearing a tophat" in drawn("ATT3D_PT_create", bench), "spelling"
-    found = bench.module("known").search_prompts(settings, bpy.context, "a zeppelin wea")
+    found = bench.module("generate.prompt_search").search_prompts(
+        settings, bpy.context, "a zeppelin wea"
+    )
     assert any(isinstance(item, tuple) and "zeppelin" in item[1] for item in found)
     settings.prompt = PROMPT
     assert "never seen" not in " ".join(drawn("ATT3D_PT_create", bench))
@@ -54,8 +56,8 @@ def check_suggested_prompt_is_put_in_and_starts_nothing(bench: Bench) -> None:
 
 def check_presets_set_all_mesh_options(bench: Bench) -> None:
     settings = bpy.context.scene.att3d
-    presets = bench.module("presets").PRESETS
-    names = bench.module("making").MESH_OPTIONS
+    presets = bench.module("generate.presets").PRESETS
+    names = bench.module("generate.request").MESH_OPTIONS
     for key, (_, _, values) in presets.items():
         bpy.ops.att3d.mesh_preset(preset=key)
         assert tuple(getattr(settings, name) for name in names) == values
@@ -75,13 +77,13 @@ def check_own_presets_are_kept_and_removed(bench: Bench) -> None:
     bpy.ops.script.execute_preset(filepath=f"{folder}/Mine.py", menu_idname="ATT3D_MT_mesh_presets")
     assert (settings.faces, settings.normal_map) == (4321, True)
     bpy.ops.att3d.mesh_preset_add(name="Mine", remove_name=True)
-    assert not list(bench.module("folders").Path(folder).glob("*.py"))
+    assert not list(bench.module("ui.user_folders").Path(folder).glob("*.py"))
 
 
 def check_new_files_begin_with_the_options_used_last(bench: Bench) -> None:
     scene = bpy.context.scene
     scene.att3d.faces, scene.att3d.place = 2345, "CURSOR"
-    bench.module("remember").remember_options(scene)
+    bench.module("generate.last_options").remember_options(scene)
     path = str(bench.folder / "old.blend")
     scene.att3d.faces = 999
     bpy.ops.wm.save_as_mainfile(filepath=path)

@@ -165,7 +165,7 @@ def check_backend_killed_while_idle_is_not_noticed(bench: Bench) -> None:
 def check_cancelled_request_leaves_nothing(bench: Bench) -> None:
     """As ESC does it: the request is given up, and the backend is free again at once."""
     bench.generate()
-    module, operators = bench.session, bench.module("making")
+    module, operators = bench.session, bench.module("generate.request")
     params = operators.GenerateParams(
         prompt=PROMPT, checkpoint=str(bench.checkpoint), resolution=512, texture_size=4096
     )
@@ -176,7 +176,7 @@ def check_cancelled_request_leaves_nothing(bench: Bench) -> None:
         assert job.done
         try:
             job.result(operators.GenerateResult)
-        except bench.module("backend_operator").Cancelled as cancelled:
+        except bench.module("process.operator").Cancelled as cancelled:
             module.fail(cancelled)
         else:
             raise AssertionError("the result came in spite of it")

@@ -75,7 +75,9 @@ def check_panel_draws_in_every_state(bench: Bench) -> None:
     session = bench.session
     session.close()
     assert "Starts with the first prompt" in drawn("ATT3D_PT_create", bench)
-    job = session.submit(bench.preferences.launch, "info", bench.module("operators").InfoParams())
+    job = session.submit(
+        bench.preferences.launch, "info", bench.module("generate.operators").InfoParams()
+    )
     assert session.busy
     assert "Starting the backend" in drawn("ATT3D_PT_create", bench)
     session.wait(job)
@@ -117,7 +119,7 @@ def check_other_panels_draw(bench: Bench) -> None:
 
 
 def check_wrapped_text_loses_no_letter(bench: Bench) -> None:
-    wrap = bench.module("status").wrap
+    wrap = bench.module("ui.status_text").wrap
     text = "No Python at /a/very/long/path/without/any/space/in/it/so/that/it/must/be/broken here"
     for width in (5, 60, 200, 5000):
         assert "".join(wrap(text, width)).replace(" ", "") == text.replace(" ", "")
@@ -160,7 +162,9 @@ def check_everything_has_a_tooltip(bench: Bench) -> None:
 
 def check_generate_is_refused_with_a_reason_while_busy(bench: Bench) -> None:
     session = bench.session
-    job = session.submit(bench.preferences.launch, "info", bench.module("operators").InfoParams())
+    job = session.submit(
+        bench.preferences.launch, "info", bench.module("generate.operators").InfoParams()
+    )
     assert not bpy.ops.att3d.generate.poll()
     assert bpy.ops.att3d.cancel.poll()
     session.wait(job)
@@ -170,7 +174,7 @@ def check_generate_is_refused_with_a_reason_while_busy(bench: Bench) -> None:
 
 
 def check_checkpoints_of_the_folder_are_offered(bench: Bench) -> None:
-    checkpoints = bench.module("checkpoints")
+    checkpoints = bench.module("checkpoints.catalog")
     folder = bench.preferences.checkpoint_folder_path
     offered = {choice.identifier: choice for choice in checkpoints.choices(folder)}
     assert offered[str(bench.checkpoint)].label == "tiny", "the name is read from its metadata"
@@ -192,7 +196,7 @@ def check_checkpoint_of_another_machine_is_kept(bench: Bench) -> None:
 
 def check_a_prompt_is_suggested_from_those_the_checkpoint_knows(bench: Bench) -> None:
     bpy.ops.att3d.suggest()
-    choice = bench.module("checkpoints").choices(str(bench.checkpoint.parent))[-1]
+    choice = bench.module("checkpoints.catalog").choices(str(bench.checkpoint.parent))[-1]
     assert bpy.context.scene.att3d.prompt in choice.prompts
     assert bpy.data.objects[:] == []
 
@@ -230,8 +234,8 @@ def check_prompt_can_be_given_in_a_pop_up(bench: Bench) -> None:
     asked, settings = bpy.context.window_manager.att3d_ask, bpy.context.scene.att3d
     layout = Layout()
     bpy.types.ATT3D_PT_ask.draw(SimpleNamespace(layout=layout), bpy.context)
-    generate = bench.module("properties")._generate_from_field
-    with bench.module("properties").quietly():
+    generate = bench.module("generate.properties")._generate_from_field
+    with bench.module("generate.properties").quietly():
         asked.prompt = "a pig"
     assert settings.prompt == "" and not bpy.app.timers.is_registered(generate)
     asked.prompt = "  "
@@ -245,7 +249,7 @@ def check_prompt_can_be_given_in_a_pop_up(bench: Bench) -> None:
 
 def check_every_refusal_gives_its_reason(bench: Bench) -> None:
     """A button that is disabled says why; Python cannot read it, so the source is looked at."""
-    folder = Path(bench.module("panels").__file__).parent
+    folder = Path(bench.module("generate.panel").__file__).parents[1]
     silent = []
     for path in sorted(folder.rglob("*.py")):
         for kind in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):

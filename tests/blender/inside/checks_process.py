@@ -17,7 +17,8 @@ def check_torch_is_never_imported_into_blender(bench: Bench) -> None:
     assert "backend" not in sys.modules and "blender_addon" not in sys.modules
     ours = {name.removeprefix(f"{PACKAGE}.") for name in sys.modules if name.startswith(PACKAGE)}
     backend = {name for name in ours if name.startswith("backend")}
-    allowed = {name for name in backend if name.startswith("backend.protocol")} | {"backend"}
+    shared = ("backend.protocol", "backend.prompts")
+    allowed = {name for name in backend if name.startswith(shared)} | {"backend"}
     assert backend == allowed, backend - allowed
 
 
@@ -51,7 +52,7 @@ def check_python_that_worked_is_remembered(bench: Bench) -> None:
 
 def check_environment_folder_is_enough(bench: Bench) -> None:
     """The preference may name the interpreter, its environment, or the folder of the checkout."""
-    launch = bench.module("launch")
+    launch = bench.module("process.launch")
     path = launch.Path(bench.python)
     assert launch.interpreter(path) == path
     assert launch.interpreter(path.parent.parent).parent == path.parent
@@ -59,7 +60,7 @@ def check_environment_folder_is_enough(bench: Bench) -> None:
 
 
 def check_backend_gets_a_clean_environment(bench: Bench) -> None:
-    clean = bench.module("launch").clean_environment
+    clean = bench.module("process.launch").clean_environment
     environment = clean({"PYTHONHOME": "/b", "PYTHONPATH": "/b", "PATH": "/bin"}, online=False)
     assert environment["PATH"] == "/bin" and "PYTHONHOME" not in environment
     assert environment["PYTHONPATH"] != "/b" and environment["PYTHONNOUSERSITE"] == "1"

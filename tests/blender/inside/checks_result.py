@@ -130,7 +130,7 @@ def check_long_prompt_names_are_cut_at_a_word(bench: Bench) -> None:
 
 
 def check_names_are_cut_after_the_last_word_or_letter_that_fits(bench: Bench) -> None:
-    data_name = bench.module("scene.names").data_name
+    data_name = bench.module("scene.data_names").data_name
     assert data_name("ü" * 40) == "ü" * 31, "one long word: whole letters"
     assert data_name("a" * 63) == "a" * 63 and data_name("a" * 64) == "a" * 63
     assert data_name("word " * 20) == ("word " * 12).strip()

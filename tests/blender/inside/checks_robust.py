@@ -23,24 +23,24 @@ def check_hung_backend_is_said_and_can_be_restarted(bench: Bench) -> None:
     """It is stopped (SIGSTOP), so it neither answers nor ends."""
     connect(bench)
     bench.generate()
-    session, watchdog = bench.session, bench.module("watchdog")
+    session, watchdog = bench.session, bench.module("process.watchdog")
     pid = session.pid
     os.kill(pid, signal.SIGSTOP)
     modal = Modal(bench, "a lion")
     clock = [time.monotonic()]
-    real, session_time = time.monotonic, bench.module("session").time
+    real, session_time = time.monotonic, bench.module("process.session").time
 
     class Clock:
         sleep = staticmethod(time.sleep)
         monotonic = staticmethod(lambda: clock[0])
 
-    bench.module("session").time = Clock
+    bench.module("process.session").time = Clock
     try:
         for _ in range(int(watchdog.SILENT_SECONDS) + 5):
             clock[0] += 1.0
             session.look()
     finally:
-        bench.module("session").time = session_time
+        bench.module("process.session").time = session_time
     assert session.state.name == "HUNG"
     text = " ".join(drawn("ATT3D_PT_create", bench))
     assert "Not answering" in text
@@ -65,7 +65,7 @@ def check_hung_backend_is_said_and_can_be_restarted(bench: Bench) -> None:
 def check_script_does_not_wait_for_ever(bench: Bench) -> None:
     """Without a window nobody can click on Restart: a hung backend is ended."""
     connect(bench)
-    watchdog = bench.module("watchdog")
+    watchdog = bench.module("process.watchdog")
     kept = watchdog.SILENT_SECONDS
     watchdog.SILENT_SECONDS = 1.0
     try:
@@ -79,7 +79,7 @@ def check_script_does_not_wait_for_ever(bench: Bench) -> None:
 def check_lack_of_memory_offers_smaller_settings(bench: Bench) -> None:
     connect(bench)
     error = bench.fails("memory of a goldfish")
-    states = bench.module("states")
+    states = bench.module("process.backend_state")
     assert states.mends(bench.session.state, error)[0].operator == "att3d.smaller"
     settings = bpy.context.scene.att3d
     settings.resolution, settings.texture_size, settings.faces = 256, 2048, 20_000
@@ -147,7 +147,7 @@ def check_remote_command_runs_elsewhere(bench: Bench) -> None:
     """
     elsewhere = Path(__file__).with_name("elsewhere.py")
     remote = Path(__file__).with_name("stand_in.py")
-    root = bench.module("launch").EXTENSION_ROOT
+    root = bench.module("process.launch").EXTENSION_ROOT
     connect(bench)
     words = [bench.python, elsewhere, bench.folder / "far away", root, bench.python, "-S", remote]
     bench.preferences.backend_command = shlex.join(map(str, words))
@@ -165,10 +165,10 @@ def check_two_blenders_have_a_session_each(bench: Bench) -> None:
     """Two clients, as two Blenders have them: neither sees the other's folder, nor ends it."""
     connect(bench)
     bench.generate("a lion")
-    client = bench.module("client")
+    client = bench.module("process.client")
     launch = bench.preferences.launch()
     other = client.BackendClient(launch.command, launch.environment, launch.log)
-    messages = bench.module("operators").InfoParams
+    messages = bench.module("generate.operators").InfoParams
     other.request("info", messages()).result(object, 20)
     mine, theirs = bench.session._client._folders[-1], other._folders[-1]
     assert mine != theirs and mine.exists() and theirs.exists()

@@ -25,7 +25,7 @@ ONE_WORD = {"CPU", "CUDA", "Metal", "ROCm"}
 
 
 def sources(bench: Bench) -> Iterator[tuple[Path, ast.Module]]:
-    folder = Path(bench.module("translations").__file__).parent
+    folder = Path(bench.module("ui.translations").__file__).parents[1]
     for path in sorted(folder.rglob("*.py")):
         yield path, ast.parse(path.read_text(encoding="utf-8"))
 
@@ -100,7 +100,7 @@ def in_blender(bench: Bench) -> set[str]:
 def check_german_has_every_text(bench: Bench) -> None:
     wanted = in_blender(bench) | in_source(bench)
     assert len(wanted) > 300
-    for language, texts in bench.module("translations").read_texts().items():
+    for language, texts in bench.module("ui.translations").read_texts().items():
         missing = sorted(wanted - texts.keys())
         assert not missing, f"{language} has no words for: " + "\n".join(map(repr, missing))
 
@@ -113,13 +113,13 @@ def check_translations_are_of_texts_that_exist(bench: Bench) -> None:
         for node in ast.walk(tree)
         if isinstance(node, ast.Constant) and isinstance(value := node.value, str)
     }
-    for language, texts in bench.module("translations").read_texts().items():
+    for language, texts in bench.module("ui.translations").read_texts().items():
         stale = sorted(texts.keys() - wanted - spoken)
         assert not stale, f"{language} translates what is not there: {stale}"
 
 
 def check_translations_keep_names_and_say_something(bench: Bench) -> None:
-    for texts in bench.module("translations").read_texts().values():
+    for texts in bench.module("ui.translations").read_texts().values():
         for english, text in texts.items():
             assert fields(english) == fields(text), (english, text)
             assert text.strip() and english.endswith(".") == text.endswith("."), (english, text)
@@ -149,7 +149,7 @@ def check_no_sentence_is_put_together_where_it_cannot_be_translated(bench: Bench
 
 
 def check_languages_are_registered_for_every_name_that_blender_uses(bench: Bench) -> None:
-    words = bench.module("translations").WORDS
+    words = bench.module("ui.translations").WORDS
     assert {"de", "de_DE"} <= words.keys()
     assert words["de"][("Operator", "Generate")] == "Erzeugen"
     assert words["de"][("*", "Prompt")] == "Beschreibung"

@@ -45,7 +45,7 @@ class Bench:
 
     @property
     def session(self):
-        return self.module("session").session
+        return self.module("process.session").session
 
     @property
     def preferences(self):

@@ -17,7 +17,7 @@ class Modal:
     """
 
     def __init__(self, bench: Bench, prompt: str, **more: object) -> None:
-        making = bench.module("operators").ATT3D_OT_generate
+        making = bench.module("generate.operators").ATT3D_OT_generate
         bases = tuple(base for base in making.__mro__[1:] if base.__name__ == "PromptOperator")
         own = {name: value for name, value in vars(making).items() if type(value) is FunctionType}
         given = {"prompt": prompt, **more}

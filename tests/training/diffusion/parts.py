@@ -7,6 +7,7 @@ from pathlib import Path
 
 import torch
 
+from training.amortized.conditioning import conditioning_encoder
 from training.diffusion.bank import StreamingBank, ViewMaker
 from training.diffusion.captions import Captions, Tokens
 from training.diffusion.config import DataConfig, DiffusionConfig, preset
@@ -14,7 +15,6 @@ from training.diffusion.loop import DiffusionTrainer
 from training.diffusion.model import build_scheduler, build_unet
 from training.diffusion.text import PixelTextEncoder, with_views
 from training.guidance.diffusion.views import VIEW_WORDS
-from training.text import conditioning_encoder
 
 PROMPTS = ["a pig", "a rabbit wearing a suit", "a robot wearing a tophat"]
 CPU = torch.device("cpu")

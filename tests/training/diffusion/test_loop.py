@@ -12,7 +12,7 @@ import torch
 
 from backend.protocol.errors import OutputError, TrainingError
 from tests.training.diffusion.parts import losses_of, tiny_trainer
-from training.state import STATE_FILE
+from training.runs.state import STATE_FILE
 
 
 def test_same_seed_same_losses_other_seed_others(tmp_path):
@@ -152,7 +152,7 @@ def test_another_configuration_is_refused_and_named(tmp_path):
 
 
 def test_a_full_disk_is_named(tmp_path, monkeypatch):
-    from training import state
+    from training.runs import state
 
     def full(*_args):
         raise OSError(28, "No space left on device")

@@ -4,14 +4,7 @@ import pytest
 import torch
 
 from backend.protocol.errors import TrainingError
-from tests.training.guidance.fakes import (
-    FormulaModel,
-    Shown,
-    embedding,
-    formula,
-    recorded,
-    step_of,
-)
+from tests.training.guidance.fakes import FormulaModel, Shown, embedding, formula, recorded, step_of
 from training.guidance import PromptMix
 from training.guidance.diffusion import DiffusionGuidance, DiffusionGuidanceConfig
 from training.guidance.diffusion.interpolation import ends_of

@@ -11,6 +11,7 @@ from backend.protocol.errors import Att3dError, NotDownloaded, TrainingError
 from backend.rendering.cameras import CameraConfig
 from tests.tiny import tiny_model
 from tests.training.guidance import pipelines
+from training.amortized.rendering import RenderConfig, TrainingRenderer
 from training.guidance import PromptMix, Step
 from training.guidance.diffusion import (
     DiffusionGuidance,
@@ -21,7 +22,6 @@ from training.guidance.diffusion import (
     load_diffusion_model,
 )
 from training.guidance.diffusion.pipeline import Pipeline
-from training.rendering import RenderConfig, TrainingRenderer
 
 PROMPTS = ["a pig", "a lion", "a pig on a chair"]
 KINDS = ["sd", "sd-v", "xl", "if", "own"]

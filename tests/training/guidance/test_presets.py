@@ -3,11 +3,7 @@
 import pytest
 
 from backend.protocol.errors import TrainingError
-from training.guidance.diffusion import (
-    GUIDANCE_PRESETS,
-    DiffusionGuidanceConfig,
-    guidance_preset,
-)
+from training.guidance.diffusion import GUIDANCE_PRESETS, DiffusionGuidanceConfig, guidance_preset
 
 
 def test_the_default_is_the_papers():

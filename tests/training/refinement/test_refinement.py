@@ -10,16 +10,16 @@ import torch
 from backend.protocol.errors import BadPrompt, BadRequest, TrainingError
 from backend.rendering.cameras import orbit
 from tests.tiny import tiny_model
-from tests.training.spheres import COLORS, RADII, Spheres, sphere_trainer
+from tests.training.amortized.spheres import COLORS, RADII, Spheres, sphere_trainer
 from training import cli
-from training.config import ReferencesConfig
+from training.amortized.config import ReferencesConfig
+from training.amortized.rendering import RenderConfig, Scene
 from training.guidance import PromptMix, Step
 from training.guidance.pictures import PictureGuidance
 from training.presets import REFINE, preset
 from training.refinement.renderer import MeshRenderer
 from training.refinement.run import refine
 from training.refinement.surface import RefinedSurface
-from training.rendering import RenderConfig, Scene
 
 from .meshes import ball
 

@@ -12,8 +12,8 @@ from torch import Tensor
 from backend.protocol.errors import TrainingError
 from backend.rendering.cameras import Cameras
 
-from ...interpolation import Interpolation
-from ...rendering import TrainingViews
+from ...amortized.interpolation import Interpolation
+from ...amortized.rendering import TrainingViews
 from .. import Step
 from .combine import between_prompts, perp_negative, rescale
 from .condition import TextCondition
@@ -26,7 +26,7 @@ from .sds import distillation_loss, limit_gradient, weight_of
 
 @runtime_checkable
 class Renderer(Protocol):
-    """Views of a step's objects, such as ``training.rendering.TrainingRenderer``."""
+    """Views of a step's objects, such as ``training.amortized.rendering.TrainingRenderer``."""
 
     def __call__(self, step: Step) -> TrainingViews: ...
 

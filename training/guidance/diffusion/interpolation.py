@@ -24,7 +24,7 @@ from torch import Tensor
 
 from backend.protocol.errors import TrainingError
 
-from ...interpolation import Interpolation
+from ...amortized.interpolation import Interpolation
 from .. import PromptMix
 
 

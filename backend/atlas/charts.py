@@ -1,0 +1,168 @@
+"""Cut a closed mesh into charts: connected patches that a straight projection unfolds.
+
+Each face starts with the axis its normal is nearest to; a few rounds of voting among neighbours
+straighten the borders; connected faces of one axis are a chart; charts then take over border faces
+that suit them better, and crumbs join a neighbour. No face is ever more than ``LIMIT`` from its
+chart's direction, so a chart cannot fold over at an edge; that it does not overlap itself further
+away is checked when it has been projected (see ``unwrap``).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from jaxtyping import Bool, Float, Int
+from scipy.sparse import coo_matrix
+from scipy.sparse.csgraph import connected_components
+
+from ..surface.geometry import face_crosses, normalise
+from ..surface.topology import Faces, Vertices, twins
+
+LIMIT = 0.25
+"""Smallest cosine between a face's normal and its chart's direction: 75 degrees."""
+SMOOTHNESS = 0.35
+"""Weight of the three neighbours' votes against a face's own normal."""
+CRUMB_FACES = 6
+CRUMB_SHARE = 0.002
+
+AXES = np.concatenate([np.eye(3), -np.eye(3)])
+
+Labels = Int[np.ndarray, " faces"]
+
+
+def segment(vertices: Vertices, faces: Faces) -> Labels:
+    """The chart of each face."""
+    crosses = face_crosses(vertices, faces).astype(np.float64)
+    normals = normalise(crosses)
+    neighbours = neighbour_faces(faces)
+    labels = _vote(normals, neighbours)
+    labels = split_connected(labels, neighbours)
+    for _ in range(3):
+        labels = _merge_crumbs(labels, normals, crosses, neighbours)
+        labels = _exchange(labels, normals, crosses, neighbours)
+        labels = split_connected(labels, neighbours)
+    labels = _merge_crumbs(labels, normals, crosses, neighbours)
+    return split_steep(labels, normals, crosses, neighbours)
+
+
+def directions(
+    labels: Labels, crosses: Float[np.ndarray, "faces 3"]
+) -> Float[np.ndarray, "charts 3"]:
+    """Area-weighted mean normal of each chart."""
+    count = int(labels.max()) + 1
+    return normalise(np.stack([np.bincount(labels, crosses[:, k], count) for k in range(3)], 1))
+
+
+def split_connected(labels: Labels, neighbours: Int[np.ndarray, "faces 3"]) -> Labels:
+    """Number the connected patches of equal label."""
+    face = np.repeat(np.arange(len(labels)), 3)
+    other = neighbours.reshape(-1)
+    same = (other >= 0) & (labels[face] == labels[other])
+    return _components(len(labels), face[same], other[same])
+
+
+def neighbour_faces(faces: Faces) -> Int[np.ndarray, "faces 3"]:
+    """The face across each edge; -1 where there is none."""
+    twin = twins(faces)
+    return np.where(twin >= 0, twin // 3, -1).reshape(-1, 3)
+
+
+def _components(size: int, rows: np.ndarray, columns: np.ndarray) -> Labels:
+    graph = coo_matrix((np.ones(len(rows), np.int8), (rows, columns)), shape=(size, size))
+    return connected_components(graph, directed=False)[1].astype(np.int64)
+
+
+def _vote(normals: Float[np.ndarray, "faces 3"], neighbours: Int[np.ndarray, "faces 3"]) -> Labels:
+    score = normals @ AXES.T
+    allowed = score >= LIMIT
+    labels = score.argmax(axis=1)
+    parity = np.arange(len(labels)) % 2
+    for turn in range(12):
+        votes = np.zeros_like(score)
+        for k in range(3):
+            other = neighbours[:, k]
+            np.add.at(votes, (np.flatnonzero(other >= 0), labels[other[other >= 0]]), 1.0)
+        wanted = np.where(allowed, score + SMOOTHNESS * votes, -np.inf).argmax(axis=1)
+        # Half of the faces at a time: all at once would swap for ever along a diagonal border.
+        moving = parity == turn % 2
+        labels = np.where(moving & allowed.any(axis=1), wanted, labels)
+    return labels
+
+
+def _exchange(
+    labels: Labels,
+    normals: Float[np.ndarray, "faces 3"],
+    crosses: Float[np.ndarray, "faces 3"],
+    neighbours: Int[np.ndarray, "faces 3"],
+) -> Labels:
+    """Let charts take over border faces that suit them better (Lloyd's algorithm on charts)."""
+    parity = np.arange(len(labels)) % 2
+    safe = np.where(neighbours >= 0, neighbours, np.arange(len(labels))[:, None])
+    labels = labels.copy()
+    for turn in range(6):
+        direction = directions(labels, crosses)
+        around = labels[safe]
+        border = (around != labels[:, None]).any(axis=1) & (parity == turn % 2)
+        around = around[border]
+        candidates = np.concatenate([labels[border, None], around], axis=1)
+        cosine = (direction[candidates] * normals[border, None, :]).sum(-1)
+        agreeing = (candidates[:, :, None] == around[:, None, :]).sum(-1)
+        score = np.where(cosine >= LIMIT, cosine + SMOOTHNESS * agreeing, -np.inf)
+        labels[border] = candidates[np.arange(len(candidates)), score.argmax(axis=1)]
+    return np.unique(labels, return_inverse=True)[1].reshape(-1)
+
+
+def _merge_crumbs(
+    labels: Labels,
+    normals: Float[np.ndarray, "faces 3"],
+    crosses: Float[np.ndarray, "faces 3"],
+    neighbours: Int[np.ndarray, "faces 3"],
+) -> Labels:
+    """Join small charts to the neighbour with the longest common border that can take them."""
+    for _ in range(3):
+        count = int(labels.max()) + 1
+        area = np.bincount(labels, np.linalg.norm(crosses, axis=1), count)
+        crumb = (np.bincount(labels, minlength=count) < CRUMB_FACES) | (
+            area < CRUMB_SHARE * area.sum()
+        )
+        direction = directions(labels, crosses)
+        face = np.repeat(np.arange(len(labels)), 3)
+        other = neighbours.reshape(-1)
+        border = (other >= 0) & (labels[face] != labels[other]) & crumb[labels[face]]
+        pairs, shared = np.unique(
+            np.stack([labels[face[border]], labels[other[border]]], 1), axis=0, return_counts=True
+        )
+        target = np.arange(count)
+        for pair in np.argsort(-shared, kind="stable"):
+            small, large = pairs[pair]
+            taken = target[small] != small or target[large] != large
+            if taken or (crumb[large] and area[large] < area[small]):
+                continue
+            if (normals[labels == small] @ direction[large]).min() >= LIMIT:
+                target[small] = large
+        if (target == np.arange(count)).all():
+            break
+        labels = np.unique(target[labels], return_inverse=True)[1].reshape(-1)
+    return labels
+
+
+def split_steep(
+    labels: Labels,
+    normals: Float[np.ndarray, "faces 3"],
+    crosses: Float[np.ndarray, "faces 3"],
+    neighbours: Int[np.ndarray, "faces 3"],
+) -> Labels:
+    """Give faces that lean too far from their chart's direction charts of their own."""
+    while True:
+        steep: Bool[np.ndarray, " faces"] = (
+            (directions(labels, crosses)[labels] * normals).sum(-1) < 0.5 * LIMIT
+        ) & (np.bincount(labels)[labels] > 1)
+        if not steep.any():
+            return labels
+        axis = (normals @ AXES.T).argmax(axis=1)
+        moved = np.where(steep, labels.max() + 1 + axis, labels)
+        divided = split_connected(moved, neighbours)
+        if divided.max() == labels.max():
+            # Faces without area have no direction that would tell them apart: one chart each.
+            divided = np.where(steep, labels.max() + 1 + np.arange(len(labels)), labels)
+            divided = np.unique(divided, return_inverse=True)[1].reshape(-1)
+        labels = divided

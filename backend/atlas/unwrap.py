@@ -1,0 +1,158 @@
+"""UV coordinates: charts, projection, a check for overlaps, packing.
+
+UVs follow Blender: (0, 0) is the lower left of the texture, v up. Charts are scaled so that a
+texel covers about the same surface everywhere, and keep ``PADDING`` texels free on each side.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from ..progress import CancelToken
+from ..surface.geometry import face_areas, face_crosses, normalise
+from ..surface.topology import Faces, Vertices
+from .charts import Labels, directions, neighbour_faces, segment, split_connected, split_steep
+from .overlap import overlapping_faces
+from .pack import drop_in_order, outline_of
+
+PADDING = 2.0
+"""Texels free on each side of a chart: bilinear filtering and one mipmap level stay inside."""
+CELLS = 256
+"""Cells across the texture in which charts are packed."""
+EXPECTED_UTILISATION = 0.5
+"""Share of the texture that charts cover: packed again if they reach much less."""
+TURNS = 12
+"""Angles, over 90 degrees, among which a chart's smallest bounding box is sought."""
+
+
+@dataclass(frozen=True)
+class Unwrapped:
+    """UV coordinates of every corner, and which chart each face is in."""
+
+    uvs: Float[np.ndarray, "faces 3 2"]
+    chart_of_face: Int[np.ndarray, " faces"]
+
+
+def unwrap(vertices: Vertices, faces: Faces, texture_size: int, cancel: CancelToken) -> Unwrapped:
+    """Unfold a mesh into the unit square without overlaps.
+
+    Raises:
+        Cancelled: asked to stop.
+    """
+    vertices = vertices.astype(np.float64)
+    crosses = face_crosses(vertices, faces)
+    neighbours = neighbour_faces(faces)
+    labels = segment(vertices, faces)
+    while True:
+        cancel.check()
+        direction = directions(labels, crosses)
+        flat = _project(vertices, faces, labels, direction)
+        depth = (vertices[faces].mean(axis=1) * direction[labels]).sum(-1)
+        above = overlapping_faces(flat, depth, faces, labels, neighbours)
+        if not above.any():
+            break
+        labels = split_connected(labels + (labels.max() + 1) * above, neighbours)
+        labels = split_steep(labels, normalise(crosses), crosses, neighbours)
+    area = face_areas(vertices, faces)
+    flat = _fit(flat, labels, neighbours, area)
+    cancel.check()
+    return Unwrapped(_pack(flat, labels, neighbours, area, texture_size, cancel), labels)
+
+
+def _project(
+    vertices: Vertices,
+    faces: Faces,
+    labels: Labels,
+    direction: Float[np.ndarray, "charts 3"],
+) -> Float[np.ndarray, "faces 3 2"]:
+    """Corners in their chart's plane, metres; counter-clockwise faces stay so."""
+    helper = np.eye(3)[np.abs(direction).argmin(axis=1)]
+    right = normalise(np.cross(helper, direction))
+    up = np.cross(direction, right)
+    corners = vertices[faces]
+    return np.stack([(corners * axis[labels][:, None]).sum(-1) for axis in (right, up)], axis=-1)
+
+
+def _fit(
+    flat: Float[np.ndarray, "faces 3 2"],
+    labels: Labels,
+    neighbours: Int[np.ndarray, "faces 3"],
+    area: Float[np.ndarray, " faces"],
+) -> Float[np.ndarray, "faces 3 2"]:
+    """Turn each chart to its smallest bounding box, upright, at its surface's true area."""
+    edges, bounds = _borders(flat, labels, neighbours)
+    a, b = flat[:, 1] - flat[:, 0], flat[:, 2] - flat[:, 0]
+    flat_area = 0.5 * np.abs(a[:, 0] * b[:, 1] - a[:, 1] * b[:, 0])
+    count = len(bounds) - 1
+    scale = np.sqrt(
+        np.bincount(labels, area, count) / np.maximum(np.bincount(labels, flat_area, count), 1e-12)
+    )
+    angles = np.arange(2 * TURNS) * (np.pi / 2 / TURNS)
+    cosine, sine = np.cos(angles), np.sin(angles)
+    best = np.zeros(count, dtype=np.int64)
+    for chart in range(count):
+        points = edges[bounds[chart] : bounds[chart + 1], 0]
+        x = points @ np.stack([cosine, -sine])
+        y = points @ np.stack([sine, cosine])
+        width, height = np.ptp(x, axis=0), np.ptp(y, axis=0)
+        best[chart] = (width * height * np.where(height >= width, 1.0, 1.0 + 1e-6)).argmin()
+    c, s = (cosine[best] * scale)[labels][:, None], (sine[best] * scale)[labels][:, None]
+    return np.stack(
+        [flat[..., 0] * c - flat[..., 1] * s, flat[..., 0] * s + flat[..., 1] * c], axis=-1
+    )
+
+
+def _pack(
+    flat: Float[np.ndarray, "faces 3 2"],
+    labels: Labels,
+    neighbours: Int[np.ndarray, "faces 3"],
+    area: Float[np.ndarray, " faces"],
+    texture_size: int,
+    cancel: CancelToken,
+) -> Float[np.ndarray, "faces 3 2"]:
+    """Move the charts into the unit square, as large as they fit with their padding."""
+    edges, bounds = _borders(flat, labels, neighbours)
+    count = len(bounds) - 1
+    parts = [edges[bounds[chart] : bounds[chart + 1]] for chart in range(count)]
+    low = np.stack([part.reshape(-1, 2).min(axis=0) for part in parts])
+    high = np.stack([part.reshape(-1, 2).max(axis=0) for part in parts])
+    cells = min(texture_size, CELLS)
+    texels = texture_size * np.sqrt(EXPECTED_UTILISATION / float(area.sum()))  # per metre
+    while True:
+        cell = texture_size / cells / texels
+        margin = PADDING / (0.9 * texels)
+        outlines = [outline_of(part, cell, margin) for part in parts]
+        layouts = []
+        for width in np.linspace(0.86, 1.1, 7):
+            cancel.check()
+            layout = drop_in_order(outlines, int(width * cells))
+            if layout is not None:
+                layouts.append((max(layout[2], int(width * cells)), layout))
+        side = min((size for size, _ in layouts), default=2 * cells)
+        reached = texture_size / (side * cell)
+        if layouts and reached >= 0.9 * texels:
+            break
+        texels = min(reached, 0.9 * texels)
+    place, turned, _ = min(layouts, key=lambda item: item[0])[1]
+    sign = np.where(turned, -1.0, 1.0)
+    # A turned chart starts at its far corner.
+    origin = np.where(np.array(turned)[:, None], high, low)
+    moved = (flat - origin[labels][:, None]) * sign[labels][:, None, None] + margin
+    return ((moved + (place * cell)[labels][:, None]) / (side * cell)).astype(np.float32)
+
+
+def _borders(
+    flat: Float[np.ndarray, "faces 3 2"],
+    labels: Labels,
+    neighbours: Int[np.ndarray, "faces 3"],
+) -> tuple[Float[np.ndarray, "edges 2 2"], Int[np.ndarray, " charts_and_one"]]:
+    """Border edges sorted by chart, and where each chart's begin."""
+    other = labels[np.maximum(neighbours, 0)]
+    face, corner = np.nonzero((neighbours < 0) | (other != labels[:, None]))
+    order = np.argsort(labels[face], kind="stable")
+    face, corner = face[order], corner[order]
+    edges = np.stack([flat[face, corner], flat[face, (corner + 1) % 3]], axis=1)
+    return edges, np.searchsorted(labels[face], np.arange(int(labels.max()) + 2))

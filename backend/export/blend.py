@@ -1,0 +1,206 @@
+"""A .blend file with the object that the extension would make, written by a Python that has bpy.
+
+The parent (:func:`blend_bytes`) hands the arrays over in a .safetensors file and runs this same
+module in a process of its own: bpy cannot be unloaded, and may need another Python than the
+backend's. The child uses the extension's own builder, so a file from the command line and an
+object made in Blender are the same. Only the child imports bpy.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import types
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..paths import root
+from ..protocol.errors import InternalError, MissingDependency
+from ..version import VERSION
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from ..textured_mesh import GeneratedMesh
+    from ..tracking.tracked_mesh import TrackedMesh
+
+PYTHON_VARIABLE = "ATT3D_BPY_PYTHON"
+"""Names a Python interpreter that has bpy, when the backend's own has not."""
+TIMEOUT_SECONDS = 120.0
+
+
+def find_python() -> str:
+    """A Python interpreter that can import bpy.
+
+    Raises:
+        MissingDependency: there is none, or the extension's own code is not installed.
+    """
+    if not (root() / "blender_addon").is_dir():
+        raise MissingDependency(
+            "writing .blend needs the blender_addon package, which is not installed here",
+            "run it from the repository, or write .glb, which Blender imports",
+        )
+    chosen = os.environ.get(PYTHON_VARIABLE)
+    if chosen:
+        return chosen
+    if importlib.util.find_spec("bpy") is not None:
+        return sys.executable
+    raise MissingDependency(
+        "writing .blend needs Blender's Python module bpy, which this Python does not have",
+        f"install it (pip install bpy), or set {PYTHON_VARIABLE} to a Python that has it, "
+        "or write .glb, which Blender imports",
+    )
+
+
+def blend_bytes(mesh: GeneratedMesh) -> bytes:
+    """The content of a .blend file with the mesh as its one object, textures packed.
+
+    Raises:
+        MissingDependency: no Python with bpy.
+        InternalError: bpy failed.
+    """
+    arrays = {
+        "vertices": mesh.vertices,
+        "faces": mesh.faces,
+        "uvs": mesh.uvs,
+        "texture": mesh.texture,
+    }
+    if mesh.normal_map is not None:
+        arrays["normal_map"] = mesh.normal_map
+    facts = {
+        "prompt": mesh.prompt,
+        "checkpoint_hash": mesh.checkpoint_hash,
+        "notes": mesh.notes,
+        "options": {
+            "faces": len(mesh.faces),
+            "texture_size": mesh.texture.shape[0],
+            "normal_map": mesh.normal_map is not None,
+        },
+    }
+    return _write(arrays, facts)
+
+
+def chain_blend_bytes(mesh: TrackedMesh, frames: Sequence[int], fps: int) -> bytes:
+    """The content of a .blend file with a chain's animated object, as the extension makes it:
+    shape keys and textures that follow its one property Interpolation.
+
+    Args:
+        frames: At which each prompt is shown; rising.
+        fps: Frames a second of the scene, which plays from the first frame to the last.
+
+    Raises:
+        MissingDependency: no Python with bpy.
+        InternalError: bpy failed.
+    """
+    arrays = {
+        "faces": mesh.faces,
+        "uvs": mesh.uvs,
+        "positions": mesh.positions,
+        "alphas": mesh.alphas,
+        "textures": mesh.textures,
+    }
+    facts = {
+        "chain": {"prompts": mesh.prompts, "frames": list(frames), "fps": fps, "keys": mesh.names},
+        "prompt": "",
+        "checkpoint_hash": mesh.checkpoint_hash,
+        "notes": mesh.notes,
+        "options": {"faces": len(mesh.faces), "texture_size": mesh.textures.shape[1]},
+    }
+    return _write(arrays, facts)
+
+
+def _write(arrays: Mapping[str, np.ndarray], facts: Mapping[str, object]) -> bytes:
+    """Hand over to the child, and read the file that it wrote."""
+    from safetensors.numpy import save_file
+
+    python = find_python()
+    with tempfile.TemporaryDirectory(prefix="att3d-blend-") as folder:
+        source, target = Path(folder, "mesh.safetensors"), Path(folder, "out.blend")
+        save_file(dict(arrays), source)
+        command = [
+            python,
+            "-m",
+            "backend.export.blend",
+            str(source),
+            str(target),
+            json.dumps(facts),
+        ]
+        try:
+            done = subprocess.run(
+                command,
+                cwd=root(),
+                capture_output=True,
+                text=True,
+                errors="replace",
+                timeout=TIMEOUT_SECONDS,
+                check=False,
+            )
+        except OSError as error:
+            raise MissingDependency(
+                f"cannot run {python}, which should have bpy: {error.strerror}",
+                f"set {PYTHON_VARIABLE} to a Python interpreter that has bpy",
+            ) from error
+        except subprocess.TimeoutExpired as error:
+            raise InternalError(f"bpy did not finish in {TIMEOUT_SECONDS:.0f} s") from error
+        if "No module named 'bpy'" in done.stderr:
+            raise MissingDependency(
+                f"{python} does not have bpy", f"set {PYTHON_VARIABLE} to a Python that has it"
+            )
+        if done.returncode != 0 or not target.is_file():
+            raise InternalError(f"bpy could not write the .blend file: {done.stderr[-500:]}")
+        return target.read_bytes()
+
+
+def _child(source: Path, target: Path, facts: dict[str, Any]) -> None:
+    """Make the object and save the file; runs where bpy is."""
+    bpy: Any = importlib.import_module("bpy")
+
+    # The extension's modules import each other and the backend relatively, as parts of one package.
+    extension = types.ModuleType("att3d_extension")
+    extension.__path__ = [str(root())]
+    sys.modules[extension.__name__] = extension
+    provenance = importlib.import_module("att3d_extension.blender_addon.scene.provenance")
+
+    bpy.ops.wm.read_factory_settings(use_empty=True)
+    scene = bpy.context.scene
+    origin = provenance.Provenance(
+        prompt=facts["prompt"],
+        checkpoint="",
+        checkpoint_hash=facts["checkpoint_hash"],
+        extension_version=VERSION,
+        backend_version=VERSION,
+        options=facts["options"],
+        notes=tuple(facts["notes"]),
+    )
+    if "chain" in facts:
+        told = facts["chain"]
+        read_chain = importlib.import_module(
+            "att3d_extension.blender_addon.chain.arrays"
+        ).read_chain
+        animation = importlib.import_module("att3d_extension.blender_addon.scene.animation")
+        store = importlib.import_module("att3d_extension.blender_addon.chain.store")
+        chain = store.Chain(tuple(told["prompts"]), tuple(told["frames"]))
+        scene.render.fps = told["fps"]
+        scene.frame_start, scene.frame_end = told["frames"][0], told["frames"][-1]
+        animation.add_animated_object(
+            scene,
+            read_chain(source, len(told["prompts"])),
+            told["keys"],
+            chain,
+            origin,
+            "ORIGIN",
+        )
+    else:
+        arrays = importlib.import_module("att3d_extension.blender_addon.arrays")
+        build = importlib.import_module("att3d_extension.blender_addon.scene.build")
+        build.add_object(scene, arrays.read_mesh(source), origin, "ORIGIN")
+    bpy.ops.wm.save_as_mainfile(filepath=str(target), compress=True, check_existing=False)
+
+
+if __name__ == "__main__":
+    _child(Path(sys.argv[1]), Path(sys.argv[2]), json.loads(sys.argv[3]))

@@ -1,0 +1,64 @@
+"""One vertex for each distinct pair of position and UV: what files without per-corner UVs need."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float, Int, UInt8
+
+from ..surface.geometry import vertex_normals
+from ..textured_mesh import GeneratedMesh
+
+
+@dataclass(frozen=True)
+class SplitMesh:
+    """Vertices are split at UV seams and nowhere else."""
+
+    positions: Float[np.ndarray, "split 3"]
+    normals: Float[np.ndarray, "split 3"]
+    """Unit; the same on both sides of a seam."""
+    uvs: Float[np.ndarray, "split 2"]
+    faces: Int[np.ndarray, "faces 3"]
+    source: Int[np.ndarray, " split"]
+    """The vertex of the mesh that each came from ..."""
+    corner: Int[np.ndarray, " split"]
+    """... and the first corner of a face there, ``3 * face + k``."""
+
+
+def split_at_seams(mesh: GeneratedMesh) -> SplitMesh:
+    """``mesh`` with UVs at vertices instead of corners."""
+    return split_arrays(mesh.vertices, mesh.faces, mesh.uvs)
+
+
+def split_arrays(
+    vertices: Float[np.ndarray, "vertices 3"],
+    mesh_faces: Int[np.ndarray, "faces 3"],
+    mesh_uvs: Float[np.ndarray, "faces 3 2"],
+) -> SplitMesh:
+    """The same of plain arrays."""
+    index = mesh_faces.reshape(-1)
+    uv = np.ascontiguousarray(mesh_uvs.reshape(-1, 2), dtype=np.float32)
+    bits = uv.view(np.uint32)
+    key = np.column_stack([index.astype(np.uint32), bits])
+    _, first, back = np.unique(key, axis=0, return_index=True, return_inverse=True)
+    source = index[first]
+    normals = vertex_normals(vertices.astype(np.float64), mesh_faces)
+    return SplitMesh(
+        positions=vertices[source].astype(np.float32),
+        normals=normals[source].astype(np.float32),
+        uvs=uv[first],
+        faces=back.reshape(-1, 3).astype(np.uint32),
+        source=source,
+        corner=first,
+    )
+
+
+def png_bytes(picture: UInt8[np.ndarray, "height width 3"]) -> bytes:
+    """The picture as a PNG file."""
+    from PIL import Image
+
+    file = io.BytesIO()
+    Image.fromarray(picture).save(file, format="PNG", compress_level=4)
+    return file.getvalue()

@@ -1,0 +1,48 @@
+"""Wavefront OBJ with its material and textures beside it; y up, v up."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from ..textured_mesh import GeneratedMesh
+from .conversions import z_up_to_y_up
+from .corners import png_bytes, split_at_seams
+from .gltf import METALLIC, ROUGHNESS
+
+
+def obj_files(mesh: GeneratedMesh, path: Path) -> dict[Path, bytes]:
+    """Contents of ``name.obj``, ``name.mtl``, ``name.png`` and perhaps ``name_normal.png``.
+
+    The object keeps one position for each vertex of the mesh: only the texture coordinates are
+    split at seams.
+    """
+    split = split_at_seams(mesh)
+    positions = z_up_to_y_up(mesh.vertices.astype(np.float64))
+    normal_of = np.zeros_like(positions)
+    normal_of[split.source] = z_up_to_y_up(split.normals)
+    stem = path.stem
+    lines = [f"# ATT3D: {mesh.prompt}", f"mtllib {stem}.mtl", "o ATT3D"]
+    lines += [f"v {x:.6f} {y:.6f} {z:.6f}" for x, y, z in positions.tolist()]
+    lines += [f"vt {u:.6f} {v:.6f}" for u, v in split.uvs.tolist()]
+    lines += [f"vn {x:.4f} {y:.4f} {z:.4f}" for x, y, z in normal_of.tolist()]
+    lines += ["usemtl ATT3D", "s 1"]
+    corners = np.stack([mesh.faces, split.faces.astype(np.int64), mesh.faces], axis=-1) + 1
+    lines += ["f " + " ".join(f"{p}/{t}/{n}" for p, t, n in face) for face in corners.tolist()]
+    material = [
+        "newmtl ATT3D",
+        "Kd 1 1 1",
+        f"Pr {ROUGHNESS}",
+        f"Pm {METALLIC}",
+        f"map_Kd {stem}.png",
+    ]
+    files = {
+        path: "\n".join(lines).encode() + b"\n",
+        path.with_suffix(".png"): png_bytes(mesh.texture),
+    }
+    if mesh.normal_map is not None:
+        material.append(f"norm {stem}_normal.png")
+        files[path.with_name(f"{stem}_normal.png")] = png_bytes(mesh.normal_map)
+    files[path.with_suffix(".mtl")] = "\n".join(material).encode() + b"\n"
+    return files

@@ -1,0 +1,104 @@
+"""A field becomes a textured mesh."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from .atlas.bake import bake
+from .atlas.unwrap import unwrap
+from .field_reader import MeshableField, Reader
+from .protocol.options import MeshOptions
+from .stages import Stages
+from .surface.clean import CleanConfig, drop_specks_and_cavities
+from .surface.contour import contour
+from .surface.face_fit import fit_faces
+from .surface.flips import flip_edges
+from .surface.refine import finer_grid
+from .surface.simplify import decimate
+from .surface.topology import Faces, Vertices
+from .textured_mesh import GeneratedMesh
+
+
+@dataclass(frozen=True)
+class PipelineConfig:
+    """Everything about the way from a field to a mesh that a person does not choose."""
+
+    looks: tuple[float, float, float] = (0.375, 0.5, 1.0)
+    """Samples per axis of the three looks at the field, each near what the one before it found, as
+    shares of the resolution. Contoured is the last."""
+    finest: int = 288
+    """Samples per axis to which the third look goes at most; a larger resolution goes without."""
+    margin: float = 20.0
+    """Pre-density that may change within a cell of the first look (see ``Field.near_surface``)."""
+    clean: CleanConfig = field(default_factory=CleanConfig)
+    flip_rounds: int = 1
+    fit_reach: float = 1.0
+    """How far a vertex may move at once to fit the surface, in cells of the resolution."""
+
+
+def surface(
+    reader: Reader, options: MeshOptions, config: PipelineConfig, stages: Stages
+) -> tuple[Vertices, Faces, list[str]]:
+    """The object's surface within the face budget, and notes about what was dropped."""
+    source = reader.field
+    first, second, third = (max(16, round(share * options.resolution)) for share in config.looks)
+    third = max(options.resolution, min(third, config.finest))
+    with stages.stage("density"):
+        grid = source.near_surface(second, first, config.margin)
+        values = finer_grid(reader, grid.cpu().numpy(), third)
+    with stages.stage("contour"):
+        vertices, faces = contour(values, source.level, source.bound, stages.cancel)
+    with stages.stage("clean"):
+        vertices, faces, specks, hidden = drop_specks_and_cavities(
+            vertices, faces, config.clean, stages.cancel
+        )
+    with stages.stage("decimate"):
+        vertices, faces = decimate(vertices, faces, options.faces, stages.cancel)
+        faces = flip_edges(reader, vertices, faces, config.flip_rounds)
+        reach = config.fit_reach * 2.0 * source.bound / (options.resolution - 1)
+        vertices = fit_faces(reader, vertices, faces, reach)
+    return vertices, faces, _notes(specks, hidden)
+
+
+def field_to_mesh(
+    source: MeshableField,
+    options: MeshOptions,
+    stages: Stages | None = None,
+    config: PipelineConfig | None = None,
+) -> GeneratedMesh:
+    """Contour, clean, decimate, unwrap and bake.
+
+    Raises:
+        BadRequest: the field has no surface, or too few faces for it.
+        Cancelled: asked to stop.
+    """
+    stages = stages or Stages()
+    reader = Reader(source, stages.cancel)
+    vertices, faces, notes = surface(reader, options, config or PipelineConfig(), stages)
+    with stages.stage("uv"):
+        uvs = unwrap(vertices, faces, options.texture_size, stages.cancel).uvs
+    with stages.stage("bake"):
+        texture, normal_map = bake(
+            reader, vertices, faces, uvs, options.texture_size, with_normals=options.normal_map
+        )
+    stages.done()
+    return GeneratedMesh(
+        vertices=vertices.astype(np.float32),
+        faces=faces.astype(np.int32),
+        uvs=uvs,
+        texture=texture,
+        normal_map=normal_map,
+        timings=stages.timings,
+        notes=notes,
+    )
+
+
+def _notes(specks: int, hidden: int) -> list[str]:
+    notes = []
+    if specks:
+        notes.append(f"dropped {specks} floating speck{'s' if specks > 1 else ''}")
+    if hidden:
+        notes.append(f"dropped {hidden} hidden inner surface{'s' if hidden > 1 else ''}")
+    return notes

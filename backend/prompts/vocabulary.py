@@ -1,0 +1,158 @@
+"""How familiar a prompt is to a checkpoint: words it never saw, and the nearest prompts it did see.
+
+A checkpoint always answers. What it cannot know is said beside the answer, with words that it does
+know in their place. Standard library only: Blender judges a prompt with this too.
+"""
+
+from __future__ import annotations
+
+import difflib
+import heapq
+import math
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from .spelling import learn_words, resolve, split_words
+
+STOP_WORDS = frozenset(
+    re.findall(
+        r"\w+",
+        """
+        a an the this that these those some one is are was were be being been it its his her their
+        and or but with without of in on at by for to from as into onto over under while who which
+        has have had very really please make me my i want show photo picture image render 3d model
+        highly detailed
+        """,
+    )
+)
+"""Words that change nothing about an object: never reported as unknown, never compared."""
+
+_SUGGESTIONS = 2
+"""Alternatives offered for an unknown word."""
+_QUOTED = 6
+"""Unknown words that the note names; a long text would name hundreds."""
+
+
+@dataclass(frozen=True)
+class Familiarity:
+    """What a checkpoint's training has to do with one prompt."""
+
+    unknown_words: tuple[str, ...]
+    """In the prompt's order, each once."""
+    suggestions: Mapping[str, tuple[str, ...]]
+    """Similarly spelt known words of those unknown words that have any."""
+    nearest: list[str]
+    """Training prompts that share most with this one, best first."""
+    seen_exactly: bool
+    """The prompt was trained on, up to case, punctuation and inflection."""
+    known_any: bool = True
+    """Some word that matters is known."""
+
+    @property
+    def note(self) -> str:
+        """One line for the person, or "" when there is nothing to say."""
+        if not self.unknown_words and self.known_any:
+            return ""
+        near = f" Nearest prompts it knows: {_quote(self.nearest)}." if self.nearest else ""
+        if not self.unknown_words:
+            return f"The prompt names nothing that this checkpoint was trained on.{near}"
+        words = [self._described(word) for word in self.unknown_words[:_QUOTED]]
+        if len(self.unknown_words) > _QUOTED:
+            words.append(f"{len(self.unknown_words) - _QUOTED} more")
+        return f"This checkpoint never saw {', '.join(words)}; the result ignores that.{near}"
+
+    def _described(self, word: str) -> str:
+        close = self.suggestions.get(word)
+        if not close:
+            return f'"{word}"'
+        return f'"{word}" (did you mean {" or ".join(close)}?)'
+
+
+class Vocabulary:
+    """A checkpoint's words and training prompts, indexed; built once a checkpoint."""
+
+    def __init__(
+        self,
+        prompts: Sequence[str],
+        words: Iterable[str] = (),
+        synonyms: Mapping[str, str] | None = None,
+    ) -> None:
+        """
+        Args:
+            prompts: what was trained on; the nearest are chosen among these.
+            words: what the text encoder knows; those of ``prompts`` are added.
+            synonyms: word to the word that ``prompts`` use for it ("hog": "pig"), so that a
+                paraphrase finds its prompt.
+        """
+        self.prompts = list(dict.fromkeys(prompts))
+        self.words = frozenset(words) | frozenset(learn_words(self.prompts))
+        self._suggestable = sorted(word for word in self.words - STOP_WORDS if len(word) > 2)
+        self._synonyms = dict(synonyms or {})
+        self._containing: dict[str, list[int]] = defaultdict(list)
+        self._weights: list[float] = []
+        self._seen: set[frozenset[str]] = set()
+        sets = [self._content(prompt)[0] for prompt in self.prompts]
+        counts = Counter(word for words_ in sets for word in words_)
+        self._rarity = {word: math.log(1.0 + len(sets) / count) for word, count in counts.items()}
+        for index, content in enumerate(sets):
+            self._seen.add(frozenset(content))
+            self._weights.append(sum(self._rarity[word] for word in content))
+            for word in content:
+                self._containing[word].append(index)
+
+    def familiarity(self, prompt: str, nearest: int = 3) -> Familiarity:
+        """Compare a prompt with the training; a few milliseconds for thousands of prompts."""
+        content, unknown = self._content(prompt)
+        close = {word: self._similar(word) for word in unknown}
+        return Familiarity(
+            unknown_words=tuple(unknown),
+            suggestions={word: words for word, words in close.items() if words},
+            nearest=self._nearest(
+                content | {w for words in close.values() for w in words}, nearest
+            ),
+            seen_exactly=not unknown and frozenset(content) in self._seen,
+            known_any=bool(content),
+        )
+
+    def _content(self, prompt: str) -> tuple[set[str], list[str]]:
+        """The prompt's known words that matter, in one spelling each; and its unknown words."""
+        content: set[str] = set()
+        unknown: list[str] = []
+        for word, forms in resolve(split_words(prompt), self.words):
+            if forms is not None:
+                content.update(self._canonical(form) for form in forms if form not in STOP_WORDS)
+            elif word not in STOP_WORDS and word not in unknown:
+                unknown.append(word)
+        return content, unknown
+
+    def _canonical(self, word: str) -> str:
+        return self._synonyms.get(word, word)
+
+    def _similar(self, word: str) -> tuple[str, ...]:
+        """Known words spelt much like this one; the comparison is slow, so lengths go first."""
+        candidates = [
+            known for known in self._suggestable if abs(len(known) - len(word)) <= len(word) // 3
+        ]
+        return tuple(difflib.get_close_matches(word, candidates, _SUGGESTIONS, cutoff=0.75))
+
+    def _nearest(self, content: Iterable[str], count: int) -> list[str]:
+        """Prompts by the rarity-weighted overlap of their words (a weighted Jaccard index)."""
+        shared: dict[int, float] = defaultdict(float)
+        total = 0.0
+        for word in content:
+            rarity = self._rarity.get(word, 0.0)
+            total += rarity
+            for index in self._containing.get(word, ()):
+                shared[index] += rarity
+        scores = {
+            index: overlap / (total + self._weights[index] - overlap)
+            for index, overlap in shared.items()
+        }
+        best = heapq.nsmallest(count, scores, key=lambda index: (-scores[index], index))
+        return [self.prompts[index] for index in best]
+
+
+def _quote(prompts: Sequence[str]) -> str:
+    return ", ".join(f'"{prompt}"' for prompt in prompts)

@@ -1,0 +1,307 @@
+"""The process that holds the model: reads requests in a thread, works on them in the main thread.
+
+:mod:`.gate` starts it and relays its messages.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import platform
+import threading
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from ..failures import describe_failure
+from ..progress import CancelToken, ProgressCallback
+from ..protocol import messages as m
+from ..protocol.errors import Att3dError, BadRequest, ProtocolError
+from ..protocol.framing import read_frame
+from ..protocol.schema import decode, encode
+from ..version import VERSION
+from .chains import check_interpolate, check_preview, interpolate, preview
+from .checkpoint_list import list_checkpoints
+from .engine_pool import EngineFactory, EngineShelf, resident_bytes
+from .jobs import JobQueue, Work
+from .result_folder import Session
+from .results import check_generate, check_render, generate, render
+from .stdio import MessageWriter
+
+log = logging.getLogger(__name__)
+
+_STOP_SECONDS = 0.7
+"""How long a running job may take to stop when the client has gone."""
+
+
+class Service:
+    """Answers one client until the stream of requests ends.
+
+    Args:
+        requests: frames from the client.
+        writer: takes answers and notifications.
+        make_engine: makes an engine; the one thing that tests replace.
+        checkpoint, device: what is used when a request does not say.
+    """
+
+    def __init__(
+        self,
+        requests: BinaryIO,
+        writer: MessageWriter,
+        make_engine: EngineFactory,
+        checkpoint: str | None = None,
+        device: str = "auto",
+    ) -> None:
+        self._requests = requests
+        self._writer = writer
+        self._checkpoint = checkpoint
+        self._device = device
+        self._session: Session | None = None
+        self._state: m.State = "starting"
+        self._engine_info: Mapping[str, object] = {}
+        self._engines = EngineShelf(make_engine, lambda _: self._set_state("loading"))
+        self._jobs = JobQueue(writer.send, self._on_idle)
+        self._handlers: dict[str, Callable[[m.Id, Any], object]] = {
+            "initialize": self._initialize,
+            "generate": self._generate,
+            "render": self._render,
+            "interpolate": self._interpolate,
+            "preview": self._preview,
+            "checkpoints": self._checkpoints,
+            "info": self._info,
+            "fetch": self._fetch,
+            "shutdown": self._shutdown,
+        }
+
+    def run(self) -> None:
+        """Serve until the stream ends or ``shutdown`` comes; then remove the session's folder."""
+        warnings = _LogToClient(self._writer)
+        logging.getLogger().addHandler(warnings)
+        threading.Thread(target=self._read, name="requests", daemon=True).start()
+        try:
+            self._jobs.run()
+        finally:
+            logging.getLogger().removeHandler(warnings)
+            self._remove_session()
+
+    # --- reading, in its own thread ---------------------------------------------------------
+
+    def _read(self) -> None:
+        try:
+            while (body := read_frame(self._requests)) is not None:
+                self._receive(body)
+        except ProtocolError as error:
+            log.error("%s", error)
+            self._writer.send(m.ErrorResponse(None, error))
+        except Exception:
+            log.exception("Reading requests failed")
+        self._jobs.close()
+        # A stage that never looks at its token must not outlive the client.
+        time.sleep(_STOP_SECONDS)
+        self._remove_session()
+        os._exit(0)
+
+    def _receive(self, body: bytes) -> None:
+        message = m.parse_message(body)  # the gate lets only valid ones through
+        if isinstance(message, m.Request):
+            self._request(message)
+        elif isinstance(message, m.Notification):
+            params = decode(m.CancelParams, message.params, message.method)
+            self._jobs.cancel(params.id)
+
+    def _request(self, request: m.Request) -> None:
+        try:
+            handler = self._handlers.get(request.method)
+            if handler is None:
+                raise m.UnknownMethod(
+                    f"There is no method {request.method[:60]!r};"
+                    f" known methods: {', '.join(m.METHODS)}."
+                )
+            if self._session is None:
+                _check_first(request)
+            params = decode(m.METHODS[request.method][0], request.params, request.method)
+            result = handler(request.id, params)
+        except Att3dError as error:
+            self._writer.send(m.ErrorResponse(request.id, error))
+        except Exception as error:
+            log.exception("Request %s (%s) failed", request.id, request.method)
+            self._writer.send(m.ErrorResponse(request.id, describe_failure(error)))
+        else:
+            if result is not None:
+                self._writer.send(m.Response(request.id, encode(result)))
+            if request.method == "initialize" and params.preload:
+                # Later requests wait for it in the queue.
+                self._jobs.submit(None, lambda cancel, progress: self._engine(None))
+            if request.method == "shutdown":
+                self._jobs.close()
+
+    # --- methods; None means that the answer comes later -------------------------------------
+
+    def _initialize(self, _: m.Id, params: m.InitializeParams) -> m.InitializeResult:
+        if self._session is not None:
+            raise BadRequest("initialize was already called.", "Call it once per connection.")
+        self._session = Session(params.session_folder, params.session_token)
+        self._checkpoint = params.checkpoint or self._checkpoint
+        if params.device != "auto":
+            self._device = params.device
+        log.info("Client: %s", params.client[:200])
+        return m.InitializeResult(
+            protocol_version=m.PROTOCOL_VERSION,
+            server=VERSION,
+            python=platform.python_version(),
+            platform=platform.platform(),
+            pid=os.getpid(),
+            session_folder=str(self._session.path),
+        )
+
+    def _generate(self, id: m.Id, params: m.GenerateParams) -> None:
+        check_generate(params)
+        self._submit(id, lambda cancel, progress: self._do_generate(params, cancel, progress))
+
+    def _do_generate(
+        self, params: m.GenerateParams, cancel: CancelToken, progress: ProgressCallback
+    ) -> m.GenerateResult:
+        engine = self._engine(params.checkpoint)
+        return generate(engine, params, self._get_session(), progress, cancel)
+
+    def _render(self, id: m.Id, params: m.RenderParams) -> None:
+        check_render(params)
+        self._submit(id, lambda cancel, progress: self._do_render(params, cancel, progress))
+
+    def _do_render(
+        self, params: m.RenderParams, cancel: CancelToken, progress: ProgressCallback
+    ) -> m.RenderResult:
+        engine = self._engine(params.checkpoint)
+        return render(engine, params, self._get_session(), progress, cancel)
+
+    def _interpolate(self, id: m.Id, params: m.InterpolateParams) -> None:
+        check_interpolate(params)
+        self._submit(id, lambda cancel, progress: self._do_interpolate(params, cancel, progress))
+
+    def _do_interpolate(
+        self, params: m.InterpolateParams, cancel: CancelToken, progress: ProgressCallback
+    ) -> m.InterpolateResult:
+        engine = self._engine(params.checkpoint)
+        return interpolate(engine, params, self._get_session(), progress, cancel)
+
+    def _preview(self, id: m.Id, params: m.PreviewParams) -> None:
+        check_preview(params)
+        self._jobs.submit(
+            id,
+            lambda cancel, progress: self._do_preview(params, cancel),
+            _discard,
+            latest="preview",
+        )
+
+    def _do_preview(self, params: m.PreviewParams, cancel: CancelToken) -> m.PreviewResult:
+        engine = self._engine(params.checkpoint)
+        return preview(engine, params, self._get_session(), cancel)
+
+    def _checkpoints(self, id: m.Id, params: m.CheckpointsParams) -> None:
+        # Beside the queue, so that a list never waits for a mesh; in a thread, because the first
+        # time it imports torch.
+        def answer() -> None:
+            try:
+                found = list_checkpoints(params.folders)
+                result = m.CheckpointsResult(checkpoints=found)
+                self._writer.send(m.Response(id, encode(result)))
+            except Exception as error:
+                log.exception("Listing checkpoints failed")
+                self._writer.send(m.ErrorResponse(id, describe_failure(error)))
+
+        threading.Thread(target=answer, name="checkpoints", daemon=True).start()
+
+    def _info(self, _: m.Id, params: m.InfoParams) -> m.InfoResult:
+        return m.InfoResult(
+            server=VERSION,
+            state=self._state,
+            queued=len(self._jobs),
+            memory_bytes=resident_bytes(),
+            engine=dict(self._engine_info),
+        )
+
+    def _fetch(self, _: m.Id, params: m.FetchParams) -> m.FetchResult:
+        return self._get_session().fetch(params)
+
+    def _shutdown(self, _: m.Id, params: m.ShutdownParams) -> m.ShutdownResult:
+        return m.ShutdownResult()
+
+    # --- working, in the main thread ---------------------------------------------------------
+
+    def _submit(self, id: m.Id, work: Work) -> None:
+        self._jobs.submit(id, work, _discard)
+
+    def _engine(self, checkpoint: str | None) -> Any:
+        path = checkpoint or self._checkpoint
+        try:
+            engine = self._engines.get(path, self._device)
+            self._engine_info = engine.info()
+        except Exception as failure:
+            error = describe_failure(failure)
+            self._set_state("failed", error)
+            if error is failure:
+                raise
+            log.exception("Loading failed")
+            raise error from failure
+        self._set_state("busy")
+        return engine
+
+    def _on_idle(self) -> None:
+        if self._state == "busy":
+            self._set_state("ready")
+
+    def _set_state(self, state: m.State, error: Att3dError | None = None) -> None:
+        if state == self._state:
+            return
+        self._state = state
+        status = m.StatusParams(
+            state=state,
+            device=str(self._engine_info.get("device", "")),
+            checkpoint=str(self._engine_info.get("checkpoint", "")),
+            memory_bytes=resident_bytes(),
+            message=error.message if error else "",
+            remedy=error.remedy if error else "",
+        )
+        self._writer.send(m.Notification("$/status", encode(status)))
+
+    def _get_session(self) -> Session:
+        if self._session is None:
+            raise ProtocolError("The first request must be initialize.")
+        return self._session
+
+    def _remove_session(self) -> None:
+        if self._session is not None:
+            self._session.remove()
+
+
+class _LogToClient(logging.Handler):
+    """Sends warnings and errors as ``$/log``; everything is on stderr as well."""
+
+    def __init__(self, writer: MessageWriter) -> None:
+        super().__init__(logging.WARNING)
+        self._writer = writer
+
+    def emit(self, record: logging.LogRecord) -> None:
+        level: m.Level = "error" if record.levelno >= logging.ERROR else "warning"
+        params = m.LogParams(level=level, message=record.getMessage()[:1000])
+        self._writer.send(m.Notification("$/log", encode(params)))
+
+
+def _check_first(request: m.Request) -> None:
+    """The first request must be ``initialize`` with our version; older fields may be unknown."""
+    if request.method != "initialize":
+        raise ProtocolError("The first request must be initialize.")
+    theirs = request.params.get("protocol_version")
+    if isinstance(theirs, int) and theirs != m.PROTOCOL_VERSION:
+        raise ProtocolError(
+            f"The client speaks version {theirs} of the protocol, this backend"
+            f" (ATT3D {VERSION}) version {m.PROTOCOL_VERSION}."
+        )
+
+
+def _discard(result: object) -> None:
+    """Delete the file of a result that nobody waits for any more."""
+    for name in ("mesh", "image"):
+        if path := getattr(result, name, None):
+            Path(path).unlink(missing_ok=True)

@@ -1,0 +1,71 @@
+"""Hide what is seen from behind.
+
+Where a mesh has to span a hole or a gap, or to lay an absent part flat, its two sides lie on each
+other, and one may show through the other. Each place where a face is seen from behind is pushed
+along the face's normal, away from the eye, until the other side covers it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..progress import CancelToken
+from ..surface.geometry import face_crosses, normalise
+from ..surface.topology import Faces, Vertices
+from .visibility import directions, look
+
+
+@dataclass(frozen=True)
+class TuckConfig:
+    """Lengths in metres."""
+
+    rounds: int = 6
+    views: int = 21
+    """Over the sphere, all at other places than those of :mod:`.quality`."""
+    size: int = 224
+    """Of a view, pixels."""
+    step: float = 0.004
+    reach: float = 0.02
+    """How far a vertex may move in all."""
+
+
+def tuck(
+    vertices: Vertices, faces: Faces, cancel: CancelToken, config: TuckConfig | None = None
+) -> Vertices:
+    """The vertices, moved where faces are seen from behind.
+
+    Raises:
+        Cancelled: asked to stop.
+    """
+    config = config or TuckConfig()
+    start = vertices.astype(np.float64)
+    best, least = start, np.inf
+    current = start
+    for _ in range(config.rounds + 1):
+        cancel.check()
+        seen = np.zeros(len(faces), dtype=np.int64)
+        for direction in directions(config.views):
+            view = look(current, faces, direction, config.size)
+            seen += np.bincount(view.face[view.behind], minlength=len(faces))
+        total = int(seen.sum())
+        if total < least:
+            best, least = current, total
+        if not total:
+            break
+        current = _push(start, current, faces, seen > 0, config)
+    return best.astype(vertices.dtype)
+
+
+def _push(
+    start: Vertices, current: Vertices, faces: Faces, behind: np.ndarray, config: TuckConfig
+) -> Vertices:
+    """The corners of the faces ``behind`` go a step along those faces' normals."""
+    cross = face_crosses(current, faces) * behind[:, None]
+    away = np.zeros_like(current)
+    for corner in range(3):
+        np.add.at(away, faces[:, corner], cross)
+    offset = current + config.step * normalise(away) - start
+    length = np.linalg.norm(offset, axis=1, keepdims=True)
+    return start + offset * np.minimum(1.0, config.reach / np.maximum(length, 1e-12))

@@ -1,0 +1,75 @@
+"""A chain of prompts, and the object at any place of it (A27).
+
+Prompt i sits at alpha i. Between two neighbours the text embedding is blended linearly and goes
+through the mapping network like any other; the path is continuous in alpha in [0, N-1].
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from ..field_reader import MeshableField
+from ..protocol.errors import BadRequest
+
+END = 1e-6
+"""Alphas this close to a whole number are that prompt."""
+
+
+class Chain(Protocol):
+    """What tracking needs: a field for every alpha. Tests have analytic ones."""
+
+    @property
+    def prompts(self) -> Sequence[str]: ...
+    def field(self, alpha: float) -> MeshableField: ...
+
+
+@dataclass(frozen=True)
+class PromptChain:
+    """Prompts, their embeddings, and the model that turns an embedding into a field."""
+
+    prompts: tuple[str, ...]
+    embeddings: Float[Tensor, "prompts tokens width"]
+    make: Callable[[Tensor], MeshableField]
+
+    def embedding(self, alpha: float) -> Float[Tensor, "tokens width"]:
+        """Linear between the two prompts around ``alpha`` (A27)."""
+        first = min(int(alpha), len(self.prompts) - 2)
+        return torch.lerp(self.embeddings[first], self.embeddings[first + 1], alpha - first)
+
+    def field(self, alpha: float) -> MeshableField:
+        """The object at ``alpha`` in [0, N-1].
+
+        Raises:
+            BadRequest: ``alpha`` is not in the chain.
+        """
+        last = len(self.prompts) - 1
+        if not math.isfinite(alpha) or not -END <= alpha <= last + END:
+            raise BadRequest(
+                f"alpha must be from 0 to {last} in a chain of {last + 1} prompts, not {alpha!r}",
+                f"choose a value from 0 to {last}",
+            )
+        return self.make(self.embedding(min(max(alpha, 0.0), float(last))))
+
+
+def key_name(prompts: Sequence[str], alpha: float) -> str:
+    """Readable, sorted like the alphas, at most 60 bytes (Blender cuts names at 63)."""
+    nearest = round(alpha)
+    if abs(alpha - nearest) <= END:
+        return _cut(f"{nearest + 1:02d} {prompts[nearest]}", 60)
+    first = int(alpha)
+    one, other = (_cut(prompts[first + k], 25) for k in (0, 1))
+    return f"{alpha + 1:05.2f} {one} - {other}"
+
+
+def _cut(text: str, size: int) -> str:
+    """At most ``size`` bytes of UTF-8."""
+    if len(text.encode()) <= size:
+        return text
+    return text.encode()[: size - 3].decode(errors="ignore").rstrip() + "..."

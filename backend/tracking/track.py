@@ -1,0 +1,103 @@
+"""A chain becomes one mesh whose vertices and texture change."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..atlas.bake import paint, texel_map
+from ..atlas.unwrap import unwrap
+from ..protocol.chain_options import TrackOptions
+from ..protocol.chains import AlphaQuality
+from ..stages import Stages
+from .backfaces import tuck
+from .chain import Chain, key_name
+from .chain_reader import ChainReader
+from .islands import Islands
+from .keys import choose_keys
+from .quality import diagonal, drift, measure
+from .tracked_mesh import TrackedMesh
+from .vertex_tracker import STEPS, Tracker, make_template
+
+SHARES = {
+    "text": 0.03,
+    "fields": 0.2,
+    "template": 0.05,
+    "uv": 0.05,
+    "keys": 0.37,
+    "bake": 0.15,
+    "quality": 0.15,
+}
+"""Rough share of the time of each stage, in order."""
+BETWEEN = 4
+"""Alphas measured between two prompts, besides the keys."""
+
+
+def track(
+    chain: Chain, options: TrackOptions | None = None, stages: Stages | None = None
+) -> TrackedMesh:
+    """One topology and UV layout for the whole chain; positions and a texture for every key.
+
+    Raises:
+        BadRequest: somewhere along the chain there is nothing, or too few faces for it.
+        Cancelled: asked to stop.
+    """
+    options = options or TrackOptions()
+    stages = stages or Stages(shares=SHARES)
+    source = ChainReader(chain, options.resolution, stages.cancel)
+    with stages.stage("fields"):
+        everything, changes = source.survey(lambda done: stages.within("fields", done))
+    with stages.stage("template"):
+        steps = [step / STEPS for step in range(STEPS * (len(chain.prompts) - 1) + 1)]
+        islands = Islands(everything, steps, source.solid)
+        layers = make_template(everything, islands, options.faces, stages.cancel)
+        tracker = Tracker(source, islands, layers)
+        vertices, faces = tracker.vertices, tracker.faces
+    with stages.stage("uv"):
+        uvs = unwrap(vertices, faces, options.texture_size, stages.cancel).uvs
+    with stages.stage("keys"):
+        tracker.track_all(lambda done: stages.within("keys", done))
+        alphas = choose_keys(tracker, options.keys)
+        positions = [tuck(tracker.positions[alpha], faces, stages.cancel) for alpha in alphas]
+    result = TrackedMesh(
+        prompts=list(chain.prompts),
+        alphas=np.array(alphas, dtype=np.float32),
+        names=[key_name(chain.prompts, alpha) for alpha in alphas],
+        faces=faces.astype(np.int32),
+        uvs=uvs,
+        positions=np.stack(positions),
+        textures=np.empty((len(alphas), options.texture_size, options.texture_size, 3), np.uint8),
+        changes=changes,
+        timings=stages.timings,
+    )
+    with stages.stage("bake"):
+        texels = texel_map(vertices, faces, uvs, options.texture_size)
+        gutter = texels.gutter()
+        for index, alpha in enumerate(alphas):
+            stages.within("bake", index / len(alphas))
+            reader = source.reader(alpha)
+            place = texels.read(texels.surface(reader, result.positions[index], faces))
+            result.textures[index] = paint(reader, place, texels, gutter)
+    if options.quality:
+        with stages.stage("quality"):
+            _measure(result, tracker, options, stages)
+    stages.done()
+    return result
+
+
+def _measure(result: TrackedMesh, tracker: Tracker, options: TrackOptions, stages: Stages) -> None:
+    """Fill in what :class:`TrackedMesh` says about its quality."""
+    generator = np.random.default_rng(options.seed)
+    pairs = len(result.prompts) - 1
+    between = np.arange(BETWEEN * pairs) / BETWEEN + generator.random(BETWEEN * pairs) / BETWEEN
+    keys = [float(alpha) for alpha in result.alphas]
+    measured: dict[float, AlphaQuality] = {}
+    wanted = [*keys, *(float(alpha) for alpha in between)]
+    for done, alpha in enumerate(wanted):
+        stages.within("quality", done / len(wanted))
+        reader = tracker.source.reader(alpha)
+        truth = tracker.extract(alpha)
+        measured[alpha] = measure(reader, alpha, result.at(alpha), result.faces, truth)
+    result.quality = [measured[alpha] for alpha in keys]
+    result.between = [measured[alpha] for alpha in wanted[len(keys) :]]
+    size = max(diagonal(tracker.extract(alpha)[0]) for alpha in keys)
+    result.drift_pct = drift(list(result.positions), result.faces, size)

@@ -1,0 +1,197 @@
+"""Positions of one mesh's vertices at any alpha of a chain."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Bool, Float
+
+from ..field_reader import Reader
+from ..progress import CancelToken
+from ..surface.face_fit import fit_faces
+from ..surface.geometry import face_areas, vertex_normals
+from ..surface.simplify import decimate
+from ..surface.topology import Faces, Vertices, label_parts
+from .chain_reader import ChainReader
+from .collapse import shrink
+from .islands import Islands, near
+from .quality import diagonal
+from .relaxation import SAMPLES, Surface, Topology
+from .solids import GridField, Solid, extract
+from .template_fit import Fit, Fitter
+
+STEPS = 8
+"""Alphas at which the mesh is tracked between two prompts are multiples of 1 / STEPS."""
+COMING = 1.01 / STEPS
+"""How far from an alpha at which it is an island a part is laid where it will come out."""
+APART = 0.004
+"""By how much the two sides of a sheet without thickness are kept apart, metres."""
+INSET = 0.002
+"""How deep what is hidden lies inside, metres."""
+FEWEST = 60
+"""Faces with which islands can be drawn."""
+
+
+@dataclass(frozen=True)
+class Layer:
+    """A closed surface of which every alpha shows what it has."""
+
+    whole: Solid
+    """What it is the surface of."""
+    vertices: Vertices
+    faces: Faces
+
+    @property
+    def area(self) -> float:
+        return float(face_areas(self.vertices, self.faces).sum())
+
+
+def make_template(
+    everything: Solid, islands: Islands, budget: int, cancel: CancelToken
+) -> list[Layer]:
+    """The surface of the union of the whole chain, and that of all islands if there are any,
+    together within the face budget.
+
+    Raises:
+        BadRequest: the budget is too small.
+        Cancelled: asked to stop.
+    """
+    wholes = [everything] if islands.all is None else [everything, islands.all]
+    raw = [extract(whole, cancel) for whole in wholes]
+    area = np.array([float(face_areas(*surface).sum()) for surface in raw])
+    budgets = np.floor(budget * area / area.sum()).astype(int)
+    if budgets[-1] < FEWEST:
+        wholes, budgets = wholes[:1], np.array([budget])
+    return [
+        Layer(whole, *decimate(*surface, int(most), cancel))
+        for whole, surface, most in zip(wholes, raw, budgets, strict=False)
+    ]
+
+
+class Tracker:
+    """Fits the template to the object at any alpha.
+
+    Args:
+        source: The chain.
+        islands: Its islands.
+        layers: The template.
+    """
+
+    def __init__(self, source: ChainReader, islands: Islands, layers: list[Layer]) -> None:
+        self.source = source
+        self.islands = islands
+        self.fitters = [
+            Fitter(
+                Topology(layer.vertices, layer.faces, int(SAMPLES * layer.area / layers[0].area)),
+                layer.whole,
+                source.cancel,
+            )
+            for layer in layers
+        ]
+        self.vertices = np.concatenate([layer.vertices for layer in layers])
+        first = np.cumsum([0, *(len(layer.vertices) for layer in layers)])
+        self.faces = np.concatenate(
+            [layer.faces + start for layer, start in zip(layers, first, strict=False)]
+        )
+        self.size = diagonal(self.vertices)
+        self.positions: dict[float, Float[np.ndarray, "vertices 3"]] = {}
+        self.absent: dict[float, Bool[np.ndarray, " vertices"]] = {}
+        """Vertices of whole parts that the object does not have."""
+        self.hidden: dict[float, Bool[np.ndarray, " vertices"]] = {}
+        """Vertices of the second layer where it is no island."""
+        self._surfaces: dict[float, Surface] = {}
+
+    def track(self, alpha: float) -> None:
+        """Find the positions at ``alpha`` and keep them.
+
+        Raises:
+            BadRequest: there is nothing at ``alpha``.
+            Cancelled: asked to stop.
+        """
+        solid = self.source.solid(alpha)
+        reader = self.source.reader(alpha)
+        if len(self.fitters) == 1:
+            fit, self._surfaces[alpha] = _shown(self.fitters[0], reader, solid)
+            hidden = np.zeros(len(fit.absent), dtype=bool)
+        else:
+            rest, second, islands = self.islands.split(solid)
+            first, _ = _shown(self.fitters[0], reader, rest)
+            other = self._second(second, alpha)
+            inside = ~near(solid, islands, other.positions) & ~other.absent
+            fit = Fit(*(np.concatenate(pair) for pair in zip(first, other, strict=True)))
+            hidden = np.concatenate([np.zeros(len(first.absent), dtype=bool), inside])
+        inwards = -INSET * vertex_normals(fit.positions, self.faces)
+        positions = np.where(hidden[:, None], fit.positions + inwards, fit.positions)
+        self.positions[alpha] = positions.astype(np.float32)
+        self.absent[alpha], self.hidden[alpha] = fit.absent, hidden
+
+    def surface(self, alpha: float) -> Surface:
+        """The object's surface."""
+        if alpha not in self._surfaces:
+            self._surfaces[alpha] = Surface(*self.extract(alpha))
+        return self._surfaces[alpha]
+
+    def extract(self, alpha: float) -> tuple[Vertices, Faces]:
+        """A fresh extraction of the cleaned object."""
+        return extract(self.source.solid(alpha), self.source.cancel)
+
+    def track_all(self, progress: Callable[[float], None] = lambda _: None) -> None:
+        """Track at every multiple of 1 / :data:`STEPS`.
+
+        Raises:
+            BadRequest: somewhere there is nothing.
+            Cancelled: asked to stop.
+        """
+        steps = STEPS * (len(self.source.chain.prompts) - 1)
+        for step in range(steps + 1):
+            self.track(step / STEPS)
+            progress((step + 1) / (steps + 1))
+        self._shrink()
+
+    def _second(self, solid: Solid, alpha: float) -> Fit:
+        """The second layer on what it is to show, or nowhere if none of that is about to come
+        out."""
+        topology = self.fitters[1].topology
+        out = any(abs(other - alpha) <= COMING for other in self.islands.alphas)
+        if not out or not solid.inside.any():
+            return Fit(topology.vertices, np.ones(topology.count, dtype=bool))
+        return _shown(self.fitters[1], Reader(GridField(solid), self.source.cancel), solid)[0]
+
+    def _shrink(self) -> None:
+        """Give parts that are absent, or hidden and not about to come out, no area, where they are
+        at the nearest alpha at which they are needed."""
+        alphas = sorted(self.positions)
+        count, part_of_face = label_parts(self.faces, len(self.vertices))
+        for part in range(count):
+            corners = self.faces[part_of_face == part]
+            own = np.zeros(len(self.vertices), dtype=bool)
+            own[corners] = True
+            there = {alpha for alpha in alphas if not self.absent[alpha][own].any()}
+            out = np.array([alpha for alpha in there if not self.hidden[alpha][own].all()])
+            needed = [alpha for alpha in there if (np.abs(out - alpha) <= COMING).any()]
+            if not needed:
+                continue
+            shrunk: dict[float, Vertices] = {}
+            faces = (own.cumsum() - 1)[corners]
+            for alpha in set(alphas).difference(needed):
+                nearest = min(needed, key=lambda other: (abs(other - alpha), other))
+                if nearest not in shrunk:
+                    shrunk[nearest] = shrink(self.positions[nearest][own], faces)
+                self.positions[alpha][own] = shrunk[nearest]
+
+
+def _shown(fitter: Fitter, reader: Reader, solid: Solid) -> tuple[Fit, Surface]:
+    """A layer on a solid, and the solid's surface."""
+    fit, surface = fitter.fit(reader, solid)
+    topology = fitter.topology
+    found, absent = fit.positions, fit.absent
+    fitted = fit_faces(reader, found, topology.faces, solid.voxel)
+    off, _ = surface.tree.query(found[topology.faces].mean(axis=1))
+    spanning = np.zeros(len(found), dtype=bool)
+    spanning[topology.faces[off > 1.5 * solid.voxel]] = True
+    # A sheet that the object does not have lies on itself; its sides must not show through.
+    aside = found + APART * topology.normals
+    positions = np.where(spanning[:, None], aside, fitted)
+    return Fit(np.where(absent[:, None], found, positions), absent), surface

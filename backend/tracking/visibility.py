@@ -1,0 +1,70 @@
+"""Which face each pixel of an orthographic view sees: a z-buffer for a few thousand triangles."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Bool, Float, Int
+
+from ..atlas.rasterize import nearest
+from ..surface.geometry import face_crosses
+from ..surface.topology import Faces, Vertices
+
+VIEWS = 12
+SIZE = 256
+
+
+@dataclass(frozen=True)
+class View:
+    """What one view sees; picture rows run down."""
+
+    face: Int[np.ndarray, "size size"]
+    """The nearest face, or -1."""
+    behind: Bool[np.ndarray, "size size"]
+    """Whether it is seen from behind."""
+
+
+def directions(count: int = VIEWS) -> Float[np.ndarray, "count 3"]:
+    """Unit vectors from the object to the eye: most around it, a few from above and below."""
+    index = np.arange(count) + 0.5
+    # A golden spiral over the sphere.
+    z = 1.0 - 2.0 * index / count
+    angle = np.pi * (3.0 - np.sqrt(5.0)) * np.arange(count) - np.pi / 2
+    flat = np.sqrt(1.0 - z * z)
+    return np.stack([flat * np.cos(angle), flat * np.sin(angle), z], axis=1)
+
+
+def frame(direction: Float[np.ndarray, "3"]) -> Float[np.ndarray, "3 3"]:
+    """Rows: right, up, towards the eye."""
+    helper = np.array([0.0, 0.0, 1.0]) if abs(direction[2]) < 0.99 else np.array([0.0, 1.0, 0.0])
+    right = np.cross(helper, direction)
+    right /= np.linalg.norm(right)
+    return np.stack([right, np.cross(direction, right), direction])
+
+
+def look(
+    vertices: Vertices,
+    faces: Faces,
+    direction: Float[np.ndarray, "3"],
+    size: int = SIZE,
+    centre: Float[np.ndarray, "3"] | None = None,
+    radius: float | None = None,
+) -> View:
+    """An orthographic view of the mesh.
+
+    Args:
+        direction: Unit, from the object to the eye.
+        centre, radius: What fills the picture; default: the mesh.
+    """
+    if centre is None:
+        centre = 0.5 * (vertices.min(axis=0) + vertices.max(axis=0)).astype(np.float64)
+    if radius is None:
+        radius = max(float(np.linalg.norm(vertices - centre, axis=1).max()), 1e-9)
+    seen = (vertices - centre) @ frame(direction).T
+    scale = 0.48 * size / radius
+    flat = np.stack([0.5 * size + scale * seen[:, 0], 0.5 * size - scale * seen[:, 1]], axis=1)
+    face, _ = nearest(flat[faces], seen[faces][:, :, 2], size)
+    away = face_crosses(vertices, faces) @ direction < 0
+    behind = (face >= 0) & away[face]
+    return View(face.reshape(size, size), behind.reshape(size, size))

@@ -1,0 +1,252 @@
+"""What a checkpoint knows, indexed: completions while typing, unknown words, neighbours. No bpy.
+
+Everything comes from the lists in the checkpoint file, so a keystroke asks no other process. An
+index takes some tenths of a second to build, in a thread of its own; until then there is none.
+"""
+
+from __future__ import annotations
+
+import bisect
+import itertools
+import threading
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+from ...backend.prompts.vocabulary import Familiarity, Vocabulary
+from ..checkpoints import catalog
+
+INDEXED = 20_000
+"""Prompts that are completed from; more would make the index large and the list no better."""
+
+
+@dataclass(frozen=True)
+class Suggestion:
+    """A prompt to offer."""
+
+    prompt: str
+    hint: str = ""
+    """What it is for, if that is not plain: an unknown word that it avoids."""
+
+
+@dataclass(frozen=True)
+class Neighbour:
+    """A known prompt that differs from another in one phrase."""
+
+    prompt: str
+    removed: str
+    """Of the other prompt; empty when the phrase was only added."""
+    added: str
+    """Of this one; empty when the phrase was only left out."""
+
+
+class Knowledge:
+    """One checkpoint's prompts and words.
+
+    Args:
+        prompts: what it can make, of its own training's prompt sets.
+        words: every word of its training.
+        synonyms: word to the word that ``prompts`` use for it.
+    """
+
+    def __init__(
+        self,
+        prompts: Sequence[str],
+        words: Iterable[str] = (),
+        synonyms: Mapping[str, str] | None = None,
+    ) -> None:
+        self.prompts = tuple(dict.fromkeys(prompts))
+        self.vocabulary = Vocabulary(self.prompts, words, synonyms)
+        self._containing: dict[str, set[int]] = defaultdict(set)
+        tails: set[str] = set()
+        for index, prompt in enumerate(self.prompts[:INDEXED]):
+            split = prompt.casefold().split()
+            for start, word in enumerate(split):
+                self._containing[word].add(index)
+                tails.add(" ".join(split[start:]))
+        self._tails = sorted(tails)
+        self._words = sorted(set(self._containing) | set(self.vocabulary.words))
+
+    def familiarity(self, prompt: str) -> Familiarity:
+        """What the training has to do with a prompt."""
+        return _familiarity(self, " ".join(prompt.split()))
+
+    def suggest(self, text: str, count: int = 20) -> list[Suggestion]:
+        """Prompts to offer while ``text`` is typed, best first, at most ``count``.
+
+        First, where a word is unknown, the nearest known prompts; then what completes the text;
+        then prompts with the same words in another order; then words that complete the last one.
+        """
+        typed = text.casefold().split()
+        if not typed:
+            step = max(1, len(self.prompts) // count)
+            return [Suggestion(prompt) for prompt in self.prompts[::step][:count]]
+        found: dict[str, Suggestion] = {}
+        finished = text if text[-1].isspace() else " ".join(text.split()[:-1])
+        unknown = self.familiarity(finished).unknown_words if finished.strip() else ()
+        if unknown:
+            hint = ", ".join(f"“{word}”" for word in unknown[:2])
+            # The last word may be unfinished: what it may become counts as well.
+            *whole, last = typed
+            meant = next(iter(_starting_with(self._words, last)), last)
+            for prompt in self.familiarity(" ".join([*whole, meant])).nearest:
+                found[prompt] = Suggestion(prompt, hint)
+        whole_text, end_of_text = self._completed(typed)
+        others = (self._with_all(typed), end_of_text, self._words_of(typed))
+        for prompt in itertools.chain(whole_text, *others):
+            if len(found) >= count:
+                break
+            found.setdefault(prompt, Suggestion(prompt))
+        found.pop(text.strip(), None)
+        return list(found.values())
+
+    def neighbours(self, prompt: str, count: int = 24) -> list[Neighbour]:
+        """Known prompts that differ in one phrase, the smallest changes first.
+
+        A prompt that is not among the known ones has the neighbours of the nearest of them.
+        """
+        return list(_neighbours(self, " ".join(prompt.split()), count))
+
+    # --- completion ---
+
+    def _completed(self, typed: list[str]) -> tuple[list[str], list[str]]:
+        """The text with the rest of a known prompt: of all of it, or of its longest end."""
+        for start in range(len(typed)):
+            end = " ".join(typed[start:])
+            tails = [tail for tail in _starting_with(self._tails, end) if tail != end]
+            if tails:
+                tails.sort(key=lambda tail: (tail.count(" "), tail))
+                found = [" ".join([*typed[:start], tail]) for tail in tails]
+                return (found, []) if start == 0 else ([], found)
+        return [], []
+
+    def _with_all(self, typed: list[str]) -> Iterable[str]:
+        """Known prompts with all these words; the last may be unfinished."""
+        *whole, last = typed
+        beginning = _starting_with(self._words, last)
+        fitting = set().union(*(self._containing.get(word, ()) for word in beginning))
+        for word in whole:
+            fitting &= self._containing.get(word, set())
+        ranked = sorted(fitting, key=lambda index: (self.prompts[index].count(" "), index))
+        return [self.prompts[index] for index in ranked]
+
+    def _words_of(self, typed: list[str]) -> Iterable[str]:
+        """The text with its last word completed."""
+        *whole, last = typed
+        ends = [word for word in _starting_with(self._words, last) if word != last]
+        return [" ".join([*whole, word]) for word in ends]
+
+
+@lru_cache(maxsize=64)
+def _familiarity(known: Knowledge, prompt: str) -> Familiarity:
+    return known.vocabulary.familiarity(prompt)
+
+
+@lru_cache(maxsize=16)
+def _neighbours(known: Knowledge, prompt: str, count: int) -> tuple[Neighbour, ...]:
+    folded = prompt.casefold()
+    if folded not in (other.casefold() for other in known.prompts):
+        nearest = known.familiarity(prompt).nearest
+        if not nearest:
+            return ()
+        folded = nearest[0].casefold()
+    old = folded.split()
+    ranked = []
+    for index, other in enumerate(known.prompts):
+        new = other.casefold().split()
+        if new == old:
+            continue
+        head = _common(old, new)
+        tail = _common(old[head:][::-1], new[head:][::-1])
+        removed, added = old[head : len(old) - tail], new[head : len(new) - tail]
+        size = len(removed) + len(added) + (0 if removed and added else 2)
+        ranked.append((size, index, Neighbour(other, " ".join(removed), " ".join(added))))
+    ranked.sort(key=lambda item: item[:2])
+    return tuple(_mixed([neighbour for _, _, neighbour in ranked], count))
+
+
+def _mixed(ranked: list[Neighbour], count: int) -> list[Neighbour]:
+    """The first ``count``, in turn by which phrase they change: animals, then hats, and so on."""
+    groups: dict[str, list[Neighbour]] = defaultdict(list)
+    for neighbour in ranked[: 20 * count]:
+        groups[neighbour.removed].append(neighbour)
+    chosen: list[Neighbour] = []
+    while len(chosen) < count and groups:
+        for phrase in list(groups):
+            chosen.append(groups[phrase].pop(0))
+            if not groups[phrase]:
+                del groups[phrase]
+    order = {phrase: i for i, phrase in enumerate(dict.fromkeys(n.removed for n in chosen))}
+    return sorted(chosen[:count], key=lambda neighbour: order[neighbour.removed])
+
+
+def _common(one: list[str], other: list[str]) -> int:
+    """How many words both begin with."""
+    pairs = zip(one, other, strict=False)
+    return next((i for i, (a, b) in enumerate(pairs) if a != b), min(len(one), len(other)))
+
+
+def _starting_with(ordered: list[str], beginning: str) -> list[str]:
+    low = bisect.bisect_left(ordered, beginning)
+    high = bisect.bisect_left(ordered, beginning + "\U0010ffff", low)
+    return ordered[low:high]
+
+
+# --- one index for each checkpoint file ------------------------------------------------------
+
+_lock = threading.Lock()
+_built: dict[tuple[Path, int, int], Knowledge] = {}
+_threads: dict[tuple[Path, int, int], threading.Thread] = {}
+_KEPT = 4
+
+
+def knowledge(path: Path, *, wait: bool = False) -> Knowledge | None:
+    """What the checkpoint at ``path`` knows; None while that is being indexed, or not readable.
+
+    Args:
+        path: of the file.
+        wait: until it is there (scripts).
+    """
+    try:
+        stat = path.stat()
+    except OSError:
+        return None
+    key = (path, stat.st_mtime_ns, stat.st_size)
+    with _lock:
+        if key in _built:
+            return _built[key]
+        thread = _threads.get(key)
+        if thread is None:
+            thread = threading.Thread(
+                target=_build, args=(key,), name="att3d knowledge", daemon=True
+            )
+            _threads[key] = thread
+            thread.start()
+    if wait:
+        thread.join()
+        return _built.get(key)
+    return None
+
+
+def _build(key: tuple[Path, int, int]) -> None:
+    said = catalog.metadata(key[0])
+    prompts = [*texts(said.get("prompts")), *texts(said.get("unseen"))]
+    synonyms = said.get("synonyms")
+    pairs = synonyms.items() if isinstance(synonyms, Mapping) else ()
+    known = Knowledge(
+        prompts,
+        texts(said.get("words")),
+        {a: b for a, b in pairs if isinstance(a, str) and isinstance(b, str)},
+    )
+    with _lock:
+        while len(_built) >= _KEPT:
+            del _built[next(iter(_built))]
+        _built[key] = known
+        _threads.pop(key, None)
+
+
+def texts(value: object) -> list[str]:
+    """The texts of a list that a file holds; a file may hold anything."""
+    return [item for item in value if isinstance(item, str)] if isinstance(value, list) else []

@@ -1,0 +1,178 @@
+"""What a person or a script can do: ``bpy.ops.att3d.*``.
+
+Those that ask the backend share one shape, :mod:`.backend_operator`. Nothing is added to the .blend
+before the result is there.
+"""
+
+# bpy has no type stubs.
+# pyright: reportAttributeAccessIssue=false, reportInvalidTypeForm=false, reportMissingImports=false
+
+from __future__ import annotations
+
+import random
+from typing import TYPE_CHECKING, ClassVar
+
+import bpy
+from bpy.app.translations import pgettext_rpt as rpt_
+
+from ...backend.protocol.messages import InfoParams, InfoResult
+from ..checkpoints import catalog
+from ..process.operator import BackendOperator
+from ..process.session import Job, redraw, session
+from ..scene import provenance
+from ..scene.build import add_object
+from ..scene.collection import select_only
+from ..ui.preferences import preferences
+from ..ui.status_text import made_text
+from . import properties
+from .last_options import remember_options
+from .request import PromptOperator, panel_values
+
+if TYPE_CHECKING:
+    from bpy.types import Context, Event
+
+
+class ATT3D_OT_generate(PromptOperator, bpy.types.Operator):
+    """Turn the prompt into a textured object"""
+
+    bl_idname = "att3d.generate"
+    bl_label = "Generate"
+    bl_options: ClassVar[set[str]] = {"REGISTER", "UNDO"}
+
+    def invoke(self, context: Context, event: Event) -> set[str]:
+        remember_options(context.scene)
+        return super().invoke(context, event)
+
+    def request(self, context: Context) -> Job:
+        self.fill_in(panel_values(context))
+        return self.ask(context, self.prompt)
+
+    def finish(self, context: Context, job: Job) -> None:
+        made = self.take(job)
+        scene = self.scene(context)
+        ob = add_object(scene, made.arrays, made.origin, scene.att3d.place)
+        session.succeed(made.origin.notes, made.seconds)
+        self.report({"INFO"}, made_text(ob, made.seconds))
+        if scene == context.scene and not select_only(context, ob):
+            self.report(
+                {"INFO"},
+                rpt_("“{name}” is there; leave this mode to select it").format(name=ob.name),
+            )
+        if preferences(context).show_colors:
+            show_colors(context)
+
+
+class ATT3D_OT_cancel(bpy.types.Operator):
+    """Stop generating. The scene stays as it is"""
+
+    bl_idname = "att3d.cancel"
+    bl_label = "Cancel"
+
+    @classmethod
+    def poll(cls, context: Context) -> bool:
+        if not session.busy:
+            cls.poll_message_set("Nothing is being generated")
+        return session.busy
+
+    def execute(self, context: Context) -> set[str]:
+        session.cancel()
+        redraw()
+        return {"FINISHED"}
+
+
+class ATT3D_OT_test_backend(BackendOperator, bpy.types.Operator):
+    """Start the backend and ask it what it runs on"""
+
+    bl_idname = "att3d.test_backend"
+    bl_label = "Test Backend"
+
+    def request(self, context: Context) -> Job:
+        return session.submit(preferences(context).launch, "info", InfoParams())
+
+    def finish(self, context: Context, job: Job) -> None:
+        result = job.result(InfoResult)
+        session.succeed()
+        where = session.process.device or "loading"
+        text = rpt_("The backend works (version {version}, {device})")
+        self.report({"INFO"}, text.format(version=result.server, device=where))
+
+
+class ATT3D_OT_open_log(bpy.types.Operator):
+    """Open the backend's log in the system's text viewer"""
+
+    bl_idname = "att3d.open_log"
+    bl_label = "Open Log"
+
+    def execute(self, context: Context) -> set[str]:
+        log = preferences(context).log_folder_path / "backend.log"
+        if not log.is_file():
+            text = rpt_("There is no log yet: the backend has not run ({path})")
+            self.report({"WARNING"}, text.format(path=log))
+            return {"CANCELLED"}
+        bpy.ops.wm.path_open(filepath=str(log))
+        return {"FINISHED"}
+
+
+class ATT3D_OT_suggest(bpy.types.Operator):
+    """Fill in one of the prompts that this checkpoint knows"""
+
+    bl_idname = "att3d.suggest"
+    bl_label = "Surprise Me"
+    bl_options: ClassVar[set[str]] = {"REGISTER", "UNDO"}
+
+    def execute(self, context: Context) -> set[str]:
+        settings = context.scene.att3d
+        folder = preferences(context).checkpoint_folder_path
+        chosen = catalog.find(settings.checkpoint, folder)
+        prompts = [] if chosen is None else chosen.prompts
+        if not prompts:
+            self.report({"WARNING"}, "This checkpoint does not say which prompts it knows")
+            return {"CANCELLED"}
+        with properties.quietly():
+            settings.prompt = random.choice(prompts)
+        return {"FINISHED"}
+
+
+class ATT3D_OT_use_prompt(bpy.types.Operator):
+    """Put the prompt and mesh settings of the active object into the panel"""
+
+    bl_idname = "att3d.use_prompt"
+    bl_label = "Use This Prompt"
+    bl_options: ClassVar[set[str]] = {"REGISTER", "UNDO"}
+
+    @classmethod
+    def poll(cls, context: Context) -> bool:
+        if provenance.prompt_of(context.active_object) is None:
+            cls.poll_message_set("The active object was not made from a prompt")
+            return False
+        return True
+
+    def execute(self, context: Context) -> set[str]:
+        ob = context.active_object
+        settings = context.scene.att3d
+        with properties.quietly():
+            settings.prompt = provenance.prompt_of(ob)
+            for name, value in provenance.options_of(ob).items():
+                if name in ("faces", "texture_size", "resolution", "normal_map"):
+                    setattr(settings, name, value)
+        return {"FINISHED"}
+
+
+def show_colors(context: Context) -> None:
+    """Make the texture visible in Solid viewports that still show the default grey."""
+    screen = context.screen
+    for area in screen.areas if screen is not None else ():
+        if area.type == "VIEW_3D":
+            shading = area.spaces.active.shading
+            if shading.type == "SOLID" and shading.color_type == "MATERIAL":
+                shading.color_type = "TEXTURE"
+
+
+CLASSES = (
+    ATT3D_OT_generate,
+    ATT3D_OT_cancel,
+    ATT3D_OT_test_backend,
+    ATT3D_OT_open_log,
+    ATT3D_OT_suggest,
+    ATT3D_OT_use_prompt,
+)

@@ -1,0 +1,66 @@
+"""What the chosen checkpoint knows, for prompt fields and panels. The backend is not asked."""
+
+# bpy has no type stubs.
+# pyright: reportAttributeAccessIssue=false, reportMissingImports=false
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import bpy
+from bpy.app.translations import pgettext_iface as iface_
+
+from ..checkpoints import catalog
+from ..process.session import redraw
+from ..ui.preferences import preferences
+from .checkpoint_words import Knowledge, knowledge
+
+if TYPE_CHECKING:
+    from bpy.types import Context
+
+    from ...backend.prompts.vocabulary import Familiarity
+
+LOOK_AGAIN = 0.3
+"""Seconds until the panel is drawn again while the checkpoint's words are being read."""
+
+
+def known_by(checkpoint: str, context: Context, *, wait: bool = False) -> Knowledge | None:
+    """What the checkpoint of this identifier knows; None while that is being read.
+
+    Args:
+        checkpoint: as the scene's setting says it.
+        context: of Blender.
+        wait: until it has been read. Scripts always wait.
+    """
+    choice = catalog.find(checkpoint, preferences(context).checkpoint_folder_path)
+    if choice is None:
+        return None
+    known = knowledge(choice.path, wait=wait or bpy.app.background)
+    if known is None and not bpy.app.timers.is_registered(_redraw):
+        bpy.app.timers.register(_redraw, first_interval=LOOK_AGAIN)
+    return known
+
+
+def search_prompts(owner: Any, context: Context, text: str) -> list[tuple[str, str] | str]:
+    """Prompts to offer; Blender asks at every keystroke in a prompt field."""
+    known = known_by(context.scene.att3d.checkpoint, context)
+    if known is None:
+        return []
+    return [
+        (found.prompt, iface_("{words} is unknown").format(words=found.hint))
+        if found.hint
+        else found.prompt
+        for found in known.suggest(text)
+    ]
+
+
+def familiarity(context: Context, prompt: str) -> Familiarity | None:
+    """What the scene's checkpoint has to do with a prompt; None when nobody knows (yet)."""
+    if not prompt.strip():
+        return None
+    known = known_by(context.scene.att3d.checkpoint, context)
+    return known.familiarity(prompt) if known is not None else None
+
+
+def _redraw() -> None:
+    redraw()

@@ -1,0 +1,154 @@
+"""How the backend process is started: which Python, with which environment, logging where. No bpy.
+
+The backend has its own Python, because Blender's has no torch and changes with every Blender.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import sys
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+
+from ...backend.protocol.errors import BadRequest, MissingDependency
+
+VARIABLE = "ATT3D_PYTHON"
+"""Environment variable that names the backend's Python, for scripts and tests."""
+
+EXTENSION_ROOT = Path(__file__).resolve().parents[2]
+"""The folder that holds ``backend/`` and ``checkpoints/``."""
+
+SET_UP = (
+    "Set it up with the button in the ATT3D tab, or choose the folder of a Python environment that "
+    "has the backend's packages in the preferences."
+)
+
+
+@dataclass(frozen=True)
+class Launch:
+    """Everything that starting the process needs. Equal ones need no new process."""
+
+    command: tuple[str, ...]
+    log: Path
+    online: bool
+    environment: Mapping[str, str] = field(compare=False)
+
+
+def plan(
+    *,
+    python: str,
+    command: str,
+    remembered: str,
+    log_folder: Path,
+    online: bool,
+    managed: str = "",
+    environ: Mapping[str, str] | None = None,
+) -> Launch:
+    """Decide how to start the backend.
+
+    Args:
+        python: the preference; an interpreter, an environment's folder, or a folder with a
+            ``.venv``. Empty: not set.
+        command: the preference that replaces the whole command (a backend elsewhere). Wins.
+        remembered: the interpreter that worked last time, used when nothing else is said.
+        log_folder: where ``backend.log`` goes.
+        online: whether Blender's user allows network access.
+        managed: the interpreter of the environment that the extension has set up; empty: none.
+        environ: instead of this process's environment.
+
+    Raises:
+        MissingDependency: there is no interpreter, or it is not where the preference says.
+    """
+    environ = os.environ if environ is None else environ
+    if command.strip():
+        words = split_command(command)
+    else:
+        found = find_python(python, managed, remembered, environ)
+        words = (str(found), "-m", "backend", "serve")
+    return Launch(words, log_folder / "backend.log", online, clean_environment(environ, online))
+
+
+def split_command(text: str, windows: bool = sys.platform == "win32") -> tuple[str, ...]:
+    """The words of a command line, as the system's shell would split them.
+
+    On Windows a backslash is a letter of a path, and double quotes hold words together.
+
+    Raises:
+        BadRequest: a quotation mark is not closed.
+    """
+    try:
+        if not windows:
+            return tuple(shlex.split(text))
+        lexer = shlex.shlex(text, posix=True, punctuation_chars=False)
+        lexer.whitespace_split, lexer.escape, lexer.quotes, lexer.commenters = True, "", '"', ""
+        return tuple(lexer)
+    except ValueError as error:
+        raise BadRequest(
+            f"The command cannot be read: {error}.", "Close every quotation mark."
+        ) from error
+
+
+def find_python(preference: str, managed: str, remembered: str, environ: Mapping[str, str]) -> Path:
+    """The interpreter: the preference, else ``ATT3D_PYTHON``, else that of the environment that was
+    set up, else the one that worked last time.
+
+    One that is named but missing is an error, never a reason to use the next: a person who chose an
+    environment wants that one.
+    """
+    named = {"Backend Python": preference.strip(), VARIABLE: environ.get(VARIABLE, "").strip()}
+    for source, value in named.items():
+        if not value:
+            continue
+        found = interpreter(Path(value).expanduser())
+        if found is None:
+            raise MissingDependency(
+                f"No Python at {value} (from {source}).",
+                "Choose the backend's Python environment in the preferences of this extension.",
+            )
+        return found
+    for value in filter(None, (managed, remembered)):
+        if (found := interpreter(Path(value))) is not None:
+            return found
+    raise MissingDependency("The backend's Python is not set up yet.", SET_UP)
+
+
+def interpreter(path: Path) -> Path | None:
+    """The Python that ``path`` means: itself, or the one in this environment or checkout."""
+    names = ("python.exe",) if sys.platform == "win32" else ("python", "python3")
+    if path.is_file():
+        return path if os.access(path, os.X_OK) else None
+    for folder in ("bin", "Scripts", ".venv/bin", ".venv/Scripts"):
+        for name in names:
+            if (path / folder / name).is_file():
+                return path / folder / name
+    return None
+
+
+def clean_environment(environ: Mapping[str, str], online: bool) -> dict[str, str]:
+    """This environment without what Blender says to its own Python, and with ours.
+
+    Blender's PYTHONHOME or PYTHONPATH would break another interpreter; packages in the person's
+    home folder could shadow those of the backend's environment.
+    """
+    clean = {key: value for key, value in environ.items() if not key.startswith("PYTHON")}
+    clean |= {
+        "PYTHONPATH": str(EXTENSION_ROOT),
+        "PYTHONSAFEPATH": "1",  # a folder named backend where Blender was started stays out of it
+        "PYTHONNOUSERSITE": "1",
+        "PYTHONUTF8": "1",
+        "PYTHONUNBUFFERED": "1",
+    }
+    if not online:
+        clean["HF_HUB_OFFLINE"] = "1"
+    return clean
+
+
+@lru_cache(maxsize=1)
+def extension_version() -> str:
+    """The version in the manifest."""
+    text = (EXTENSION_ROOT / "blender_manifest.toml").read_text(encoding="utf-8")
+    return tomllib.loads(text)["version"]

@@ -1,0 +1,237 @@
+"""Files, read back by libraries that did not write them."""
+
+from __future__ import annotations
+
+import importlib.util
+import io
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pygltflib
+import pytest
+import trimesh
+from PIL import Image
+
+from backend.export import blend, conversions
+from backend.export.corners import split_at_seams
+from backend.export.files import check_output, write_files, write_mesh
+from backend.export.gltf import glb_bytes
+from backend.protocol.errors import BadRequest, MissingDependency, OutputError
+from backend.surface.topology import is_closed
+from backend.textured_mesh import GeneratedMesh
+
+ROOT = Path(__file__).resolve().parents[2]
+VALIDATOR = ROOT / ".venv" / "node" / "node_modules" / "gltf-validator"
+
+
+@pytest.fixture
+def glb(mesh: GeneratedMesh, tmp_path: Path) -> Path:
+    return write_mesh(mesh, tmp_path / "bear.glb")[0]
+
+
+def test_conversions_are_inverses_and_keep_orientation():
+    points = np.random.default_rng(0).normal(size=(5, 3))
+    np.testing.assert_allclose(conversions.y_up_to_z_up(conversions.z_up_to_y_up(points)), points)
+    front, up = np.array([0.0, -1, 0]), np.array([0.0, 0, 1])
+    assert conversions.z_up_to_y_up(up).tolist() == [0, 1, 0]
+    assert conversions.z_up_to_y_up(front).tolist() == [0, 0, 1]
+    turned = conversions.z_up_to_y_up(np.eye(3))
+    assert np.linalg.det(turned) == pytest.approx(1.0)
+    assert conversions.v_down_to_v_up(conversions.v_up_to_v_down(points[:, :2])) == pytest.approx(
+        points[:, :2]
+    )
+
+
+def test_vertices_are_split_at_seams_only(mesh: GeneratedMesh):
+    split = split_at_seams(mesh)
+    corners = {
+        (vertex, *uv)
+        for vertex, uv in zip(
+            mesh.faces.reshape(-1).tolist(), mesh.uvs.reshape(-1, 2).tolist(), strict=True
+        )
+    }
+    assert len(split.positions) == len(corners)
+    np.testing.assert_array_equal(split.source[split.faces], mesh.faces)
+    np.testing.assert_array_equal(split.uvs[split.faces], mesh.uvs)
+
+
+def test_glb_has_the_mesh_its_textures_and_its_origin(mesh: GeneratedMesh, glb: Path):
+    document = pygltflib.GLTF2().load(str(glb))
+    assert document is not None
+    material = document.materials[0]
+    assert material.pbrMetallicRoughness.roughnessFactor == 0.6
+    assert material.pbrMetallicRoughness.metallicFactor == 0.0
+    assert material.normalTexture.index == 1
+    assert document.nodes[0].extras == {
+        "prompt": mesh.prompt,
+        "checkpoint_hash": mesh.checkpoint_hash,
+    }
+    accessors = document.accessors
+    primitive = document.meshes[0].primitives[0]
+    assert accessors[primitive.indices].count == 3 * len(mesh.faces)
+    view = document.bufferViews[document.images[0].bufferView]
+    content = document.binary_blob()[view.byteOffset : view.byteOffset + view.byteLength]
+    np.testing.assert_array_equal(np.asarray(Image.open(io.BytesIO(content))), mesh.texture)
+
+
+def test_another_reader_sees_the_same_shape_and_colours(mesh: GeneratedMesh, glb: Path):
+    read = trimesh.load(glb, process=False, force="mesh")
+    assert isinstance(read, trimesh.Trimesh)
+    split = split_at_seams(mesh)
+    np.testing.assert_allclose(conversions.y_up_to_z_up(read.vertices), split.positions, atol=1e-6)
+    # trimesh turns glTF's v downwards into v upwards, as Blender does.
+    np.testing.assert_allclose(read.visual.uv, split.uvs, atol=1e-6)
+    assert read.volume > 0
+
+
+@pytest.mark.parametrize("normal_map", [True, False])
+def test_glb_passes_the_khronos_validator(mesh: GeneratedMesh, tmp_path: Path, normal_map: bool):
+    if shutil.which("node") is None:
+        pytest.skip("node is not installed: the Khronos validator did not run")
+    if not VALIDATOR.is_dir():
+        pytest.skip("the Khronos validator is not installed: `make test` does it with npm")
+    path = tmp_path / "bear.glb"
+    chosen = GeneratedMesh(**{**vars(mesh), "normal_map": mesh.normal_map if normal_map else None})
+    path.write_bytes(glb_bytes(chosen))
+    script = (
+        "require(process.argv[1]).validateBytes(new Uint8Array(require('fs')"
+        ".readFileSync(process.argv[2]))).then(r => console.log(JSON.stringify(r)))"
+    )
+    done = subprocess.run(
+        ["node", "-e", script, str(VALIDATOR), str(path)],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    report = json.loads(done.stdout)
+    issues = [m for m in report["issues"]["messages"] if m["severity"] <= 1]
+    assert issues == []
+
+
+def test_obj_has_its_material_and_texture_beside_it(mesh: GeneratedMesh, tmp_path: Path):
+    files = write_mesh(mesh, tmp_path / "bear.obj")
+    assert {file.name for file in files} == {
+        "bear.obj",
+        "bear.mtl",
+        "bear.png",
+        "bear_normal.png",
+    }
+    assert sorted(p.name for p in tmp_path.iterdir()) == sorted(file.name for file in files)
+    read = trimesh.load(tmp_path / "bear.obj", process=False, force="mesh")
+    assert isinstance(read, trimesh.Trimesh)
+    assert read.visual.material.image.size == (512, 512)
+    assert read.volume > 0
+    lines = (tmp_path / "bear.obj").read_text().splitlines()
+    positions = [line for line in lines if line.startswith("v ")]
+    assert len(positions) == len(mesh.vertices)
+
+
+def test_ply_has_vertex_colours(mesh: GeneratedMesh, tmp_path: Path):
+    read = trimesh.load(write_mesh(mesh, tmp_path / "bear.ply")[0], process=False)
+    assert isinstance(read, trimesh.Trimesh)
+    np.testing.assert_array_equal(read.vertices.astype(np.float32), mesh.vertices)
+    assert is_closed(np.asarray(read.faces)) and read.is_watertight
+    assert read.visual.vertex_colors.shape == (len(mesh.vertices), 4)
+    assert read.visual.vertex_colors[:, 0].min() > 10
+
+
+def test_odd_prompts_do_not_break_text_formats(mesh: GeneratedMesh, tmp_path: Path):
+    odd = GeneratedMesh(**{**vars(mesh), "prompt": "פיל 🐘 «é»"})
+    for ending in (".glb", ".obj", ".ply"):
+        write_mesh(odd, tmp_path / f"x{ending}")
+        assert len(trimesh.load(tmp_path / f"x{ending}", process=False, force="mesh").faces) == len(
+            mesh.faces
+        )
+
+
+@pytest.mark.skipif(importlib.util.find_spec("bpy") is None, reason="bpy is not installed")
+def test_blend_holds_one_object_with_packed_textures(mesh: GeneratedMesh, tmp_path: Path):
+    path = write_mesh(mesh, tmp_path / "bear.blend")[0]
+    script = (
+        "import bpy, json, sys; bpy.ops.wm.open_mainfile(filepath=sys.argv[1]);"
+        "o, = [o for o in bpy.data.objects];"
+        "print('RESULT', json.dumps([o['att3d_prompt'], len(o.data.polygons),"
+        "len(o.data.vertices), len(o.data.uv_layers),"
+        "sorted(bool(i.packed_file) for i in bpy.data.images if i.users)]))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script, str(path)],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    result = next(line for line in done.stdout.splitlines() if line.startswith("RESULT"))
+    assert json.loads(result[7:]) == [
+        mesh.prompt,
+        len(mesh.faces),
+        len(mesh.vertices),
+        1,
+        [True, True],
+    ]
+
+
+def test_blend_without_bpy_says_what_to_do(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    monkeypatch.delenv(blend.PYTHON_VARIABLE, raising=False)
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(MissingDependency, match="bpy") as caught:
+        check_output(tmp_path / "bear.blend")
+    assert "pip install bpy" in caught.value.remedy and ".glb" in caught.value.remedy
+
+
+def test_blend_with_a_python_that_is_not_there(
+    mesh: GeneratedMesh, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+):
+    monkeypatch.setenv(blend.PYTHON_VARIABLE, str(tmp_path / "python"))
+    with pytest.raises(MissingDependency, match="cannot run"):
+        write_mesh(mesh, tmp_path / "bear.blend")
+
+
+@pytest.mark.parametrize("name", ["bear.fbx", "bear", "bear.glb.txt"])
+def test_an_unknown_ending_is_refused(mesh: GeneratedMesh, tmp_path: Path, name: str):
+    with pytest.raises(BadRequest, match=r"\.glb, \.obj, \.ply, \.blend"):
+        write_mesh(mesh, tmp_path / name)
+
+
+def test_a_folder_that_cannot_be_written_is_found_out_first(tmp_path: Path):
+    (tmp_path / "file").write_text("in the way")
+    for path in (tmp_path / "file" / "bear.glb", Path("/proc/bear.glb")):
+        with pytest.raises(OutputError, match="cannot write"):
+            check_output(path)
+    folder = tmp_path / "folder.glb"
+    folder.mkdir()
+    with pytest.raises(OutputError, match="is a folder"):
+        check_output(folder)
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="this system has no /dev/full")
+def test_a_full_disk_leaves_the_old_file_and_no_rubbish(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    old = tmp_path / "bear.glb"
+    old.write_bytes(b"old")
+    original = Path.open
+
+    def full(self: Path, *arguments: object, **keywords: object) -> object:
+        target = Path("/dev/full") if self.suffix == ".part" else self
+        return original(target, *arguments, **keywords)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Path, "open", full)
+    with pytest.raises(OutputError, match="the disk is full"):
+        write_files({old: b"new" * 100_000})
+    monkeypatch.undo()
+    assert old.read_bytes() == b"old"
+    assert [p.name for p in tmp_path.iterdir()] == ["bear.glb"]
+
+
+def test_if_one_of_several_files_fails_none_changes(tmp_path: Path):
+    good, bad = tmp_path / "a.obj", tmp_path / "missing" / "a.png"
+    with pytest.raises(OutputError):
+        write_files({good: b"x", bad: b"y"})
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,132 @@
+"""Configuration of a training run. Defaults are the paper's where it has one."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from backend.model.config import ModelConfig
+from backend.rendering.cameras import CameraConfig
+
+from ..guidance.diffusion.config import DiffusionGuidanceConfig, DiffusionModelConfig
+from ..guidance.mixed import GuidanceConfig
+from .interpolation import InterpolationConfig
+from .rendering import RenderConfig
+
+Schedule = Literal["constant", "cosine"]
+Precision = Literal["fp32", "bf16"]
+
+
+@dataclass(frozen=True)
+class OptimizerConfig:
+    """Adam as in A21; the MLP and environment map may have a rate of their own."""
+
+    lr: float = 0.1
+    """Of the mapping network."""
+    mlp_lr: float = 0.1
+    """Of the NeRF MLP and the environment map. With references a much smaller one is steadier."""
+    beta1: float = 0.0
+    beta2: float = 0.999
+    schedule: Schedule = "constant"
+    """``cosine`` falls to a hundredth over the run."""
+
+
+@dataclass(frozen=True)
+class ReferencesConfig:
+    """Guidance by reference assets: pictures from the same cameras, and truth at 3D points."""
+
+    size: int = 64
+    """Pixels of a reference picture's side."""
+    rays: int = 256
+    """Rays compared a prompt a step; 0 turns pictures off."""
+    picture_every: int = 1
+    """Steps between those that compare pictures."""
+    samples: int = 64
+    """Samples a ray (A17)."""
+    points: int = 4096
+    """Points compared a prompt a step; 0 turns points off."""
+    near_sigma: tuple[float, float] = (0.005, 0.15)
+    """Spread of the points near the surface, metres, log-uniform."""
+    near_share: float = 0.5
+    """Share of the points drawn near the asset's own surface."""
+    other_share: float = 0.3
+    """Share drawn near the surface of another asset of the batch; the rest is uniform."""
+    slope: float = 300.0
+    """Pre-density (before the model's density scale) per metre of distance to the surface."""
+    truncation: float = 14.0
+    """Beyond this much of it from the surface's level, only the side matters."""
+    color_band: float = 0.06
+    """Colour is compared at points closer to the surface than this, metres."""
+    density_weight: float = 1.0
+    color_weight: float = 2.0
+    picture_weight: float = 1.0
+    alpha_weight: float = 0.5
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """One training run."""
+
+    name: str = "run"
+    prompts: str = "toybox"
+    """A prompt set's name, or a file (one prompt a line, or a JSON list)."""
+    paraphrase: float = 0.5
+    """Share of the visits in which a prompt is said in other words."""
+    text: str = "small"
+    """``small`` (the text tower trained here), or an open_clip model such as ViT-L-14/openai."""
+    model: ModelConfig = field(default_factory=ModelConfig)
+    optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
+    guidance: GuidanceConfig = field(default_factory=GuidanceConfig)
+    references: ReferencesConfig = field(default_factory=ReferencesConfig)
+    diffusion: DiffusionGuidanceConfig = field(default_factory=DiffusionGuidanceConfig)
+    diffusion_model: str = ""
+    """A hub name or a folder of a diffusion pipeline: Stable Diffusion, DeepFloyd IF stage I, or
+    one made by ``python -m training diffusion``."""
+    diffusion_options: DiffusionModelConfig = field(default_factory=DiffusionModelConfig)
+    rendering: RenderConfig = field(default_factory=RenderConfig)
+    interpolation: InterpolationConfig = field(default_factory=InterpolationConfig)
+    cameras: CameraConfig = field(default_factory=CameraConfig)
+    batch: int = 32
+    """Prompts in each step, over all processes (A12)."""
+    accumulate: int = 1
+    """Parts that a process's share of the batch is computed in, one after the other: less memory,
+    the same update."""
+    steps: int = 10_000
+    seed: int = 0
+    device: str = "auto"
+    """``auto``, ``cpu``, ``cuda``, ``mps``."""
+    compiled: bool = True
+    """Trace the references with torch.compile: several times faster; needs a C++ compiler."""
+    precision: Precision = "fp32"
+    """``bf16``: autocast, for a GPU."""
+    run: Path | None = None
+    """Folder of the run: state, logs, pictures; runs/NAME by default."""
+    resume: bool = True
+    """Go on from the run folder's state if there is one."""
+    save_every: int = 250
+    """Steps between saves of the whole state."""
+    sheet_every: int = 500
+    """Steps between contact sheets and PSNR on seen and unseen prompts."""
+    watched: int = 6
+    """Seen and unseen prompts in a contact sheet."""
+    storage: Literal["int8", "float16", "float32"] = "int8"
+    """How the finished checkpoint stores the mapping network's output layer."""
+
+    @property
+    def folder(self) -> Path:
+        return self.run if self.run is not None else Path("runs") / self.name
+
+
+def config_as_json(config: TrainConfig) -> dict[str, object]:
+    """``config`` as JSON-ready values, for a checkpoint's recipe and for comparing runs."""
+
+    def plain(value: object) -> object:
+        if isinstance(value, dict):
+            return {str(k): plain(v) for k, v in value.items()}
+        if isinstance(value, list | tuple):
+            return [plain(v) for v in value]
+        return str(value) if isinstance(value, Path) else value
+
+    return {str(k): plain(v) for k, v in dataclasses.asdict(config).items()}

@@ -1,0 +1,99 @@
+"""From a model in training to a checkpoint that says how it was made."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from backend.model.att3d import ATT3D
+from backend.model.checkpoint import CheckpointMetadata, save_checkpoint
+from backend.model.offset import OutputOffset
+from backend.text.encoder import TextEncoder
+from backend.text.small_encoder import SmallEncoder
+
+from ..prompts import PromptSet, known_words, synonyms
+from ..runs.state import Progress
+from .config import TrainConfig, config_as_json
+
+LIMITS = {
+    "references": (
+        "Knows only the words and compositions of its prompt set; other words are ignored or"
+        " guessed. Details finer than about 3 cm are lost."
+    ),
+    "diffusion": (
+        "Knows only the words and compositions of its prompt set; other words are ignored or"
+        " guessed. Shapes and colours are what the diffusion model takes its captions to mean."
+    ),
+}
+
+
+def export(
+    model: ATT3D,
+    config: TrainConfig,
+    prompts: PromptSet,
+    encoder: TextEncoder,
+    progress: Progress,
+    path: Path,
+    *,
+    offset: OutputOffset | None = None,
+) -> None:
+    """Write ``model`` as a checkpoint that says how it was made; with ``offset``, as a checkpoint
+    fine-tuned on the set's prompt."""
+    kind, tensors = describe_encoder(encoder)
+    distilled = max(config.guidance.diffusion) > 0
+    how = "score distillation" if distilled else "references"
+    if distilled and max(config.guidance.references) > 0:
+        how = "references and score distillation"
+    made = "Trained" if offset is None else "Fine-tuned"
+    save_checkpoint(
+        path,
+        model,
+        CheckpointMetadata(
+            name=config.name,
+            config=model.config,
+            text_encoder=kind,
+            prompts=[prompts.prompts[i] for i in prompts.seen],
+            unseen=[prompts.prompts[i] for i in prompts.unseen],
+            words=list(known_words(prompts.prompts)),
+            synonyms=synonyms(prompts.prompts),
+            description=f"{made} by {how} on the prompt set {prompts.name}.",
+            limits=LIMITS["diffusion" if distilled else "references"],
+            licence="GPL-3.0-or-later",
+            recipe={
+                "config": config_as_json(config),
+                "steps": progress.step,
+                "seconds": round(progress.seconds),
+                "frames": progress.frames,
+                "frames_per_prompt": round(progress.frames / max(len(prompts.seen), 1), 1),
+                "commit": _commit(),
+                "torch": torch.__version__,
+            },
+        ),
+        tensors,
+        storage=config.storage,
+        offset=None if offset is None else offset.values,
+    )
+
+
+def describe_encoder(encoder: TextEncoder) -> tuple[dict[str, object], dict[str, Tensor]]:
+    """What a checkpoint stores of its text encoder: a description, and weights if it is small."""
+    if isinstance(encoder, SmallEncoder):
+        return encoder.config.to_dict(), {k: v.half() for k, v in encoder.state.items()}
+    return {"kind": "open_clip", "name": encoder.name}, {}
+
+
+def _commit() -> str:
+    try:
+        found = subprocess.run(
+            ["git", "rev-parse", "--short=12", "HEAD"],
+            capture_output=True,
+            text=True,
+            check=True,
+            cwd=Path(__file__).parent,
+        )
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+    return found.stdout.strip()

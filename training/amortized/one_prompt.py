@@ -1,0 +1,54 @@
+"""A run that goes on from a checkpoint with one prompt: fine-tuning (A25), refinement (A26)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+
+from backend.engine import choose_device
+from backend.model.checkpoint import load_checkpoint
+from backend.model.offset import OutputOffset
+from backend.prompts.normalize import normalise_prompt
+
+from ..assets.toybox import reference_assets
+from ..guidance import Guidance
+from ..prompts import PromptSet
+from .config import TrainConfig
+from .run import embedder
+from .trainer import Trainer
+
+
+class OnePrompt:
+    """What such a run starts from.
+
+    Raises:
+        CheckpointError: the checkpoint cannot be used.
+        BadPrompt: the prompt is empty or too long.
+        BadRequest: there is no such device.
+    """
+
+    def __init__(self, checkpoint: Path, prompt: str, config: TrainConfig) -> None:
+        torch.manual_seed(config.seed)
+        self.prompt = normalise_prompt(prompt)
+        self.device = choose_device(config.device)
+        self.checkpoint = load_checkpoint(checkpoint, self.device)
+        self.model = self.checkpoint.model
+        self.encoder = self.checkpoint.encoder()
+        name = f"{self.checkpoint.metadata.name}, {self.prompt!r}"
+        self.prompts = PromptSet(name, (self.prompt,), (0,), ())
+        self.assets = reference_assets(self.prompts.prompts, self.device, compiled=config.compiled)
+        """None if the toybox does not have the prompt."""
+
+    def trainer(self, config: TrainConfig, guidance: Guidance, offset: OutputOffset) -> Trainer:
+        """Trains ``offset`` and nothing else; ``config.model`` is the checkpoint's."""
+        return Trainer(
+            config=config,
+            model=self.model,
+            embed=embedder(self.prompts, self.encoder, 0.0),
+            guidance=guidance,
+            seen=self.prompts.seen,
+            device=self.device,
+            offset=offset,
+            origin=f"{self.prompt!r} of {self.checkpoint.sha256[:12]}",
+        )

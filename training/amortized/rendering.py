@@ -1,0 +1,433 @@
+"""What a guidance sees of a step's objects: random cameras, lights, shadings and backgrounds.
+
+One view an object, each object with its own grid (A12). Rays that miss the bounding ball cost
+nothing: the others of all objects are one flat list, and so are their samples. All randomness
+comes from the step's generator.
+
+Samples where a coarse look finds nothing are not read (``RenderConfig.negligible``).
+
+Normals are wanted for lit shadings only. ``normals_at="surface"`` takes one a ray, at its expected
+depth; ``"samples"`` takes one a sample and shades before compositing, as DreamFusion does, which
+makes a lit picture several times as expensive.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal, cast
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from backend.model.att3d import ATT3D, Objects
+from backend.protocol.errors import TrainingError
+from backend.rendering.cameras import CameraConfig, Cameras, intersect_ball, sample_cameras
+from backend.rendering.lighting import LightConfig, Shading, lambert, sample_lights
+from backend.rendering.occupancy import Occupancy
+from backend.rendering.volume import sample_weights
+
+from ..guidance import Step
+
+Background = Literal["environment", "random", "mix"]
+Normals = Literal["analytic", "differences"]
+NormalsAt = Literal["surface", "samples"]
+
+EMPTY = -1000.0
+"""Pre-density of samples that are not read: its softplus is zero, not a number so small that the
+processor handles it in slow motion."""
+
+SHADINGS: tuple[Shading, ...] = ("full", "textureless", "albedo")
+
+
+@dataclass(frozen=True)
+class Regularizer:
+    """A regularizer's weight over a run.
+
+    A step's condition of the same name (``orientation_weight``, ``opacity_weight``,
+    ``entropy_weight``) replaces the weight of each object (A31); the ramp stays.
+    """
+
+    weight: float = 0.0
+    """Paper: 1e-3 .. 1e-1 for orientation and opacity (A19); 0 turns it off."""
+    first: float = 1.0
+    """Factor on the weight before the ramp; after it the factor is one."""
+    ramp: tuple[float, float] = (0.0, 1.0)
+    """Shares of the run between which the factor goes from ``first`` to one, linearly."""
+
+    def factor(self, done: float) -> float:
+        """The ramp's factor when a share ``done`` of the run is over."""
+        start, end = self.ramp
+        over = 1.0 if done >= end else max(0.0, (done - start) / (end - start))
+        return self.first + (1.0 - self.first) * over
+
+
+@dataclass(frozen=True)
+class RenderConfig:
+    """How a guidance's pictures are drawn. Defaults are the paper's where it has one."""
+
+    size: int = 64
+    """Pixels of a picture's side (A17)."""
+    samples: int = 32
+    """Samples a ray (A17)."""
+    lights: LightConfig = field(default_factory=LightConfig)
+    full: float = 0.4
+    """Share of the pictures with albedo and light (A15; the shares are our choice)."""
+    textureless: float = 0.2
+    """Share of the pictures with light on white."""
+    albedo: float = 0.4
+    """Share of the pictures with albedo alone."""
+    background: Background = "environment"
+    """``environment``: the model's own map (A10); ``random``: one random colour a picture."""
+    solid_share: float = 0.5
+    """Of ``mix``: share of the pictures over a random colour; the others over the map."""
+    normals: Normals = "differences"
+    """Central differences, or the trilinear field's own gradient, which jumps at every cell.
+    Against the toys' true normals: median 3.5 degrees at step 0.02, and 6.6 by the gradient, at
+    the same cost (benchmarks/normals.py)."""
+    normals_at: NormalsAt = "surface"
+    normal_step: float = 0.02
+    """Step of the differences, in radii of the bounding ball."""
+    negligible: float = 1e-3
+    """Density, per metre, below which samples are not read and get no gradient; 0 reads all.
+    A ray of 2 m loses at most 0.002 of its alpha."""
+    orientation: Regularizer = field(default_factory=Regularizer)
+    """Normals of what is seen must not look away from the camera (Ref-NeRF, A19)."""
+    opacity: Regularizer = field(default_factory=Regularizer)
+    """Less matter: ``sqrt(alpha^2 + 0.01)`` (DreamFusion, A19)."""
+    entropy: Regularizer = field(default_factory=Regularizer)
+    """Less haze: binary entropy of alpha, in bits."""
+
+    def __post_init__(self) -> None:
+        shares = (self.full, self.textureless, self.albedo)
+        if min(shares) < 0 or sum(shares) <= 0:
+            raise _bad("the shares of the shadings must not be negative, nor all zero")
+        if self.size < 1 or self.samples < 1:
+            raise _bad("size and samples must be positive")
+        if not 0.0 <= self.solid_share <= 1.0:
+            raise _bad("solid_share must be from 0 to 1")
+        if self.negligible < 0:
+            raise _bad("negligible must not be negative")
+        if self.normal_step <= 0:
+            raise _bad("normal_step must be positive")
+        for name in REGULARIZERS:
+            ramp = getattr(self, name).ramp
+            if not 0.0 <= ramp[0] <= ramp[1]:
+                raise _bad(f"{name}.ramp must be two shares of the run, the smaller first")
+
+
+REGULARIZERS = ("orientation", "opacity", "entropy")
+
+
+@dataclass(frozen=True)
+class TrainingViews:
+    """One view of each of a step's objects."""
+
+    images: Float[Tensor, "objects size size 3"]
+    """Composited, sRGB, in [0, 1]."""
+    alpha: Float[Tensor, "objects size size"]
+    cameras: Cameras
+    lights: Float[Tensor, "objects 3"]
+    """Positions of the point lights, metres; every picture has one, lit or not."""
+    shadings: list[Shading]
+    regularizers: dict[str, Float[Tensor, ""]]
+    """Weighted and ready to be added to a loss."""
+
+
+@dataclass(frozen=True)
+class Scene:
+    """What is drawn at random for one picture an object."""
+
+    cameras: Cameras
+    lights: Float[Tensor, "objects 3"]
+    shadings: list[Shading]
+    solid: Bool[Tensor, " objects"]
+    """Whether the background is ``color`` rather than the environment map."""
+    color: Float[Tensor, "objects 3"]
+
+
+@dataclass(frozen=True)
+class _Rays:
+    """Rays that meet the bounding ball, of all objects."""
+
+    origin: Float[Tensor, "rays 3"]
+    direction: Float[Tensor, "rays 3"]
+    owner: Int[Tensor, " rays"]
+    pixel: Int[Tensor, " rays"]
+    alpha: Float[Tensor, " rays"]
+
+
+class Lighting:
+    """Each object's light, and which of its parts its shading takes."""
+
+    def __init__(self, shadings: list[Shading], position: Float[Tensor, "objects 3"]) -> None:
+        self.position = position
+        device = position.device
+        self.lit = torch.tensor([s != "albedo" for s in shadings], device=device)
+        self.white = torch.tensor([s == "textureless" for s in shadings], device=device)
+
+
+class TrainingRenderer:
+    """Draws a step's objects (A13-A15, A17) and their regularizers (A19)."""
+
+    def __init__(self, config: RenderConfig, cameras: CameraConfig | None = None) -> None:
+        """``cameras`` are A13's by default."""
+        self.config = config
+        self.cameras = cameras or CameraConfig()
+
+    def __call__(self, step: Step) -> TrainingViews:
+        """Random views of the step's objects.
+
+        Raises:
+            TrainingError: the background should be the environment map, and the model has none.
+        """
+        scene = self.scene(len(step.objects), step.generator)
+        return self.render(step, scene)
+
+    def scene(self, count: int, generator: torch.Generator) -> Scene:
+        """Cameras, lights, shadings and backgrounds of ``count`` pictures."""
+        config = self.config
+        cameras = sample_cameras(count, self.cameras, generator)
+        lights = sample_lights(cameras, config.lights, generator)
+        shares = torch.tensor([config.full, config.textureless, config.albedo], dtype=torch.float32)
+        drawn = torch.multinomial(shares, count, replacement=True, generator=generator)
+        share = {"environment": 0.0, "random": 1.0, "mix": config.solid_share}[config.background]
+        return Scene(
+            cameras=cameras,
+            lights=lights,
+            shadings=[SHADINGS[i] for i in drawn.tolist()],
+            solid=torch.rand(count, generator=generator) < share,
+            color=torch.rand(count, 3, generator=generator),
+        )
+
+    def render(self, step: Step, scene: Scene) -> TrainingViews:
+        """The step's objects as ``scene`` has them."""
+        model, objects, config = step.model, step.objects, self.config
+        device = objects.values.device
+        cameras, lights = scene.cameras.to(device), scene.lights.to(device)
+        origins, directions = cameras.rays(config.size)
+        near, far = intersect_ball(origins, directions, model.config.bound)
+        # Rays through the ball, of all objects, as one list.
+        owner, pixel = (far - near > 1e-6).nonzero(as_tuple=True)
+        direction = directions[owner, pixel]
+        near, length = near[owner, pixel], (far - near)[owner, pixel] / config.samples
+        draw = _on(device, step.generator)
+        jitter = torch.rand(len(owner), config.samples, generator=draw, device=device)
+        place = torch.arange(config.samples, device=device) + jitter
+        distance = near[:, None] + length[:, None] * place
+        points = origins[owner][:, None] + direction[:, None] * distance[..., None]
+        read = self._worth_reading(model, objects, points, owner)
+        ray = read // config.samples
+        points = points.view(-1, 3)[read]
+        pre_density, color = model.sample_owned(objects, points, owner[ray])
+        heights = distance.new_full((distance.numel(),), EMPTY)
+        heights = heights.index_put((read,), pre_density.float()).view(distance.shape)
+        weights = sample_weights(heights, length)
+        alpha = weights.sum(-1).clamp_max(1.0)  # the sum may round to a little more
+        each = weights.flatten()[read]
+        rays = _Rays(origins[owner], direction, owner, pixel, alpha)
+        lights_of = Lighting(scene.shadings, lights)
+        if config.normals_at == "samples":
+            color, away = self._light_samples(
+                model, objects, lights_of, rays, points, ray, color.float()
+            )
+            facing = alpha.new_zeros(len(alpha)).index_add(0, ray, each.detach() * away)
+            seen = alpha.new_zeros(len(alpha), 3).index_add(0, ray, each[:, None] * color)
+        else:
+            seen = alpha.new_zeros(len(alpha), 3).index_add(0, ray, each[:, None] * color.float())
+            depth = (weights * distance).sum(-1).detach() / alpha.detach().clamp_min(1e-6)
+            seen, facing = self._light_surface(model, objects, lights_of, rays, depth, seen)
+        return self._views(step, scene, cameras, lights, directions, rays, seen, facing)
+
+    def _worth_reading(
+        self,
+        model: ATT3D,
+        objects: Objects,
+        points: Float[Tensor, "rays samples 3"],
+        owner: Int[Tensor, " rays"],
+    ) -> Int[Tensor, " read"]:
+        """Indices into the flat list of samples."""
+        if self.config.negligible == 0.0:
+            return torch.arange(points[..., 0].numel(), device=points.device)
+        occupancy = Occupancy(model, objects, negligible=self.config.negligible)
+        occupied = occupancy(points, owner[:, None].expand(points.shape[:2]))
+        return occupied.flatten().nonzero()[:, 0]
+
+    def _light_samples(
+        self,
+        model: ATT3D,
+        objects: Objects,
+        lighting: Lighting,
+        rays: _Rays,
+        points: Float[Tensor, "read 3"],
+        ray: Int[Tensor, " read"],
+        color: Float[Tensor, "read 3"],
+    ) -> tuple[Float[Tensor, "read 3"], Float[Tensor, " read"]]:
+        """Lit colours of samples, and how much their normals look away, squared."""
+        away = color.new_zeros(len(color))
+        owner = rays.owner[ray]
+        chosen = lighting.lit[owner].nonzero()[:, 0]
+        if len(chosen) == 0:
+            return color, away
+        points, owner = points[chosen], owner[chosen]
+        normals = self._normals(model, objects, points, owner)
+        light = lambert(normals, points, lighting.position[owner])[:, None]
+        base = torch.where(lighting.white[owner][:, None], 1.0, color[chosen])
+        color = color.index_put((chosen,), (base * light).clamp(0.0, 1.0))
+        return color, away.index_put((chosen,), _facing_away(normals, rays.direction[ray[chosen]]))
+
+    def _light_surface(
+        self,
+        model: ATT3D,
+        objects: Objects,
+        lighting: Lighting,
+        rays: _Rays,
+        depth: Float[Tensor, " rays"],
+        seen: Float[Tensor, "rays 3"],
+    ) -> tuple[Float[Tensor, "rays 3"], Float[Tensor, " rays"]]:
+        """Lit colours of rays, premultiplied, and how much their normals look away, squared."""
+        facing = seen.new_zeros(len(seen))
+        # A ray that sees next to nothing has next to no colour to be lit.
+        chosen = (lighting.lit[rays.owner] & (rays.alpha > 1e-3)).nonzero()[:, 0]
+        if len(chosen) == 0:
+            return seen, facing
+        owner, direction = rays.owner[chosen], rays.direction[chosen]
+        ends = rays.origin[chosen] + direction * depth[chosen, None]
+        normals = self._normals(model, objects, ends, owner)
+        light = lambert(normals, ends, lighting.position[owner])[:, None]
+        opaque = rays.alpha[chosen, None]
+        base = torch.where(lighting.white[owner][:, None], opaque, seen[chosen])
+        seen = seen.index_put((chosen,), torch.minimum(base * light, opaque))
+        away = rays.alpha[chosen].detach() * _facing_away(normals, direction)
+        return seen, facing.index_put((chosen,), away)
+
+    def _views(
+        self,
+        step: Step,
+        scene: Scene,
+        cameras: Cameras,
+        lights: Float[Tensor, "objects 3"],
+        directions: Float[Tensor, "objects pixels 3"],
+        rays: _Rays,
+        seen: Float[Tensor, "rays 3"],
+        facing: Float[Tensor, " rays"],
+    ) -> TrainingViews:
+        """Rays back in their pictures, over their backgrounds."""
+        count, size = len(cameras), self.config.size
+        place = (rays.owner, rays.pixel)
+        image = seen.new_zeros(count, size * size, 3).index_put(place, seen)
+        opacity = seen.new_zeros(count, size * size).index_put(place, rays.alpha)
+        losses = self._regularizers(step, opacity, rays.owner, facing)
+        return self._over_background(
+            step, scene, cameras, lights, directions, image, opacity, losses
+        )
+
+    def _over_background(
+        self,
+        step: Step,
+        scene: Scene,
+        cameras: Cameras,
+        lights: Float[Tensor, "objects 3"],
+        directions: Float[Tensor, "objects pixels 3"],
+        seen: Float[Tensor, "objects pixels 3"],
+        opacity: Float[Tensor, "objects pixels"],
+        regularizers: dict[str, Float[Tensor, ""]],
+    ) -> TrainingViews:
+        """What is seen, premultiplied by its opacity, over the scene's backgrounds."""
+        solid = scene.solid.to(seen.device)
+        behind = scene.color.to(seen.device)[:, None].expand_as(seen)
+        # Even if no picture of this step shows it: processes that train together must agree on
+        # which parameters get a gradient, be it zero.
+        if step.model.environment is not None:
+            around = step.model.background(step.objects, directions).float()
+            behind = torch.where(solid[:, None, None], behind, around)
+        elif not bool(solid.all()):
+            raise TrainingError(
+                "pictures over the environment map need a model that has one",
+                "set the model's environment to true, or the rendering's background to random",
+            )
+        image = (seen + behind * (1.0 - opacity)[..., None]).clamp(0.0, 1.0)
+        shape = (len(cameras), self.config.size, self.config.size)
+        return TrainingViews(
+            images=image.view(*shape, 3),
+            alpha=opacity.view(shape),
+            cameras=cameras,
+            lights=lights,
+            shadings=scene.shadings,
+            regularizers=regularizers,
+        )
+
+    def _regularizers(
+        self,
+        step: Step,
+        opacity: Float[Tensor, "objects pixels"],
+        owner: Int[Tensor, " rays"],
+        facing: Float[Tensor, " rays"],
+    ) -> dict[str, Float[Tensor, ""]]:
+        """Means over all pixels of all objects, each object by its weight.
+
+        Pictures without light add nothing to the orientation loss, so that a batch in two halves
+        has the same sum as the whole.
+        """
+        losses: dict[str, Tensor] = {}
+        for name in REGULARIZERS:
+            settings = cast(Regularizer, getattr(self.config, name))
+            given = step.conditions.get(f"{name}_weight")
+            if settings.weight == 0.0 and given is None:
+                continue
+            if name == "orientation":
+                each = facing.new_zeros(len(opacity)).index_add(0, owner, facing)
+                each = each / opacity.shape[1]
+            elif name == "opacity":
+                each = (opacity.square() + 0.01).sqrt().mean(1)
+            else:
+                share = opacity.clamp(1e-5, 1.0 - 1e-5)
+                bits = share * share.log2() + (1.0 - share) * (1.0 - share).log2()
+                each = -bits.mean(1)
+            weight = settings.weight if given is None else given.to(each)
+            losses[name] = (weight * settings.factor(step.done) * each).mean()
+        return losses
+
+    def _normals(
+        self,
+        model: ATT3D,
+        objects: Objects,
+        points: Float[Tensor, "points 3"],
+        owner: Int[Tensor, " points"],
+    ) -> Float[Tensor, "points 3"]:
+        """Unit normals, out of the matter; differentiable in the objects, not in the points."""
+        points = points.detach()
+        # Differences of large numbers: never in half precision.
+        with torch.autocast(points.device.type, enabled=False):
+            if self.config.normals == "analytic":
+                with torch.enable_grad():
+                    points = points.requires_grad_()
+                    height = model.pre_density_owned(objects, points, owner)
+                    (slope,) = torch.autograd.grad(height.sum(), points, create_graph=True)
+            else:
+                step = self.config.normal_step * model.config.bound
+                steps = step * torch.cat([torch.eye(3), -torch.eye(3)]).to(points)
+                around = (points[:, None] + steps).flatten(0, 1)
+                height = model.pre_density_owned(objects, around, owner.repeat_interleave(6))
+                height = height.view(-1, 2, 3)
+                slope = (height[:, 0] - height[:, 1]) / (2.0 * step)
+        return -torch.nn.functional.normalize(slope, dim=-1, eps=1e-6)
+
+
+def _facing_away(
+    normals: Float[Tensor, "rays 3"], directions: Float[Tensor, "rays 3"]
+) -> Float[Tensor, " rays"]:
+    """``max(0, n . d)^2``: what Ref-NeRF's orientation loss sums."""
+    return (normals * directions).sum(-1).clamp_min(0.0).square()
+
+
+def _on(device: torch.device, generator: torch.Generator) -> torch.Generator:
+    """A generator on ``device``, seeded by one on the CPU."""
+    if device.type == "cpu":
+        return generator
+    seed = int(torch.randint(2**62, (1,), generator=generator).item())
+    return torch.Generator(device).manual_seed(seed)
+
+
+def _bad(what: str) -> TrainingError:
+    return TrainingError(f"the rendering's configuration is not valid: {what}")

@@ -1,0 +1,171 @@
+"""From a configuration to a checkpoint: builds the parts, trains, watches, exports."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from backend.engine import choose_device
+from backend.model.att3d import ATT3D
+from backend.protocol.errors import TrainingError
+from backend.text.encoder import TextEncoder
+
+from ..assets.toybox import ToyboxAssets, reference_assets
+from ..guidance import Guidance
+from ..guidance.mixed import MixedGuidance
+from ..guidance.pictures import PictureGuidance
+from ..guidance.references import ReferenceGuidance
+from ..prompts import PromptSet, paraphrase, prompt_set, spec_of
+from .conditioning import conditioning_encoder
+from .config import TrainConfig
+from .export import export
+from .rendering import TrainingRenderer
+from .trainer import Embed, Trainer
+from .watch import Watcher
+
+
+def train(config: TrainConfig, prompts: PromptSet | None = None) -> Path:
+    """Train to the end and return the checkpoint's path in the run folder.
+
+    ``prompts`` stands in for the set that the configuration names.
+
+    Raises:
+        TrainingError: bad configuration, prompts without references, a run that diverges.
+        NotDownloaded: the text encoder or diffusion model is not on this machine.
+        OutputError: the run folder cannot be written.
+    """
+    torch.manual_seed(config.seed)
+    device = choose_device(config.device)
+    prompts = prompts or prompt_set(config.prompts)
+    encoder = text_encoder(config)
+    assets = reference_assets(prompts.prompts, device, compiled=config.compiled)
+    trainer = Trainer(
+        config=config,
+        model=ATT3D(config.model),
+        embed=embedder(prompts, encoder, config.paraphrase if assets else 0.0),
+        guidance=build_guidance(config, prompts, encoder, assets, device),
+        seen=prompts.seen,
+        device=device,
+    )
+    return finish(trainer, prompts, encoder, assets)
+
+
+def finish(
+    trainer: Trainer, prompts: PromptSet, encoder: TextEncoder, assets: ToyboxAssets | None
+) -> Path:
+    """Run ``trainer`` to its end and export the checkpoint into the run folder."""
+    config = trainer.config
+    path = config.folder / "checkpoint.safetensors"
+    watcher = Watcher(config, prompts, encoder, assets)
+    progress = trainer.run(watcher)
+    if trainer.accelerator.is_main_process:
+        export(trainer.model, config, prompts, encoder, progress, path, offset=trainer.offset)
+    watcher.close()
+    trainer.close()
+    return path
+
+
+def text_encoder(config: TrainConfig) -> TextEncoder:
+    """The encoder that the mapping network reads (A9).
+
+    Raises:
+        TrainingError: the model takes embeddings of another size.
+    """
+    encoder = conditioning_encoder(
+        config.text,
+        cache=config.folder / "embeddings",
+        prompts=prompt_set(config.prompts).prompts,
+    )
+    if (encoder.tokens, encoder.width) != (config.model.tokens, config.model.width):
+        raise TrainingError(
+            f"the text encoder {encoder.name} gives {encoder.tokens} tokens of width"
+            f" {encoder.width}, but the model takes {config.model.tokens} of"
+            f" {config.model.width}",
+            "set --model.tokens and --model.width to the encoder's",
+        )
+    return encoder
+
+
+def build_guidance(
+    config: TrainConfig,
+    prompts: PromptSet,
+    encoder: TextEncoder,
+    assets: ToyboxAssets | None,
+    device: torch.device,
+    renderer: TrainingRenderer | None = None,
+) -> Guidance:
+    """The run's guidances, with their weights; ``renderer`` draws what is not a volume.
+
+    Raises:
+        TrainingError: references are asked for, but some prompt has none.
+    """
+    parts: list[tuple[Guidance, tuple[float, float]]] = []
+    kind = config.interpolation.kind
+    if max(config.guidance.references) > 0:
+        if assets is None:
+            missing = next(p for p in prompts.prompts if not _has_reference(p))
+            raise TrainingError(
+                f"there is no reference for the prompt {missing!r}",
+                "use --guidance.references 0 0 --guidance.diffusion 1 1 to train by score"
+                " distillation, or a prompt set of the toybox",
+            )
+        if renderer is None:
+            references: Guidance = ReferenceGuidance(
+                assets, config.references, config.cameras, interpolation=kind
+            )
+        else:
+            references = PictureGuidance(assets, config.references, renderer)
+        parts.append((references, config.guidance.references))
+    if max(config.guidance.diffusion) > 0:
+        # Imported late: diffusion libraries take seconds, and runs on references need none.
+        from accelerate import PartialState
+
+        from ..guidance.diffusion import DiffusionGuidance, load_diffusion_model
+
+        if not config.diffusion_model:
+            raise TrainingError(
+                "score distillation needs a diffusion model",
+                "name one with --diffusion-model: DeepFloyd/IF-I-XL-v1.0, a Stable Diffusion, or a"
+                " folder that `python -m training diffusion` made",
+            )
+        with PartialState(cpu=device.type == "cpu").main_process_first():
+            # The first process embeds the prompts, the others find them on disk.
+            distillation = DiffusionGuidance(
+                load_diffusion_model(
+                    config.diffusion_model, config.diffusion_options, device, encoder
+                ),
+                prompts.prompts,
+                config.diffusion,
+                renderer or TrainingRenderer(config.rendering, config.cameras),
+                interpolation=kind,
+            )
+        parts.append((distillation, config.guidance.diffusion))
+    return MixedGuidance(parts, config.guidance.during)
+
+
+def embedder(prompts: PromptSet, encoder: TextEncoder, share: float) -> Embed:
+    """Embeddings of prompts, said in other words for a share of the visits."""
+
+    def embed(
+        indices: Sequence[int], generator: torch.Generator
+    ) -> Float[Tensor, "prompts tokens width"]:
+        said = []
+        for index in indices:
+            prompt = prompts.prompts[index]
+            other = torch.rand(1, generator=generator).item() < share
+            said.append(paraphrase(spec_of(prompt), generator) if other else prompt)
+        return encoder.encode(said)
+
+    return embed
+
+
+def _has_reference(prompt: str) -> bool:
+    try:
+        spec_of(prompt)
+    except TrainingError:
+        return False
+    return True

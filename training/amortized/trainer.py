@@ -1,0 +1,261 @@
+"""Algorithm 1's loop: several prompts a step, one update of the shared network.
+
+A run can be killed at any moment and started again with the same command; the losses are those of
+a run that never stopped.
+
+A step's batch is computed in ``accumulate * processes`` equal parts, one after the other in a
+process and side by side under ``torchrun``. Each part has randomness of its own, so the
+update is the same however the parts are spread over processes, and a run may go on with another
+number of them.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import cast
+
+import torch
+from accelerate import Accelerator
+from jaxtyping import Float
+from torch import Tensor, nn
+from tqdm import tqdm
+
+from backend.model.att3d import ATT3D
+from backend.model.mapping import MappingNetwork
+from backend.model.offset import OutputOffset
+from backend.protocol.errors import TrainingError
+
+from ..guidance import Guidance, PromptMix, Step
+from ..runs.distributed import build_accelerator, leave
+from ..runs.optimizer import build_optimizer, set_rates
+from ..runs.state import Progress, load_state, save_state
+from .config import TrainConfig, config_as_json
+from .interpolation import sample_conditions, sample_mix
+
+MAX_BAD_STEPS = 20
+"""So many steps in a row without a finite loss end the run."""
+FRAME_LOSSES = ("picture", "sds")
+"""Parts of the loss for which each object of the batch was rendered (A33)."""
+WHITENED_PROMPTS = 1024
+"""Prompts that the principal components of text embeddings are found on, at most: a step's memory
+does not grow with the set."""
+
+Embed = Callable[[Sequence[int], torch.Generator], Float[Tensor, "prompts tokens width"]]
+"""Text embeddings of some prompts of the set, said in words of the generator's choosing."""
+
+Watcher = Callable[["Trainer", Progress, dict[str, float]], None]
+"""Called after every step with its losses: logs, pictures, evaluation."""
+
+
+class StepLoss(nn.Module):
+    """A part of a step's batch, from text embeddings to loss; a module, so that wrappers which
+    synchronise gradients see every use of the parameters."""
+
+    _guidance: Guidance
+
+    def __init__(
+        self, model: ATT3D, guidance: Guidance, offset: OutputOffset | None = None
+    ) -> None:
+        super().__init__()
+        self.model = model
+        self.offset = offset
+        self._guidance = guidance
+
+    def forward(
+        self,
+        embedding: Float[Tensor, "objects tokens width"],
+        mix: PromptMix,
+        conditions: dict[str, Float[Tensor, " objects"]],
+        index: int,
+        steps: int,
+        generator: torch.Generator,
+    ) -> tuple[Float[Tensor, ""], dict[str, float]]:
+        objects = self.model.objects(embedding, conditions)
+        if self.offset is not None:
+            objects = self.offset(objects)
+        return self._guidance(Step(self.model, objects, mix, index, steps, generator, conditions))
+
+
+@dataclass
+class Trainer:
+    """A model in training, and everything a step needs."""
+
+    config: TrainConfig
+    model: ATT3D
+    embed: Embed
+    guidance: Guidance
+    seen: Sequence[int]
+    """Prompts that may be trained on."""
+    device: torch.device
+    offset: OutputOffset | None = None
+    """Fine-tuning: all that is trained (A25)."""
+    origin: str = ""
+    """What a run goes on from that does not start from nothing; a resumed one has the same."""
+
+    def __post_init__(self) -> None:
+        mapping = self.model.mapping
+        if isinstance(mapping, MappingNetwork) and mapping.components:
+            # Twice: as the set says them, or in other words, as in training.
+            some = self._some(WHITENED_PROMPTS)
+            said = [self.embed(some, self.generator(-1 - turn)) for turn in range(2)]
+            mapping.whiten_on(torch.cat(said))
+        self.accelerator: Accelerator = build_accelerator(self.config, self.device)
+        self.model.to(self.device).train()
+        if self.offset is not None:
+            self.model.requires_grad_(False)
+        self.module = StepLoss(self.model, self.guidance, self.offset)
+        self._loss: nn.Module
+        self.optimizer: torch.optim.Optimizer
+        self._loss, self.optimizer = self.accelerator.prepare(
+            self.module, build_optimizer(self.module, self.config.optimizer)
+        )
+        self._epoch_order = lru_cache(maxsize=4)(self._order)
+        self.parts = self.config.accumulate * self.accelerator.num_processes
+        if self.config.batch % self.parts:
+            raise TrainingError(
+                f"a batch of {self.config.batch} cannot be split into {self.parts} equal parts"
+                f" ({self.config.accumulate} accumulated on {self.accelerator.num_processes}"
+                " processes)",
+                "choose --batch as a multiple of them",
+            )
+
+    def _some(self, count: int) -> list[int]:
+        """All seen prompts, or ``count`` of them; not at equal distances, which would be those
+        with one hat where the set lists all hats in turn."""
+        if len(self.seen) <= count:
+            return list(self.seen)
+        drawn = torch.randperm(len(self.seen), generator=self.generator(-3))[:count]
+        return [self.seen[i] for i in drawn.tolist()]
+
+    def generator(self, step: int, part: int = 0) -> torch.Generator:
+        """The randomness of a part of a step: a function of the seed and these numbers only."""
+        seed = self.config.seed * 1_000_003 + step + part * 0x9E3779B97F4A7C15 % (1 << 61)
+        return torch.Generator().manual_seed(seed)
+
+    def choose_prompts(self, step: int) -> list[int]:
+        """The step's prompts: each epoch visits every seen prompt once, in an order of its own."""
+        batch, count = self.config.batch, len(self.seen)
+        chosen: list[int] = []
+        position = step * batch
+        while len(chosen) < batch:
+            epoch, start = divmod(position, count)
+            part = self._epoch_order(epoch)[start : start + batch - len(chosen)].tolist()
+            chosen += [self.seen[i] for i in part]
+            position += len(part)
+        return chosen
+
+    def _order(self, epoch: int) -> Tensor:
+        seeded = torch.Generator().manual_seed(self.config.seed * 7919 + epoch)
+        return torch.randperm(len(self.seen), generator=seeded)
+
+    def step(self, index: int) -> dict[str, float]:
+        """One update; returns the losses. Gradients that are not finite change nothing."""
+        prompts = self.choose_prompts(index)
+        set_rates(self.optimizer, self.config.optimizer, index, self.config.steps)
+        self.optimizer.zero_grad(set_to_none=True)
+        rank, processes = self.accelerator.process_index, self.accelerator.num_processes
+        size = len(prompts) // self.parts
+        sums: dict[str, float] = {}
+        for turn in range(self.config.accumulate):
+            part = turn * processes + rank
+            last = turn == self.config.accumulate - 1
+            # Spectral norm's power iteration advances once a step, in its first part.
+            self.model.mapping.train(turn == 0)
+            with self.accelerator.autocast():
+                inputs = self._inputs(prompts[part * size : (part + 1) * size], index, part)
+                if last:
+                    loss, parts = self._loss(*inputs)
+                    self.accelerator.backward(loss / self.config.accumulate)
+                else:
+                    with self.accelerator.no_sync(self._loss):
+                        loss, parts = self._loss(*inputs)
+                        self.accelerator.backward(loss / self.config.accumulate)
+            for name, value in {"loss": loss.item(), **parts}.items():
+                sums[name] = sums.get(name, 0.0) + value / self.config.accumulate
+        self.model.mapping.train()
+        losses = self._mean_over_processes(sums)
+        finite = math.isfinite(losses["loss"]) and all(
+            p.grad is None or bool(torch.isfinite(p.grad.sum())) for p in self.module.parameters()
+        )
+        if finite:
+            self.optimizer.step()
+            return losses
+        return {**losses, "loss": math.nan}
+
+    def _inputs(
+        self, leading: list[int], index: int, part: int
+    ) -> tuple[Tensor, PromptMix, dict[str, Tensor], int, int, torch.Generator]:
+        generator = self.generator(index, part)
+        mix = sample_mix(leading, self.seen, self.config.interpolation, index, generator)
+        ends = mix.prompts.shape[1]
+        said = self.embed(mix.prompts.flatten().tolist(), generator).to(self.device)
+        said = said.view(len(mix), ends, *said.shape[1:])
+        embedding = torch.einsum("oe,oetw->otw", mix.shares.to(said), said)
+        conditions = {
+            name: value.to(self.device)
+            for name, value in sample_conditions(
+                self.model.config.conditions, len(mix), generator
+            ).items()
+        }
+        return embedding, mix, conditions, index, self.config.steps, generator
+
+    def _mean_over_processes(self, values: dict[str, float]) -> dict[str, float]:
+        if self.accelerator.num_processes == 1:
+            return values
+        tensor = torch.tensor(list(values.values()), device=self.device, dtype=torch.float64)
+        mean = cast(Tensor, self.accelerator.reduce(tensor, "mean"))
+        return dict(zip(values, mean.tolist(), strict=True))
+
+    def run(self, watch: Watcher) -> Progress:
+        """Train to the end of the configured steps.
+
+        Raises:
+            TrainingError: the loss stays without a finite value, or the saved state cannot be
+                used.
+            OutputError: the state cannot be saved.
+        """
+        config, folder = self.config, self.config.folder
+        plain = config_as_json(config) | ({"origin": self.origin} if self.origin else {})
+        progress = Progress(0, 0.0)
+        if config.resume:
+            progress = load_state(folder, self.module, self.optimizer, plain) or progress
+        bad = 0
+        started = time.monotonic() - progress.seconds
+        bar = tqdm(
+            range(progress.step, config.steps),
+            initial=progress.step,
+            total=config.steps,
+            desc=config.name,
+            dynamic_ncols=True,
+            disable=not self.accelerator.is_main_process,
+        )
+        for index in bar:
+            losses = self.step(index)
+            bad = bad + 1 if math.isnan(losses["loss"]) else 0
+            if bad >= MAX_BAD_STEPS:
+                raise TrainingError(
+                    f"no finite loss for {bad} steps in a row, up to step {index}",
+                    f"the last good state is in {folder}; lower --optimizer.lr and go on in a"
+                    " new --run",
+                )
+            progress = Progress(
+                index + 1,
+                time.monotonic() - started,
+                progress.frames + config.batch * sum(name in losses for name in FRAME_LOSSES),
+            )
+            bar.set_postfix(loss=f"{losses['loss']:.4f}")
+            if progress.step % config.save_every == 0 or progress.step == config.steps:
+                if bad == 0 and self.accelerator.is_main_process:
+                    save_state(folder, self.module, self.optimizer, progress, plain)
+            if self.accelerator.is_main_process:
+                watch(self, progress, losses)
+        return progress
+
+    def close(self) -> None:
+        """Leave the other processes; nothing can be trained after it. The model stays."""
+        del self._loss, self.optimizer
+        leave(self.accelerator)

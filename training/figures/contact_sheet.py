@@ -1,0 +1,80 @@
+"""Contact sheets: what the model makes of some prompts, beside what it should make."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from jaxtyping import Float
+from PIL import Image, ImageDraw
+from torch import Tensor
+from tqdm import tqdm
+
+from backend.model.checkpoint import Checkpoint
+from backend.rendering.cameras import orbit
+from backend.rendering.lighting import headlight
+from backend.rendering.volume import view_field
+
+from ..assets.toybox import ToyboxAssets
+from ..prompts import PromptSet, spec_of
+
+Row = tuple[str, Sequence[Float[Tensor, "size size 3"]]]
+"""A row's name and its pictures, one a column."""
+
+
+def contact_sheet(
+    path: Path, columns: Sequence[str], rows: Sequence[Row], *, tile: int = 128
+) -> None:
+    """Write pictures as a table, prompts below; ``path`` is replaced at once or not at all."""
+    side, text = 88, 64
+    sheet = Image.new("RGB", (side + tile * len(columns), tile * len(rows) + text), "white")
+    draw = ImageDraw.Draw(sheet)
+    for y, (name, pictures) in enumerate(rows):
+        draw.text((4, y * tile + tile // 2 - 6), textwrap.fill(name, 13), fill="black")
+        for x, picture in enumerate(pictures):
+            sheet.paste(
+                to_image(picture).resize((tile, tile), Image.Resampling.LANCZOS),
+                (side + x * tile, y * tile),
+            )
+    for x, prompt in enumerate(columns):
+        label = textwrap.fill(prompt, tile // 6)
+        draw.multiline_text((side + x * tile + 2, tile * len(rows) + 2), label, fill="black")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}")
+    sheet.save(temporary, format="PNG", optimize=True)
+    temporary.replace(path)
+
+
+def to_image(picture: Float[Tensor, "height width 3"]) -> Image.Image:
+    """An sRGB picture in [0, 1] as 8 bits."""
+    levels = (picture.detach().float().clamp(0.0, 1.0) * 255.0).round().to(torch.uint8)
+    return Image.fromarray(levels.cpu().numpy())
+
+
+def checkpoint_sheet(
+    path: Path, checkpoint: Checkpoint, prompt_set: PromptSet, prompts: Sequence[int], *, tile: int
+) -> None:
+    """What a checkpoint makes of some prompts of a set, from the front and from behind, and the
+    references from the front. Four rays a pixel."""
+    encoder = checkpoint.encoder()
+    specs = [spec_of(prompt_set.prompts[index]) for index in prompts]
+    assets = ToyboxAssets(specs, torch.device("cpu"), compiled=False)
+    cameras = orbit(2, start=25.0)
+    seen = set(prompt_set.seen)
+    columns: list[str] = []
+    fronts: list[Tensor] = []
+    backs: list[Tensor] = []
+    truths: list[Tensor] = []
+    for asset, index in enumerate(tqdm(prompts, desc="sheet", dynamic_ncols=True)):
+        prompt = prompt_set.prompts[index]
+        field = checkpoint.field(encoder.encode([prompt])[0])
+        views = view_field(field, cameras, 2 * tile, samples=160)
+        front, back = views.picture("full", headlight(cameras), torch.ones(3))
+        columns.append(prompt if index in seen else f"UNSEEN: {prompt}")
+        fronts.append(front)
+        backs.append(back)
+        truths.append(assets.lit(asset, cameras[0:1], 2 * tile)[0])
+    rows: list[Row] = [("ours", fronts), ("ours, from behind", backs), ("reference", truths)]
+    contact_sheet(path, columns, rows, tile=tile)

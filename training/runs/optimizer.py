@@ -1,0 +1,46 @@
+"""Adam as the paper runs it (A21), with a rate schedule by step."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import nn
+
+from ..amortized.config import OptimizerConfig
+
+
+def build_optimizer(module: nn.Module, config: OptimizerConfig) -> torch.optim.Adam:
+    """One Adam over two groups of what ``module`` trains: the MLP with the environment map, and
+    everything else: the mapping network, or a fine-tuning offset."""
+    groups: tuple[list[nn.Parameter], list[nn.Parameter]] = ([], [])
+    for name, parameter in module.named_parameters():
+        if parameter.requires_grad:
+            parts = name.split(".")
+            groups["mlp" in parts or "environment" in parts].append(parameter)
+    rates = (config.lr, config.mlp_lr)
+    return torch.optim.Adam(
+        [
+            {"params": group, "lr": rate, "peak": rate}
+            for group, rate in zip(groups, rates, strict=True)
+            if group
+        ],
+        betas=(config.beta1, config.beta2),
+        fused=True,
+    )
+
+
+def set_rates(
+    optimizer: torch.optim.Optimizer, config: OptimizerConfig, step: int, steps: int
+) -> None:
+    """Set each group's rate for ``step`` of ``steps``."""
+    factor = schedule_factor(config, step / max(steps, 1))
+    for group in optimizer.param_groups:
+        group["lr"] = group["peak"] * factor
+
+
+def schedule_factor(config: OptimizerConfig, done: float) -> float:
+    """Factor on the rates when a share ``done`` of the run is over."""
+    if config.schedule == "constant":
+        return 1.0
+    return 0.01 + 0.99 * 0.5 * (1.0 + math.cos(math.pi * min(done, 1.0)))
