@@ -12,10 +12,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float, Int, UInt8
 from scipy.ndimage import distance_transform_cdt
 
 from ..field_reader import Points, Reader
+from ..shapes import Float, Int, UInt8
 from ..surface.project import GRADIENT_STEP, newton
 from ..surface.topology import Faces, Vertices, half_edges
 from .rasterize import affine, rasterise

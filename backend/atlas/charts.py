@@ -10,10 +10,10 @@ away is checked when it has been projected (see ``unwrap``).
 from __future__ import annotations
 
 import numpy as np
-from jaxtyping import Bool, Float, Int
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
+from ..shapes import Bool, Float, Int
 from ..surface.geometry import face_crosses, normalise
 from ..surface.topology import Faces, Vertices, twins
 

@@ -8,8 +8,8 @@ test exactly; only charts whose border crosses itself are looked at texel by tex
 from __future__ import annotations
 
 import numpy as np
-from jaxtyping import Bool, Float, Int
 
+from ..shapes import Bool, Float, Int
 from ..surface.topology import Faces
 from .rasterize import rasterise
 

@@ -9,8 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float, Int
 from numpy.lib.stride_tricks import sliding_window_view
+
+from ..shapes import Float, Int
 
 
 @dataclass(frozen=True)

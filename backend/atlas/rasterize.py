@@ -7,7 +7,8 @@ same end, so triangles that share an edge share no texel and leave none out.
 from __future__ import annotations
 
 import numpy as np
-from jaxtyping import Float, Int
+
+from ..shapes import Float, Int
 
 
 def rasterise(

@@ -6,8 +6,8 @@ Our charts are never mirrored, so the bitangent is always normal x tangent.
 from __future__ import annotations
 
 import numpy as np
-from jaxtyping import Float
 
+from ..shapes import Float
 from ..surface.geometry import corner_angles, normalise, vertex_normals
 from ..surface.topology import Faces, Vertices
 

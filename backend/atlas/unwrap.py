@@ -9,9 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float, Int
 
 from ..progress import CancelToken
+from ..shapes import Float, Int
 from ..surface.geometry import face_areas, face_crosses, normalise
 from ..surface.topology import Faces, Vertices
 from .charts import Labels, directions, neighbour_faces, segment, split_connected, split_steep

@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from jaxtyping import UInt8
 
 from ..export.files import check_folder, write_files
 from ..progress import ProgressCallback
 from ..prompts.normalize import normalise_prompt
 from ..protocol.errors import BadRequest
+from ..shapes import UInt8
 
 if TYPE_CHECKING:
     from ..rendering.lighting import Shading

@@ -6,7 +6,8 @@ Each function is named by what it turns into what; each pair is its own inverse.
 from __future__ import annotations
 
 import numpy as np
-from jaxtyping import Float
+
+from ..shapes import Float
 
 
 def z_up_to_y_up(vectors: Float[np.ndarray, "*n 3"]) -> Float[np.ndarray, "*n 3"]:

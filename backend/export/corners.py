@@ -6,8 +6,8 @@ import io
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float, Int, UInt8
 
+from ..shapes import Float, Int, UInt8
 from ..surface.geometry import vertex_normals
 from ..textured_mesh import GeneratedMesh
 

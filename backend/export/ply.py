@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from jaxtyping import UInt8
 
+from ..shapes import UInt8
 from ..surface.geometry import vertex_normals
 from ..textured_mesh import GeneratedMesh
 

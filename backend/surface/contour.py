@@ -7,10 +7,10 @@ where the density is not: vertices come out where they belong.
 from __future__ import annotations
 
 import numpy as np
-from jaxtyping import Float, Int
 
 from ..progress import CancelToken
 from ..protocol.errors import BadRequest
+from ..shapes import Float, Int
 from .marching import marching_cubes
 from .topology import Faces, Vertices
 

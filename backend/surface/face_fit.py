@@ -10,11 +10,11 @@ draw the face's corners towards the bend.
 from __future__ import annotations
 
 import numpy as np
-from jaxtyping import Float
 from scipy.sparse import csr_matrix, identity
 from scipy.sparse.linalg import cg
 
 from ..field_reader import Points, Reader
+from ..shapes import Float
 from .geometry import face_areas, face_crosses, normalise
 from .project import without_flips
 from .topology import Faces, Vertices

@@ -9,9 +9,9 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Bool, Float, Int
 
 from ..field_reader import Reader
+from ..shapes import Bool, Float, Int
 from .face_fit import slopes
 from .geometry import normalise
 from .topology import Faces, Vertices, half_edges, twins

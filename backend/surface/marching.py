@@ -7,9 +7,9 @@ Both find the same vertices on the grid's edges; a test compares them.
 from __future__ import annotations
 
 import numpy as np
-from jaxtyping import Float, Int
 
 from ..protocol.errors import MissingDependency
+from ..shapes import Float, Int
 
 
 def marching_cubes(

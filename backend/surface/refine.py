@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-from jaxtyping import Bool, Float
 from scipy.ndimage import maximum_filter, minimum_filter
 
 from ..field_reader import Reader
+from ..shapes import Bool, Float
 
 
 def finer_grid(

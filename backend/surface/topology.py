@@ -8,9 +8,10 @@ that run along it in opposite directions, and that the faces around a vertex for
 from __future__ import annotations
 
 import numpy as np
-from jaxtyping import Float, Int
 from scipy.sparse import coo_matrix, csr_matrix
 from scipy.sparse.csgraph import connected_components
+
+from ..shapes import Float, Int
 
 Vertices = Float[np.ndarray, "vertices 3"]
 Faces = Int[np.ndarray, "faces 3"]

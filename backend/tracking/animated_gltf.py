@@ -11,7 +11,6 @@ from collections.abc import Sequence
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
-from jaxtyping import Float
 
 from ..export.conversions import v_up_to_v_down, z_up_to_y_up
 from ..export.corners import SplitMesh, png_bytes, split_arrays
@@ -29,6 +28,7 @@ from ..export.gltf import (
     container,
     unit_normals,
 )
+from ..shapes import Float
 from ..surface.geometry import vertex_normals
 from ..version import VERSION
 from .tracked_mesh import TrackedMesh

@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import torch
-from jaxtyping import Float
 from torch import Tensor
 
 from ..field_reader import MeshableField
 from ..protocol.errors import BadRequest
+from ..shapes import Float
 
 END = 1e-6
 """Alphas this close to a whole number are that prompt."""

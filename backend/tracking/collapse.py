@@ -9,11 +9,11 @@ where it is. What smoothing draws to a point becomes one.
 from __future__ import annotations
 
 import numpy as np
-from jaxtyping import Float, Int
 from scipy.sparse import diags
 from scipy.sparse.linalg import splu
 from scipy.spatial import KDTree
 
+from ..shapes import Float, Int
 from ..surface.geometry import face_areas
 from ..surface.topology import Faces, links
 

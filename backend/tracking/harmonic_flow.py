@@ -12,12 +12,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Bool, Float, Int
 from scipy.ndimage import distance_transform_edt, map_coordinates, maximum_filter
 from scipy.sparse import csr_matrix
 
 from ..field_reader import Points
 from ..progress import CancelToken
+from ..shapes import Bool, Float, Int
 from .solids import Solid, parts_holding
 
 NEAREST = 0.15

@@ -12,10 +12,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 import numpy as np
-from jaxtyping import Bool
 from scipy.ndimage import binary_dilation
 
 from ..field_reader import Points
+from ..shapes import Bool
 from .solids import (
     Solid,
     border_voxels,

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 import mcubes
 import numpy as np
 import torch
-from jaxtyping import Float, Int, UInt8
 
 from ..model.field import Field
+from ..shapes import Float, Int, UInt8
 
 
 @dataclass

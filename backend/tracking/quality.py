@@ -12,12 +12,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float, Int
 from scipy.spatial import KDTree
 
 from ..field_reader import Points, Reader
 from ..progress import CancelToken
 from ..protocol.chains import AlphaQuality
+from ..shapes import Float, Int
 from ..surface.geometry import face_areas, face_crosses, normalise, vertex_normals
 from ..surface.topology import Faces, Vertices
 from .visibility import directions, look

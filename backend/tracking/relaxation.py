@@ -14,13 +14,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Bool, Float, Int
 from scipy.sparse import csr_matrix, diags
 from scipy.sparse.csgraph import connected_components, dijkstra
 from scipy.sparse.linalg import splu
 from scipy.spatial import KDTree
 
 from ..field_reader import Points, Reader
+from ..shapes import Bool, Float, Int
 from ..surface.geometry import face_areas, face_crosses, normalise, vertex_normals
 from ..surface.project import newton
 from ..surface.topology import Faces, Vertices, half_edges

@@ -11,13 +11,13 @@ from typing import Any, cast
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float, Int
 from scipy.ndimage import find_objects, label, map_coordinates
 from torch import Tensor
 
 from ..field_reader import Points, Reader
 from ..mesh_pipeline import PipelineConfig
 from ..progress import CancelToken
+from ..shapes import Bool, Float, Int
 from ..surface.clean import CleanConfig
 from ..surface.contour import contour
 from ..surface.refine import finer_grid

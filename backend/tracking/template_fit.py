@@ -15,11 +15,11 @@ from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Bool
 from scipy.spatial import KDTree
 
 from ..field_reader import Points, Reader
 from ..progress import CancelToken
+from ..shapes import Bool
 from ..surface.clean import CleanConfig
 from .harmonic_flow import Shell, between, flow, solve
 from .quality import sample_surface

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-from jaxtyping import Bool
 
 from ..protocol.chains import ChangeKind, TopologyChange
+from ..shapes import Bool
 from .solids import Solid, label_voxels
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 import numpy as np
-from jaxtyping import Float, Int, UInt8
 
 from ..protocol.chains import AlphaQuality, TopologyChange
+from ..shapes import Float, Int, UInt8
 
 
 @dataclass

@@ -6,10 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Bool, Float
 
 from ..field_reader import Reader
 from ..progress import CancelToken
+from ..shapes import Bool, Float
 from ..surface.face_fit import fit_faces
 from ..surface.geometry import face_areas, vertex_normals
 from ..surface.simplify import decimate

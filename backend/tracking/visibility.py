@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Bool, Float, Int
 
 from ..atlas.rasterize import nearest
+from ..shapes import Bool, Float, Int
 from ..surface.geometry import face_crosses
 from ..surface.topology import Faces, Vertices
 
