@@ -1,6 +1,6 @@
 """Score distillation shown to work on this machine: contact sheets and numbers.
 
-    python benchmarks/score_distillation.py PART [--scale gpu]
+    python benchmarks/score_distillation.py PART [--scale gpu] [--model FOLDER]
 
 diffusion   our diffusion model, if it is not there
 amortized   one model over all seen prompts, from scratch
@@ -9,7 +9,8 @@ per-prompt  one model a prompt, at the amortized run's frames a prompt and at 4 
 references  references only, and references followed by distillation
 
 Every part adds its figures to ``docs/score-distillation/results.json`` and its contact sheet
-beside it. ``--scale gpu``: the same at 64 x 64 on a CUDA device.
+beside it. ``--scale gpu``: the same at 64 x 64 on a CUDA device. ``--model tests/data/pixel32``
+distils the shipped diffusion model instead of the one that the part ``diffusion`` makes.
 """
 
 from __future__ import annotations
@@ -23,9 +24,10 @@ from typing import Any
 
 from backend.model.checkpoint import load_checkpoint
 from training.amortized.config import TrainConfig
-from training.amortized.evaluation import evaluate, evenly
+from training.amortized.evaluation import Figures, evaluate, evenly
+from training.amortized.r_metrics import Queries
 from training.amortized.run import train
-from training.clip.scoring import ScoringClip
+from training.clip.scoring import load_scorer
 from training.figures.contact_sheet import checkpoint_sheet
 from training.guidance.mixed import GuidanceConfig
 from training.presets import preset
@@ -50,20 +52,21 @@ def record(scale: str, part: str, figures: object) -> None:
 
 def measure(checkpoint: Path, prompts: PromptSet, count: int = 0) -> dict[str, Any]:
     """The figures of one checkpoint that a table shows, rounded."""
-    result = evaluate(
-        load_checkpoint(checkpoint), prompts, ScoringClip.load(), count=count, compiled=count == 0
-    )
-    figures = ("psnr", "iou", "sides", "r_precision", "r_probability")
+    loaded = load_checkpoint(checkpoint)
+    queries = Queries(load_scorer(), prompts.prompts)
+    result = evaluate(loaded, prompts, queries, count=count, compiled=count == 0)
     kept = {
-        name: {group: round(value, 3) for group, value in result[name].items()} for name in figures
+        name: {group: round(value, 3) for group, value in result[name].items()}
+        for name in Figures.NAMES
     }
-    recipe = load_checkpoint(checkpoint).metadata.recipe
+    recipe = loaded.metadata.recipe
     return kept | {key: recipe[key] for key in ("steps", "seconds", "frames_per_prompt")}
 
 
 def amortized(base: TrainConfig, scale: str) -> None:
     prompts = prompt_set(base.prompts)
-    checkpoint = train(base)
+    # A point of the curve every tenth of the run, over a dozen seen and a dozen unseen prompts.
+    checkpoint = train(dataclasses.replace(base, sheet_every=base.steps // 10, scored=12))
     record(scale, "amortized", measure(checkpoint, prompts))
     chosen = evenly(prompts.seen, 4) + evenly(prompts.unseen, 6)
     checkpoint_sheet(
@@ -132,7 +135,7 @@ def per_prompt(base: TrainConfig, scale: str) -> None:
                 base,
                 run=base.folder.parent / "per-prompt" / f"{index}-{factor}",
                 steps=steps,
-                sheet_every=10**9,
+                sheet_every=max(1, steps // 8),
                 model=dataclasses.replace(base.model, components=0),
                 optimizer=dataclasses.replace(
                     base.optimizer,
@@ -147,7 +150,7 @@ def per_prompt(base: TrainConfig, scale: str) -> None:
             "seconds_per_prompt": sum(f["seconds"] for f in found) / len(found),
         } | {
             figure: round(sum(f[figure]["seen"] for f in found) / len(found), 3)
-            for figure in ("psnr", "iou", "sides", "r_precision", "r_probability")
+            for figure in Figures.NAMES
         }
         record(scale, "per_prompt", rows)
 
@@ -206,8 +209,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("part", choices=list(PARTS))
     parser.add_argument("--scale", choices=["cpu", "gpu"], default="cpu")
+    parser.add_argument("--model", help="folder of the diffusion model")
     options = parser.parse_args()
     base = preset({"cpu": "toybox-sds", "gpu": "toybox-sds-gpu"}[options.scale])
+    if options.model:
+        base = dataclasses.replace(base, diffusion_model=options.model)
     PARTS[options.part](base, options.scale)
 
 

@@ -34,9 +34,6 @@ USAGE = """usage: python -m training COMMAND [options]     (COMMAND --help lists
   diffusion train a diffusion model on the toybox diffusion --preset cpu32
 """
 
-FIGURES = (("psnr", 2), ("iou", 3), ("sides", 3), ("r_precision", 3), ("r_probability", 3))
-"""What ``evaluate`` prints, and with how many decimals."""
-
 
 @dataclass(frozen=True)
 class EvaluateOptions:
@@ -45,11 +42,16 @@ class EvaluateOptions:
     checkpoint: Path
     """The checkpoint to measure."""
     prompts: str = "toybox"
-    """A prompt set with references."""
+    """A prompt set, or a file of prompts."""
     count: int = 100
     """Prompts of each kind, evenly chosen; 0: all."""
-    scoring: Path | None = None
-    """A scoring CLIP other than the bundled one."""
+    scoring: str | None = None
+    """The CLIP that scores: the bundled one (as a rule), a file that ``clip --preset scoring``
+    wrote, any open_clip model (ViT-B-32/openai, hf-hub:OWNER/REPOSITORY, a folder), or none."""
+    queries: tuple[Path, ...] = ()
+    """Files of further prompts among which each prompt must be found, such as DF411 for DF27."""
+    device: str = "auto"
+    """``auto``, ``cpu``, ``cuda``, ``mps``."""
     json: bool = False
     """Print one JSON object and nothing else."""
     record: bool = False
@@ -214,39 +216,19 @@ def _evaluate(arguments: list[str]) -> None:
         args=_positional(arguments, "--checkpoint"),
         prog="python -m training evaluate",
     )
-    from backend.model.checkpoint import load_checkpoint, read_metadata, update_metadata
+    from .amortized.evaluate_command import evaluate_checkpoint, figures_table
 
-    from .amortized.evaluation import evaluate
-    from .clip.scoring import ScoringClip
-    from .prompts import prompt_set
-
-    prompts = prompt_set(options.prompts)
-    result = evaluate(
-        load_checkpoint(options.checkpoint),
-        prompts,
-        ScoringClip.load(options.scoring),
+    result = evaluate_checkpoint(
+        options.checkpoint,
+        options.prompts,
         count=options.count,
+        scoring=options.scoring,
+        queries=options.queries,
+        device=options.device,
         compiled=options.compiled,
+        record=options.record,
     )
-    if options.record:
-        metadata = dataclasses.replace(read_metadata(options.checkpoint), metrics=result)
-        update_metadata(options.checkpoint, metadata)
-    if options.json:
-        print(json.dumps(result))
-        return
-    print(f"{'':14}" + "".join(f"{name:>10}" for name in ("seen", "unseen", "truth")))
-    for key, digits in FIGURES:
-        values = result[key]
-        cells = [
-            f"{values[name]:>10.{digits}f}" if name in values else f"{'':>10}"
-            for name in ("seen", "unseen", "truth")
-        ]
-        print(f"{key:14}" + "".join(cells))
-    print(
-        f"{result['prompts']['seen']} seen and {result['prompts']['unseen']} unseen prompts,"
-        f" {result['queries']} queries (chance {result['chance']:.2%}),"
-        f" scored by {result['scoring']['model']}"
-    )
+    print(json.dumps(result) if options.json else figures_table(result))
 
 
 def _sheet(arguments: list[str]) -> None:

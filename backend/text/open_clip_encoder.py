@@ -125,30 +125,42 @@ class OpenClipEncoder:
         return torch.cat(parts).float().cpu()
 
     def _load(self) -> tuple[nn.Module, Any]:
-        open_clip = import_open_clip()
-        model_name, pretrained = _source(self.name, self._folder)
-        tag = open_clip.get_pretrained_cfg(model_name, pretrained or "")
-        try:
-            model = open_clip.create_model(
-                model_name,
-                pretrained=pretrained,
-                # Published weights were trained with one activation or the other; the model's
-                # name alone does not say which (OpenAI's need QuickGELU).
-                force_quick_gelu=bool(tag.get("quick_gelu", False)),
-                # Text tower as a module of its own: the image tower is dropped after loading.
-                force_custom_text=True,
-                require_pretrained=True,
-            )
-            tokenizer = open_clip.get_tokenizer(model_name)
-        except _LOAD_ERRORS as error:
-            if any(type(cause).__name__ in _NETWORK_ERRORS for cause in _chain(error)):
-                raise _not_downloaded(self.name) from error
-            raise CheckpointError(
-                f"The open_clip model {self.name!r} cannot be loaded: {error}"
-            ) from error
+        model, tokenizer = load_open_clip(self.name)
         tower = model.text
         tower.output_tokens = True
         return tower.to(self.device).float().eval().requires_grad_(False), tokenizer
+
+
+def load_open_clip(name: str) -> tuple[Any, Any]:
+    """Both towers of an open_clip model (``.text`` and ``.visual``), and its tokenizer.
+
+    ``name`` is as :class:`OpenClipEncoder` takes it. Downloads what is not on this machine.
+
+    Raises:
+        NotDownloaded: the weights are not here and cannot be fetched.
+        CheckpointError: there is no such model, or its weights are damaged.
+    """
+    folder = Path(name) if Path(name).is_dir() else None
+    open_clip = import_open_clip()
+    model_name, pretrained = _source(name, folder)
+    try:
+        tag = open_clip.get_pretrained_cfg(model_name, pretrained or "")
+        model = open_clip.create_model(
+            model_name,
+            pretrained=pretrained,
+            # Published weights were trained with one activation or the other; the model's
+            # name alone does not say which (OpenAI's need QuickGELU).
+            force_quick_gelu=bool(tag.get("quick_gelu", False)),
+            # Text tower as a module of its own: each tower can be used without the other.
+            force_custom_text=True,
+            require_pretrained=True,
+        )
+        tokenizer = open_clip.get_tokenizer(model_name)
+    except _LOAD_ERRORS as error:
+        if any(type(cause).__name__ in _NETWORK_ERRORS for cause in _chain(error)):
+            raise _not_downloaded(name) from error
+        raise CheckpointError(f"The open_clip model {name!r} cannot be loaded: {error}") from error
+    return model, tokenizer
 
 
 def _source(name: str, folder: Path | None) -> tuple[str, str | None]:

@@ -10,9 +10,11 @@ from backend.model.checkpoint import load_checkpoint
 from tests.training.small import small_config
 from training import cli
 from training.amortized.evaluation import evaluate, evenly, psnr
+from training.amortized.r_metrics import Queries
 from training.amortized.run import train
 from training.clip.config import ClipShape
 from training.clip.model import build_clip, save_clip
+from training.clip.scoring import load_scorer
 from training.prompts import known_words, prompt_set
 
 
@@ -52,14 +54,9 @@ def test_evaluation_figures(short_run, tmp_path):
         text_layers=1, text_heads=2, features=16,
     )  # fmt: skip
     save_clip(tmp_path / "clip.safetensors", build_clip(shape, known_words()), {})
-    from training.clip.scoring import ScoringClip
-
-    result = evaluate(
-        load_checkpoint(short_run),
-        prompt_set("pig64"),
-        ScoringClip.load(tmp_path / "clip.safetensors"),
-        count=1,
-    )
+    prompts = prompt_set("pig64")
+    queries = Queries(load_scorer(str(tmp_path / "clip.safetensors")), prompts.prompts)
+    result = evaluate(load_checkpoint(short_run), prompts, queries, count=1)
     assert json.loads(json.dumps(result)) == result
     assert set(result["psnr"]) == {"seen", "unseen"}
     assert set(result["r_precision"]) == {"seen", "unseen", "truth"}

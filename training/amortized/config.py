@@ -108,9 +108,15 @@ class TrainConfig:
     save_every: int = 250
     """Steps between saves of the whole state."""
     sheet_every: int = 500
-    """Steps between contact sheets and PSNR on seen and unseen prompts."""
+    """Steps between contact sheets and figures on seen and unseen prompts."""
     watched: int = 6
     """Seen and unseen prompts in a contact sheet."""
+    scored: int = 0
+    """Seen and unseen prompts that the figures of a contact sheet's step are over; 0: those that
+    it shows."""
+    scoring: str = "bundled"
+    """The CLIP that measures R-precision while the run trains: ``bundled``, a file, an open_clip
+    model such as ViT-B-32/openai, or ``none``."""
     storage: Literal["int8", "float16", "float32"] = "int8"
     """How the finished checkpoint stores the mapping network's output layer."""
 

@@ -1,21 +1,17 @@
-"""How good a checkpoint is: PSNR and silhouettes against references, R-precision and
-R-probability (A34).
+"""How good a checkpoint is: PSNR and silhouettes against references, and R-metrics (A34).
 
 Pictures are 64 x 64 from four sides (front, left, back, right) at elevation 15 degrees, over
 white, four rays a pixel: with one ray a pixel, pictures of one toy that differ by nothing but
 sampling are 24 to 33 dB apart, and a figure near that says little. PSNR compares albedo; IoU is
 the overlap of silhouettes (pixels at least half opaque) over their union; ``sides`` is the share
 of views that are nearest to the reference's same side among its four (a second face at the back
-makes it look like a front; chance is 1/4). Lit
-pictures are scored by a CLIP other than the one that conditions: the mean of the four views'
-features against every prompt of the set. Probabilities use that CLIP's learned temperature;
-without it every R-probability is about one over the number of prompts. Prompts that have no
-reference get the figures that need none; prompts that the scoring CLIP cannot tell apart, such as
-chains, whose words it never saw, get no R-figures.
+makes it look like a front; chance is 1/4). Lit pictures are scored by a CLIP other than the one
+that conditions (``r_metrics.py``). Prompts that have no reference get the figures that need none.
 """
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -31,10 +27,10 @@ from backend.rendering.lighting import headlight
 from backend.rendering.volume import view_field
 
 from ..assets.toybox import ToyboxAssets, reference_assets
-from ..clip.scoring import ScoringClip
 from ..guidance import PromptMix
 from ..guidance.pictures import halved, smooth_pictures
 from ..prompts import PromptSet
+from .r_metrics import R_FIGURES, Queries
 
 VIEWS = 4
 SAMPLES = 96
@@ -68,7 +64,8 @@ def iou(ours: Float[Tensor, "*shape"], truth: Float[Tensor, "*shape"]) -> float:
 def sides(ours: Sides, truth: Sides) -> float:
     """Share of the views whose nearest side of the reference, by albedo, is the same side."""
     error = (ours.albedo[:, None] - truth.albedo[None]).square().flatten(2).mean(-1)
-    return (error.argmin(dim=1) == torch.arange(len(error))).float().mean().item()
+    same = torch.arange(len(error), device=error.device)
+    return (error.argmin(dim=1) == same).float().mean().item()
 
 
 def psnr(ours: Float[Tensor, "*shape"], truth: Float[Tensor, "*shape"]) -> float:
@@ -84,10 +81,14 @@ def look(
     asset: int,
     size: int = 64,
 ) -> Views:
-    """Four sides of one prompt's object, and of its reference if there are ``assets``."""
-    cameras = orbit(VIEWS)
-    white = torch.ones(3)
-    views = view_field(checkpoint.field(embedding), cameras, 2 * size, samples=SAMPLES)
+    """Four sides of one prompt's object, and of its reference if there are ``assets``.
+
+    All on the checkpoint's device, which is the assets' too.
+    """
+    field = checkpoint.field(embedding)
+    cameras = orbit(VIEWS).to(field.device)
+    white = torch.ones(3, device=field.device)
+    views = view_field(field, cameras, 2 * size, samples=SAMPLES)
     return Views(
         albedo=halved(views.picture("albedo", headlight(cameras), white)),
         lit=halved(views.picture("full", headlight(cameras), white)),
@@ -108,20 +109,60 @@ def reference_sides(assets: ToyboxAssets, asset: int, size: int) -> Sides:
     )
 
 
+class Figures:
+    """Means of figures over the prompts of some groups, such as ``seen`` and ``unseen``."""
+
+    NAMES = ("psnr", "iou", "sides", *R_FIGURES)
+
+    def __init__(self, queries: Queries | None = None) -> None:
+        """Without ``queries`` there are no R-figures."""
+        self._queries = queries
+        self._values: dict[str, dict[str, list[float]]] = {name: {} for name in self.NAMES}
+
+    def add(self, group: str, views: Views, index: int, *, truth: bool = False) -> None:
+        """Count the object of the prompt ``index`` in ``group``; with ``truth``, also count its
+        reference's pictures in the group ``truth`` (R-figures only)."""
+        if views.truth:
+            self._add(group, "psnr", psnr(views.albedo, views.truth.albedo))
+            self._add(group, "iou", iou(views.alpha, views.truth.alpha))
+            self._add(group, "sides", sides(views, views.truth))
+            if truth:
+                self._score("truth", views.truth.lit, index)
+        self._score(group, views.lit, index)
+
+    def means(self) -> dict[str, dict[str, float]]:
+        """Figure, then group; groups without a value are absent."""
+        return {
+            name: {group: sum(values) / len(values) for group, values in groups.items()}
+            for name, groups in self._values.items()
+        }
+
+    def _score(self, group: str, pictures: Tensor, index: int) -> None:
+        if self._queries is not None:
+            for name, value in dataclasses.asdict(self._queries.score(pictures, index)).items():
+                self._add(group, name, value)
+
+    def _add(self, group: str, name: str, value: float) -> None:
+        self._values[name].setdefault(group, []).append(value)
+
+
 def evaluate(
     checkpoint: Checkpoint,
     prompt_set: PromptSet,
-    scoring: ScoringClip,
+    queries: Queries | None,
     *,
     count: int,
     compiled: bool = False,
 ) -> dict[str, Any]:
     """Figures over ``count`` seen and ``count`` unseen prompts (0: all), evenly chosen.
 
-    Returns ``psnr``, ``iou``, ``sides``, ``r_precision`` and ``r_probability``, each with
-    ``seen`` and ``unseen`` as far as the set has them; ``r_precision`` and ``r_probability`` also
-    with ``truth``, what the unseen prompts' references score; and what the figures depend on.
+    Returns ``psnr``, ``iou``, ``sides`` and the R-figures (:data:`R_FIGURES`), each with ``seen``
+    and ``unseen`` as far as the set has them; R-figures also with ``truth``, what the unseen
+    prompts' references score; and what the figures depend on. ``queries`` begin with the set's
+    prompts, in their order; without them there are no R-figures. Computed on the checkpoint's
+    device.
     """
+    device = next(checkpoint.model.parameters()).device
     groups = {
         "seen": evenly(prompt_set.seen, count),
         "unseen": evenly(prompt_set.unseen, count),
@@ -129,60 +170,30 @@ def evaluate(
     chosen = [index for group in groups.values() for index in group]
     place = {index: row for row, index in enumerate(chosen)}
     assets = reference_assets(
-        [prompt_set.prompts[index] for index in chosen], torch.device("cpu"), compiled=compiled
+        [prompt_set.prompts[index] for index in chosen], device, compiled=compiled
     )
-    queries = scoring.text_features(list(prompt_set.prompts))
-    scored = _distinct(queries)
     encoder = checkpoint.encoder()
-    decibels: dict[str, list[float]] = {}
-    overlap: dict[str, list[float]] = {}
-    facing: dict[str, list[float]] = {}
-    first: dict[str, list[float]] = {}
-    probability: dict[str, list[float]] = {}
-
-    def score(name: str, pictures: Tensor, index: int) -> None:
-        if not scored:
-            return
-        feature = scoring.image_features(pictures).mean(0)
-        logits = scoring.logit_scale * (feature / feature.norm()) @ queries.T
-        first.setdefault(name, []).append(float(logits.argmax().item() == index))
-        probability.setdefault(name, []).append(logits.softmax(-1)[index].item())
-
+    figures = Figures(queries)
+    measured = "unseen" if prompt_set.unseen else "seen"
     for name, group in groups.items():
         for index in tqdm(group, desc=f"evaluate {name}", dynamic_ncols=True):
             embedding = encoder.encode([prompt_set.prompts[index]])[0]
             views = look(checkpoint, embedding, assets, place[index])
-            score(name, views.lit, index)
-            if views.truth:
-                decibels.setdefault(name, []).append(psnr(views.albedo, views.truth.albedo))
-                overlap.setdefault(name, []).append(iou(views.alpha, views.truth.alpha))
-                facing.setdefault(name, []).append(sides(views, views.truth))
-                if name == "unseen" or not prompt_set.unseen:
-                    score("truth", views.truth.lit, index)
-
-    def means(values: dict[str, list[float]]) -> dict[str, float]:
-        return {name: sum(v) / len(v) for name, v in values.items()}
-
+            figures.add(name, views, index, truth=name == measured)
+    scored: dict[str, Any] = {}
+    if queries is not None:
+        scored = {
+            "queries": len(queries),
+            "chance": queries.chance,
+            "scoring": {"model": queries.scorer.name, "logit_scale": queries.scorer.logit_scale},
+        }
     return {
-        "psnr": means(decibels),
-        "iou": means(overlap),
-        "sides": means(facing),
-        "r_precision": means(first),
-        "r_probability": means(probability),
+        **figures.means(),
         "prompts": {name: len(group) for name, group in groups.items()},
-        "queries": len(prompt_set.prompts),
-        "chance": 1.0 / len(prompt_set.prompts),
-        "scoring": {"model": scoring.name, "logit_scale": scoring.logit_scale},
+        **scored,
         "views": VIEWS,
         "size": 64,
     }
-
-
-def _distinct(queries: Float[Tensor, "prompts features"]) -> bool:
-    """Whether the scoring CLIP can tell all prompts apart; one that never saw their words cannot,
-    and its figures would be chance."""
-    unit = queries / queries.norm(dim=1, keepdim=True)
-    return len(queries) < 2 or (unit @ unit.T).triu(1).max().item() < 0.99999
 
 
 def evenly(items: Sequence[Item], count: int) -> list[Item]:

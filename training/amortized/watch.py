@@ -2,27 +2,35 @@
 
 from __future__ import annotations
 
-import torch
+from functools import cached_property
+
 from torch.utils.tensorboard import SummaryWriter
 from tqdm import tqdm
 
+from backend.engine import choose_device
 from backend.model.checkpoint import Checkpoint, load_checkpoint
+from backend.protocol.errors import Att3dError
 from backend.text.encoder import TextEncoder
 
 from ..assets.toybox import ToyboxAssets
+from ..clip.scoring import load_scorer
 from ..figures.contact_sheet import Row, contact_sheet
 from ..prompts import PromptSet
 from ..runs.state import Progress
 from .config import TrainConfig
-from .evaluation import Views, evenly, iou, look, psnr
+from .curve import append_point
+from .evaluation import Figures, evenly, look
 from .export import export
+from .r_metrics import Queries
 from .trainer import Trainer
 
 
 class Watcher:
     """Looks at some seen and some unseen prompts every so many steps.
 
-    Prompts without references (``assets`` is None) are drawn, not measured.
+    Their figures go to TensorBoard and to the run's curve (``curve.py``). Prompts without
+    references (``assets`` is None) have R-figures only, and those that the scoring model cannot
+    score have none: a word is said, and the run goes on.
     """
 
     def __init__(
@@ -66,42 +74,70 @@ class Watcher:
             offset=trainer.offset,
         )
         checkpoint: Checkpoint = load_checkpoint(snapshot, trainer.device)
+        figures = Figures(self._queries)
         columns = self._seen + self._unseen
-        prompts = [self._set.prompts[i] for i in columns]
-        embeddings = self._encoder.encode(prompts)
-        views = [
-            look(checkpoint, embedding, self._assets, index)
-            for embedding, index in zip(embeddings, columns, strict=True)
-        ]
-        said = self._figures(progress, views)
-        tqdm.write(
-            f"step {progress.step}, {progress.seconds / 60:.1f} min,"
-            f" {progress.frames / max(len(self._set.seen), 1):.0f} frames a prompt"
-            + "".join(f", {figure}" for figure in said)
-        )
+        views = {}
+        for name, whole, shown in (
+            ("seen", self._set.seen, self._seen),
+            ("unseen", self._set.unseen, self._unseen),
+        ):
+            measured = evenly(whole, self._config.scored) if self._config.scored else shown
+            for index in dict.fromkeys((*shown, *measured)):
+                embedding = self._encoder.encode([self._set.prompts[index]])[0]
+                view = look(checkpoint, embedding, self._assets, index)
+                if index in measured:
+                    figures.add(name, view, index, truth=name == "unseen")
+                if index in shown:
+                    views[index] = view
+        self._record(progress, figures.means())
+        sides = [views[index] for index in columns]
         rows: list[Row] = [
-            ("ours", [v.lit[0] for v in views]),
-            ("ours, from its left", [v.lit[1] for v in views]),
-            ("ours, from behind", [v.lit[2] for v in views]),
+            ("ours", [v.lit[0] for v in sides]),
+            ("ours, from its left", [v.lit[1] for v in sides]),
+            ("ours, from behind", [v.lit[2] for v in sides]),
         ]
-        truths = [v.truth for v in views if v.truth]
+        truths = [v.truth for v in sides if v.truth]
         if truths:
             rows.insert(0, ("truth", [truth.lit[0] for truth in truths]))
         contact_sheet(
             self._config.folder / "sheets" / f"{progress.step:06d}.png",
-            [f"{'seen' if i < len(self._seen) else 'UNSEEN'}: {p}" for i, p in enumerate(prompts)],
+            [
+                f"{'seen' if place < len(self._seen) else 'UNSEEN'}: {self._set.prompts[index]}"
+                for place, index in enumerate(columns)
+            ],
             rows,
         )
 
-    def _figures(self, progress: Progress, views: list[Views]) -> list[str]:
-        said = []
-        groups = {"seen": views[: len(self._seen)], "unseen": views[len(self._seen) :]}
-        for name, group in groups.items():
-            both = [(v, v.truth) for v in group if v.truth]
-            if both:
-                decibels = torch.tensor([psnr(v.albedo, truth.albedo) for v, truth in both])
-                overlap = torch.tensor([iou(v.alpha, truth.alpha) for v, truth in both])
-                self._writer.add_scalar(f"psnr/{name}", decibels.mean().item(), progress.step)
-                self._writer.add_scalar(f"iou/{name}", overlap.mean().item(), progress.step)
-                said.append(f"{name} {decibels.mean():.2f} dB, IoU {overlap.mean():.3f}")
-        return said
+    def _record(self, progress: Progress, means: dict[str, dict[str, float]]) -> None:
+        """Write the figures to the curve, to TensorBoard and for the person who watches."""
+        point = append_point(self._config.folder, progress, len(self._set.seen), means)
+        frames = point["frames_per_prompt"]
+        for name, groups in means.items():
+            for group, value in groups.items():
+                self._writer.add_scalar(f"{name}/{group}", value, progress.step)
+                self._writer.add_scalar(f"by_frames/{name}/{group}", value, round(frames))
+        said = "".join(
+            f", {name} {group} {groups[group]:{digits}}"
+            for name, digits in (("psnr", ".2f"), ("iou", ".3f"), ("r_precision", ".3f"))
+            for groups in [means[name]]
+            for group in ("seen", "unseen")
+            if group in groups
+        )
+        tqdm.write(
+            f"step {progress.step}, {progress.seconds / 60:.1f} min,"
+            f" {frames:.0f} frames a prompt{said}"
+        )
+
+    @cached_property
+    def _queries(self) -> Queries | None:
+        """The set's prompts as the scoring model sees them; made at the first look."""
+        if self._config.scoring == "none":
+            return None
+        try:
+            return Queries(
+                load_scorer(self._config.scoring, choose_device(self._config.device)),
+                self._set.prompts,
+            )
+        except Att3dError as error:
+            tqdm.write(f"no R-precision in this run: {error.message}")
+            return None

@@ -126,6 +126,8 @@ MAY_CHANGE = frozenset(
         "name",
         "compiled",
         "watched",
+        "scored",
+        "scoring",
         "output",
         "texture_size",
     }

@@ -1,0 +1,86 @@
+"""``python -m training evaluate``: a checkpoint's figures, printed or kept in its metadata."""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from backend.engine import choose_device
+from backend.model.checkpoint import load_checkpoint, read_metadata, update_metadata
+from backend.protocol.errors import BadRequest
+
+from ..clip.scoring import BUNDLED, load_scorer
+from ..prompts import prompt_set, read_prompts
+from ..prompts.specs import find_spec
+from .evaluation import evaluate
+from .r_metrics import Queries, UnknownWords
+
+DECIMALS = {"psnr": 2, "iou": 3, "sides": 3}
+"""Decimals of the figures that :func:`figures_table` prints; three for the others."""
+
+
+def evaluate_checkpoint(
+    path: Path,
+    prompts: str,
+    *,
+    count: int = 100,
+    scoring: str | None = None,
+    queries: Sequence[Path] = (),
+    device: str = "auto",
+    compiled: bool = False,
+    record: bool = False,
+) -> dict[str, Any]:
+    """Figures of the checkpoint at ``path`` over a prompt set, see
+    :func:`~training.amortized.evaluation.evaluate`.
+
+    ``scoring`` is the scoring model's name, or ``none``. Without one the bundled model scores; if
+    it never saw some words of the prompts, R-figures are left out with a line on stderr, as long
+    as there are references to measure against. ``record`` keeps the figures in the metadata.
+
+    Raises:
+        CheckpointError: the checkpoint or the scoring model cannot be read.
+        NotDownloaded: the scoring model or the text encoder is not on this machine.
+        TrainingError: no such prompt set; words that the scoring model never saw.
+        BadRequest: no such scoring model or device.
+    """
+    chosen = choose_device(device)
+    measured = prompt_set(prompts)
+    checkpoint = load_checkpoint(path, chosen)
+    asked = None
+    if scoring != "none":
+        more = [prompt for file in queries for prompt in read_prompts(file).prompts]
+        try:
+            asked = Queries(load_scorer(scoring or BUNDLED, chosen), measured.prompts, more)
+        except UnknownWords as error:
+            if scoring is not None or not all(find_spec(p) for p in measured.prompts):
+                raise
+            print(f"no R-figures: {error.message}", file=sys.stderr)  # noqa: T201
+    elif queries:
+        raise BadRequest("--queries need a scoring model", "leave out --scoring none")
+    result = evaluate(checkpoint, measured, asked, count=count, compiled=compiled)
+    result["set"] = measured.name
+    if record:
+        update_metadata(path, dataclasses.replace(read_metadata(path), metrics=result))
+    return result
+
+
+def figures_table(result: dict[str, Any]) -> str:
+    """What :func:`evaluate_checkpoint` found, for a person to read."""
+    groups = ("seen", "unseen", "truth")
+    lines = [f"{'':20}" + "".join(f"{name:>10}" for name in groups)]
+    for name, values in result.items():
+        if isinstance(values, dict) and values and set(values) <= set(groups) and name != "prompts":
+            digits = DECIMALS.get(name, 3)
+            cells = [f"{values[g]:>10.{digits}f}" if g in values else " " * 10 for g in groups]
+            lines.append(f"{name:20}" + "".join(cells).rstrip())
+    counted = result["prompts"]
+    said = f"{counted['seen']} seen and {counted['unseen']} unseen prompts, four views each"
+    if "queries" in result:
+        said += (
+            f"; {result['queries']} queries (chance {result['chance']:.2%}),"
+            f" scored by {result['scoring']['model']}"
+        )
+    return "\n".join([*lines, said])
