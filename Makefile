@@ -11,7 +11,7 @@ BIN := $(VENV)/bin
 export OMP_WAIT_POLICY ?= passive
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test test-slow test-gpu test-blender-all lint format types benchmark clean help
+.PHONY: demo test test-timed test-slow test-gpu test-blender-all lint format types benchmark clean help
 
 help:
 	@sed -n 's/^## //p' $(MAKEFILE_LIST)
@@ -24,7 +24,14 @@ demo: $(VENV)/.ready
 test: $(VENV)/.ready $(VENV)/.blenders $(VENV)/.gltf-validator
 	$(BIN)/python -m ruff format --check .
 	$(BIN)/python -m ruff check .
+	$(BIN)/basedpyright
 	$(BIN)/python -m pytest -m "not slow and not gpu" $(PYTEST)
+
+## make test-timed        the tests of promised seconds, on a machine with nothing else to do
+test-timed: $(VENV)/.ready
+	ATT3D_TIMED=1 $(BIN)/python -m pytest -m timed --reruns 2 $(PYTEST)
+	ATT3D_TIMED=1 $(BIN)/python -m pytest tests/blender/test_extension.py --blender 4.5 \
+	  -k "typing or dragging or hangs or cancelled_request" $(PYTEST)
 
 ## make test-slow         the tests that take minutes
 test-slow: $(VENV)/.ready

@@ -1,14 +1,23 @@
-"""Shared by the whole suite: shapes are checked while it runs, and threads do not fight."""
+"""Shared by the whole suite: shapes are checked, the machine's settings are shut out."""
 
 from __future__ import annotations
 
+import atexit
 import os
+import shutil
 import signal
+import tempfile
 from pathlib import Path
 
 import pytest
 from jaxtyping import install_import_hook
 
+from tests.machine import shut_off
+
+# Before any test's module is imported, and for every process that a test starts.
+_home = Path(tempfile.mkdtemp(prefix="att3d-home-"))
+atexit.register(shutil.rmtree, _home, ignore_errors=True)
+shut_off(os.environ, _home)
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 # Started in the background of a script, the suite inherits an ignored SIGINT, and so would every
 # process whose Ctrl-C it tests.

@@ -318,17 +318,22 @@ def test_stdout_holds_nothing_but_the_object_and_ctrl_c_exits_with_130(
     )
     assert json.loads(done.stdout)["results"][0]["faces"] == 300
     (tmp_path / "x.glb").unlink()
+    cache = tmp_path / "cache"
+    before = {path for path in cache.rglob("*") if path.is_file()}
+    working = [word.replace("a pig", "a lion") for word in command]
     running = subprocess.Popen(
-        [*command, *tiny, "--resolution", "512", "--texture-size", "8192"],
+        [*working, *tiny, "--resolution", "512", "--texture-size", "8192"],
         cwd=ROOT,
         env=environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
     )
-    time.sleep(3.0)
+    while {path for path in cache.rglob("*") if path.is_file()} == before:
+        assert running.poll() is None, "it is at work when it has read the prompt"
+        time.sleep(0.01)
     running.send_signal(signal.SIGINT)
-    _, errors = running.communicate(timeout=60)
+    _, errors = running.communicate(timeout=600)
     assert running.returncode == 130
     assert "Traceback" not in errors
     assert [p.name for p in tmp_path.iterdir() if p.name != "cache"] == []

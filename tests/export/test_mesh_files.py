@@ -107,7 +107,7 @@ def test_glb_passes_the_khronos_validator(mesh: GeneratedMesh, tmp_path: Path, n
         capture_output=True,
         text=True,
         check=True,
-        timeout=60,
+        timeout=600,
     )
     report = json.loads(done.stdout)
     issues = [m for m in report["issues"]["messages"] if m["severity"] <= 1]
@@ -165,7 +165,7 @@ def test_blend_holds_one_object_with_packed_textures(mesh: GeneratedMesh, tmp_pa
         capture_output=True,
         text=True,
         check=True,
-        timeout=60,
+        timeout=600,
     )
     result = next(line for line in done.stdout.splitlines() if line.startswith("RESULT"))
     assert json.loads(result[7:]) == [

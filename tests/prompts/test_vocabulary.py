@@ -8,6 +8,7 @@ import time
 import pytest
 
 from backend.prompts.vocabulary import Vocabulary
+from tests.timed import within
 
 ANIMALS = ["pig", "squirrel", "fox", "rabbit"]
 ACTIVITIES = ["riding a bike", "playing the guitar", "holding a book"]
@@ -84,6 +85,7 @@ def test_a_long_text_is_summed_up(vocabulary: Vocabulary) -> None:
     assert len(note) < 400
 
 
+@pytest.mark.timed
 def test_three_thousand_prompts_take_less_than_twenty_milliseconds() -> None:
     prompts = [
         f"a {a} {b} w{i} {c}"
@@ -97,6 +99,7 @@ def test_three_thousand_prompts_take_less_than_twenty_milliseconds() -> None:
     took = []
     for _ in range(10):
         start = time.perf_counter()
-        vocabulary.familiarity(prompt)
+        note = vocabulary.familiarity(prompt).note
         took.append(time.perf_counter() - start)
-    assert min(took) < 0.020
+    assert "purple" in note
+    assert within(min(took), 0.020)

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.timed import within
+
 from .extension import errors, folders, interpreters, plan, run
 from .wheels import Index, make_wheel
 
@@ -63,7 +65,7 @@ def _begun(environment: Path, tmp_path: Path) -> None:
     shutil.copytree(environment, folder / folders.ENVIRONMENT, symlinks=True)
 
 
-def finish(started: run.SetupRun, seconds: float = 90) -> run.SetupRun:
+def finish(started: run.SetupRun, seconds: float = 600) -> run.SetupRun:
     deadline = time.monotonic() + seconds
     while started.running:
         assert time.monotonic() < deadline, (started.step, started.text)
@@ -90,7 +92,7 @@ def processes_of(folder: Path) -> list[str]:
 
 
 def wait_for_process(folder: Path) -> None:
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 120
     while not processes_of(folder):
         assert time.monotonic() < deadline
         time.sleep(0.02)
@@ -98,7 +100,7 @@ def wait_for_process(folder: Path) -> None:
 
 def wait_for_none(folder: Path) -> None:
     """A process that is killed is still listed for a moment, longer on a busy machine."""
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 120
     while left := processes_of(folder):
         assert time.monotonic() < deadline, left
         time.sleep(0.02)
@@ -175,6 +177,7 @@ def test_a_file_that_is_not_what_the_index_says_is_not_installed(
     assert installed(folder) == set()
 
 
+@pytest.mark.timed
 @begun
 def test_a_cancelled_set_up_leaves_no_process_and_can_go_on(
     make_plan: Make, wheels: Path, tmp_path: Path
@@ -187,7 +190,7 @@ def test_a_cancelled_set_up_leaves_no_process_and_can_go_on(
     wait_for_process(tmp_path)
     before = time.monotonic()
     started.cancel()
-    assert time.monotonic() - before < 0.05, "cancelling does not block"
+    assert within(time.monotonic() - before, 0.05), "cancelling does not block"
     finish(started)
     assert isinstance(started.error, errors.Cancelled)
     assert not started.succeeded
@@ -211,7 +214,7 @@ def test_the_worker_ends_when_its_blender_is_gone(
     wait_for_process(tmp_path)
     assert started.process.stdin is not None
     started.process.stdin.close()
-    finish(started, 10)
+    finish(started)
     wait_for_none(tmp_path)
 
 

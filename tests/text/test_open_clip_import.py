@@ -81,6 +81,6 @@ assert import_text_transformer() is whole.transformer, "one copy once the whole 
         capture_output=True,
         text=True,
         check=False,
-        timeout=120,
+        timeout=600,
     )
     assert done.returncode == 0, done.stderr

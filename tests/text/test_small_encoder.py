@@ -138,7 +138,7 @@ state = tower.state_dict()
 real(**config.text_cfg() | {"output_dim": config.features}).load_state_dict(state)
 """
     done = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, check=False, timeout=60
+        [sys.executable, "-c", script], capture_output=True, text=True, check=False, timeout=600
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip() == ""

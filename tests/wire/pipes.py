@@ -60,7 +60,7 @@ class Pipes:
             with contextlib.suppress(BrokenPipeError):
                 self.stdin.close()
         try:
-            self.process.wait(5)
+            self.process.wait(60)
         finally:
             self.process.kill()
             self.process.wait()
@@ -99,7 +99,7 @@ class Pipes:
 
     # --- receiving ---
 
-    def next(self, timeout: float = 20) -> tuple[float, m.Message | None]:
+    def next(self, timeout: float = 120) -> tuple[float, m.Message | None]:
         """What came next, and when; None for the end of the stream."""
         at, message = self._said.get(timeout=timeout)
         if isinstance(message, Exception):
@@ -154,5 +154,5 @@ class Pipes:
 
     def seconds_to_end(self) -> float:
         start = time.monotonic()
-        self.process.wait(10)
+        self.process.wait(120)
         return time.monotonic() - start

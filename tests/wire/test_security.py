@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.timed import within
+
 from .extension import client, errors, messages
 from .pipes import FAKE, Pipes, environment
 
@@ -40,7 +42,7 @@ def test_result_outside_the_sessions_folder_is_refused(named: str, tmp_path: Pat
     one = client.BackendClient(command, env=environment({"VICTIM": str(victim)}))
     reply = one.request("generate", GenerateParams(prompt="a pig"))
     with pytest.raises(errors.ProtocolError, match="outside"):
-        reply.result(GenerateResult, 20)
+        reply.result(GenerateResult, 120)
     one.close()
     assert victim.read_bytes() == b"mine"
 
@@ -56,7 +58,7 @@ def test_an_answer_that_is_not_understood_still_ends_the_request(tmp_path: Path)
     )
     one = client.BackendClient([sys.executable, "-c", code], env=environment())
     with pytest.raises(errors.ProtocolError):
-        one.request("info").result(messages.InfoResult, 20)
+        one.request("info").result(messages.InfoResult, 120)
     one.close()
 
 
@@ -115,7 +117,7 @@ def test_prompts_are_data(prompt: str, tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.chdir(tmp_path)
     one = client.BackendClient(FAKE, env=environment())
     params = GenerateParams(prompt=prompt, texture_size=64)
-    result = one.request("generate", params).result(GenerateResult, 20)
+    result = one.request("generate", params).result(GenerateResult, 120)
     assert result.prompt == prompt
     assert Path(result.mesh).name.split(".")[0].isalnum()
     one.close()
@@ -123,12 +125,13 @@ def test_prompts_are_data(prompt: str, tmp_path: Path, monkeypatch: pytest.Monke
 
 
 class TestHung:
+    @pytest.mark.timed
     def test_a_stopped_process_is_ended_at_once(self) -> None:
         """SIGSTOP is the deepest sleep there is; even that does not outlive a restart."""
         import signal
 
         one = client.BackendClient(FAKE, env=environment())
-        one.request("info").result(messages.InfoResult, 20)
+        one.request("info").result(messages.InfoResult, 120)
         pid = one.pid
         assert pid is not None
         os.kill(pid, signal.SIGSTOP)
@@ -138,19 +141,19 @@ class TestHung:
         before = time.monotonic()
         one.condemn(errors.Cancelled("restarted"))
         one.close(wait=False)
-        assert time.monotonic() - before < 0.05, "neither waits"
+        assert within(time.monotonic() - before, 0.05), "neither waits"
         with pytest.raises(errors.Cancelled, match="restarted"):
-            reply.result(GenerateResult, 10)
+            reply.result(GenerateResult, 120)
         client.close_all()
         with pytest.raises(ProcessLookupError):
             os.kill(pid, 0)
 
     def test_every_message_is_a_sign_of_life(self) -> None:
         one = client.BackendClient(FAKE, env=environment())
-        one.request("info").result(messages.InfoResult, 20)
+        one.request("info").result(messages.InfoResult, 120)
         before = one.heard
         assert not one.expecting or one.heard != before
-        one.request("info").result(messages.InfoResult, 20)
+        one.request("info").result(messages.InfoResult, 120)
         assert one.heard != before
         one.close()
         assert one.heard == 0 and not one.expecting

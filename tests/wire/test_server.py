@@ -29,7 +29,7 @@ from backend.protocol.errors import (
     OutputError,
     ProtocolError,
 )
-from tests.timed import timed
+from tests.timed import within
 
 from .pipes import FAKE, Pipes, environment
 
@@ -72,15 +72,16 @@ def new() -> Iterator[Pipes]:
         yield pipes
 
 
-def ends(pid: int, within: float) -> bool:
-    """Whether a process that is not our child is gone within so many seconds."""
-    deadline = time.monotonic() + within
+def ends(pid: int, promised: float) -> bool:
+    """Wait until a process that is not our child is gone; whether that was in time."""
+    start = time.monotonic()
+    deadline = start + 60
     while time.monotonic() < deadline:
         try:
             if Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z":
-                return True
+                return within(time.monotonic() - start, promised)
         except OSError:
-            return True
+            return within(time.monotonic() - start, promised)
         time.sleep(0.02)
     return False
 
@@ -95,10 +96,10 @@ class TestHandshake:
     def test_is_answered_at_once_and_the_model_loads_meanwhile(self) -> None:
         with Pipes(extra={"FAKE_LOAD_SECONDS": "1"}) as pipes:
             pipes.shake()
-            start = time.monotonic()
+            states = [said.params.get("state") for said in pipes.kept]  # type: ignore[union-attr]
+            assert "ready" not in states, "the answer came while the model was loading"
             assert pipes.notification("$/status")["state"] == "loading"
             status = pipes.notification("$/status", state="ready")
-            assert time.monotonic() - start > 0.8
             assert status["device"] == "fake"
             assert status["checkpoint"] == "default.safetensors"
             assert status["memory_bytes"] is None or status["memory_bytes"] > 1e6
@@ -221,8 +222,8 @@ class TestCancel:
         wire.request(0, "generate", prompt="a pig", texture_size=64)
         return set(Path(wire.result(0)["mesh"]).parent.iterdir())
 
-    @timed
-    @pytest.mark.parametrize("prompt", ["work 10", "sleep 1", "hold 1"])
+    @pytest.mark.timed
+    @pytest.mark.parametrize("prompt", ["work 60", "sleep 5", "hold 5"])
     def test_is_answered_in_time(self, wire: Pipes, prompt: str) -> None:
         """Also when a stage does not look, or a C extension keeps Python's lock."""
         before = self.files(wire)
@@ -233,7 +234,7 @@ class TestCancel:
         at, answer = wire.answer(1)
         assert isinstance(answer, m.ErrorResponse)
         assert isinstance(answer.error, Cancelled)
-        assert at - sent < CANCEL_SECONDS
+        assert within(at - sent, CANCEL_SECONDS)
         wire.request(2, "generate", prompt="a pig", texture_size=64)
         mesh = Path(wire.result(2)["mesh"])
         assert set(mesh.parent.iterdir()) == before | {mesh}, "the cancelled result was left behind"
@@ -248,7 +249,7 @@ class TestCancel:
         wire.request(1, "generate", prompt="a pig", texture_size=64)
         assert wire.result(1)["prompt"] == "a pig"
 
-    @timed
+    @pytest.mark.timed
     def test_of_a_waiting_job_leaves_the_others_alone(self, wire: Pipes) -> None:
         for id in (1, 2, 3):
             wire.request(id, "generate", prompt="work 0.5", texture_size=64)
@@ -256,7 +257,7 @@ class TestCancel:
         wire.notify("$/cancel", id=2)
         at, answer = wire.answer(2)
         assert isinstance(answer, m.ErrorResponse)
-        assert at - sent < CANCEL_SECONDS
+        assert within(at - sent, CANCEL_SECONDS)
         wire.result(1)
         wire.result(3)
         assert not wire.progress(2)
@@ -320,21 +321,21 @@ class TestBrokenInput:
         new.raw(data)
         assert text in new.error(None).message
 
-    @timed
+    @pytest.mark.timed
     def test_a_wrong_length_ends_the_connection(self, new: Pipes) -> None:
         new.raw(b'Content-Length: 10\r\n\r\n{"jsonrpc":"2.0","id":1,"method":"info"}')
         assert "not JSON" in new.error(None).message
         new.raw(b"\r\n")
         assert isinstance(new.error(None), ProtocolError)
-        assert new.seconds_to_end() < 1.5
+        assert within(new.seconds_to_end(), 1.5)
         assert new.process.returncode == 1
 
-    @timed
+    @pytest.mark.timed
     def test_a_truncated_frame_is_named(self, new: Pipes) -> None:
         new.raw(b'Content-Length: 100\r\n\r\n{"jsonrpc"')
         new.stdin.close()
         assert "10 of 100" in new.error(None).message
-        assert new.seconds_to_end() < 1.5
+        assert within(new.seconds_to_end(), 1.5)
 
     def test_unknown_method(self, wire: Pipes) -> None:
         wire.request(1, "levitate")
@@ -396,15 +397,15 @@ class TestPrints:
 
 @posix
 class TestEnd:
-    @timed
+    @pytest.mark.timed
     def test_when_stdin_closes(self, ready: Pipes) -> None:
         ready.request(1, "info")
         ready.result(1)
         ready.stdin.close()
-        assert ready.seconds_to_end() < 1
+        assert within(ready.seconds_to_end(), 1)
         assert ready.process.returncode == 0
 
-    @timed
+    @pytest.mark.timed
     @pytest.mark.parametrize("prompt", ["work 10", "sleep 10", "hold 3"])
     def test_when_stdin_closes_while_a_job_runs(self, new: Pipes, prompt: str) -> None:
         service = new.shake()["pid"]
@@ -412,14 +413,14 @@ class TestEnd:
         new.request(1, "generate", prompt=prompt, texture_size=64)
         new.notification("$/status", state="busy")
         new.stdin.close()
-        assert new.seconds_to_end() < 1
-        assert ends(service, within=0.1)
+        assert within(new.seconds_to_end(), 1)
+        assert ends(service, 0.1)
 
-    @timed
+    @pytest.mark.timed
     def test_when_asked_to(self, ready: Pipes) -> None:
         ready.request(1, "shutdown")
         assert ready.result(1) == {}
-        assert ready.seconds_to_end() < 1
+        assert within(ready.seconds_to_end(), 1)
         assert ready.process.returncode == 0
 
     def test_removes_the_session_folder(self, new: Pipes) -> None:
@@ -430,12 +431,12 @@ class TestEnd:
         new.seconds_to_end()
         assert not folder.exists()
 
-    @timed
+    @pytest.mark.timed
     @pytest.mark.parametrize("name", ["SIGTERM", "SIGINT"])
     def test_on_a_signal_removes_the_session_folder(self, new: Pipes, name: str) -> None:
         folder = Path(new.shake()["session_folder"])
         new.process.send_signal(getattr(signal, name))
-        assert new.seconds_to_end() < 1.5
+        assert within(new.seconds_to_end(), 1.5)
         assert not folder.exists()
         assert new.process.returncode == {"SIGTERM": 143, "SIGINT": 130}[name]
 
@@ -449,12 +450,12 @@ class TestEnd:
         new.seconds_to_end()
         assert (tmp_path / "precious").exists()
 
-    @timed
+    @pytest.mark.timed
     def test_when_the_service_is_killed_says_so(self, new: Pipes) -> None:
         pid = new.shake()["pid"]
         new.notification("$/status", state="ready")
         os.kill(pid, signal.SIGKILL)
-        assert new.seconds_to_end() < 1.5
+        assert within(new.seconds_to_end(), 1.5)
         assert new.process.returncode == 128 + signal.SIGKILL
         assert "SIGKILL" in new.log()
 
@@ -464,7 +465,7 @@ class TestEnd:
         new.request(1, "generate", prompt="sleep 10", texture_size=64)
         new.notification("$/status", state="busy")
         new.process.kill()
-        assert ends(result["pid"], within=2)
+        assert ends(result["pid"], 2)
         assert not Path(result["session_folder"]).exists()
 
     def test_when_the_parent_dies_although_someone_holds_the_pipe(self, tmp_path: Path) -> None:
@@ -489,7 +490,7 @@ class TestEnd:
         try:
             parent.kill()
             parent.wait()
-            assert ends(backend, within=3)
+            assert ends(backend, 3)
         finally:
             os.kill(holder, signal.SIGKILL)
             parent.stdout.close()

@@ -25,7 +25,7 @@ def loaded_by(code: str) -> set[str]:
         env=environment(),
         capture_output=True,
         check=True,
-        timeout=60,
+        timeout=600,
     )
     names = {name.partition(".")[0] for name in json.loads(done.stdout)}
     return names - set(sys.stdlib_module_names) - {"tests"}

@@ -76,11 +76,9 @@ def check_cancelling_half_way_leaves_nothing(bench: Bench) -> None:
         session.cancel()
 
     killer = threading.Thread(target=cancel_when_busy, daemon=True)
-    started = time.monotonic()
     with unchanged():
         killer.start()
         assert bpy.ops.att3d.animate() == {"CANCELLED"}
-    assert time.monotonic() - started < 5
     assert session.error is None and not session.busy
     animate(bench)
 

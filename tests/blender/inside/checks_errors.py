@@ -12,6 +12,7 @@ import time
 
 import bpy
 from harness import PROMPT, Bench, alive, quick, unchanged
+from timed import within
 
 
 @quick
@@ -157,8 +158,10 @@ def check_backend_killed_while_idle_is_not_noticed(bench: Bench) -> None:
     bench.generate()
     pid = bench.session.pid
     os.kill(pid, signal.SIGKILL)
-    time.sleep(0.5)
-    assert bench.session.state.name == "STOPPED"
+    deadline = time.monotonic() + 120
+    while bench.session.state.name != "STOPPED":
+        assert time.monotonic() < deadline, bench.session.state
+        time.sleep(0.01)
     bench.generate()
 
 
@@ -183,7 +186,7 @@ def check_cancelled_request_leaves_nothing(bench: Bench) -> None:
     assert module.error is None and not module.busy
     started = time.monotonic()
     bench.generate()
-    assert time.monotonic() - started < 20
+    assert within(time.monotonic() - started, 20)
 
 
 @quick

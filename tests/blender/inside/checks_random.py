@@ -281,14 +281,14 @@ class Sequence:
 
     def few_processes(self) -> None:
         """At most one backend; one that has been ended may take a moment."""
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 120
         while len(children()) > 1:
             assert time.monotonic() < deadline, children()
             time.sleep(0.005)
 
     def finish(self) -> None:
         """Whatever is on its way comes to its end."""
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 120
         while self.modal is not None and not self.modal.ended:
             self.modal.event()
             assert time.monotonic() < deadline, self.session.state

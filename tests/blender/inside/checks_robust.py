@@ -17,6 +17,7 @@ from checks_interface import drawn
 from checks_random import children, connect
 from harness import PACKAGE, PROMPT, Bench, contents, refused, unchanged
 from modal import Modal
+from timed import within
 
 
 def check_hung_backend_is_said_and_can_be_restarted(bench: Bench) -> None:
@@ -46,8 +47,8 @@ def check_hung_backend_is_said_and_can_be_restarted(bench: Bench) -> None:
     assert "Not answering" in text
     before = real()
     assert bpy.ops.att3d.restart_backend() == {"FINISHED"}
-    assert real() - before < 2, "restarting waits for nothing"
-    deadline = real() + 20
+    assert within(real() - before, 2), "restarting waits for nothing"
+    deadline = real() + 120
     while not modal.ended:
         modal.event()
         assert real() < deadline
@@ -56,7 +57,7 @@ def check_hung_backend_is_said_and_can_be_restarted(bench: Bench) -> None:
     assert bench.generate("a lion") is not None
     assert session.pid != pid
     session.close()
-    deadline = real() + 10
+    deadline = real() + 120
     while children():
         assert real() < deadline, "the stopped one is gone, too"
         time.sleep(0.05)
@@ -116,7 +117,7 @@ def check_scene_that_asked_is_deleted(bench: Bench) -> None:
     other = bpy.data.scenes.new("other")
     modal = Modal(bench, "slow snail")
     bpy.data.scenes.remove(next(s for s in bpy.data.scenes if s != other))
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 120
     while not modal.ended:
         modal.event()
         assert time.monotonic() < deadline

@@ -107,7 +107,7 @@ def test_kill_9_at_any_moment_and_resume_gives_the_same_losses(tmp_path):
         )
         state = tmp_path / "killed" / STATE_FILE
         before = state.stat().st_mtime_ns if state.exists() else 0
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 240
         while time.monotonic() < deadline and process.poll() is None:
             if state.exists() and state.stat().st_mtime_ns != before:
                 break

@@ -1,0 +1,54 @@
+"""The suite is shut off from the machine's settings, and itself holds no clock."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+import pytest
+
+from .machine import is_machine_setting, shut_off
+
+TESTS = Path(__file__).parent
+ALLOWED = {"PIP_CONFIG_FILE", "PIP_DISABLE_PIP_VERSION_CHECK", "UV_NO_CONFIG", "LANG"}
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "PIP_FIND_LINKS", "PIP_EXTRA_INDEX_URL", "UV_INDEX_URL", "HTTPS_PROXY", "https_proxy",
+        "no_proxy", "ALL_PROXY", "LC_ALL", "LANGUAGE", "XDG_CACHE_HOME", "SSL_CERT_FILE",
+        "ATT3D_PYTHON", "ATT3D_CACHE",
+    ],
+)  # fmt: skip
+def test_settings_of_the_machine_are_taken_away(name: str) -> None:
+    environ = {name: "/somewhere", "PATH": "/bin"}
+    shut_off(environ, Path("/home/nobody"), "posix")
+    assert name not in environ
+    assert environ["PATH"] == "/bin" and environ["HOME"] == "/home/nobody"
+
+
+def test_what_a_person_says_to_the_suite_is_kept() -> None:
+    environ = {"ATT3D_BLENDERS": "5.2", "ATT3D_TIMED": "1", "HF_HUB_OFFLINE": "1"}
+    kept = dict(environ)
+    shut_off(environ, Path("/home/nobody"), "nt")
+    assert kept.items() <= environ.items() and "HOME" not in environ
+
+
+def test_no_test_sees_the_machine() -> None:
+    """Nor does any process that a test starts: they inherit this environment."""
+    seen = {name for name in os.environ if is_machine_setting(name)}
+    assert seen <= ALLOWED | {"ATT3D_LOG"}, seen
+    if os.name == "posix":
+        assert not any(Path.home().glob(".config/*"))
+
+
+def test_no_test_compares_seconds_by_itself() -> None:
+    """A promised time goes through ``timed.within``; a wait for an event may have a deadline."""
+    clock = r"(?:time\.)?(?:monotonic|perf_counter|time)\(\)"
+    compared = re.compile(rf"assert[^\n]*(?:{clock}\s*-[^\n]*[<>]|[<>]\s*{clock}\s*-)")
+    for path in sorted(TESTS.rglob("*.py")):
+        for line in path.read_text(encoding="utf-8").splitlines():
+            if compared.search(line):
+                assert "within(" in line, f"{path.relative_to(TESTS)}: {line.strip()}"
