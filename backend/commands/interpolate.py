@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 
 from ..export.files import check_folder, write_files
 from ..progress import ProgressCallback
-from ..protocol.chain_options import TrackOptions, check_chain
-from ..protocol.chains import AlphaQuality, TopologyChange
+from ..prompts.chain import check_chain
 from ..protocol.errors import BadRequest
+from ..protocol.messages import AlphaQuality, TopologyChange
+from ..protocol.options import ChainOptions
 
 if TYPE_CHECKING:
     from ..tracking.animated_gltf import Colors
@@ -105,7 +106,7 @@ def interpolate(
     output: Path,
     frames: Sequence[int],
     fps: int,
-    options: TrackOptions,
+    options: ChainOptions,
     colors: Colors,
     checkpoint: Path | None,
     device: str,
