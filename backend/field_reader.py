@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import torch
-from jaxtyping import Float
 from torch import Tensor
 
 from .progress import CancelToken
+from .shapes import Float
 
 CHUNK = 1 << 17
 """Points read between two looks at the cancel token: at most about 100 ms on one core."""
 
 
+@runtime_checkable
 class MeshableField(Protocol):
     """What the mesh pipeline needs of ``backend.model.Field``."""
 

@@ -8,11 +8,17 @@ import shutil
 import signal
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from jaxtyping import install_import_hook
 
+from tests import shapes
 from tests.machine import shut_off
+
+if TYPE_CHECKING:
+    from backend.textured_mesh import GeneratedMesh
+    from tests.surface.analytic import AnalyticField
 
 # Before any test's module is imported, and for every process that a test starts.
 _home = Path(tempfile.mkdtemp(prefix="att3d-home-"))
@@ -23,10 +29,7 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 # process whose Ctrl-C it tests.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 # Every annotated shape in these packages is checked at every call of the suite.
-_hook = install_import_hook(
-    ["backend.model", "backend.rendering", "training.guidance", "training.amortized.rendering"],
-    "beartype.beartype",
-)
+_hook = install_import_hook(shapes.CHECKED, f"{shapes.__name__}.check")
 
 
 @pytest.fixture(scope="session")
@@ -35,6 +38,25 @@ def tiny_checkpoint_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from tests.tiny import tiny_checkpoint
 
     return tiny_checkpoint(tmp_path_factory.mktemp("checkpoint") / "tiny.safetensors")
+
+
+@pytest.fixture(scope="session")
+def toy() -> AnalyticField:
+    """A bear with a balloon beside it, a speck of dirt, and a hollow belly."""
+    from tests.surface.analytic import BALLOON, SPECK, TOY, AnalyticField
+
+    return AnalyticField(balls=(*TOY, BALLOON, SPECK), cavities=((0.0, 0.0, -0.25, 0.2),))
+
+
+@pytest.fixture(scope="session")
+def mesh(toy: AnalyticField) -> GeneratedMesh:
+    """One mesh of the analytic toy, made once for all tests that only look at it."""
+    from backend.mesh_pipeline import field_to_mesh
+    from backend.protocol.options import MeshOptions
+
+    result = field_to_mesh(toy, MeshOptions(6000, 512, 96, normal_map=True))
+    result.prompt, result.checkpoint_hash = "a bear – with a balloon", "0123abcd"
+    return result
 
 
 @pytest.fixture(autouse=True)

@@ -17,7 +17,7 @@ from scipy.ndimage import distance_transform_cdt
 from ..field_reader import Points, Reader
 from ..shapes import Float, Int, UInt8
 from ..surface.project import GRADIENT_STEP, newton
-from ..surface.topology import Faces, Vertices, half_edges
+from ..surface.topology import Faces, NewFaces, NewVertices, Vertices, half_edges
 from .rasterize import affine, rasterise
 from .tangents import corner_frames, encode
 
@@ -34,7 +34,7 @@ Gutter = tuple[tuple[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
 
 def refine(
     vertices: Vertices, faces: Faces, corners: Float[np.ndarray, "faces 3 n"]
-) -> tuple[Vertices, Faces, Float[np.ndarray, "finer 3 n"]]:
+) -> tuple[NewVertices, NewFaces, Float[np.ndarray, "new_faces 3 n"]]:
     """Split every face in four at the middles of its edges; corner values are interpolated."""
     start, end = half_edges(faces)
     low, high = np.minimum(start, end), np.maximum(start, end)
@@ -73,7 +73,7 @@ class TexelMap:
     size: int
     rounds: int
     """How often the mesh is refined."""
-    fine_faces: Faces
+    fine_faces: Int[np.ndarray, "finer 3"]
     pixels: Float[np.ndarray, "finer 3 2"]
     """Corners of the refined faces, texels."""
     triangle: Int[np.ndarray, " texels"]
@@ -86,11 +86,11 @@ class TexelMap:
         """Refined faces a face."""
         return 4**self.rounds
 
-    def surface(self, reader: Reader, vertices: Vertices, faces: Faces) -> Vertices:
+    def surface(self, reader: Reader, vertices: Vertices, faces: Faces) -> NewVertices:
         """The refined mesh's vertices, on the field's surface."""
         return newton(reader, self.subdivided(vertices, faces), 1, REACH)
 
-    def subdivided(self, vertices: Vertices, faces: Faces) -> Vertices:
+    def subdivided(self, vertices: Vertices, faces: Faces) -> NewVertices:
         """The refined mesh's vertices, on the mesh's flat faces."""
         fine = faces
         for _ in range(self.rounds):

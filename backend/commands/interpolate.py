@@ -6,19 +6,13 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from ..export.files import check_folder, write_files
+from ..export.files import Colors, Timeline, check_output, write_animation
 from ..progress import ProgressCallback
-from ..prompts.chain import check_chain
+from ..protocol.chain_options import TrackOptions, check_chain
+from ..protocol.chains import AlphaQuality, TopologyChange
 from ..protocol.errors import BadRequest
-from ..protocol.messages import AlphaQuality, TopologyChange
-from ..protocol.options import ChainOptions
 
-if TYPE_CHECKING:
-    from ..tracking.animated_gltf import Colors
-
-FORMATS = (".glb", ".blend")
 FRAMES = 48
 """From one prompt to the next, when nothing is said."""
 
@@ -80,33 +74,12 @@ def frames_of_prompts(frames: Sequence[int], prompts: int) -> list[int]:
     return list(frames)
 
 
-def check_output(path: Path) -> None:
-    """Find out before the work starts whether ``path`` can be written.
-
-    Raises:
-        BadRequest: an ending that is none of :data:`FORMATS`.
-        MissingDependency: .blend without a Python that has bpy.
-        OutputError: the folder is missing, or nothing can be written there.
-    """
-    if path.suffix.lower() not in FORMATS:
-        raise BadRequest(
-            f"cannot write an animation to {path.name}: the file's ending must be one of "
-            f"{', '.join(FORMATS)}",
-            f"name it {path.stem or 'chain'}.glb",
-        )
-    if path.suffix.lower() == ".blend":
-        from ..export.blend import find_python
-
-        find_python()
-    check_folder(path)
-
-
 def interpolate(
     prompts: Sequence[str],
     output: Path,
     frames: Sequence[int],
     fps: int,
-    options: ChainOptions,
+    options: TrackOptions,
     colors: Colors,
     checkpoint: Path | None,
     device: str,
@@ -125,7 +98,7 @@ def interpolate(
     at = frames_of_prompts(frames, len(clean))
     if not 1 <= fps <= 240:
         raise BadRequest(f"fps must be from 1 to 240, not {fps}", "24 is usual")
-    check_output(output)
+    check_output(output, animated=True)
     progress(0.0, "load")
     from ..engine import Engine
 
@@ -137,17 +110,7 @@ def interpolate(
     writing = time.perf_counter()
     progress(0.97, "write")
     notes = list(mesh.notes)
-    if output.suffix.lower() == ".blend":
-        from ..export.blend import chain_blend_bytes
-
-        content = chain_blend_bytes(mesh, at, fps)
-    else:
-        from ..tracking.animated_gltf import glb_bytes, lost
-
-        seconds = [_frame(at, float(alpha)) / fps for alpha in mesh.alphas]
-        content = glb_bytes(mesh, [second - seconds[0] for second in seconds], colors)
-        notes.append(lost(mesh, colors))
-    write_files({output: content})
+    notes += write_animation(mesh, output, Timeline(at, fps, colors))
     done = time.perf_counter()
     progress(1.0, "done")
     return InterpolateReport(
@@ -168,9 +131,3 @@ def interpolate(
         | mesh.timings
         | {"write": done - writing, "total": done - started},
     )
-
-
-def _frame(frames: Sequence[int], alpha: float) -> float:
-    """When ``alpha`` is shown: even between two prompts."""
-    first = min(int(alpha), len(frames) - 2)
-    return frames[first] + (alpha - first) * (frames[first + 1] - frames[first])

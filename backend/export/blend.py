@@ -1,9 +1,9 @@
 """A .blend file with the object that the extension would make, written by a Python that has bpy.
 
-The parent (:func:`blend_bytes`) hands the arrays over in a .safetensors file and runs this same
-module in a process of its own: bpy cannot be unloaded, and may need another Python than the
-backend's. The child uses the extension's own builder, so a file from the command line and an
-object made in Blender are the same. Only the child imports bpy.
+The arrays go in a .safetensors file to ``blender_addon.scene.blend_file``, which runs in a process
+of its own: bpy cannot be unloaded, and may need another Python than the backend's. It is the
+extension's own builder, so a file from the command line and an object made in Blender are the same.
+Nothing of the extension is imported here; a test holds :data:`WRITER` against its module.
 """
 
 from __future__ import annotations
@@ -14,14 +14,12 @@ import os
 import subprocess
 import sys
 import tempfile
-import types
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ..paths import root
 from ..protocol.errors import InternalError, MissingDependency
-from ..version import VERSION
 
 if TYPE_CHECKING:
     import numpy as np
@@ -32,6 +30,16 @@ if TYPE_CHECKING:
 PYTHON_VARIABLE = "ATT3D_BPY_PYTHON"
 """Names a Python interpreter that has bpy, when the backend's own has not."""
 TIMEOUT_SECONDS = 120.0
+WRITER = "blender_addon.scene.blend_file"
+"""The module of the extension that writes the file."""
+_START = """
+import runpy, sys, types
+# The extension's modules import each other and the backend relatively, as parts of one package.
+extension = types.ModuleType("att3d_extension")
+extension.__path__ = [sys.argv.pop(1)]
+sys.modules[extension.__name__] = extension
+runpy.run_module(f"att3d_extension.{sys.argv.pop(1)}", run_name="__main__", alter_sys=True)
+"""
 
 
 def find_python() -> str:
@@ -124,8 +132,10 @@ def _write(arrays: Mapping[str, np.ndarray], facts: Mapping[str, object]) -> byt
         save_file(dict(arrays), source)
         command = [
             python,
-            "-m",
-            "backend.export.blend",
+            "-c",
+            _START,
+            str(root()),
+            WRITER,
             str(source),
             str(target),
             json.dumps(facts),
@@ -154,53 +164,3 @@ def _write(arrays: Mapping[str, np.ndarray], facts: Mapping[str, object]) -> byt
         if done.returncode != 0 or not target.is_file():
             raise InternalError(f"bpy could not write the .blend file: {done.stderr[-500:]}")
         return target.read_bytes()
-
-
-def _child(source: Path, target: Path, facts: dict[str, Any]) -> None:
-    """Make the object and save the file; runs where bpy is."""
-    bpy: Any = importlib.import_module("bpy")
-
-    # The extension's modules import each other and the backend relatively, as parts of one package.
-    extension = types.ModuleType("att3d_extension")
-    extension.__path__ = [str(root())]
-    sys.modules[extension.__name__] = extension
-    provenance = importlib.import_module("att3d_extension.blender_addon.scene.provenance")
-
-    bpy.ops.wm.read_factory_settings(use_empty=True)
-    scene = bpy.context.scene
-    origin = provenance.Provenance(
-        prompt=facts["prompt"],
-        checkpoint="",
-        checkpoint_hash=facts["checkpoint_hash"],
-        extension_version=VERSION,
-        backend_version=VERSION,
-        options=facts["options"],
-        notes=tuple(facts["notes"]),
-    )
-    if "chain" in facts:
-        told = facts["chain"]
-        read_chain = importlib.import_module(
-            "att3d_extension.blender_addon.chain.arrays"
-        ).read_chain
-        animation = importlib.import_module("att3d_extension.blender_addon.scene.animation")
-        store = importlib.import_module("att3d_extension.blender_addon.chain.store")
-        chain = store.Chain(tuple(told["prompts"]), tuple(told["frames"]))
-        scene.render.fps = told["fps"]
-        scene.frame_start, scene.frame_end = told["frames"][0], told["frames"][-1]
-        animation.add_animated_object(
-            scene,
-            read_chain(source, len(told["prompts"])),
-            told["keys"],
-            chain,
-            origin,
-            "ORIGIN",
-        )
-    else:
-        arrays = importlib.import_module("att3d_extension.blender_addon.arrays")
-        build = importlib.import_module("att3d_extension.blender_addon.scene.build")
-        build.add_object(scene, arrays.read_mesh(source), origin, "ORIGIN")
-    bpy.ops.wm.save_as_mainfile(filepath=str(target), compress=True, check_existing=False)
-
-
-if __name__ == "__main__":
-    _child(Path(sys.argv[1]), Path(sys.argv[2]), json.loads(sys.argv[3]))

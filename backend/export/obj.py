@@ -7,8 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from ..textured_mesh import GeneratedMesh
-from .conversions import z_up_to_y_up
-from .corners import png_bytes, split_at_seams
+from .conventions import png_bytes, split_at_seams, z_up_to_y_up
 from .gltf import METALLIC, ROUGHNESS
 
 

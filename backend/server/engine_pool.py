@@ -7,7 +7,7 @@ import sys
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from ..progress import CancelToken, ProgressCallback
 
@@ -18,6 +18,7 @@ _KEPT = 2
 """Engines kept in memory: enough to switch between two checkpoints without loading again."""
 
 
+@runtime_checkable
 class EngineLike(Protocol):
     """What the server needs of :class:`backend.engine.Engine`."""
 

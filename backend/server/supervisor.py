@@ -23,9 +23,11 @@ from typing import BinaryIO, cast
 
 from ..protocol.errors import BadRequest, Cancelled, ProtocolError
 from ..protocol.framing import read_frame, write_frame
-from ..protocol.jsonrpc import (
+from ..protocol.messages import (
+    CancelParams,
     ErrorResponse,
     Id,
+    InitializeResult,
     InvalidMessage,
     Message,
     Notification,
@@ -34,7 +36,6 @@ from ..protocol.jsonrpc import (
     dump_message,
     parse_message,
 )
-from ..protocol.messages import CancelParams, InitializeResult
 from ..protocol.schema import decode
 from .result_folder import remove_session
 from .stdio import MessageWriter

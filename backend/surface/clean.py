@@ -8,7 +8,7 @@ import numpy as np
 
 from ..progress import CancelToken
 from .geometry import face_areas, signed_volumes, winding_number
-from .topology import Faces, Vertices, compact, label_parts
+from .topology import Faces, NewFaces, NewVertices, Vertices, compact, label_parts
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class CleanConfig:
 
 def drop_specks_and_cavities(
     vertices: Vertices, faces: Faces, config: CleanConfig, cancel: CancelToken
-) -> tuple[Vertices, Faces, int, int]:
+) -> tuple[NewVertices, NewFaces, int, int]:
     """Keep the outer surfaces of the parts that are large enough.
 
     Returns:

@@ -12,7 +12,7 @@ from ..progress import CancelToken
 from ..protocol.errors import BadRequest
 from ..shapes import Float, Int
 from .marching import marching_cubes
-from .topology import Faces, Vertices
+from .topology import Faces, NewVertices, Vertices
 
 SLAB_VOXELS = 4_000_000
 """Voxels contoured in one call, which cannot be interrupted: about 80 ms."""
@@ -89,7 +89,7 @@ def _close(grid: Float[np.ndarray, "a b c"], level: float) -> None:
     grid[near] = level + 1e-4 * span
 
 
-def _weld(vertices: Vertices, faces: Faces, thickness: int) -> tuple[Vertices, Faces]:
+def _weld(vertices: Vertices, faces: Faces, thickness: int) -> tuple[NewVertices, Faces]:
     """Join the vertices that two neighbouring slabs both made on their common layer."""
     shared = np.flatnonzero(vertices[:, 0] % thickness == 0)
     _, first, back = np.unique(vertices[shared], axis=0, return_index=True, return_inverse=True)

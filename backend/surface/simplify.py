@@ -9,7 +9,7 @@ from ..cancellable import decimate_in_child
 from ..progress import CancelToken
 from ..protocol.errors import BadRequest
 from .geometry import face_areas
-from .topology import Faces, Vertices, compact, label_parts, repair
+from .topology import Faces, NewFaces, NewVertices, Vertices, compact, label_parts, repair
 
 IN_PROCESS_FACES = 190_000
 """Up to here one call takes at most about 150 ms; above it could not be cancelled in time."""
@@ -21,7 +21,7 @@ to the surface and leaves few slivers; it may stop before the budget, and then t
 
 def decimate(
     vertices: Vertices, faces: Faces, budget: int, cancel: CancelToken
-) -> tuple[Vertices, Faces]:
+) -> tuple[NewVertices, NewFaces]:
     """At most ``budget`` faces; closed and manifold if the input is closed.
 
     Raises:
@@ -49,7 +49,7 @@ def decimate(
     return repair(vertices, faces)
 
 
-def _largest_parts(vertices: Vertices, faces: Faces, budget: int) -> tuple[Vertices, Faces]:
+def _largest_parts(vertices: Vertices, faces: Faces, budget: int) -> tuple[NewVertices, NewFaces]:
     """As many whole parts as the budget allows, by surface area."""
     parts, part_of_face = label_parts(faces, len(vertices))
     area = np.bincount(part_of_face, face_areas(vertices, faces), parts)

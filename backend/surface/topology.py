@@ -16,6 +16,10 @@ from ..shapes import Float, Int
 Vertices = Float[np.ndarray, "vertices 3"]
 Faces = Int[np.ndarray, "faces 3"]
 
+NewVertices = Float[np.ndarray, "new_vertices 3"]
+NewFaces = Int[np.ndarray, "new_faces 3"]
+"""What a function returns that changes the number of vertices and faces."""
+
 
 def half_edges(faces: Faces) -> tuple[Int[np.ndarray, " edges"], Int[np.ndarray, " edges"]]:
     """First and last vertex of every half-edge."""
@@ -64,7 +68,7 @@ def label_parts(faces: Faces, vertices: int) -> tuple[int, Int[np.ndarray, " fac
     return len(found), of_face.reshape(-1)
 
 
-def compact(vertices: Vertices, faces: Faces) -> tuple[Vertices, Faces]:
+def compact(vertices: Vertices, faces: Faces) -> tuple[NewVertices, Faces]:
     """The same mesh without the vertices that no face uses."""
     used = np.zeros(len(vertices), dtype=bool)
     used[faces.reshape(-1)] = True
@@ -72,7 +76,7 @@ def compact(vertices: Vertices, faces: Faces) -> tuple[Vertices, Faces]:
     return vertices[used], index[faces].astype(np.int32)
 
 
-def repair(vertices: Vertices, faces: Faces) -> tuple[Vertices, Faces]:
+def repair(vertices: Vertices, faces: Faces) -> tuple[NewVertices, NewFaces]:
     """Make a closed mesh manifold: decimation can fold thin parts flat and pinch them together.
 
     Faces that lie back to back on the same three vertices cancel; the fans of faces that meet at
@@ -97,7 +101,7 @@ def repair(vertices: Vertices, faces: Faces) -> tuple[Vertices, Faces]:
 
 def _cut_apart(
     vertices: Vertices, faces: Faces, twin: Int[np.ndarray, " edges"]
-) -> tuple[Vertices, Faces]:
+) -> tuple[NewVertices, Faces]:
     """A vertex for each fan of faces; ``twin`` says which faces are joined."""
     corners = np.arange(3 * len(faces)).reshape(-1, 3)
     following = np.roll(corners, -1, axis=1).reshape(-1)
@@ -125,7 +129,7 @@ def _double_edges(faces: Faces, twin: Int[np.ndarray, " edges"]) -> list[int]:
 
 def _split_edges(
     vertices: Vertices, faces: Faces, twin: Int[np.ndarray, " edges"], edges: list[int]
-) -> tuple[Vertices, Faces]:
+) -> tuple[NewVertices, NewFaces]:
     """Put a vertex into the middle of each edge, if neither of its faces has got one already."""
     faces = faces.copy()
     touched: set[int] = set()
@@ -150,7 +154,7 @@ def _split_edges(
     )
 
 
-def _cancel_opposite(faces: Faces) -> Faces:
+def _cancel_opposite(faces: Faces) -> NewFaces:
     """Drop faces with a repeated corner, and pairs of opposite faces on the same vertices."""
     distinct = (faces != np.roll(faces, 1, axis=1)).all(axis=1)
     faces = faces[distinct]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
@@ -22,6 +22,7 @@ END = 1e-6
 """Alphas this close to a whole number are that prompt."""
 
 
+@runtime_checkable
 class Chain(Protocol):
     """What tracking needs: a field for every alpha. Tests have analytic ones."""
 

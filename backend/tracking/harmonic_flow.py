@@ -13,7 +13,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.ndimage import distance_transform_edt, map_coordinates, maximum_filter
-from scipy.sparse import csr_matrix
+from scipy.sparse import csr_matrix, diags, identity
+from scipy.sparse.linalg import cg
 
 from ..field_reader import Points
 from ..progress import CancelToken
@@ -230,30 +231,13 @@ class _System:
         # Scaled by the diagonal on both sides, conjugate gradients need no other preconditioner.
         degree = np.asarray(self.links.sum(axis=1)).reshape(-1)
         scale = 1.0 / np.sqrt(np.maximum(degree + boundary, 1e-12))
-        row, column = self.links.nonzero()
-        matrix = csr_matrix((-scale[row] * scale[column], (row, column)), shape=self.links.shape)
-        return scale * _conjugate_gradients(matrix, scale * right, cancel)
-
-
-def _conjugate_gradients(
-    matrix: csr_matrix, right: Float[np.ndarray, " n"], cancel: CancelToken
-) -> Float[np.ndarray, " n"]:
-    """Solve ``(identity + matrix) x = right``; scipy's own cannot be cancelled."""
-    x = np.zeros_like(right)
-    residual = right.copy()
-    search = residual.copy()
-    square = float(residual @ residual)
-    goal = TOLERANCE**2 * square
-    for count in range(MOST_ITERATIONS):
-        if square <= goal:
-            break
-        if count % 8 == 0:
-            cancel.check()
-        image = matrix @ search + search
-        length = square / float(search @ image)
-        x += length * search
-        residual -= length * image
-        previous, square = square, float(residual @ residual)
-        search *= square / previous
-        search += residual
-    return x
+        scaling = diags(scale)
+        matrix = (identity(len(scale)) - scaling @ self.links @ scaling).tocsr()
+        found, _ = cg(
+            matrix,
+            scale * right,
+            rtol=TOLERANCE,
+            maxiter=MOST_ITERATIONS,
+            callback=lambda _: cancel.check(),
+        )
+        return scale * found

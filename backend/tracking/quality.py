@@ -16,10 +16,10 @@ from scipy.spatial import KDTree
 
 from ..field_reader import Points, Reader
 from ..progress import CancelToken
-from ..protocol.messages import AlphaQuality
+from ..protocol.chains import AlphaQuality
 from ..shapes import Float, Int
 from ..surface.geometry import face_areas, face_crosses, normalise, vertex_normals
-from ..surface.topology import Faces, Vertices
+from ..surface.topology import Faces, NewFaces, NewVertices, Vertices
 from .visibility import directions, look
 
 SAMPLES = 45_000
@@ -119,7 +119,7 @@ def measure(
     alpha: float,
     vertices: Vertices,
     faces: Faces,
-    truth: tuple[Vertices, Faces],
+    truth: tuple[NewVertices, NewFaces],
     seed: int = 0,
 ) -> AlphaQuality:
     """The mesh ``vertices``, ``faces`` against a fresh extraction of the same field.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import importlib.util
 import io
 import json
@@ -17,9 +18,9 @@ import pytest
 import trimesh
 from PIL import Image
 
-from backend.export import blend, conversions
-from backend.export.corners import split_at_seams
-from backend.export.files import check_output, write_files, write_mesh
+from backend.export import blend, conventions
+from backend.export.conventions import split_at_seams
+from backend.export.files import FORMATS, check_output, write_files, write_mesh
 from backend.export.gltf import glb_bytes
 from backend.protocol.errors import BadRequest, MissingDependency, OutputError
 from backend.surface.topology import is_closed
@@ -36,13 +37,13 @@ def glb(mesh: GeneratedMesh, tmp_path: Path) -> Path:
 
 def test_conversions_are_inverses_and_keep_orientation():
     points = np.random.default_rng(0).normal(size=(5, 3))
-    np.testing.assert_allclose(conversions.y_up_to_z_up(conversions.z_up_to_y_up(points)), points)
+    np.testing.assert_allclose(conventions.y_up_to_z_up(conventions.z_up_to_y_up(points)), points)
     front, up = np.array([0.0, -1, 0]), np.array([0.0, 0, 1])
-    assert conversions.z_up_to_y_up(up).tolist() == [0, 1, 0]
-    assert conversions.z_up_to_y_up(front).tolist() == [0, 0, 1]
-    turned = conversions.z_up_to_y_up(np.eye(3))
+    assert conventions.z_up_to_y_up(up).tolist() == [0, 1, 0]
+    assert conventions.z_up_to_y_up(front).tolist() == [0, 0, 1]
+    turned = conventions.z_up_to_y_up(np.eye(3))
     assert np.linalg.det(turned) == pytest.approx(1.0)
-    assert conversions.v_down_to_v_up(conversions.v_up_to_v_down(points[:, :2])) == pytest.approx(
+    assert conventions.v_down_to_v_up(conventions.v_up_to_v_down(points[:, :2])) == pytest.approx(
         points[:, :2]
     )
 
@@ -83,7 +84,7 @@ def test_another_reader_sees_the_same_shape_and_colours(mesh: GeneratedMesh, glb
     read = trimesh.load(glb, process=False, force="mesh")
     assert isinstance(read, trimesh.Trimesh)
     split = split_at_seams(mesh)
-    np.testing.assert_allclose(conversions.y_up_to_z_up(read.vertices), split.positions, atol=1e-6)
+    np.testing.assert_allclose(conventions.y_up_to_z_up(read.vertices), split.positions, atol=1e-6)
     # trimesh turns glTF's v downwards into v upwards, as Blender does.
     np.testing.assert_allclose(read.visual.uv, split.uvs, atol=1e-6)
     assert read.volume > 0
@@ -175,6 +176,23 @@ def test_blend_holds_one_object_with_packed_textures(mesh: GeneratedMesh, tmp_pa
         1,
         [True, True],
     ]
+
+
+def test_the_writer_of_blend_files_is_a_module_of_the_extension():
+    """Only its name is known here; it runs in a process of its own."""
+    module = ROOT / Path(*blend.WRITER.split(".")).with_suffix(".py")
+    functions = {
+        node.name
+        for node in ast.parse(module.read_text()).body
+        if isinstance(node, ast.FunctionDef)
+    }
+    assert "write" in functions
+
+
+def test_every_format_says_whether_it_has_an_animation(tmp_path: Path):
+    assert {ending for ending, known in FORMATS.items() if known.animate} == {".glb", ".blend"}
+    with pytest.raises(BadRequest, match=r"an animation to bear\.obj.*\.glb, \.blend$"):
+        check_output(tmp_path / "bear.obj", animated=True)
 
 
 def test_blend_without_bpy_says_what_to_do(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 
+import numpy as np
 import pytest
 
 from backend.mesh_pipeline import field_to_mesh
@@ -12,6 +13,7 @@ from backend.progress import CancelToken
 from backend.protocol.errors import Cancelled
 from backend.protocol.options import MeshOptions
 from backend.stages import Stages
+from backend.surface.marching import marching_cubes
 from backend.surface.simplify import IN_PROCESS_FACES, decimate
 from tests.timed import within
 
@@ -33,10 +35,8 @@ def test_a_cancel_at_any_stage_stops_the_job(toy: AnalyticField, stage: str):
 
 @pytest.mark.timed
 def test_a_large_decimation_is_killed_in_the_middle():
-    import mcubes
-
     field = AnalyticField()
-    vertices, faces = mcubes.marching_cubes(field.dense(250).numpy(), field.level)
+    vertices, faces = marching_cubes(field.dense(250).numpy(), field.level)
     assert len(faces) > IN_PROCESS_FACES
     token = CancelToken()
     asked: list[float] = []
@@ -53,11 +53,8 @@ def test_a_large_decimation_is_killed_in_the_middle():
 
 
 def test_a_large_decimation_gives_the_same_as_a_small_one(monkeypatch: pytest.MonkeyPatch):
-    import mcubes
-    import numpy as np
-
     field = AnalyticField()
-    vertices, faces = mcubes.marching_cubes(field.dense(40).numpy(), field.level)
+    vertices, faces = marching_cubes(field.dense(40).numpy(), field.level)
     here = decimate(vertices, faces, 500, CancelToken())
     monkeypatch.setattr("backend.surface.simplify.IN_PROCESS_FACES", 0)
     there = decimate(vertices, faces, 500, CancelToken())

@@ -20,9 +20,9 @@ from PIL import Image
 from backend import cli
 from backend.commands.interpolate import frames_of_prompts
 from backend.export.blend import chain_blend_bytes
-from backend.export.conversions import y_up_to_z_up
+from backend.export.conventions import y_up_to_z_up
+from backend.export.gltf import animated_glb_bytes, lost
 from backend.protocol.errors import BadRequest
-from backend.tracking.animated_gltf import glb_bytes, lost
 from backend.tracking.tracked_mesh import TrackedMesh
 
 SMALL = ["--faces", "300", "--texture-size", "64", "--resolution", "32", "--keys", "2"]
@@ -64,7 +64,7 @@ def read(document: Any, index: int) -> np.ndarray:
 
 
 def test_morph_targets_are_the_keys(chain: TrackedMesh) -> None:
-    document = parse(glb_bytes(chain, [0.0, 0.5, 2.0]))
+    document = parse(animated_glb_bytes(chain, [0.0, 0.5, 2.0]))
     primitive = document.meshes[0].primitives[0]
     base = read(document, primitive.attributes.POSITION)
     assert document.meshes[0].extras["targetNames"] == chain.names[1:]
@@ -77,7 +77,7 @@ def test_morph_targets_are_the_keys(chain: TrackedMesh) -> None:
 
 
 def test_the_animation_shows_each_key_at_its_time(chain: TrackedMesh) -> None:
-    document = parse(glb_bytes(chain, [0.0, 0.5, 2.0]))
+    document = parse(animated_glb_bytes(chain, [0.0, 0.5, 2.0]))
     (animation,) = document.animations
     (channel,) = animation.channels
     assert channel.target.path == "weights"
@@ -91,12 +91,12 @@ def test_the_animation_shows_each_key_at_its_time(chain: TrackedMesh) -> None:
 
 
 def test_colors(chain: TrackedMesh) -> None:
-    first = parse(glb_bytes(chain, [0, 1, 2]))
+    first = parse(animated_glb_bytes(chain, [0, 1, 2]))
     view = first.bufferViews[first.images[0].bufferView]
     blob = first.binary_blob()[view.byteOffset : view.byteOffset + view.byteLength]
     assert Image.open(io.BytesIO(blob)).getpixel((32, 32)) == (255, 0, 0)
     assert "small" in lost(chain, "first")
-    vertex = parse(glb_bytes(chain, [0, 1, 2], "vertex"))
+    vertex = parse(animated_glb_bytes(chain, [0, 1, 2], "vertex"))
     primitive = vertex.meshes[0].primitives[0]
     base = read(vertex, primitive.attributes.COLOR_0)
     np.testing.assert_array_equal(base, np.tile([1.0, 0.0, 0.0], (len(base), 1)))
@@ -107,7 +107,7 @@ def test_colors(chain: TrackedMesh) -> None:
 
 
 def test_another_reader_agrees(chain: TrackedMesh) -> None:
-    scene = trimesh.load(io.BytesIO(glb_bytes(chain, [0, 1, 2])), file_type="glb")
+    scene = trimesh.load(io.BytesIO(animated_glb_bytes(chain, [0, 1, 2])), file_type="glb")
     assert isinstance(scene, trimesh.Scene)
     (mesh,) = scene.geometry.values()
     assert len(mesh.faces) == 4

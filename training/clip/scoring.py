@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float
@@ -26,6 +26,7 @@ BUNDLED = "bundled"
 """Name of the scoring CLIP that comes with the repository."""
 
 
+@runtime_checkable
 class Scorer(Protocol):
     """A CLIP other than the one that conditions."""
 

@@ -1,4 +1,8 @@
-"""One vertex for each distinct pair of position and UV: what files without per-corner UVs need."""
+"""What files want otherwise than we have it: axes, the direction of v, UVs at vertices, PNG.
+
+Inside the program: Blender's axes, v up, UVs at corners, texture rows down. Conversions are named
+by what it turns into what; each pair is its own inverse.
+"""
 
 from __future__ import annotations
 
@@ -7,20 +11,20 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..shapes import Float, Int, UInt8
+from ..shapes import Float, Int, UInt8, UInt32
 from ..surface.geometry import vertex_normals
 from ..textured_mesh import GeneratedMesh
 
 
 @dataclass(frozen=True)
 class SplitMesh:
-    """Vertices are split at UV seams and nowhere else."""
+    """A mesh with UVs at vertices, which are split at UV seams and nowhere else."""
 
     positions: Float[np.ndarray, "split 3"]
     normals: Float[np.ndarray, "split 3"]
     """Unit; the same on both sides of a seam."""
     uvs: Float[np.ndarray, "split 2"]
-    faces: Int[np.ndarray, "faces 3"]
+    faces: UInt32[np.ndarray, "faces 3"]
     source: Int[np.ndarray, " split"]
     """The vertex of the mesh that each came from ..."""
     corner: Int[np.ndarray, " split"]
@@ -37,7 +41,7 @@ def split_arrays(
     mesh_faces: Int[np.ndarray, "faces 3"],
     mesh_uvs: Float[np.ndarray, "faces 3 2"],
 ) -> SplitMesh:
-    """The same of plain arrays."""
+    """Plain arrays with UVs at vertices instead of corners."""
     index = mesh_faces.reshape(-1)
     uv = np.ascontiguousarray(mesh_uvs.reshape(-1, 2), dtype=np.float32)
     bits = uv.view(np.uint32)
@@ -62,3 +66,25 @@ def png_bytes(picture: UInt8[np.ndarray, "height width 3"]) -> bytes:
     file = io.BytesIO()
     Image.fromarray(picture).save(file, format="PNG", compress_level=4)
     return file.getvalue()
+
+
+def z_up_to_y_up(vectors: Float[np.ndarray, "*n 3"]) -> Float[np.ndarray, "*n 3"]:
+    """Blender to glTF and OBJ: the front, -y, becomes +z."""
+    x, y, z = np.moveaxis(vectors, -1, 0)
+    return np.stack([x, z, -y], axis=-1)
+
+
+def y_up_to_z_up(vectors: Float[np.ndarray, "*n 3"]) -> Float[np.ndarray, "*n 3"]:
+    """glTF and OBJ to Blender."""
+    x, y, z = np.moveaxis(vectors, -1, 0)
+    return np.stack([x, -z, y], axis=-1)
+
+
+def v_up_to_v_down(uvs: Float[np.ndarray, "*n 2"]) -> Float[np.ndarray, "*n 2"]:
+    """Blender (origin at the texture's lower left) to glTF (upper left)."""
+    return np.stack([uvs[..., 0], 1.0 - uvs[..., 1]], axis=-1)
+
+
+def v_down_to_v_up(uvs: Float[np.ndarray, "*n 2"]) -> Float[np.ndarray, "*n 2"]:
+    """glTF to Blender."""
+    return v_up_to_v_down(uvs)

@@ -1,0 +1,25 @@
+"""How the suite checks annotations: shapes and types of every call, an int where a float may be."""
+
+from __future__ import annotations
+
+from beartype import BeartypeConf, beartype
+
+CHECKED = (
+    "backend.atlas",
+    "backend.commands",
+    "backend.export",
+    "backend.field_reader",
+    "backend.mesh_pipeline",
+    "backend.model",
+    "backend.rendering",
+    "backend.surface",
+    "backend.text",
+    "backend.textured_mesh",
+    "backend.tracking",
+    "training.amortized",
+    "training.guidance",
+)
+"""Every package with annotated shapes; ``tests/test_shapes.py`` finds one that is not here."""
+
+check = beartype(conf=BeartypeConf(is_pep484_tower=True))
+"""Python's numeric tower (PEP 484): what takes a float takes an int."""
