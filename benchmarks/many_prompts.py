@@ -58,12 +58,12 @@ def measure(count: int, steps: int) -> dict[str, float]:
         )
         started = time.perf_counter()
         prompts = prompt_set(config.prompts)
-        encoder = text_encoder(config)
+        encoder = text_encoder(config, prompts, config.assets.open())
         device = torch.device("cpu")
         trainer = Trainer(
             config=config,
             model=ATT3D(config.model),
-            embed=embedder(prompts, encoder, 0.0),
+            embed=embedder(prompts, encoder),
             guidance=build_guidance(config, prompts, encoder, None, device),
             seen=prompts.seen,
             device=device,

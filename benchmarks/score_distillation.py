@@ -27,6 +27,7 @@ from training.amortized.config import TrainConfig
 from training.amortized.evaluation import Figures, evaluate, evenly
 from training.amortized.r_metrics import Queries
 from training.amortized.run import train
+from training.assets.toybox import ToyboxCollection
 from training.clip.scoring import load_scorer
 from training.figures.contact_sheet import checkpoint_sheet
 from training.guidance.mixed import GuidanceConfig
@@ -54,7 +55,9 @@ def measure(checkpoint: Path, prompts: PromptSet, count: int = 0) -> dict[str, A
     """The figures of one checkpoint that a table shows, rounded."""
     loaded = load_checkpoint(checkpoint)
     queries = Queries(load_scorer(), prompts.prompts)
-    result = evaluate(loaded, prompts, queries, count=count, compiled=count == 0)
+    result = evaluate(
+        loaded, prompts, ToyboxCollection(), queries, count=count, compiled=count == 0
+    )
     kept = {
         name: {group: round(value, 3) for group, value in result[name].items()}
         for name in Figures.NAMES
@@ -70,7 +73,12 @@ def amortized(base: TrainConfig, scale: str) -> None:
     record(scale, "amortized", measure(checkpoint, prompts))
     chosen = evenly(prompts.seen, 4) + evenly(prompts.unseen, 6)
     checkpoint_sheet(
-        DOCS / f"{scale}-amortized.png", load_checkpoint(checkpoint), prompts, chosen, tile=112
+        DOCS / f"{scale}-amortized.png",
+        load_checkpoint(checkpoint),
+        prompts,
+        chosen,
+        ToyboxCollection(),
+        tile=112,
     )
 
 
@@ -183,6 +191,7 @@ def references(base: TrainConfig, scale: str) -> None:
             load_checkpoint(checkpoint),
             prompts,
             chosen,
+            ToyboxCollection(),
             tile=112,
         )
 

@@ -30,7 +30,8 @@ from backend.model.config import ModelConfig
 from training.amortized.config import OptimizerConfig
 from training.amortized.rendering import RenderConfig, TrainingRenderer
 from training.diffusion.model import UNetConfig, build_unet
-from training.guidance import PromptMix, Step
+from training.guidance import Step
+from training.prompts import PromptMix
 from training.runs.optimizer import build_optimizer
 
 Parts = dict[str, float]

@@ -242,13 +242,16 @@ def _sheet(arguments: list[str]) -> None:
     from backend.model.checkpoint import load_checkpoint
 
     from .amortized.evaluation import evenly
+    from .assets import ToyboxConfig
     from .figures.contact_sheet import checkpoint_sheet
     from .prompts import prompt_set
 
     prompts = prompt_set(options.prompts)
     chosen = evenly(prompts.seen, options.count) + evenly(prompts.unseen, options.count)
     checkpoint = load_checkpoint(options.checkpoint)
-    checkpoint_sheet(options.output, checkpoint, prompts, chosen, tile=options.tile)
+    checkpoint_sheet(
+        options.output, checkpoint, prompts, chosen, ToyboxConfig().open(), tile=options.tile
+    )
     print(options.output)
 
 

@@ -15,8 +15,7 @@ from torch import Tensor
 from backend.protocol.errors import TrainingError
 from backend.rendering.cameras import orbit
 from training.assets.toybox import ToyboxAssets
-from training.guidance import PromptMix
-from training.prompts import FAMILIES, CharacterSpec, FamilySpec, caption, chain, spec_of
+from training.prompts import FAMILIES, CharacterSpec, FamilySpec, PromptMix, caption, chain, spec_of
 from training.toybox import (
     Asset,
     AssetBatch,

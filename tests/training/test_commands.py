@@ -12,6 +12,7 @@ from training import cli
 from training.amortized.evaluation import evaluate, evenly, psnr
 from training.amortized.r_metrics import Queries
 from training.amortized.run import train
+from training.assets.toybox import ToyboxCollection
 from training.clip.config import ClipShape
 from training.clip.model import build_clip, save_clip
 from training.clip.scoring import load_scorer
@@ -56,7 +57,7 @@ def test_evaluation_figures(short_run, tmp_path):
     save_clip(tmp_path / "clip.safetensors", build_clip(shape, known_words()), {})
     prompts = prompt_set("pig64")
     queries = Queries(load_scorer(str(tmp_path / "clip.safetensors")), prompts.prompts)
-    result = evaluate(load_checkpoint(short_run), prompts, queries, count=1)
+    result = evaluate(load_checkpoint(short_run), prompts, ToyboxCollection(), queries, count=1)
     assert json.loads(json.dumps(result)) == result
     assert set(result["psnr"]) == {"seen", "unseen"}
     assert set(result["r_precision"]) == {"seen", "unseen", "truth"}

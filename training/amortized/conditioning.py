@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from backend.text.cache import CachedEncoder, EmbeddingCache
@@ -11,17 +11,19 @@ from backend.text.open_clip_encoder import OpenClipEncoder
 from backend.text.small_encoder import SmallEncoder
 
 from ..clip.config import OUTPUTS
-from ..prompts import known_words, synonyms
 
 
 def conditioning_encoder(
-    name: str, cache: Path | None = None, prompts: Sequence[str] = ()
+    name: str,
+    cache: Path | None = None,
+    words: Sequence[str] = (),
+    synonyms: Mapping[str, str] | None = None,
 ) -> TextEncoder:
     """``small``: the text tower trained here; a .safetensors path: another such tower; otherwise
     an open_clip model, whose embeddings are kept on disk in ``cache``.
 
-    A tower of ours learnt the words of its own captions only: those of ``prompts`` and of their
-    paraphrases that it lacks are added, so that no two prompts look the same to it.
+    A tower of ours learnt the words of its own captions only: those of ``words``
+    that it lacks are added, so that no two prompts look the same to it.
 
     Raises:
         CheckpointError: there is no such tower.
@@ -29,6 +31,6 @@ def conditioning_encoder(
     """
     if name == "small" or name.endswith(".safetensors"):
         tower = SmallEncoder.load(OUTPUTS["conditioning"] if name == "small" else Path(name))
-        return tower.with_words(known_words(prompts), synonyms(prompts)) if prompts else tower
+        return tower.with_words(words, synonyms or {}) if words else tower
     encoder = OpenClipEncoder(name)
     return encoder if cache is None else CachedEncoder(encoder, EmbeddingCache(cache))

@@ -10,6 +10,7 @@ from typing import Literal
 from backend.model.config import ModelConfig
 from backend.rendering.cameras import CameraConfig
 
+from ..assets import AnyAssets, ToyboxConfig
 from ..guidance.diffusion.config import DiffusionGuidanceConfig, DiffusionModelConfig
 from ..guidance.mixed import GuidanceConfig
 from .interpolation import InterpolationConfig
@@ -70,6 +71,8 @@ class TrainConfig:
     """One training run."""
 
     name: str = "run"
+    assets: AnyAssets = field(default_factory=ToyboxConfig)
+    """The reference assets that prompts and their truth are from."""
     prompts: str = "toybox"
     """A prompt set's name, or a file (one prompt a line, or a JSON list)."""
     paraphrase: float = 0.5

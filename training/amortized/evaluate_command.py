@@ -12,9 +12,9 @@ from backend.engine import choose_device
 from backend.model.checkpoint import load_checkpoint, read_metadata, update_metadata
 from backend.protocol.errors import BadRequest
 
+from ..assets import ToyboxConfig
 from ..clip.scoring import BUNDLED, load_scorer
-from ..prompts import prompt_set, read_prompts
-from ..prompts.specs import find_spec
+from ..prompts import read_prompts
 from .evaluation import evaluate
 from .r_metrics import Queries, UnknownWords
 
@@ -47,7 +47,8 @@ def evaluate_checkpoint(
         BadRequest: no such scoring model or device.
     """
     chosen = choose_device(device)
-    measured = prompt_set(prompts)
+    collection = ToyboxConfig().open()
+    measured = collection.prompt_set(prompts)
     checkpoint = load_checkpoint(path, chosen)
     asked = None
     if scoring != "none":
@@ -55,12 +56,12 @@ def evaluate_checkpoint(
         try:
             asked = Queries(load_scorer(scoring or BUNDLED, chosen), measured.prompts, more)
         except UnknownWords as error:
-            if scoring is not None or not all(find_spec(p) for p in measured.prompts):
+            if scoring is not None or not all(collection.has(p) for p in measured.prompts):
                 raise
             print(f"no R-figures: {error.message}", file=sys.stderr)  # noqa: T201
     elif queries:
         raise BadRequest("--queries need a scoring model", "leave out --scoring none")
-    result = evaluate(checkpoint, measured, asked, count=count, compiled=compiled)
+    result = evaluate(checkpoint, measured, collection, asked, count=count, compiled=compiled)
     result["set"] = measured.name
     if record:
         update_metadata(path, dataclasses.replace(read_metadata(path), metrics=result))

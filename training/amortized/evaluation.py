@@ -26,10 +26,9 @@ from backend.rendering.cameras import orbit
 from backend.rendering.lighting import headlight
 from backend.rendering.volume import view_field
 
-from ..assets.toybox import ToyboxAssets, reference_assets
-from ..guidance import PromptMix
+from ..assets import AssetCollection, ReferenceAssets, lit_on_white, references_of
 from ..guidance.pictures import halved, smooth_pictures
-from ..prompts import PromptSet
+from ..prompts import PromptMix, PromptSet
 from .r_metrics import R_FIGURES, Queries
 
 VIEWS = 4
@@ -77,7 +76,7 @@ def psnr(ours: Float[Tensor, "*shape"], truth: Float[Tensor, "*shape"]) -> float
 def look(
     checkpoint: Checkpoint,
     embedding: Float[Tensor, "tokens width"],
-    assets: ToyboxAssets | None,
+    assets: ReferenceAssets | None,
     asset: int,
     size: int = 64,
 ) -> Views:
@@ -97,14 +96,14 @@ def look(
     )
 
 
-def reference_sides(assets: ToyboxAssets, asset: int, size: int) -> Sides:
+def reference_sides(assets: ReferenceAssets, asset: int, size: int) -> Sides:
     """Four sides of one prompt's reference."""
     cameras = orbit(VIEWS)
     batch = assets.assets_at(PromptMix.plain([asset] * VIEWS))
     picture, alpha = smooth_pictures(batch, cameras, size)
     return Sides(
         albedo=picture + (1.0 - alpha)[..., None],
-        lit=halved(assets.lit(asset, cameras, 2 * size, "full")),
+        lit=halved(lit_on_white(assets, asset, cameras, 2 * size)),
         alpha=alpha,
     )
 
@@ -149,6 +148,7 @@ class Figures:
 def evaluate(
     checkpoint: Checkpoint,
     prompt_set: PromptSet,
+    collection: AssetCollection,
     queries: Queries | None,
     *,
     count: int,
@@ -159,8 +159,8 @@ def evaluate(
     Returns ``psnr``, ``iou``, ``sides`` and the R-figures (:data:`R_FIGURES`), each with ``seen``
     and ``unseen`` as far as the set has them; R-figures also with ``truth``, what the unseen
     prompts' references score; and what the figures depend on. ``queries`` begin with the set's
-    prompts, in their order; without them there are no R-figures. Computed on the checkpoint's
-    device.
+    prompts, in their order; without them there are no R-figures. Prompts that ``collection`` does
+    not have all of are measured without references. Computed on the checkpoint's device.
     """
     device = next(checkpoint.model.parameters()).device
     groups = {
@@ -169,9 +169,8 @@ def evaluate(
     }
     chosen = [index for group in groups.values() for index in group]
     place = {index: row for row, index in enumerate(chosen)}
-    assets = reference_assets(
-        [prompt_set.prompts[index] for index in chosen], device, compiled=compiled
-    )
+    prompts = [prompt_set.prompts[index] for index in chosen]
+    assets = references_of(collection, prompts, device, compiled=compiled)
     encoder = checkpoint.encoder()
     figures = Figures(queries)
     measured = "unseen" if prompt_set.unseen else "seen"

@@ -14,7 +14,8 @@ from backend.model.offset import OutputOffset
 from backend.text.encoder import TextEncoder
 from backend.text.small_encoder import SmallEncoder
 
-from ..prompts import PromptSet, known_words, synonyms
+from ..assets import AssetCollection
+from ..prompts import PromptSet
 from ..runs.state import Progress
 from .config import TrainConfig, config_as_json
 
@@ -34,6 +35,7 @@ def export(
     model: ATT3D,
     config: TrainConfig,
     prompts: PromptSet,
+    collection: AssetCollection,
     encoder: TextEncoder,
     progress: Progress,
     path: Path,
@@ -57,13 +59,14 @@ def export(
             text_encoder=kind,
             prompts=[prompts.prompts[i] for i in prompts.seen],
             unseen=[prompts.prompts[i] for i in prompts.unseen],
-            words=list(known_words(prompts.prompts)),
-            synonyms=synonyms(prompts.prompts),
+            words=list(collection.known_words(prompts.prompts)),
+            synonyms=collection.synonyms(prompts.prompts),
             description=f"{made} by {how} on the prompt set {prompts.name}.",
             limits=LIMITS["diffusion" if distilled else "references"],
-            licence="GPL-3.0-or-later",
+            licence=collection.licence,
             recipe={
                 "config": config_as_json(config),
+                "assets": dict(collection.provenance(prompts.prompts)),
                 "steps": progress.step,
                 "seconds": round(progress.seconds),
                 "frames": progress.frames,

@@ -31,4 +31,4 @@ def finetune(checkpoint: Path, prompt: str, config: TrainConfig) -> Path:
     config = dataclasses.replace(config, model=start.model.config)
     guidance = build_guidance(config, start.prompts, start.encoder, start.assets, start.device)
     trainer = start.trainer(config, guidance, OutputOffset(start.model))
-    return finish(trainer, start.prompts, start.encoder, start.assets)
+    return finish(trainer, start.prompts, start.encoder, start.collection, start.assets)

@@ -11,7 +11,7 @@ from backend.model.checkpoint import load_checkpoint
 from backend.model.offset import OutputOffset
 from backend.prompts.normalize import normalise_prompt
 
-from ..assets.toybox import reference_assets
+from ..assets import references_of
 from ..guidance import Guidance
 from ..prompts import PromptSet
 from .config import TrainConfig
@@ -37,15 +37,18 @@ class OnePrompt:
         self.encoder = self.checkpoint.encoder()
         name = f"{self.checkpoint.metadata.name}, {self.prompt!r}"
         self.prompts = PromptSet(name, (self.prompt,), (0,), ())
-        self.assets = reference_assets(self.prompts.prompts, self.device, compiled=config.compiled)
-        """None if the toybox does not have the prompt."""
+        self.collection = config.assets.open()
+        self.assets = references_of(
+            self.collection, self.prompts.prompts, self.device, compiled=config.compiled
+        )
+        """None if the collection does not have the prompt."""
 
     def trainer(self, config: TrainConfig, guidance: Guidance, offset: OutputOffset) -> Trainer:
         """Trains ``offset`` and nothing else; ``config.model`` is the checkpoint's."""
         return Trainer(
             config=config,
             model=self.model,
-            embed=embedder(self.prompts, self.encoder, 0.0),
+            embed=embedder(self.prompts, self.encoder),
             guidance=guidance,
             seen=self.prompts.seen,
             device=self.device,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import torch
@@ -14,12 +14,12 @@ from backend.model.att3d import ATT3D
 from backend.protocol.errors import TrainingError
 from backend.text.encoder import TextEncoder
 
-from ..assets.toybox import ToyboxAssets, reference_assets
+from ..assets import AssetCollection, ReferenceAssets, references_of
 from ..guidance import Guidance
 from ..guidance.mixed import MixedGuidance
 from ..guidance.pictures import PictureGuidance
 from ..guidance.references import ReferenceGuidance
-from ..prompts import PromptSet, paraphrase, prompt_set, spec_of
+from ..prompts import Chance, PromptSet
 from .conditioning import conditioning_encoder
 from .config import TrainConfig
 from .export import export
@@ -40,36 +40,54 @@ def train(config: TrainConfig, prompts: PromptSet | None = None) -> Path:
     """
     torch.manual_seed(config.seed)
     device = choose_device(config.device)
-    prompts = prompts or prompt_set(config.prompts)
-    encoder = text_encoder(config)
-    assets = reference_assets(prompts.prompts, device, compiled=config.compiled)
+    collection = config.assets.open()
+    prompts = prompts or collection.prompt_set(config.prompts)
+    encoder = text_encoder(config, prompts, collection)
+    assets = references_of(collection, prompts.prompts, device, compiled=config.compiled)
     trainer = Trainer(
         config=config,
         model=ATT3D(config.model),
-        embed=embedder(prompts, encoder, config.paraphrase if assets else 0.0),
+        embed=embedder(
+            prompts, encoder, collection.paraphrase if assets else None, config.paraphrase
+        ),
         guidance=build_guidance(config, prompts, encoder, assets, device),
         seen=prompts.seen,
         device=device,
     )
-    return finish(trainer, prompts, encoder, assets)
+    return finish(trainer, prompts, encoder, collection, assets)
 
 
 def finish(
-    trainer: Trainer, prompts: PromptSet, encoder: TextEncoder, assets: ToyboxAssets | None
+    trainer: Trainer,
+    prompts: PromptSet,
+    encoder: TextEncoder,
+    collection: AssetCollection,
+    assets: ReferenceAssets | None,
 ) -> Path:
     """Run ``trainer`` to its end and export the checkpoint into the run folder."""
     config = trainer.config
     path = config.folder / "checkpoint.safetensors"
-    watcher = Watcher(config, prompts, encoder, assets)
+    watcher = Watcher(config, prompts, collection, encoder, assets)
     progress = trainer.run(watcher)
     if trainer.accelerator.is_main_process:
-        export(trainer.model, config, prompts, encoder, progress, path, offset=trainer.offset)
+        export(
+            trainer.model,
+            config,
+            prompts,
+            collection,
+            encoder,
+            progress,
+            path,
+            offset=trainer.offset,
+        )
     watcher.close()
     trainer.close()
     return path
 
 
-def text_encoder(config: TrainConfig) -> TextEncoder:
+def text_encoder(
+    config: TrainConfig, prompts: PromptSet, collection: AssetCollection
+) -> TextEncoder:
     """The encoder that the mapping network reads (A9).
 
     Raises:
@@ -78,7 +96,8 @@ def text_encoder(config: TrainConfig) -> TextEncoder:
     encoder = conditioning_encoder(
         config.text,
         cache=config.folder / "embeddings",
-        prompts=prompt_set(config.prompts).prompts,
+        words=collection.known_words(prompts.prompts),
+        synonyms=collection.synonyms(prompts.prompts),
     )
     if (encoder.tokens, encoder.width) != (config.model.tokens, config.model.width):
         raise TrainingError(
@@ -94,7 +113,7 @@ def build_guidance(
     config: TrainConfig,
     prompts: PromptSet,
     encoder: TextEncoder,
-    assets: ToyboxAssets | None,
+    assets: ReferenceAssets | None,
     device: torch.device,
     renderer: TrainingRenderer | None = None,
 ) -> Guidance:
@@ -107,11 +126,12 @@ def build_guidance(
     kind = config.interpolation.kind
     if max(config.guidance.references) > 0:
         if assets is None:
-            missing = next(p for p in prompts.prompts if not _has_reference(p))
+            collection = config.assets.open()
+            missing = next(p for p in prompts.prompts if not collection.has(p))
             raise TrainingError(
                 f"there is no reference for the prompt {missing!r}",
                 "use --guidance.references 0 0 --guidance.diffusion 1 1 to train by score"
-                " distillation, or a prompt set of the toybox",
+                f" distillation, or prompts of {collection.name}",
             )
         if renderer is None:
             references: Guidance = ReferenceGuidance(
@@ -147,8 +167,13 @@ def build_guidance(
     return MixedGuidance(parts, config.guidance.during)
 
 
-def embedder(prompts: PromptSet, encoder: TextEncoder, share: float) -> Embed:
-    """Embeddings of prompts, said in other words for a share of the visits."""
+def embedder(
+    prompts: PromptSet,
+    encoder: TextEncoder,
+    paraphrase: Callable[[str, Chance], str] | None = None,
+    share: float = 0.0,
+) -> Embed:
+    """Embeddings of prompts, said in other words (by ``paraphrase``) for a share of the visits."""
 
     def embed(
         indices: Sequence[int], generator: torch.Generator
@@ -156,16 +181,9 @@ def embedder(prompts: PromptSet, encoder: TextEncoder, share: float) -> Embed:
         said = []
         for index in indices:
             prompt = prompts.prompts[index]
+            # Drawn without paraphrases too: the other draws of the step stay the same.
             other = torch.rand(1, generator=generator).item() < share
-            said.append(paraphrase(spec_of(prompt), generator) if other else prompt)
+            said.append(paraphrase(prompt, generator) if paraphrase and other else prompt)
         return encoder.encode(said)
 
     return embed
-
-
-def _has_reference(prompt: str) -> bool:
-    try:
-        spec_of(prompt)
-    except TrainingError:
-        return False
-    return True

@@ -29,7 +29,8 @@ from backend.model.mapping import MappingNetwork
 from backend.model.offset import OutputOffset
 from backend.protocol.errors import TrainingError
 
-from ..guidance import Guidance, PromptMix, Step
+from ..guidance import Guidance, Step
+from ..prompts import PromptMix
 from ..runs.distributed import build_accelerator, leave
 from ..runs.optimizer import build_optimizer, set_rates
 from ..runs.state import Progress, load_state, save_state

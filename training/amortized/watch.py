@@ -12,7 +12,7 @@ from backend.model.checkpoint import Checkpoint, load_checkpoint
 from backend.protocol.errors import Att3dError
 from backend.text.encoder import TextEncoder
 
-from ..assets.toybox import ToyboxAssets
+from ..assets import AssetCollection, ReferenceAssets
 from ..clip.scoring import load_scorer
 from ..figures.contact_sheet import Row, contact_sheet
 from ..prompts import PromptSet
@@ -37,11 +37,13 @@ class Watcher:
         self,
         config: TrainConfig,
         prompts: PromptSet,
+        collection: AssetCollection,
         encoder: TextEncoder,
-        assets: ToyboxAssets | None,
+        assets: ReferenceAssets | None,
     ) -> None:
         self._config = config
         self._set = prompts
+        self._collection = collection
         self._encoder = encoder
         self._assets = assets
         self._writer = SummaryWriter(str(config.folder / "tensorboard"))
@@ -68,6 +70,7 @@ class Watcher:
             trainer.model,
             self._config,
             self._set,
+            self._collection,
             self._encoder,
             progress,
             snapshot,

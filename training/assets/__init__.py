@@ -1,0 +1,61 @@
+"""Reference assets: what a run compares its objects with.
+
+:mod:`.protocol` says what training asks of them. Each kind is one file and one line here.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import TypeAlias
+
+from backend.protocol.errors import TrainingError
+
+from .protocol import (
+    AssetCollection,
+    ReferenceAssets,
+    ReferenceBatch,
+    lit_on_white,
+    references_of,
+)
+from .toybox import ToyboxConfig
+
+AnyAssets: TypeAlias = ToyboxConfig
+"""The union of all kinds' settings: the type of the ``assets`` in a run's configuration."""
+
+KINDS: dict[str, type[AnyAssets]] = {kind.kind: kind for kind in (ToyboxConfig,)}
+"""Every kind by the name that a checkpoint's recipe has for it."""
+
+
+def assets_from_json(described: object) -> AnyAssets:
+    """The settings that a run's configuration holds as JSON; the toybox where it names none.
+
+    Raises:
+        TrainingError: the kind is not known, or its settings do not fit.
+    """
+    if described is None:
+        return ToyboxConfig()
+    try:
+        if not isinstance(described, Mapping):
+            raise TypeError("they are not an object")
+        kind = KINDS[str(described["kind"])]
+        names = {field.name for field in dataclasses.fields(kind) if field.init}
+        return kind(**{name: value for name, value in described.items() if name in names})
+    except (KeyError, TypeError, ValueError) as error:
+        raise TrainingError(
+            f"the assets of this checkpoint's recipe cannot be understood: {error}",
+            "train it again, or name its assets",
+        ) from error
+
+
+__all__ = [
+    "KINDS",
+    "AnyAssets",
+    "AssetCollection",
+    "ReferenceAssets",
+    "ReferenceBatch",
+    "ToyboxConfig",
+    "assets_from_json",
+    "lit_on_white",
+    "references_of",
+]

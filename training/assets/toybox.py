@@ -2,70 +2,81 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from backend.protocol.errors import TrainingError
 from backend.rendering.cameras import Cameras
-from backend.rendering.lighting import Shading, headlight
+from backend.rendering.lighting import Shading
 
-from ..guidance import PromptMix
-from ..prompts import Spec, spec_of
+from ..prompts import (
+    Chance,
+    PromptMix,
+    PromptSet,
+    Spec,
+    find_spec,
+    known_words,
+    paraphrase,
+    prompt_set,
+    spec_of,
+    synonyms,
+)
 from ..toybox import AssetBatch, build, build_mix, near_surface_points, query, render, stack
-
-SURE = 1.0 - 1e-6
-"""A prompt with this share or more is alone in its mix."""
 
 
 @dataclass(frozen=True)
-class ToyboxBatch:
-    """Toys side by side; implements ``ReferenceBatch``."""
+class ToyboxConfig:
+    """The toys that this project makes itself; implements ``AssetsConfig``."""
 
-    table: AssetBatch
-    compiled: bool
+    kind: str = field(default="toybox", init=False)
 
-    def pictures(
-        self, cameras: Cameras, size: int
-    ) -> tuple[Float[Tensor, "assets size size 3"], Float[Tensor, "assets size size"]]:
-        black = torch.zeros(len(self.table), 3, device=self.table.device)
-        renders = render(
-            self.table, cameras, size, shading="albedo", background=black, compiled=self.compiled
-        )
-        return renders.rgb, renders.alpha
+    def open(self) -> ToyboxCollection:
+        """The toybox."""
+        return ToyboxCollection()
 
-    def lit(
-        self, cameras: Cameras, size: int, shading: Shading = "full"
-    ) -> Float[Tensor, "assets size size 3"]:
-        """Pictures over white, lit like our own pictures: one view an asset."""
-        cameras = cameras.to(self.table.device)
-        white = torch.ones(len(self.table), 3, device=self.table.device)
-        return render(
-            self.table,
-            cameras,
-            size,
-            lights=headlight(cameras),
-            shading=shading,
-            background=white,
-            compiled=self.compiled,
-        ).rgb
 
-    def near_points(
-        self, count: int, sigma: float, generator: torch.Generator
-    ) -> Float[Tensor, "assets count 3"]:
-        return near_surface_points(self.table, count, sigma, generator, compiled=self.compiled)
+class ToyboxCollection:
+    """Prompts of the toybox; implements ``AssetCollection``."""
 
-    def query(
-        self, points: Float[Tensor, "assets points 3"]
-    ) -> tuple[Float[Tensor, "assets points"], Float[Tensor, "assets points 3"]]:
-        return query(self.table, points, compiled=self.compiled)
+    name = "toybox"
+    licence = "GPL-3.0-or-later"
+
+    def prompt_set(self, name: str) -> PromptSet:
+        return prompt_set(name)
+
+    def has(self, prompt: str) -> bool:
+        return find_spec(prompt) is not None
+
+    def references(
+        self, prompts: Sequence[str], device: torch.device, *, compiled: bool
+    ) -> ToyboxAssets:
+        return ToyboxAssets([spec_of(prompt) for prompt in prompts], device, compiled=compiled)
+
+    def paraphrase(self, prompt: str, chance: Chance) -> str:
+        return paraphrase(spec_of(prompt), chance)
+
+    def known_words(self, prompts: Sequence[str]) -> Sequence[str]:
+        return known_words(prompts)
+
+    def synonyms(self, prompts: Sequence[str]) -> dict[str, str]:
+        return synonyms(prompts)
+
+    def fingerprint(self, prompts: Sequence[str]) -> str:
+        digest = hashlib.sha256()
+        for tensor in stack([build(spec_of(p)) for p in prompts if self.has(p)]).tensors():
+            digest.update(tensor.contiguous().numpy().tobytes())
+        return digest.hexdigest()
+
+    def provenance(self, prompts: Sequence[str]) -> Mapping[str, object]:
+        return {}
 
 
 class ToyboxAssets:
-    """Reference assets of toybox prompts; implements ``ReferenceAssets``."""
+    """The toys of some specifications; implements ``ReferenceAssets``."""
 
     def __init__(self, specs: Sequence[Spec], device: torch.device, *, compiled: bool) -> None:
         self._specs = tuple(specs)
@@ -77,10 +88,11 @@ class ToyboxAssets:
 
         Toys in between are built anew each time, about a millisecond each.
 
-        Raises TrainingError for a mix of toys that are not of one family.
+        Raises:
+            TrainingError: a mix is of toys that are not of one family.
         """
         leading = torch.tensor(mix.leading, device=self._table.device)
-        between = (mix.shares.amax(1) < SURE).nonzero()[:, 0].tolist()
+        between = mix.between
         if not between:
             return ToyboxBatch(self._table[leading], self._compiled)
         built = stack(
@@ -97,25 +109,40 @@ class ToyboxAssets:
         rows[between] = len(self._table) + torch.arange(len(between), device=rows.device)
         return ToyboxBatch(self._table.joined(built)[rows], self._compiled)
 
+
+@dataclass(frozen=True)
+class ToyboxBatch:
+    """Toys side by side; implements ``ReferenceBatch``."""
+
+    table: AssetBatch
+    compiled: bool
+
     def pictures(
-        self, mix: PromptMix, cameras: Cameras, size: int
-    ) -> tuple[Float[Tensor, "views size size 3"], Float[Tensor, "views size size"]]:
-        """Albedo premultiplied by alpha, and alpha, over black: one view a mix."""
-        return self.assets_at(mix).pictures(cameras, size)
+        self,
+        cameras: Cameras,
+        size: int,
+        *,
+        shading: Shading = "albedo",
+        lights: Float[Tensor, "assets 3"] | None = None,
+    ) -> tuple[Float[Tensor, "assets size size 3"], Float[Tensor, "assets size size"]]:
+        device = self.table.device
+        renders = render(
+            self.table,
+            cameras.to(device),
+            size,
+            lights=None if lights is None else lights.to(device),
+            shading=shading,
+            background=torch.zeros(len(self.table), 3, device=device),
+            compiled=self.compiled,
+        )
+        return renders.rgb, renders.alpha
 
-    def lit(
-        self, asset: int, cameras: Cameras, size: int, shading: Shading = "full"
-    ) -> Float[Tensor, "views size size 3"]:
-        """Pictures of one prompt's toy over white, lit like our own pictures."""
-        return self.assets_at(PromptMix.plain([asset] * len(cameras))).lit(cameras, size, shading)
+    def near_points(
+        self, count: int, sigma: float, generator: torch.Generator
+    ) -> Float[Tensor, "assets count 3"]:
+        return near_surface_points(self.table, count, sigma, generator, compiled=self.compiled)
 
-
-def reference_assets(
-    prompts: Sequence[str], device: torch.device, *, compiled: bool
-) -> ToyboxAssets | None:
-    """The toys of some prompts, or None if the toybox does not have all of them."""
-    try:
-        specs = [spec_of(prompt) for prompt in prompts]
-    except TrainingError:
-        return None
-    return ToyboxAssets(specs, device, compiled=compiled)
+    def query(
+        self, points: Float[Tensor, "assets points 3"]
+    ) -> tuple[Float[Tensor, "assets points"], Float[Tensor, "assets points 3"]]:
+        return query(self.table, points, compiled=self.compiled)

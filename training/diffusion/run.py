@@ -21,7 +21,7 @@ from ..amortized.conditioning import conditioning_encoder
 from ..clip.scoring import ScoringClip
 from ..figures.contact_sheet import Row, contact_sheet
 from ..guidance.diffusion.views import VIEW_WORDS
-from ..prompts import PromptSet, prompt_set
+from ..prompts import PromptSet, known_words, prompt_set, synonyms
 from ..runs.state import Progress
 from .bank import StreamingBank, ViewMaker
 from .captions import Captions, Tokens
@@ -50,7 +50,7 @@ def train_diffusion(config: DiffusionConfig) -> Path:
     prompts = prompt_set(config.data.prompts)
     known = _known(prompts, config)
     captions = Captions(known, config.data)
-    base = conditioning_encoder(config.text, prompts=known)
+    base = conditioning_encoder(config.text, words=known_words(known), synonyms=synonyms(known))
     if not isinstance(base, SmallEncoder):
         raise TrainingError(
             f"the diffusion model carries its text tower with it; {config.text!r} is too large",

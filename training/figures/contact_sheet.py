@@ -17,8 +17,8 @@ from backend.rendering.cameras import orbit
 from backend.rendering.lighting import headlight
 from backend.rendering.volume import view_field
 
-from ..assets.toybox import ToyboxAssets
-from ..prompts import PromptSet, spec_of
+from ..assets import AssetCollection, lit_on_white, references_of
+from ..prompts import PromptSet
 
 Row = tuple[str, Sequence[Float[Tensor, "size size 3"]]]
 """A row's name and its pictures, one a column."""
@@ -54,13 +54,19 @@ def to_image(picture: Float[Tensor, "height width 3"]) -> Image.Image:
 
 
 def checkpoint_sheet(
-    path: Path, checkpoint: Checkpoint, prompt_set: PromptSet, prompts: Sequence[int], *, tile: int
+    path: Path,
+    checkpoint: Checkpoint,
+    prompt_set: PromptSet,
+    prompts: Sequence[int],
+    collection: AssetCollection,
+    *,
+    tile: int,
 ) -> None:
-    """What a checkpoint makes of some prompts of a set, from the front and from behind, and the
-    references from the front. Four rays a pixel."""
+    """Draw what a checkpoint makes of some prompts of a set, from the front and from behind, and
+    the references from the front, if ``collection`` has them. Four rays a pixel."""
     encoder = checkpoint.encoder()
-    specs = [spec_of(prompt_set.prompts[index]) for index in prompts]
-    assets = ToyboxAssets(specs, torch.device("cpu"), compiled=False)
+    said = [prompt_set.prompts[index] for index in prompts]
+    assets = references_of(collection, said, torch.device("cpu"), compiled=False)
     cameras = orbit(2, start=25.0)
     seen = set(prompt_set.seen)
     columns: list[str] = []
@@ -75,6 +81,9 @@ def checkpoint_sheet(
         columns.append(prompt if index in seen else f"UNSEEN: {prompt}")
         fronts.append(front)
         backs.append(back)
-        truths.append(assets.lit(asset, cameras[0:1], 2 * tile)[0])
-    rows: list[Row] = [("ours", fronts), ("ours, from behind", backs), ("reference", truths)]
+        if assets is not None:
+            truths.append(lit_on_white(assets, asset, cameras[0:1], 2 * tile)[0])
+    rows: list[Row] = [("ours", fronts), ("ours, from behind", backs)]
+    if truths:
+        rows.append(("reference", truths))
     contact_sheet(path, columns, rows, tile=tile)

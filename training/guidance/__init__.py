@@ -6,43 +6,16 @@ captions are the prompts) and ``diffusion`` (score distillation). A run may use 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Tensor
 
 from backend.model.att3d import ATT3D, Objects
 
-
-@dataclass(frozen=True)
-class PromptMix:
-    """What each object was asked to be: prompts, and their shares (A27).
-
-    Without interpolation an object has one prompt with share 1.
-    """
-
-    prompts: Int[Tensor, "objects ends"]
-    """Indices into the prompt set, on the CPU."""
-    shares: Float[Tensor, "objects ends"]
-    """Not negative, sums to one; on the CPU."""
-
-    @classmethod
-    def plain(cls, prompts: Sequence[int]) -> PromptMix:
-        """One prompt an object."""
-        index = torch.tensor(list(prompts))[:, None]
-        return cls(index, torch.ones(index.shape))
-
-    def __len__(self) -> int:
-        return len(self.prompts)
-
-    @property
-    def leading(self) -> list[int]:
-        """Each object's prompt with the largest share."""
-        chosen = self.shares.argmax(dim=1, keepdim=True)
-        return self.prompts.gather(1, chosen)[:, 0].tolist()
+from ..prompts import PromptMix
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,8 @@ from backend.rendering.cameras import Cameras
 
 from ..amortized.config import ReferencesConfig
 from ..amortized.rendering import TrainingRenderer
+from ..assets.protocol import ReferenceAssets, ReferenceBatch
 from . import Step
-from .references import ReferenceAssets, ReferenceBatch
 
 
 class PictureGuidance:

@@ -14,56 +14,22 @@ is evaluated once whatever the number of targets.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from backend.protocol.errors import TrainingError
-from backend.rendering.cameras import CameraConfig, Cameras, sample_cameras
+from backend.rendering.cameras import CameraConfig, sample_cameras
 from backend.rendering.volume import render_rays
 
 from ..amortized.config import ReferencesConfig
-from . import PromptMix, Step
+from ..assets.protocol import ReferenceAssets, ReferenceBatch
+from ..prompts import PromptMix
+from . import Step
 
 KINDS = ("none", "loss", "bernoulli", "truth")
 """Interpolation types that references have."""
-
-
-@runtime_checkable
-class ReferenceBatch(Protocol):
-    """Assets side by side, one for each object of a step."""
-
-    def pictures(
-        self, cameras: Cameras, size: int
-    ) -> tuple[Float[Tensor, "assets size size 3"], Float[Tensor, "assets size size"]]:
-        """Albedo premultiplied by alpha, and alpha: one view an asset."""
-        ...
-
-    def near_points(
-        self, count: int, sigma: float, generator: torch.Generator
-    ) -> Float[Tensor, "assets count 3"]:
-        """Points about ``sigma`` metres from each asset's surface."""
-        ...
-
-    def query(
-        self, points: Float[Tensor, "assets points 3"]
-    ) -> tuple[Float[Tensor, "assets points"], Float[Tensor, "assets points 3"]]:
-        """Signed distance (negative inside, metres) and the nearest surface's colour."""
-        ...
-
-
-@runtime_checkable
-class ReferenceAssets(Protocol):
-    """Assets in the order of the prompt set."""
-
-    def assets_at(self, mix: PromptMix) -> ReferenceBatch:
-        """The asset of each mix: its prompt's own, or the one truly between its prompts.
-
-        Raises TrainingError if there is nothing between some of the prompts.
-        """
-        ...
 
 
 @dataclass(frozen=True)

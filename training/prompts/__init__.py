@@ -1,7 +1,8 @@
 """Prompt sets, what their prompts mean, and other ways to say the same."""
 
 from .families import FAMILIES, FamilySpec, chain
-from .paraphrases import known_words, paraphrase, synonyms
+from .mix import PromptMix
+from .paraphrases import Chance, known_words, paraphrase, synonyms
 from .sets import PromptSet, prompt_set, prompt_set_names, read_prompts
 from .specs import (
     ACTIVITIES,
@@ -12,6 +13,7 @@ from .specs import (
     Spec,
     caption,
     character_of,
+    find_spec,
     spec_of,
 )
 
@@ -21,13 +23,16 @@ __all__ = [
     "FAMILIES",
     "HATS",
     "THEMES",
+    "Chance",
     "CharacterSpec",
     "FamilySpec",
+    "PromptMix",
     "PromptSet",
     "Spec",
     "caption",
     "chain",
     "character_of",
+    "find_spec",
     "known_words",
     "paraphrase",
     "prompt_set",

@@ -14,9 +14,10 @@ from backend.rendering.lighting import Shading, headlight
 from ..amortized.evaluation import VIEWS, Sides, iou, psnr, reference_sides
 from ..amortized.rendering import Scene, TrainingViews
 from ..amortized.trainer import Trainer
-from ..assets.toybox import ToyboxAssets
+from ..assets import ReferenceAssets
 from ..figures.contact_sheet import Row, contact_sheet
-from ..guidance import PromptMix, Step
+from ..guidance import Step
+from ..prompts import PromptMix
 from ..runs.state import Progress
 from .config import RefineConfig
 from .renderer import MeshRenderer
@@ -26,7 +27,7 @@ class RefineWatcher:
     """Looks at the mesh from ``VIEWS`` sides every ``sheet_every`` steps, and before the first."""
 
     def __init__(
-        self, config: RefineConfig, renderer: MeshRenderer, assets: ToyboxAssets | None
+        self, config: RefineConfig, renderer: MeshRenderer, assets: ReferenceAssets | None
     ) -> None:
         self._config = config
         self._renderer = renderer

@@ -14,7 +14,7 @@ from backend.rendering.volume import render_field
 from training import cli
 from training.amortized.evaluation import look, psnr
 from training.amortized.finetune import finetune
-from training.assets.toybox import reference_assets
+from training.assets.toybox import ToyboxCollection
 from training.presets import FINETUNE, preset
 
 PROMPT = "a pig wearing a tophat"
@@ -63,7 +63,7 @@ def test_without_a_rate_the_object_stays_the_checkpoints_own(short_run, tmp_path
 def test_fine_tuning_teaches_the_bundled_model_what_it_does_not_know(tmp_path):
     prompt = "a tudor house"
     bundled = default_checkpoint()
-    assets = reference_assets([prompt], torch.device("cpu"), compiled=False)
+    assets = ToyboxCollection().references([prompt], torch.device("cpu"), compiled=False)
     embedding = load_checkpoint(bundled).encoder().encode([prompt])[0]
     tuned = finetune(bundled, prompt, config(tmp_path, points=8192, steps=30, batch=2))
 

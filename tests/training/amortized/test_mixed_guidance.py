@@ -5,8 +5,9 @@ import torch
 
 from backend.protocol.errors import TrainingError
 from tests.tiny import tiny_model
-from training.guidance import PromptMix, Step
+from training.guidance import Step
 from training.guidance.mixed import GuidanceConfig, MixedGuidance
+from training.prompts import PromptMix
 
 MODEL = tiny_model()
 

@@ -14,8 +14,9 @@ from backend.rendering.cameras import CameraConfig
 from tests.tiny import TINY
 from tests.training.amortized.spheres import REFERENCES, Spheres
 from training.amortized.interpolation import Interpolation
-from training.guidance import PromptMix, Step
+from training.guidance import Step
 from training.guidance.references import KINDS, ReferenceGuidance, truncated_distance_loss
+from training.prompts import PromptMix
 
 PROMPTS = torch.tensor([[0, 1], [2, 3]])
 

@@ -15,6 +15,7 @@ from backend.rendering.volume import render_field
 from training.amortized.conditioning import conditioning_encoder
 from training.amortized.export import export
 from training.amortized.run import train
+from training.assets.toybox import ToyboxCollection
 from training.clip.scoring import ScoringClip
 from training.presets import preset
 from training.prompts import PromptSet
@@ -75,7 +76,7 @@ def untrained(tmp_path_factory):
     start = config(folder)
     path = folder / "checkpoint.safetensors"
     encoder = conditioning_encoder(start.text)
-    export(ATT3D(start.model), start, SET, encoder, Progress(0, 0.0), path)
+    export(ATT3D(start.model), start, SET, ToyboxCollection(), encoder, Progress(0, 0.0), path)
     return agreement(path)
 
 

@@ -13,8 +13,8 @@ import torch
 from backend.protocol.errors import OutputError, TrainingError
 from tests.training.amortized.spheres import Spheres, losses_of, sphere_trainer
 from training.amortized.config import OptimizerConfig, config_as_json
-from training.guidance import PromptMix
 from training.presets import preset
+from training.prompts import PromptMix
 from training.runs.optimizer import build_optimizer, schedule_factor
 from training.runs.state import STATE_FILE, load_state
 

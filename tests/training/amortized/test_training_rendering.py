@@ -14,7 +14,8 @@ from backend.rendering.occupancy import Occupancy
 from backend.rendering.volume import render_rays
 from tests.tiny import TINY, tiny_model
 from training.amortized.rendering import Regularizer, RenderConfig, Scene, TrainingRenderer
-from training.guidance import PromptMix, Step
+from training.guidance import Step
+from training.prompts import PromptMix
 
 CAMERAS = CameraConfig(distance=(2.4, 3.2), focal=(0.8, 1.2), elevation=(-10.0, 60.0))
 PLAIN = RenderConfig(size=12, samples=16, background="random")

@@ -5,10 +5,10 @@ import torch
 
 from backend.protocol.errors import TrainingError
 from tests.training.guidance.fakes import FormulaModel, Shown, embedding, formula, recorded, step_of
-from training.guidance import PromptMix
 from training.guidance.diffusion import DiffusionGuidance, DiffusionGuidanceConfig
 from training.guidance.diffusion.interpolation import ends_of
 from training.guidance.diffusion.sds import distillation_loss
+from training.prompts import PromptMix
 
 PROMPTS = ["a tree in spring", "a tree in summer", "a tree in winter"]
 KINDS = ["none", "latent", "loss", "bernoulli", "guidance"]

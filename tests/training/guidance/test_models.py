@@ -12,7 +12,7 @@ from backend.rendering.cameras import CameraConfig
 from tests.tiny import tiny_model
 from tests.training.guidance import pipelines
 from training.amortized.rendering import RenderConfig, TrainingRenderer
-from training.guidance import PromptMix, Step
+from training.guidance import Step
 from training.guidance.diffusion import (
     DiffusionGuidance,
     DiffusionGuidanceConfig,
@@ -22,6 +22,7 @@ from training.guidance.diffusion import (
     load_diffusion_model,
 )
 from training.guidance.diffusion.pipeline import Pipeline
+from training.prompts import PromptMix
 
 PROMPTS = ["a pig", "a lion", "a pig on a chair"]
 KINDS = ["sd", "sd-v", "xl", "if", "own"]

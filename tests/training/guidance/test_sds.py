@@ -15,11 +15,11 @@ from tests.training.guidance.fakes import (
     recorded,
     step_of,
 )
-from training.guidance import PromptMix
 from training.guidance.diffusion import DiffusionGuidance, DiffusionGuidanceConfig
 from training.guidance.diffusion.schedule import NoiseSchedule
 from training.guidance.diffusion.sds import distillation_loss, limit_gradient, weight_of
 from training.guidance.diffusion.views import view_words
+from training.prompts import PromptMix
 
 PROMPTS = ["a pig", "a lion", "a duck"]
 SCHEDULE = NoiseSchedule(LEVELS)

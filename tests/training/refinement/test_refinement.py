@@ -14,9 +14,10 @@ from tests.training.amortized.spheres import COLORS, RADII, Spheres, sphere_trai
 from training import cli
 from training.amortized.config import ReferencesConfig
 from training.amortized.rendering import RenderConfig, Scene
-from training.guidance import PromptMix, Step
+from training.guidance import Step
 from training.guidance.pictures import PictureGuidance
 from training.presets import REFINE, preset
+from training.prompts import PromptMix
 from training.refinement.renderer import MeshRenderer
 from training.refinement.run import refine
 from training.refinement.surface import RefinedSurface

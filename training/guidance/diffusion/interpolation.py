@@ -25,7 +25,7 @@ from torch import Tensor
 from backend.protocol.errors import TrainingError
 
 from ...amortized.interpolation import Interpolation
-from .. import PromptMix
+from ...prompts import PromptMix
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,165 @@
+"""What training asks of reference assets, whatever kind they are.
+
+Three levels. An :class:`AssetsConfig` is the few settings by which a run's configuration names its
+assets. Opened, it is an :class:`AssetCollection`: captions, other words for them, and contents that
+can be told apart. For the prompts of a run it gives :class:`ReferenceAssets`: pictures, points and
+colours to compare with.
+
+A new kind of assets is one file beside this one, and one line in ``training/assets/__init__.py``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol, runtime_checkable
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from backend.rendering.cameras import Cameras
+from backend.rendering.lighting import Shading, headlight
+
+from ..prompts import Chance, PromptMix, PromptSet
+
+
+@runtime_checkable
+class ReferenceBatch(Protocol):
+    """Assets side by side, one for each object of a step or each view of a picture."""
+
+    def pictures(
+        self,
+        cameras: Cameras,
+        size: int,
+        *,
+        shading: Shading = "albedo",
+        lights: Float[Tensor, "assets 3"] | None = None,
+    ) -> tuple[Float[Tensor, "assets size size 3"], Float[Tensor, "assets size size"]]:
+        """Color (sRGB in [0, 1]) premultiplied by alpha, and alpha: one view an asset.
+
+        ``lights`` are point lights in metres, by default each camera's headlight; ``albedo`` needs
+        none.
+        """
+        ...
+
+    def near_points(
+        self, count: int, sigma: float, generator: torch.Generator
+    ) -> Float[Tensor, "assets count 3"]:
+        """Points about ``sigma`` metres from each asset's surface; with 0, points on it."""
+        ...
+
+    def query(
+        self, points: Float[Tensor, "assets points 3"]
+    ) -> tuple[Float[Tensor, "assets points"], Float[Tensor, "assets points 3"]]:
+        """Signed distance (negative inside, metres) and the nearest surface's albedo at points of
+        each asset."""
+        ...
+
+
+@runtime_checkable
+class ReferenceAssets(Protocol):
+    """The assets of some prompts, in their order."""
+
+    def assets_at(self, mix: PromptMix) -> ReferenceBatch:
+        """The asset of each mix: its prompt's own, or the one truly between its prompts.
+
+        Raises:
+            TrainingError: there is nothing between some of the prompts. A kind of assets without
+                anything in between takes ``mix.without_between()``, which raises it.
+        """
+        ...
+
+
+@runtime_checkable
+class AssetCollection(Protocol):
+    """Captioned assets, before any of them is built."""
+
+    @property
+    def name(self) -> str:
+        """What a person calls them, such as ``toybox``."""
+        ...
+
+    @property
+    def licence(self) -> str:
+        """The licence of what is trained on them (an SPDX expression)."""
+        ...
+
+    def prompt_set(self, name: str) -> PromptSet:
+        """Captions with their split into seen and unseen ones: a set of the collection by its
+        name, or a file of prompts.
+
+        Raises:
+            TrainingError: there is no such set, or the file cannot be used.
+        """
+        ...
+
+    def has(self, prompt: str) -> bool:
+        """Whether there is an asset for a prompt."""
+        ...
+
+    def references(
+        self, prompts: Sequence[str], device: torch.device, *, compiled: bool
+    ) -> ReferenceAssets:
+        """The assets of some prompts, in their order.
+
+        ``compiled`` allows torch.compile for their rendering.
+
+        Raises:
+            TrainingError: a prompt has no asset, or an asset cannot be read.
+        """
+        ...
+
+    def paraphrase(self, prompt: str, chance: Chance) -> str:
+        """The prompt in other words; the same ones for the same state of ``chance``."""
+        ...
+
+    def known_words(self, prompts: Sequence[str]) -> Sequence[str]:
+        """Every word of the prompts and of their paraphrases, sorted."""
+        ...
+
+    def synonyms(self, prompts: Sequence[str]) -> dict[str, str]:
+        """Words of the paraphrases to the word that the prompts use: ``hog`` to ``pig``."""
+        ...
+
+    def fingerprint(self, prompts: Sequence[str]) -> str:
+        """A hash of what the prompts' assets are: it changes when their pictures would."""
+        ...
+
+    def provenance(self, prompts: Sequence[str]) -> Mapping[str, object]:
+        """Where the prompts' assets are from, as JSON-ready values, for the checkpoint's recipe;
+        empty for those that this project makes itself."""
+        ...
+
+
+@runtime_checkable
+class AssetsConfig(Protocol):
+    """A kind of assets as a configuration names it: a frozen dataclass of settings."""
+
+    kind: str
+    """The kind's name in ``KINDS``."""
+
+    def open(self) -> AssetCollection:
+        """The collection that these settings name.
+
+        Raises:
+            TrainingError: there is no such collection, or it cannot be read.
+        """
+        ...
+
+
+def references_of(
+    collection: AssetCollection, prompts: Sequence[str], device: torch.device, *, compiled: bool
+) -> ReferenceAssets | None:
+    """The assets of some prompts, or None if the collection does not have all of them."""
+    if not all(collection.has(prompt) for prompt in prompts):
+        return None
+    return collection.references(prompts, device, compiled=compiled)
+
+
+def lit_on_white(
+    assets: ReferenceAssets, asset: int, cameras: Cameras, size: int, shading: Shading = "full"
+) -> Float[Tensor, "views size size 3"]:
+    """Pictures of one prompt's asset over white, lit like our own pictures."""
+    batch = assets.assets_at(PromptMix.plain([asset] * len(cameras)))
+    color, alpha = batch.pictures(cameras, size, shading=shading, lights=headlight(cameras))
+    return color + (1.0 - alpha)[..., None]
