@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
 import errno
-import os
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
+from ..files import write_together
 from ..protocol.errors import BadRequest, OutputError
 
 if TYPE_CHECKING:
@@ -119,32 +118,15 @@ def write_animation(mesh: TrackedMesh, path: Path, timeline: Timeline) -> list[s
 
 
 def write_files(files: Mapping[Path, bytes]) -> list[Path]:
-    """Write several files, each under a temporary name first; rename them when all are there.
+    """Write the files of one result: all of them or none.
 
     Raises:
         OutputError: one of them cannot be written; then none has changed.
     """
-    waiting: list[tuple[Path, Path]] = []
     try:
-        for path, content in files.items():
-            try:
-                temporary = path.with_name(f".{path.name[:200]}.{os.getpid()}.part")
-                waiting.append((temporary, path))
-                with temporary.open("wb") as file:
-                    file.write(content)
-                    file.flush()
-                    os.fsync(file.fileno())
-            except OSError as error:
-                raise _output_error(path, error) from error
-        for temporary, path in waiting:
-            try:
-                temporary.replace(path)
-            except OSError as error:
-                raise _output_error(path, error) from error
-    finally:
-        for temporary, _ in waiting:
-            with contextlib.suppress(OSError):
-                temporary.unlink(missing_ok=True)
+        write_together(files)
+    except OSError as error:
+        raise _output_error(next(iter(files)), error) from error
     return list(files)
 
 

@@ -14,11 +14,9 @@ their files are version 3 files.
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import hashlib
 import json
-import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -29,6 +27,7 @@ from jaxtyping import Float
 from safetensors.torch import save_file
 from torch import Tensor
 
+from ..files import replacing
 from ..protocol.errors import CheckpointError, OutputError
 from .att3d import ATT3D
 from .config import ModelConfig, config_from_json, config_to_json
@@ -171,15 +170,11 @@ def _write(path: Path, tensors: dict[str, Tensor], metadata: CheckpointMetadata)
         "format_version": str(FORMAT_VERSION),
         "metadata": json.dumps(content, ensure_ascii=False),
     }
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        save_file({k: v.contiguous().cpu() for k, v in tensors.items()}, temporary, header)
-        temporary.chmod(0o644)  # safetensors writes for the owner only
-        os.replace(temporary, path)
+        with replacing(path) as unfinished:
+            save_file({k: v.contiguous().cpu() for k, v in tensors.items()}, unfinished, header)
     except (OSError, safetensors.SafetensorError) as error:
-        with contextlib.suppress(OSError):
-            temporary.unlink()
         raise OutputError(f"cannot write the checkpoint {path}: {error}") from error
 
 

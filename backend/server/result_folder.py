@@ -46,19 +46,19 @@ class Session:
         return self.path / f"{uuid.uuid4().hex}{suffix}"
 
     def write_arrays(self, arrays: Mapping[str, np.ndarray]) -> Path:
-        """Write arrays to a new .safetensors file, which appears under its name only complete."""
+        """Write arrays to a new .safetensors file."""
         from safetensors.numpy import save
 
         return self.write_bytes(save(dict(arrays)), ".safetensors")
 
     def write_bytes(self, data: bytes, suffix: str) -> Path:
+        """Write a new file. Nobody knows its name before it is complete."""
         path = self.new_file(suffix)
-        unfinished = path.with_suffix(".part")
         try:
-            unfinished.write_bytes(data)
-            unfinished.replace(path)
+            path.write_bytes(data)
         except OSError as error:
-            unfinished.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                path.unlink(missing_ok=True)
             raise OutputError(f"A result could not be written to {self.path}: {error}.") from error
         return path
 

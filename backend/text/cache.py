@@ -1,9 +1,9 @@
 """Embeddings on disk, so that a prompt is embedded once a machine (A9).
 
 One safetensors file an embedding, named by the hash of the encoder's fingerprint and the prompt.
-Files are written beside their place and moved there, so readers in other processes see whole files
-only. What cannot be read back is treated as absent and written anew. The cache is a convenience: a
-full or read-only disk costs its benefit (and a line in the log), never the answer.
+Readers in other processes see whole files only. What cannot be read back is treated as absent and
+written anew. The cache is a convenience: a full or read-only disk costs its benefit (and a line in
+the log), never the answer.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -21,6 +20,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
+from ..files import atomic_write
 from ..prompts.normalize import normalise_prompt
 from .encoder import TextEncoder
 
@@ -63,14 +63,7 @@ class EmbeddingCache:
         data = save({"embedding": embedding.contiguous()}, {"prompt": prompt})
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            handle, temporary = tempfile.mkstemp(dir=self.folder, suffix=".part")
-            try:
-                with os.fdopen(handle, "wb") as file:
-                    file.write(data)
-                os.replace(temporary, self.path(fingerprint, prompt))
-            except BaseException:
-                Path(temporary).unlink(missing_ok=True)
-                raise
+            atomic_write(self.path(fingerprint, prompt), data)
             self._trim()
         except OSError as error:
             _log.warning("the embedding cache %s cannot be written: %s", self.folder, error)

@@ -6,10 +6,10 @@ so what is there stays as it is.
 
 from __future__ import annotations
 
-import os
 import uuid
 from pathlib import Path
 
+from ...backend.files import atomic_write
 from ...backend.protocol.errors import OutputError
 
 FILE = "blender_assets.cats.txt"
@@ -62,9 +62,7 @@ def ensure_catalog(root: Path, path: str) -> str:
         lines = [f"{catalog_id(p)}:{p}:{p.replace('/', '-')}" for p in wanted if p not in known]
         if lines:
             text = text if text.endswith("\n") else text + "\n"
-            unfinished = file.with_name(f".{file.name}.{os.getpid()}.part")
-            unfinished.write_text(text + "\n".join(lines) + "\n", encoding="utf-8")
-            unfinished.replace(file)
+            atomic_write(file, text + "\n".join(lines) + "\n")
     except (OSError, UnicodeDecodeError) as error:
         raise OutputError(
             f"The asset catalogue {file} cannot be written: {error}.",

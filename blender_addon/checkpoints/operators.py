@@ -16,6 +16,7 @@ import bpy
 from bpy.app.translations import pgettext_rpt as rpt_
 from bpy.props import StringProperty
 
+from ...backend.files import atomic_write
 from ...backend.protocol.errors import Att3dError, CheckpointError, OutputError
 from ...backend.protocol.messages import RenderParams, RenderResult
 from ..generate.checkpoint_words import texts
@@ -143,7 +144,7 @@ class ATT3D_OT_add_checkpoint(_Rendering, bpy.types.Operator):
                 if not target.exists():
                     copy.part.replace(target)
                     line = f"{copy.sha256}  {target.name}\n"
-                    catalog.hash_file(target).write_text(line, encoding="utf-8")
+                    atomic_write(catalog.hash_file(target), line)
                     shutil.move(result.image, target.with_suffix(".png"))
             except OSError as error:
                 raise OutputError(f"{target} cannot be written: {error}.") from error

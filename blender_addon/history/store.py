@@ -20,6 +20,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
+from ...backend.files import atomic_write
 from ...backend.protocol.errors import Att3dError, OutputError
 from ..process.safetensors_reader import MeshArrays, read_mesh
 from . import thumbnail
@@ -209,9 +210,7 @@ class History:
             arrays.vertices, arrays.faces, arrays.uvs, arrays.texture, PICTURE_SIZE
         )
         with contextlib.suppress(OSError):  # the entry was removed, or the disk is full
-            unfinished = entry.picture.with_suffix(".part")
-            unfinished.write_bytes(png_bytes(pixels))
-            unfinished.replace(entry.picture)
+            atomic_write(entry.picture, png_bytes(pixels))
         self._prune()
         self._on_picture(entry)
 

@@ -20,6 +20,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Literal
 
+from ...backend.files import atomic_write
 from ...backend.protocol.errors import BadRequest, OutputError
 from ..ui.user_folders import data_folder
 
@@ -86,10 +87,7 @@ def read_marker(folder: Path) -> Marker | None:
 
 def write_marker(folder: Path, marker: Marker) -> None:
     """Replace the marker; a reader sees the old one or the new one, never half of it."""
-    text = json.dumps({"format": _FORMAT} | asdict(marker), indent=1)
-    unfinished = folder / f"{MARKER}.part"
-    unfinished.write_text(text, encoding="utf-8")
-    unfinished.replace(folder / MARKER)
+    atomic_write(folder / MARKER, json.dumps({"format": _FORMAT} | asdict(marker), indent=1))
 
 
 def begin(folder: Path, marker: Marker) -> None:

@@ -7,7 +7,6 @@ folder from both ends, and a killed run continues where it stopped.
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +15,8 @@ import torch
 from jaxtyping import Int, UInt8
 from safetensors.torch import load_file, save
 from torch import Tensor
+
+from backend.files import atomic_write
 
 from .config import BankConfig
 from .source import PairSource
@@ -126,23 +127,9 @@ def _fill(
         path = _path(folder, key, start)
         if path.exists():
             continue
-        write_atomically(path, save({"rgba": render(start).contiguous()}))
+        atomic_write(path, save({"rgba": render(start).contiguous()}))
     progress(len(todo), len(todo))
 
 
 def _read(folder: Path, key: str, start: int) -> Tensor:
     return load_file(_path(folder, key, start))["rgba"]
-
-
-def write_atomically(path: Path, data: bytes) -> None:
-    """Write beside ``path`` and move into place: it is never half written."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f"{path.name}.{os.getpid()}.part")
-    try:
-        with temporary.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)

@@ -18,11 +18,12 @@ from safetensors.torch import load_file, save
 from torch import Tensor, nn
 from tqdm import tqdm
 
+from backend.files import atomic_write
 from backend.protocol.errors import TrainingError
 from backend.text.open_clip_import import import_open_clip
 from backend.text.tokenizer import learn_words
 
-from .bank import Bank, held_out_bank, held_out_objects, random_bank, write_atomically
+from .bank import Bank, held_out_bank, held_out_objects, random_bank
 from .config import SHAPES, ClipShape, ClipTrainConfig
 from .evaluation import Retrieval, retrieval, separability
 from .model import (
@@ -207,7 +208,8 @@ class _Run:
             tensors |= {f"optimizer.{index}.{name}": value for name, value in slots.items()}
         contiguous = {k: v.detach().contiguous() for k, v in tensors.items()}
         description = {"step": self.step, "seconds": self.seconds, "identity": self._identity()}
-        write_atomically(self.state_path, save(contiguous, {"run": json.dumps(description)}))
+        self.state_path.parent.mkdir(parents=True, exist_ok=True)
+        atomic_write(self.state_path, save(contiguous, {"run": json.dumps(description)}))
 
     def _restore(self) -> bool:
         """Take the run's state up again; False when there is none."""

@@ -14,12 +14,12 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
 
+from backend.files import atomic_write
 from backend.protocol.errors import CheckpointError
 from backend.text.open_clip_import import import_open_clip
 from backend.text.small_encoder import SmallEncoder, SmallEncoderConfig
 from backend.text.tokenizer import WordTokenizer
 
-from .bank import write_atomically
 from .config import ClipShape
 
 _METADATA_KEY = "att3d_clip"
@@ -122,7 +122,8 @@ def save_clip(path: Path, clip: SmallClip, recipe: Mapping[str, Any]) -> None:
     # The temperature multiplies every score: keep it exact.
     state["logit_scale"] = clip.towers.logit_scale.detach()
     contiguous = {key: value.detach().contiguous() for key, value in state.items()}
-    write_atomically(path, save(contiguous, {_METADATA_KEY: json.dumps(description)}))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    atomic_write(path, save(contiguous, {_METADATA_KEY: json.dumps(description)}))
 
 
 def load_clip(path: Path) -> tuple[SmallClip, dict[str, Any]]:

@@ -22,11 +22,12 @@ from safetensors.torch import load_file, save
 from torch import Tensor
 from torch.nn import functional
 
+from backend.files import atomic_write
 from backend.protocol.errors import OutputError
 from backend.rendering.cameras import Cameras, orbit, sample_cameras
 from backend.rendering.lighting import Shading, headlight, sample_lights
 
-from ..clip.bank import to_bytes, write_atomically
+from ..clip.bank import to_bytes
 from ..guidance.diffusion.views import view_index
 from ..prompts import spec_of
 from ..toybox import AssetBatch, build, render, stack
@@ -215,7 +216,8 @@ class StreamingBank:
             return Views(**load_file(path))
         chunk = self._maker.chunk(number)
         try:
-            write_atomically(path, save(vars(chunk)))
+            path.parent.mkdir(parents=True, exist_ok=True)
+            atomic_write(path, save(vars(chunk)))
             # The state on disk may be older than this step: keep as many again.
             self._path(number - 2 * self._maker.config.bank).unlink(missing_ok=True)
         except OSError as error:

@@ -12,6 +12,7 @@ from PIL import Image, ImageDraw
 from torch import Tensor
 from tqdm import tqdm
 
+from backend.files import replacing
 from backend.model.checkpoint import Checkpoint
 from backend.rendering.cameras import orbit
 from backend.rendering.lighting import headlight
@@ -42,9 +43,8 @@ def contact_sheet(
         label = textwrap.fill(prompt, tile // 6)
         draw.multiline_text((side + x * tile + 2, tile * len(rows) + 2), label, fill="black")
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}")
-    sheet.save(temporary, format="PNG", optimize=True)
-    temporary.replace(path)
+    with replacing(path) as unfinished:
+        sheet.save(unfinished, format="PNG", optimize=True)
 
 
 def to_image(picture: Float[Tensor, "height width 3"]) -> Image.Image:

@@ -7,9 +7,7 @@ seeds its own generator from the run's seed and its number.
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +17,7 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from backend.files import remove_unfinished, replacing
 from backend.protocol.errors import OutputError, TrainingError
 
 STATE_FILE = "state.safetensors"
@@ -52,16 +51,13 @@ def save_state(
         "progress": json.dumps(progress.__dict__),
         "config": json.dumps(config),
     }
-    temporary = folder / f".{STATE_FILE}.tmp"
+    content = {k: v.detach().cpu().contiguous() for k, v in tensors.items()}
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        save_file({k: v.detach().cpu().contiguous() for k, v in tensors.items()}, temporary, header)
-        with temporary.open("rb+") as file:
-            os.fsync(file.fileno())
-        os.replace(temporary, folder / STATE_FILE)
+        remove_unfinished(folder / STATE_FILE)
+        with replacing(folder / STATE_FILE) as unfinished:
+            save_file(content, unfinished, header)
     except (OSError, safetensors.SafetensorError) as error:
-        with contextlib.suppress(OSError):
-            temporary.unlink()
         raise OutputError(
             f"cannot save the run's state in {folder}: {error}",
             "free some space or choose another folder with --run, then start the same command"

@@ -198,7 +198,7 @@ def test_a_full_disk_is_named(recorder, tmp_path, monkeypatch):
     def full(*_args):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(module, "write_atomically", full)
+    monkeypatch.setattr(module, "atomic_write", full)
     bank = StreamingBank(tiny_maker(SMALL), tmp_path)
     with pytest.raises(OutputError, match="No space left"):
         bank.advance(0)
