@@ -21,7 +21,6 @@ from typing import Annotated, Any, Literal
 import tyro
 
 from .failures import describe_failure
-from .protocol.chain_options import TrackOptions
 from .protocol.errors import (
     Att3dError,
     BadPrompt,
@@ -30,12 +29,26 @@ from .protocol.errors import (
     InternalError,
     OutputError,
 )
-from .protocol.options import MeshOptions
+from .protocol.options import ChainOptions, MeshOptions, options_of
 
 _STARTED = time.perf_counter()
 _BAD_INPUT = (BadPrompt, BadRequest, CheckpointError, OutputError)
-_DEFAULTS = MeshOptions()
-_TRACKING = TrackOptions()
+
+
+def _arguments(cls: type) -> Callable[..., Any]:
+    """``cls`` as tyro is to read it: each option with the help and range that it declares."""
+    described = []
+    for option, field in zip(options_of(cls), dataclasses.fields(cls), strict=True):
+        limits = "" if option.minimum is None else f" {option.minimum} to {option.maximum}."
+        about = tyro.conf.arg(help=f"{option.help}.{limits}")
+        shown = Annotated[option.type, about, tyro.conf.FlagCreatePairsOff]
+        kept = dataclasses.field(default=option.default, metadata=field.metadata)
+        described.append((option.name, shown, kept))
+    return dataclasses.make_dataclass(cls.__name__, described, bases=(cls,), frozen=True)
+
+
+Mesh = Annotated[MeshOptions, tyro.conf.arg(name="", constructor=_arguments(MeshOptions))]
+Chain = Annotated[ChainOptions, tyro.conf.arg(name="", constructor=_arguments(ChainOptions))]
 
 Output = Annotated[str, tyro.conf.arg(aliases=["-o"], metavar="FILE")]
 Json = Annotated[bool, tyro.conf.arg(help="Print one JSON object on stdout, and nothing else.")]
@@ -53,15 +66,8 @@ class Generate:
     """One or more descriptions, each in quotes."""
     output: Output
     """Where to. For several prompts a name with {prompt} or {index}, or a folder."""
+    options: Mesh = dataclasses.field(default_factory=MeshOptions)
     checkpoint: CheckpointFile = None
-    faces: int = _DEFAULTS.faces
-    """Most triangles, 100 to 200000."""
-    texture_size: int = _DEFAULTS.texture_size
-    """Texels along the texture's edge, 64 to 8192."""
-    resolution: int = _DEFAULTS.resolution
-    """Samples along each axis when the surface is looked for, 32 to 512."""
-    normal_map: tyro.conf.FlagCreatePairsOff[bool] = False
-    """Also bake a normal map."""
     device: Device = "auto"
     json: tyro.conf.FlagCreatePairsOff[Json] = False
 
@@ -70,17 +76,11 @@ class Generate:
 
         if not self.prompts:
             raise BadPrompt("there is no prompt")
-        options = MeshOptions(
-            faces=self.faces,
-            texture_size=self.texture_size,
-            resolution=self.resolution,
-            normal_map=self.normal_map,
-        )
         with _quiet_stdout(), _Progress(self.json) as progress:
             report = generate(
                 self.prompts,
                 self.output,
-                options,
+                self.options,
                 self.checkpoint,
                 self.device,
                 progress,
@@ -109,19 +109,11 @@ class Interpolate:
     """Frames from one prompt to the next (default 48), or the frame of each prompt."""
     fps: int = 24
     """Frames a second."""
-    keys: int = _TRACKING.keys
-    """Most shapes between two prompts, both included, 2 to 9; fewer where fewer will do."""
-    faces: int = _TRACKING.faces
-    """Most triangles, 100 to 200000."""
-    texture_size: int = _TRACKING.texture_size
-    """Texels along each texture's edge, 64 to 8192."""
-    resolution: int = _TRACKING.resolution
-    """Samples along each axis when the surface is looked for, 32 to 256."""
+    options: Chain = dataclasses.field(default_factory=ChainOptions)
+    """``--json`` measures the result too."""
     colors: Literal["first", "vertex"] = "first"
     """In a .glb, which cannot blend textures: the first prompt's, or colors at the vertices, which
     some viewers animate."""
-    quality: bool | None = None
-    """Measure the result against fresh extractions; default: with --json."""
     checkpoint: CheckpointFile = None
     device: Device = "auto"
     json: tyro.conf.FlagCreatePairsOff[Json] = False
@@ -129,13 +121,7 @@ class Interpolate:
     def run(self) -> int:
         from .commands.interpolate import interpolate
 
-        options = TrackOptions(
-            faces=self.faces,
-            texture_size=self.texture_size,
-            resolution=self.resolution,
-            keys=self.keys,
-            quality=self.json if self.quality is None else self.quality,
-        )
+        options = dataclasses.replace(self.options, quality=self.options.quality or self.json)
         with _quiet_stdout(), _Progress(self.json) as progress:
             report = interpolate(
                 self.prompts,
@@ -297,13 +283,14 @@ Command = (
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; the exit code."""
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(message)s")
-    command: Any = tyro.cli(
-        Command,
-        prog="att3d",
-        args=arguments,
-        description="Amortized text-to-3D: a prompt becomes a textured object.",
-    )
+    arguments = sys.argv[1:] if arguments is None else arguments
     try:
+        command: Any = tyro.cli(
+            Command,
+            prog="att3d",
+            args=arguments,
+            description="Amortized text-to-3D: a prompt becomes a textured object.",
+        )
         return command.run()
     except KeyboardInterrupt:
         _say("interrupted")
@@ -313,7 +300,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stderr.close()
         return 1
     except Exception as error:
-        return _report(describe_failure(error), error, getattr(command, "json", False))
+        return _report(describe_failure(error), error, "--json" in arguments)
 
 
 def _report(failure: Att3dError, cause: Exception, as_json: bool) -> int:

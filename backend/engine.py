@@ -15,12 +15,11 @@ from .model.checkpoint import Checkpoint, load_checkpoint
 from .model.field import Field
 from .paths import cache_dir, default_checkpoint
 from .progress import CancelToken, ProgressCallback
+from .prompts.chain import check_chain, check_place
 from .prompts.normalize import normalise_prompt
 from .prompts.vocabulary import Vocabulary
-from .protocol.chain_options import TrackOptions, check_chain, check_preview
-from .protocol.chains import PREVIEW_RESOLUTION
 from .protocol.errors import BadRequest
-from .protocol.options import MeshOptions
+from .protocol.options import ChainOptions, MeshOptions, PreviewOptions
 from .stages import Stages
 from .text.cache import CachedEncoder, EmbeddingCache
 from .text.small_encoder import SmallEncoder
@@ -126,7 +125,7 @@ class Engine:
             Cancelled: ``cancel`` was raised.
             NotDownloaded: the text encoder is not on this machine.
         """
-        clean = check_preview(prompts, alpha, PREVIEW_RESOLUTION[0])
+        clean = check_place(prompts, alpha)
         stages = Stages(progress, cancel)
         with self._lock:
             with stages.stage("text"):
@@ -146,7 +145,7 @@ class Engine:
     def interpolate(
         self,
         prompts: Sequence[str],
-        options: TrackOptions | None = None,
+        options: ChainOptions | None = None,
         progress: ProgressCallback | None = None,
         cancel: CancelToken | None = None,
     ) -> TrackedMesh:
@@ -177,13 +176,14 @@ class Engine:
             BadRequest: no prompt, too many, or a number out of range.
             NotDownloaded: the text encoder is not on this machine.
         """
-        clean = check_preview(prompts, alpha, resolution)
+        options = PreviewOptions(resolution)
+        clean = check_place(prompts, alpha)
         started = time.perf_counter()
         with self._lock, one_thread():
             chain = self._chain(clean if len(clean) > 1 else clean * 2)
             field = chain.field(alpha)
             read = time.perf_counter()
-            mesh = preview_mesh(cast(Field, field), resolution)
+            mesh = preview_mesh(cast(Field, field), options.resolution)
         mesh.timings = {"grid": read - started, "mesh": time.perf_counter() - read}
         mesh.checkpoint_hash = self.checkpoint.sha256
         return mesh

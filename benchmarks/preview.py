@@ -20,6 +20,7 @@ from typing import Any, BinaryIO, cast
 
 from safetensors.numpy import load_file
 
+from backend.protocol import jsonrpc as rpc
 from backend.protocol import messages as m
 from backend.protocol.framing import read_frame, write_frame
 
@@ -45,12 +46,12 @@ class Backend:
 
     def request(self, method: str, **params: Any) -> dict[str, Any]:
         self._id += 1
-        write_frame(self._input, m.dump_message(m.Request(self._id, method, params)))
+        write_frame(self._input, rpc.dump_message(rpc.Request(self._id, method, params)))
         while body := read_frame(self._output):
-            message = m.parse_message(body)
-            if isinstance(message, m.ErrorResponse):
+            message = rpc.parse_message(body)
+            if isinstance(message, rpc.ErrorResponse):
                 raise message.error
-            if isinstance(message, m.Response) and message.id == self._id:
+            if isinstance(message, rpc.Response) and message.id == self._id:
                 return dict(message.result)
         raise EOFError("the backend has gone")
 

@@ -27,7 +27,7 @@ from PIL import Image
 
 from backend.engine import Engine
 from backend.progress import CancelToken
-from backend.protocol.chain_options import TrackOptions
+from backend.protocol.options import ChainOptions
 from backend.protocol.schema import encode
 from backend.surface.clean import CleanConfig, drop_specks_and_cavities
 from backend.surface.geometry import face_crosses, normalise
@@ -125,7 +125,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--pairs", type=int, default=30)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--keys", type=int, default=TrackOptions.keys, help="most keys a pair")
+    parser.add_argument("--keys", type=int, default=ChainOptions.keys, help="most keys a pair")
     parser.add_argument("--chains", action="store_true", help="the bundled chains as well")
     parser.add_argument("--checkpoint", type=Path, default=None)
     parser.add_argument("--out", type=Path, default=ROOT / "out" / "tracking")
@@ -167,7 +167,7 @@ def main() -> None:
             print("time is up: run it again to go on")
             break
         wall, cpu = time.perf_counter(), time.process_time()
-        mesh = model.interpolate(prompts, TrackOptions(keys=options.keys))
+        mesh = model.interpolate(prompts, ChainOptions(keys=options.keys, quality=True))
         seconds = time.perf_counter() - wall - mesh.timings["quality"]
         took = {"seconds": seconds, "cpu": time.process_time() - cpu}
         line = summary(kind, prompts, mesh, took)
@@ -181,7 +181,7 @@ def main() -> None:
     drawn = [line for line in lines if tuple(line["prompts"]) in models]
     for rank, line in enumerate(sorted(drawn, key=badness, reverse=True)[:3], start=1):
         model = models[tuple(line["prompts"])]
-        mesh = model.interpolate(line["prompts"], TrackOptions(keys=options.keys, quality=False))
+        mesh = model.interpolate(line["prompts"], ChainOptions(keys=options.keys, quality=False))
         path = options.out / f"worst-{rank}.png"
         picture(model, mesh, path)
         print(f"{path}: {' | '.join(line['prompts'])}")

@@ -9,9 +9,10 @@ from pathlib import Path
 
 from ..export.files import Colors, Timeline, check_output, write_animation
 from ..progress import ProgressCallback
-from ..protocol.chain_options import TrackOptions, check_chain
-from ..protocol.chains import AlphaQuality, TopologyChange
+from ..prompts.chain import check_chain
 from ..protocol.errors import BadRequest
+from ..protocol.messages import AlphaQuality, TopologyChange
+from ..protocol.options import ChainOptions
 
 FRAMES = 48
 """From one prompt to the next, when nothing is said."""
@@ -79,7 +80,7 @@ def interpolate(
     output: Path,
     frames: Sequence[int],
     fps: int,
-    options: TrackOptions,
+    options: ChainOptions,
     colors: Colors,
     checkpoint: Path | None,
     device: str,

@@ -1,177 +1,26 @@
-"""JSON-RPC 2.0 messages, and the parameters and results of every method.
+"""Parameters and results of every method and notification; :data:`METHODS` lists them.
 
-A :class:`Request` is answered by exactly one :class:`Response` or :class:`ErrorResponse` with its
-id; a :class:`Notification` is answered by nothing. docs/protocol.md tells the story.
+:mod:`.jsonrpc` has the envelopes around them, and docs/protocol.md tells the story. A chain has N
+prompts at alpha 0, 1 .. N-1; between two neighbours the text embedding is blended linearly (A27).
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Literal, NoReturn, TypeAlias
+from typing import Any, Literal, TypeAlias
 
-from .chains import InterpolateParams, InterpolateResult, PreviewParams, PreviewResult
-from .errors import Att3dError, BadRequest, Cancelled, InternalError, ProtocolError
-from .schema import encode
+from .jsonrpc import Id
+from .options import ChainOptions, MeshOptions, PreviewOptions
+from .schema import ranged
 
 PROTOCOL_VERSION = 1
 """Both ends must have the same one; it grows with any change of the messages below."""
 
-Id: TypeAlias = int | str
 State: TypeAlias = Literal["starting", "loading", "ready", "busy", "failed"]
 Level: TypeAlias = Literal["debug", "info", "warning", "error"]
-
-
-# --- envelopes ------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Request:
-    id: Id
-    method: str
-    params: Mapping[str, object] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Notification:
-    method: str
-    params: Mapping[str, object] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Response:
-    id: Id
-    result: Mapping[str, object]
-
-
-@dataclass(frozen=True)
-class ErrorResponse:
-    id: Id | None
-    """None when the request was so broken that its id is not known."""
-    error: Att3dError
-
-
-Message: TypeAlias = Request | Notification | Response | ErrorResponse
-_Refuse: TypeAlias = Callable[[str], NoReturn]
-
-
-class ParseError(ProtocolError):
-    """The body of a frame is not JSON."""
-
-    rpc_code: ClassVar[int] = -32700
-
-
-class InvalidMessage(ProtocolError):
-    """JSON, but not a JSON-RPC 2.0 message. ``id`` is the sender's, where it gave a valid one."""
-
-    rpc_code: ClassVar[int] = -32600
-
-    def __init__(self, message: str, id: Id | None = None) -> None:
-        super().__init__(message)
-        self.id = id
-
-
-class UnknownMethod(ProtocolError):
-    rpc_code: ClassVar[int] = -32601
-
-
-def rpc_code(error: Att3dError) -> int:
-    """The number that JSON-RPC wants beside our own code."""
-    if isinstance(error, ParseError | InvalidMessage | UnknownMethod):
-        return error.rpc_code
-    if isinstance(error, BadRequest):
-        return -32602
-    if isinstance(error, InternalError):
-        return -32603
-    if isinstance(error, Cancelled):
-        return -32800  # the language servers' RequestCancelled
-    return -32000
-
-
-def dump_message(message: Message) -> bytes:
-    """The body of the frame that carries ``message``."""
-    body: dict[str, object] = {"jsonrpc": "2.0"}
-    match message:
-        case Request(id, method, params):
-            body |= {"id": id, "method": method, "params": encode(params)}
-        case Notification(method, params):
-            body |= {"method": method, "params": encode(params)}
-        case Response(id, result):
-            body |= {"id": id, "result": encode(result)}
-        case ErrorResponse(id, error):
-            described = {"code": rpc_code(error), "message": error.message, "data": error.to_dict()}
-            body |= {"id": id, "error": described}
-    return json.dumps(body, allow_nan=False, separators=(",", ":")).encode()
-
-
-def parse_message(body: bytes) -> Message:
-    """The message in a frame's body.
-
-    Raises:
-        ParseError: not JSON in UTF-8.
-        InvalidMessage: JSON, but not a JSON-RPC 2.0 message.
-    """
-    try:
-        data = json.loads(body.decode(), parse_constant=_refuse_constant)
-    except (ValueError, RecursionError) as error:
-        raise ParseError(f"A message is not JSON: {error}.") from None
-    if not isinstance(data, dict):
-        raise InvalidMessage("A message is not a JSON object (batches are not supported).")
-    id = data.get("id")
-    if id is not None and (isinstance(id, bool) or not isinstance(id, int | str)):
-        raise InvalidMessage("A message's id is neither a whole number nor text.")
-
-    def invalid(why: str) -> NoReturn:
-        raise InvalidMessage(why, id)
-
-    if data.get("jsonrpc") != "2.0":
-        invalid('A message does not say "jsonrpc": "2.0".')
-    if "method" in data:
-        if not isinstance(data["method"], str):
-            invalid("A message's method is not text.")
-        params = data.get("params", {})
-        if not isinstance(params, dict):
-            invalid("A message's params are not an object.")
-        _only(data, {"jsonrpc", "id", "method", "params"}, invalid)
-        if "id" not in data:
-            return Notification(data["method"], params)
-        return (
-            invalid("A request's id is null.")
-            if id is None
-            else Request(id, data["method"], params)
-        )
-    if "error" in data:
-        _only(data, {"jsonrpc", "id", "error"}, invalid)
-        return ErrorResponse(id, _parse_error(data["error"], invalid))
-    if "result" in data:
-        _only(data, {"jsonrpc", "id", "result"}, invalid)
-        if id is None or not isinstance(data["result"], dict):
-            invalid("A response has no id, or its result is not an object.")
-        return Response(id, data["result"])
-    return invalid("A message has no method, result or error.")
-
-
-def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is not allowed")
-
-
-def _only(data: Mapping[str, object], known: set[str], invalid: _Refuse) -> None:
-    unknown = sorted(set(data) - known)
-    if unknown:
-        invalid(f"A message has an unknown member {unknown[0][:60]!r}.")
-
-
-def _parse_error(data: object, invalid: _Refuse) -> Att3dError:
-    if not isinstance(data, dict) or not isinstance(data.get("message"), str):
-        return invalid("A message's error is not an object with a message.")
-    details = data.get("data")
-    if isinstance(details, dict):
-        return Att3dError.from_dict(details)
-    return InternalError(f"{data['message']} (JSON-RPC error {data.get('code')})")
-
-
-# --- methods --------------------------------------------------------------------------------
+ChangeKind: TypeAlias = Literal[
+    "part appears", "part vanishes", "parts join", "part splits", "handle opens", "handle closes"
+]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -205,17 +54,13 @@ class InitializeResult:
 
 
 @dataclass(frozen=True, kw_only=True)
-class GenerateParams:
-    """A prompt becomes a textured mesh. Ranges are checked by the engine's MeshOptions."""
+class GenerateParams(MeshOptions):
+    """A prompt becomes a textured mesh."""
 
     prompt: str
     """Empty when ``chain`` says what to make."""
     checkpoint: str | None = None
     """Path of a checkpoint; None: the one that ``initialize`` named."""
-    faces: int = 8000
-    texture_size: int = 1024
-    resolution: int = 128
-    normal_map: bool = False
     chain: list[str] = field(default_factory=list)
     """Instead of a prompt: the object at ``alpha`` of these, as ``preview`` shows it."""
     alpha: float = 0.0
@@ -245,8 +90,8 @@ class RenderParams:
 
     prompt: str
     checkpoint: str | None = None
-    views: int = 1
-    size: int = 256
+    views: int = ranged(1, 1, 64)
+    size: int = ranged(256, 16, 2048)
     """Pixels along each view's edge."""
 
 
@@ -255,6 +100,114 @@ class RenderResult:
     image: str
     """Path of a .png file, ``views * size`` wide and ``size`` high."""
     prompt: str
+    timings: dict[str, float]
+    notes: list[str]
+    checkpoint: str
+    checkpoint_hash: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class InterpolateParams(ChainOptions):
+    """A chain of prompts becomes one mesh: a topology and UV layout for all, keys that differ in
+    the vertices' positions and in the texture.
+
+    When the keys are shown is not asked: alpha is driven by whoever animates.
+    """
+
+    prompts: list[str]
+    """2 to 16; neighbours differ."""
+    checkpoint: str | None = None
+    """Path of a checkpoint; None: the one that ``initialize`` named."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class InterpolatedKey:
+    alpha: float
+    name: str
+    """Readable, unique in its chain, at most 60 bytes: "01 oak chair", "01.50 oak chair - stone
+    throne"."""
+    prompt: str
+    """Empty for a key between two prompts."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class AlphaQuality:
+    """How well the tracked mesh shows the object at one alpha, against a fresh extraction."""
+
+    alpha: float
+    chamfer_mean_pct: float
+    """Mean distance between samples of the two surfaces, both ways, % of the bounding box's
+    diagonal. Sampling alone makes about 0.2 of it."""
+    chamfer_p95_pct: float
+    normal_consistency: float
+    """Mean cosine between the normals of nearest samples, both ways; 1 is perfect."""
+    flipped_area_pct: float
+    """Share of the area whose normal looks into the object."""
+    visible_backfaces_pct: float
+    """Share of the object's pixels, over twelve views, that show a face from behind."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TopologyChange:
+    """Where the object itself changes its topology, which one mesh can only imitate."""
+
+    alpha: float
+    """Middle of the interval in which it happens."""
+    kind: ChangeKind
+    count: int = 1
+    """How many parts or handles."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class InterpolateResult:
+    mesh: str
+    """Path of a .safetensors file: faces i32[F,3], uvs f32[F,3,2] (per corner), positions
+    f32[K,V,3], alphas f32[K] (rising, from 0 to N-1), textures u8[K,S,S,3]."""
+    prompts: list[str]
+    """As normalised."""
+    keys: list[InterpolatedKey]
+    """In the order of ``positions``."""
+    vertices: int
+    faces: int
+    quality: list[AlphaQuality]
+    """At every key; empty when not asked for."""
+    between: list[AlphaQuality]
+    """At other alphas, where the two keys around are blended linearly; empty when not asked for."""
+    drift_pct: float
+    """Mean tangential travel, from prompt to prompt, of vertices where the surface stays."""
+    changes: list[TopologyChange]
+    timings: dict[str, float]
+    """Seconds by stage, and ``total``."""
+    notes: list[str]
+    checkpoint: str
+    checkpoint_hash: str
+    version: str
+    """Version of the backend."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PreviewParams(PreviewOptions):
+    """The true object at one alpha, quick and untextured, for a slider.
+
+    The latest wins: a request that still waits when the next one comes is answered with
+    ``cancelled``.
+    """
+
+    prompts: list[str]
+    """1 to 16; neighbours may be equal."""
+    alpha: float = 0.0
+    """0 to N-1."""
+    checkpoint: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class PreviewResult:
+    mesh: str
+    """Path of a .safetensors file: vertices f32[V,3], faces i32[F,3], colors u8[V,3] (sRGB). No
+    faces where the object has no surface."""
+    alpha: float
+    vertices: int
+    faces: int
     timings: dict[str, float]
     notes: list[str]
     checkpoint: str
@@ -335,14 +288,14 @@ class ShutdownResult:
 class CancelParams:
     """Client to server: that request is to be answered with ``cancelled`` as soon as possible."""
 
-    id: int | str
+    id: Id
 
 
 @dataclass(frozen=True, kw_only=True)
 class ProgressParams:
     """Server to client. A request's fractions never go back."""
 
-    id: int | str
+    id: Id
     fraction: float
     stage: str
 

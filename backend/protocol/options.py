@@ -1,44 +1,187 @@
-"""What a person may ask of a mesh, with the ranges that are allowed. Standard library only."""
+"""What a person may choose of a mesh and of a chain: the one declaration of every option.
+
+Everything else follows from here. The wire's parameters derive from these classes
+(:mod:`.messages`), the command line nests them, and the extension builds its properties by looping
+over :func:`options_of`; values are checked against the declared ranges by :mod:`.schema`. A new
+option is a line here, and the place that obeys it. Standard library only.
+"""
 
 from __future__ import annotations
 
+import dataclasses
+import typing
 from dataclasses import dataclass
+from typing import Any, Literal, cast
 
-from .errors import BadRequest
+from .schema import RANGE, Range, check
 
-FACES = (100, 200_000)
-TEXTURE_SIZE = (64, 8192)
-RESOLUTION = (32, 512)
+MAX_PROMPTS = 16
+"""Most prompts of a chain; the least is two."""
+
+_LABEL, _HELP, _USUAL, _UNIT = "label", "help", "usual", "unit"
+
+Unit = Literal["", "texels"]
 
 
 @dataclass(frozen=True)
-class MeshOptions:
-    """Size and detail of the mesh. Raises BadRequest when a value is outside its range."""
+class Option:
+    """One option as a panel or a command line shows it.
 
-    faces: int = 8000
-    """Most triangles of the mesh, 100 to 200000."""
-    texture_size: int = 1024
-    """Width and height of the textures in texels, 64 to 8192."""
-    resolution: int = 128
-    """Samples along each axis when the surface is looked for, 32 to 512."""
-    normal_map: bool = False
-    """Also bake a tangent-space normal map."""
+    ``for option in options_of(MeshOptions)`` gives all that a property needs::
+
+        IntProperty(name=option.label, description=option.help, default=option.default,
+                    min=option.minimum, max=option.maximum,
+                    soft_min=option.usual_minimum, soft_max=option.usual_maximum)
+    """
+
+    name: str
+    """Of the field, and of the parameter on the wire."""
+    type: type
+    """``bool``, ``int``, ``float`` or ``str``."""
+    default: Any
+    label: str
+    """In title case, for a panel."""
+    help: str
+    """One or two sentences without the last full stop."""
+    minimum: Any = None
+    """Smallest value that is allowed; None where the type has no order."""
+    maximum: Any = None
+    usual_minimum: Any = None
+    """Where a slider begins: below lie values that are allowed but rarely useful."""
+    usual_maximum: Any = None
+    choices: tuple[str, ...] = ()
+    """The texts that are allowed; empty: any value of the type."""
+    unit: Unit = ""
+
+
+def option(
+    default: Any,
+    label: str,
+    help: str,
+    allowed: tuple[float, float] | None = None,
+    usual: tuple[float, float] | None = None,
+    unit: Unit = "",
+) -> Any:
+    """Declare an option: the value of a dataclass field.
+
+    Args:
+        allowed: smallest and largest value, both included.
+        usual: where a slider begins and ends, within ``allowed``.
+    """
+    metadata: dict[str, object] = {_LABEL: label, _HELP: help, _USUAL: usual, _UNIT: unit}
+    if allowed is not None:
+        metadata[RANGE] = Range(*allowed)
+    return dataclasses.field(default=default, metadata=metadata)
+
+
+def options_of(cls: type) -> tuple[Option, ...]:
+    """The options that ``cls`` declares or inherits, in their order."""
+    hints = typing.get_type_hints(cls)
+    found = []
+    for field in dataclasses.fields(cast(Any, cls)):
+        about = field.metadata
+        if _LABEL not in about:
+            continue
+        limits = about.get(RANGE) or Range(None, None)
+        usual = about[_USUAL] or (limits.minimum, limits.maximum)
+        hint = hints[field.name]
+        choices = typing.get_args(hint) if typing.get_origin(hint) is Literal else ()
+        found.append(
+            Option(
+                name=field.name,
+                type=str if choices else hint,
+                default=field.default,
+                label=about[_LABEL],
+                help=about[_HELP],
+                minimum=limits.minimum,
+                maximum=limits.maximum,
+                usual_minimum=usual[0],
+                usual_maximum=usual[1],
+                choices=choices,
+                unit=about[_UNIT],
+            )
+        )
+    return tuple(found)
+
+
+@dataclass(frozen=True)
+class Options:
+    """A set of options. Raises BadRequest when a value is outside its range."""
 
     def __post_init__(self) -> None:
-        _check("faces", self.faces, FACES, "the number of triangles")
-        _check("texture_size", self.texture_size, TEXTURE_SIZE, "the texture's width in texels")
-        _check("resolution", self.resolution, RESOLUTION, "the samples along each axis")
-        if not isinstance(self.normal_map, bool):
-            raise BadRequest(
-                f"normal_map must be true or false, not {self.normal_map!r}",
-                "pass true to bake a normal map, false to leave it out",
-            )
+        check(self)
 
 
-def _check(name: str, value: object, allowed: tuple[int, int], meaning: str) -> None:
-    low, high = allowed
-    if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
-        raise BadRequest(
-            f"{name} ({meaning}) must be a whole number from {low} to {high}, not {value!r}",
-            f"choose a value from {low} to {high}",
-        )
+@dataclass(frozen=True)
+class SurfaceOptions(Options):
+    """Size and detail of any mesh."""
+
+    faces: int = option(
+        8000, "Faces", "At most this many triangles", (100, 200_000), usual=(500, 40_000)
+    )
+    texture_size: int = option(
+        1024,
+        "Texture Size",
+        "Width and height of the color texture, in pixels",
+        (64, 8192),
+        usual=(64, 4096),
+        unit="texels",
+    )
+    resolution: int = option(
+        128,
+        "Detail",
+        "How finely the shape is sampled, in steps along each side. Higher finds thinner parts and "
+        "takes longer",
+        (32, 512),
+        usual=(48, 256),
+    )
+
+
+@dataclass(frozen=True)
+class MeshOptions(SurfaceOptions):
+    """What may be chosen of one prompt's mesh."""
+
+    normal_map: bool = option(
+        False,
+        "Normal Map",
+        "Also bake the fine shape that the faces cannot hold, as a normal map",
+    )
+
+
+@dataclass(frozen=True)
+class ChainOptions(SurfaceOptions):
+    """What may be chosen of the animated mesh of a chain of prompts."""
+
+    resolution: int = option(
+        128,
+        "Detail",
+        "How finely the shape is sampled, in steps along each side. A chain is read at many "
+        "places, so its limit is lower than a single mesh's",
+        (32, 256),
+        usual=(48, 256),
+    )
+    keys: int = option(
+        7,
+        "Keys",
+        "At most this many shape keys from one prompt to the next, both included. Fewer are made "
+        "where blending two of them already shows the true object",
+        (2, 9),
+    )
+    quality: bool = option(
+        False,
+        "Measure",
+        "Compare every key with the true object and say how far it is off. Takes about a second a "
+        "key",
+    )
+
+
+@dataclass(frozen=True)
+class PreviewOptions(Options):
+    """What may be chosen of the quick, untextured mesh that follows a slider."""
+
+    resolution: int = option(
+        40,
+        "Preview Detail",
+        "How finely the live object is sampled, in steps along each side. Lower is quicker",
+        (24, 96),
+    )

@@ -1,7 +1,8 @@
-"""Dataclasses to and from JSON values, with every type checked.
+"""Dataclasses to and from JSON values, with every type and range checked.
 
-Understands what the messages use: text, whole and real numbers, truth values, None, ``list``,
+Understands text, whole and real numbers, truth values, None, ``list`` and ``tuple`` of one type,
 ``dict`` with text keys, ``Literal``, unions, nested dataclasses, and ``object`` for any JSON value.
+A field that :func:`ranged` declares has a smallest and a largest value.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import math
 import types
 import typing
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, Literal, TypeVar, Union, cast
 
 from .errors import BadRequest
@@ -20,6 +22,34 @@ T = TypeVar("T")
 _LARGEST_INT = 2**53
 """Whole numbers beyond this are not exact in every JSON reader."""
 _NAMES = {str: "text", int: "a whole number", float: "a number", bool: "true or false"}
+RANGE = "range"
+"""The key of a :class:`Range` in a dataclass field's metadata."""
+
+
+@dataclass(frozen=True)
+class Range:
+    """Smallest and largest value of a number, both included."""
+
+    minimum: float | None
+    maximum: float | None
+
+
+def ranged(default: float, minimum: float, maximum: float) -> Any:
+    """A dataclass field for a number from ``minimum`` to ``maximum``."""
+    return dataclasses.field(default=default, metadata={RANGE: Range(minimum, maximum)})
+
+
+def check(instance: object, where: str = "") -> None:
+    """Check every field of a dataclass instance against its type and range.
+
+    Raises:
+        BadRequest: a value does not fit; the message names the field and what is allowed.
+    """
+    prefix = f"{where}: " if where else ""
+    hints = typing.get_type_hints(type(instance))
+    for field in dataclasses.fields(cast(Any, instance)):
+        value = getattr(instance, field.name)
+        _field_value(field, hints[field.name], value, f"{prefix}{field.name}")
 
 
 def encode(value: object) -> Any:
@@ -54,10 +84,30 @@ def decode(cls: type[T], data: object, where: str = "") -> T:
     values: dict[str, object] = {}
     for name, field in fields.items():
         if name in data:
-            values[name] = _value(hints[name], data[name], f"{prefix}{name}")
+            values[name] = _field_value(field, hints[name], data[name], f"{prefix}{name}")
         elif field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING:
             raise BadRequest(f"{prefix}the field {name!r} is missing.")
     return cls(**values)
+
+
+def _field_value(field: dataclasses.Field[Any], hint: Any, data: object, where: str) -> object:
+    limits = field.metadata.get(RANGE)
+    if limits is None:
+        return _value(hint, data, where)
+    label = field.metadata.get("label", "")
+    same = label.casefold().replace(" ", "_") in ("", field.name)
+    named = where if same else f"{where} ({label})"
+    allowed = f"from {limits.minimum} to {limits.maximum}"
+    try:
+        value = _scalar(hint, data, where)
+    except BadRequest:
+        value = math.nan
+    if not limits.minimum <= cast(float, value) <= limits.maximum:
+        raise BadRequest(
+            f"{named} must be {_NAMES[hint]} {allowed}, not {_describe(data)}",
+            f"choose a value {allowed}",
+        )
+    return value
 
 
 def _value(hint: Any, data: object, where: str) -> object:
@@ -71,18 +121,18 @@ def _value(hint: Any, data: object, where: str) -> object:
         if not isinstance(data, str) or data not in choices:
             raise BadRequest(f"{where} must be one of {', '.join(choices)}, not {_describe(data)}.")
         return data
-    if origin is list:
-        if not isinstance(data, list):
+    if origin in (list, tuple):
+        if not isinstance(data, list | tuple):
             raise BadRequest(f"{where} must be a list, not {_describe(data)}.")
         item = typing.get_args(hint)[0]
-        return [_value(item, value, f"{where}[{i}]") for i, value in enumerate(data)]
+        return origin(_value(item, value, f"{where}[{i}]") for i, value in enumerate(data))
     if origin is dict:
         if not isinstance(data, Mapping):
             raise BadRequest(f"{where} must be an object, not {_describe(data)}.")
         item = typing.get_args(hint)[1]
         return {str(key): _value(item, value, f"{where}.{key}") for key, value in data.items()}
     if dataclasses.is_dataclass(hint):
-        return decode(cast(Any, hint), data, where)
+        return data if isinstance(data, cast(type, hint)) else decode(cast(Any, hint), data, where)
     return _scalar(hint, data, where)
 
 
@@ -124,7 +174,7 @@ def _describe(data: object) -> str:
         return repr(data if len(data) <= 40 else data[:40] + "...")
     if isinstance(data, Mapping):
         return "an object"
-    if isinstance(data, list):
+    if isinstance(data, list | tuple):
         return "a list"
     if isinstance(data, int) and abs(data) >= _LARGEST_INT:
         return "a huge number"  # printing it can take forever

@@ -6,9 +6,8 @@ import time
 from typing import TYPE_CHECKING
 
 from ..progress import CancelToken, ProgressCallback
-from ..protocol import chain_options
-from ..protocol.chain_options import TrackOptions, check_chain
-from ..protocol.chains import (
+from ..prompts.chain import check_chain, check_place
+from ..protocol.messages import (
     InterpolatedKey,
     InterpolateParams,
     InterpolateResult,
@@ -22,21 +21,14 @@ if TYPE_CHECKING:
     from .engine_pool import EngineLike
 
 
-def check_interpolate(params: InterpolateParams) -> TrackOptions:
-    """What is asked for; raises BadRequest or BadPrompt for what can be refused at once."""
+def check_interpolate(params: InterpolateParams) -> None:
+    """Raises BadRequest or BadPrompt for what can be refused at once."""
     check_chain(params.prompts)
-    return TrackOptions(
-        faces=params.faces,
-        texture_size=params.texture_size,
-        resolution=params.resolution,
-        keys=params.keys,
-        quality=params.quality,
-    )
 
 
 def check_preview(params: PreviewParams) -> None:
     """Raises BadRequest or BadPrompt for what can be refused at once."""
-    chain_options.check_preview(params.prompts, params.alpha, params.resolution)
+    check_place(params.prompts, params.alpha)
 
 
 def interpolate(
@@ -48,7 +40,7 @@ def interpolate(
 ) -> InterpolateResult:
     """Track a chain and write its arrays to a new file of the session."""
     start = time.perf_counter()
-    made = engine.interpolate(params.prompts, check_interpolate(params), progress, cancel)
+    made = engine.interpolate(params.prompts, params, progress, cancel)
     cancel.check()
     path = session.write_arrays(
         {

@@ -17,7 +17,14 @@ from dataclasses import dataclass, field
 from ..failures import describe_failure
 from ..progress import CancelToken, ProgressCallback
 from ..protocol.errors import Att3dError, Cancelled
-from ..protocol.messages import ErrorResponse, Id, Message, Notification, ProgressParams, Response
+from ..protocol.jsonrpc import (
+    ErrorResponse,
+    Id,
+    Message,
+    Notification,
+    Response,
+)
+from ..protocol.messages import ProgressParams
 from ..protocol.schema import encode
 
 Work = Callable[[CancelToken, ProgressCallback], object]

@@ -7,34 +7,17 @@ import time
 from typing import TYPE_CHECKING
 
 from ..progress import CancelToken, ProgressCallback
-from ..protocol.errors import BadRequest
-from ..protocol.messages import GenerateParams, GenerateResult, RenderParams, RenderResult
-from ..protocol.options import MeshOptions
+from ..protocol.messages import (
+    GenerateParams,
+    GenerateResult,
+    RenderParams,
+    RenderResult,
+)
 from ..version import VERSION
 from .result_folder import Session
 
 if TYPE_CHECKING:
     from .engine_pool import EngineLike
-
-VIEWS = (1, 64)
-SIZE = (16, 2048)
-
-
-def check_generate(params: GenerateParams) -> MeshOptions:
-    """The mesh options of a request; raises :class:`BadRequest` when one is out of range."""
-    return MeshOptions(
-        faces=params.faces,
-        texture_size=params.texture_size,
-        resolution=params.resolution,
-        normal_map=params.normal_map,
-    )
-
-
-def check_render(params: RenderParams) -> None:
-    """Raises :class:`BadRequest` when a value is out of range."""
-    for name, value, (low, high) in (("views", params.views, VIEWS), ("size", params.size, SIZE)):
-        if not low <= value <= high:
-            raise BadRequest(f"render: {name} must be from {low} to {high}, not {value}.")
 
 
 def generate(
@@ -46,11 +29,10 @@ def generate(
 ) -> GenerateResult:
     """Make a mesh and write its arrays to a new file of the session."""
     start = time.perf_counter()
-    options = check_generate(params)
     if params.chain:
-        made = engine.between(params.chain, params.alpha, options, progress, cancel)
+        made = engine.between(params.chain, params.alpha, params, progress, cancel)
     else:
-        made = engine.generate(params.prompt, options, progress, cancel)
+        made = engine.generate(params.prompt, params, progress, cancel)
     arrays = {
         "vertices": made.vertices,
         "faces": made.faces,

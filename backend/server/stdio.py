@@ -8,7 +8,7 @@ import threading
 from typing import BinaryIO
 
 from ..protocol.framing import write_frame
-from ..protocol.messages import Message, dump_message
+from ..protocol.jsonrpc import Message, dump_message
 
 
 def claim_stdio() -> tuple[BinaryIO, BinaryIO]:

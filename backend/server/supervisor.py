@@ -23,11 +23,9 @@ from typing import BinaryIO, cast
 
 from ..protocol.errors import BadRequest, Cancelled, ProtocolError
 from ..protocol.framing import read_frame, write_frame
-from ..protocol.messages import (
-    CancelParams,
+from ..protocol.jsonrpc import (
     ErrorResponse,
     Id,
-    InitializeResult,
     InvalidMessage,
     Message,
     Notification,
@@ -36,6 +34,7 @@ from ..protocol.messages import (
     dump_message,
     parse_message,
 )
+from ..protocol.messages import CancelParams, InitializeResult
 from ..protocol.schema import decode
 from .result_folder import remove_session
 from .stdio import MessageWriter

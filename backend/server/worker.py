@@ -16,6 +16,7 @@ from typing import Any, BinaryIO
 
 from ..failures import describe_failure
 from ..progress import CancelToken, ProgressCallback
+from ..protocol import jsonrpc as rpc
 from ..protocol import messages as m
 from ..protocol.errors import Att3dError, BadRequest, ProtocolError
 from ..protocol.framing import read_frame
@@ -26,7 +27,7 @@ from .checkpoint_list import list_checkpoints
 from .engine_pool import EngineFactory, EngineShelf, resident_bytes
 from .jobs import JobQueue, Work
 from .result_folder import Session
-from .results import check_generate, check_render, generate, render
+from .results import generate, render
 from .stdio import MessageWriter
 
 log = logging.getLogger(__name__)
@@ -62,7 +63,7 @@ class Service:
         self._engine_info: Mapping[str, object] = {}
         self._engines = EngineShelf(make_engine, lambda _: self._set_state("loading"))
         self._jobs = JobQueue(writer.send, self._on_idle)
-        self._handlers: dict[str, Callable[[m.Id, Any], object]] = {
+        self._handlers: dict[str, Callable[[rpc.Id, Any], object]] = {
             "initialize": self._initialize,
             "generate": self._generate,
             "render": self._render,
@@ -93,7 +94,7 @@ class Service:
                 self._receive(body)
         except ProtocolError as error:
             log.error("%s", error)
-            self._writer.send(m.ErrorResponse(None, error))
+            self._writer.send(rpc.ErrorResponse(None, error))
         except Exception:
             log.exception("Reading requests failed")
         self._jobs.close()
@@ -103,18 +104,18 @@ class Service:
         os._exit(0)
 
     def _receive(self, body: bytes) -> None:
-        message = m.parse_message(body)  # the gate lets only valid ones through
-        if isinstance(message, m.Request):
+        message = rpc.parse_message(body)  # the gate lets only valid ones through
+        if isinstance(message, rpc.Request):
             self._request(message)
-        elif isinstance(message, m.Notification):
+        elif isinstance(message, rpc.Notification):
             params = decode(m.CancelParams, message.params, message.method)
             self._jobs.cancel(params.id)
 
-    def _request(self, request: m.Request) -> None:
+    def _request(self, request: rpc.Request) -> None:
         try:
             handler = self._handlers.get(request.method)
             if handler is None:
-                raise m.UnknownMethod(
+                raise rpc.UnknownMethod(
                     f"There is no method {request.method[:60]!r};"
                     f" known methods: {', '.join(m.METHODS)}."
                 )
@@ -123,13 +124,13 @@ class Service:
             params = decode(m.METHODS[request.method][0], request.params, request.method)
             result = handler(request.id, params)
         except Att3dError as error:
-            self._writer.send(m.ErrorResponse(request.id, error))
+            self._writer.send(rpc.ErrorResponse(request.id, error))
         except Exception as error:
             log.exception("Request %s (%s) failed", request.id, request.method)
-            self._writer.send(m.ErrorResponse(request.id, describe_failure(error)))
+            self._writer.send(rpc.ErrorResponse(request.id, describe_failure(error)))
         else:
             if result is not None:
-                self._writer.send(m.Response(request.id, encode(result)))
+                self._writer.send(rpc.Response(request.id, encode(result)))
             if request.method == "initialize" and params.preload:
                 # Later requests wait for it in the queue.
                 self._jobs.submit(None, lambda cancel, progress: self._engine(None))
@@ -138,7 +139,7 @@ class Service:
 
     # --- methods; None means that the answer comes later -------------------------------------
 
-    def _initialize(self, _: m.Id, params: m.InitializeParams) -> m.InitializeResult:
+    def _initialize(self, _: rpc.Id, params: m.InitializeParams) -> m.InitializeResult:
         if self._session is not None:
             raise BadRequest("initialize was already called.", "Call it once per connection.")
         self._session = Session(params.session_folder, params.session_token)
@@ -155,8 +156,7 @@ class Service:
             session_folder=str(self._session.path),
         )
 
-    def _generate(self, id: m.Id, params: m.GenerateParams) -> None:
-        check_generate(params)
+    def _generate(self, id: rpc.Id, params: m.GenerateParams) -> None:
         self._submit(id, lambda cancel, progress: self._do_generate(params, cancel, progress))
 
     def _do_generate(
@@ -165,8 +165,7 @@ class Service:
         engine = self._engine(params.checkpoint)
         return generate(engine, params, self._get_session(), progress, cancel)
 
-    def _render(self, id: m.Id, params: m.RenderParams) -> None:
-        check_render(params)
+    def _render(self, id: rpc.Id, params: m.RenderParams) -> None:
         self._submit(id, lambda cancel, progress: self._do_render(params, cancel, progress))
 
     def _do_render(
@@ -175,7 +174,7 @@ class Service:
         engine = self._engine(params.checkpoint)
         return render(engine, params, self._get_session(), progress, cancel)
 
-    def _interpolate(self, id: m.Id, params: m.InterpolateParams) -> None:
+    def _interpolate(self, id: rpc.Id, params: m.InterpolateParams) -> None:
         check_interpolate(params)
         self._submit(id, lambda cancel, progress: self._do_interpolate(params, cancel, progress))
 
@@ -185,7 +184,7 @@ class Service:
         engine = self._engine(params.checkpoint)
         return interpolate(engine, params, self._get_session(), progress, cancel)
 
-    def _preview(self, id: m.Id, params: m.PreviewParams) -> None:
+    def _preview(self, id: rpc.Id, params: m.PreviewParams) -> None:
         check_preview(params)
         self._jobs.submit(
             id,
@@ -198,21 +197,21 @@ class Service:
         engine = self._engine(params.checkpoint)
         return preview(engine, params, self._get_session(), cancel)
 
-    def _checkpoints(self, id: m.Id, params: m.CheckpointsParams) -> None:
+    def _checkpoints(self, id: rpc.Id, params: m.CheckpointsParams) -> None:
         # Beside the queue, so that a list never waits for a mesh; in a thread, because the first
         # time it imports torch.
         def answer() -> None:
             try:
                 found = list_checkpoints(params.folders)
                 result = m.CheckpointsResult(checkpoints=found)
-                self._writer.send(m.Response(id, encode(result)))
+                self._writer.send(rpc.Response(id, encode(result)))
             except Exception as error:
                 log.exception("Listing checkpoints failed")
-                self._writer.send(m.ErrorResponse(id, describe_failure(error)))
+                self._writer.send(rpc.ErrorResponse(id, describe_failure(error)))
 
         threading.Thread(target=answer, name="checkpoints", daemon=True).start()
 
-    def _info(self, _: m.Id, params: m.InfoParams) -> m.InfoResult:
+    def _info(self, _: rpc.Id, params: m.InfoParams) -> m.InfoResult:
         return m.InfoResult(
             server=VERSION,
             state=self._state,
@@ -221,15 +220,15 @@ class Service:
             engine=dict(self._engine_info),
         )
 
-    def _fetch(self, _: m.Id, params: m.FetchParams) -> m.FetchResult:
+    def _fetch(self, _: rpc.Id, params: m.FetchParams) -> m.FetchResult:
         return self._get_session().fetch(params)
 
-    def _shutdown(self, _: m.Id, params: m.ShutdownParams) -> m.ShutdownResult:
+    def _shutdown(self, _: rpc.Id, params: m.ShutdownParams) -> m.ShutdownResult:
         return m.ShutdownResult()
 
     # --- working, in the main thread ---------------------------------------------------------
 
-    def _submit(self, id: m.Id, work: Work) -> None:
+    def _submit(self, id: rpc.Id, work: Work) -> None:
         self._jobs.submit(id, work, _discard)
 
     def _engine(self, checkpoint: str | None) -> Any:
@@ -263,7 +262,7 @@ class Service:
             message=error.message if error else "",
             remedy=error.remedy if error else "",
         )
-        self._writer.send(m.Notification("$/status", encode(status)))
+        self._writer.send(rpc.Notification("$/status", encode(status)))
 
     def _get_session(self) -> Session:
         if self._session is None:
@@ -285,10 +284,10 @@ class _LogToClient(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         level: m.Level = "error" if record.levelno >= logging.ERROR else "warning"
         params = m.LogParams(level=level, message=record.getMessage()[:1000])
-        self._writer.send(m.Notification("$/log", encode(params)))
+        self._writer.send(rpc.Notification("$/log", encode(params)))
 
 
-def _check_first(request: m.Request) -> None:
+def _check_first(request: rpc.Request) -> None:
     """The first request must be ``initialize`` with our version; older fields may be unknown."""
     if request.method != "initialize":
         raise ProtocolError("The first request must be initialize.")

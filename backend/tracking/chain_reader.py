@@ -7,8 +7,8 @@ from collections.abc import Callable
 
 from ..field_reader import Reader
 from ..progress import CancelToken
-from ..protocol.chains import TopologyChange
 from ..protocol.errors import BadRequest
+from ..protocol.messages import TopologyChange
 from ..surface.clean import CleanConfig
 from .chain import Chain, key_name
 from .solids import Solid, clean, read_solid, union

@@ -16,7 +16,7 @@ from scipy.spatial import KDTree
 
 from ..field_reader import Points, Reader
 from ..progress import CancelToken
-from ..protocol.chains import AlphaQuality
+from ..protocol.messages import AlphaQuality
 from ..shapes import Float, Int
 from ..surface.geometry import face_areas, face_crosses, normalise, vertex_normals
 from ..surface.topology import Faces, NewFaces, NewVertices, Vertices

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from ..protocol.chains import AlphaQuality, TopologyChange
+from ..protocol.messages import AlphaQuality, TopologyChange
 from ..shapes import Float, Int, UInt8
 
 

@@ -19,8 +19,9 @@ from typing import TYPE_CHECKING
 import bpy
 from bpy.app.handlers import persistent
 
-from ...backend.protocol.chains import MAX_PROMPTS, PreviewParams, PreviewResult
 from ...backend.protocol.errors import Att3dError, BadRequest, Cancelled, InternalError
+from ...backend.protocol.messages import PreviewParams, PreviewResult
+from ...backend.protocol.options import MAX_PROMPTS
 from ..checkpoints import catalog
 from ..process.session import redraw, session
 from ..scene import preview

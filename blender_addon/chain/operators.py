@@ -13,8 +13,8 @@ from bpy.app.translations import pgettext_rpt as rpt_
 from bpy.app.translations import pgettext_tip
 from bpy.props import BoolProperty, EnumProperty, IntProperty, StringProperty
 
-from ...backend.protocol.chains import InterpolateParams, InterpolateResult
 from ...backend.protocol.errors import BadRequest
+from ...backend.protocol.messages import InterpolateParams, InterpolateResult
 from ..checkpoints import catalog
 from ..generate import properties
 from ..process.launch import extension_version

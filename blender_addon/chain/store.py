@@ -10,8 +10,8 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from ...backend.protocol.chains import MAX_PROMPTS
 from ...backend.protocol.errors import BadPrompt, BadRequest
+from ...backend.protocol.options import MAX_PROMPTS
 
 PROPERTY = "att3d_chain"
 """Custom property of the object that holds :meth:`Chain.to_json`."""

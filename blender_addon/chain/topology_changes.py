@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from ...backend.protocol.chains import TopologyChange
+from ...backend.protocol.messages import TopologyChange
 
 WORDS = {
     "part appears": ("part appears", "parts appear"),

@@ -14,6 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
+from ...backend.protocol import jsonrpc as rpc
 from ...backend.protocol import messages as m
 from ...backend.protocol.errors import Att3dError, BackendDied, BadRequest, Cancelled, ProtocolError
 from ...backend.protocol.framing import read_frame, write_frame
@@ -104,7 +105,7 @@ class Connection:
         if error is not None:
             self._fail_all(error)
             return
-        self._outbox.put((id, m.dump_message(m.Request(id, reply.method, params))))
+        self._outbox.put((id, rpc.dump_message(rpc.Request(id, reply.method, params))))
 
     @property
     def expecting(self) -> bool:
@@ -124,7 +125,7 @@ class Connection:
             reply._finish(Cancelled())
         else:
             params = encode(m.CancelParams(id=id))
-            self._outbox.put((None, m.dump_message(m.Notification("$/cancel", params))))
+            self._outbox.put((None, rpc.dump_message(rpc.Notification("$/cancel", params))))
 
     def close(self) -> None:
         """Close its stdin, then insist: terminate, then kill. Returns when it has ended."""
@@ -167,7 +168,7 @@ class Connection:
         with contextlib.suppress(OSError), pipe:
             try:
                 while (body := read_frame(cast(BinaryIO, pipe))) is not None:
-                    self._receive(m.parse_message(body))
+                    self._receive(rpc.parse_message(body))
             except Att3dError as error:
                 self._condemn(error)
 
@@ -211,27 +212,27 @@ class Connection:
 
     # --- messages ----------------------------------------------------------------------------
 
-    def _receive(self, message: m.Message) -> None:
+    def _receive(self, message: rpc.Message) -> None:
         self.heard += 1
         match message:
-            case m.Notification(method, params):
+            case rpc.Notification(method, params):
                 self._notified(method, params)
-            case m.Response(id, result):
+            case rpc.Response(id, result):
                 if (reply := self._take(id)) is not None:
                     try:
                         self._answered(reply, result)
                     except Att3dError as error:
                         reply._finish(error)
                         raise
-            case m.ErrorResponse(None, error):
+            case rpc.ErrorResponse(None, error):
                 self._condemn(error)
-            case m.ErrorResponse(id, error):
+            case rpc.ErrorResponse(id, error):
                 reply = self._take(id)
                 if reply is not None and reply.method == "initialize":
                     self._condemn(error)
                 elif reply is not None:
                     reply._finish(error)
-            case m.Request():
+            case rpc.Request():
                 raise ProtocolError("The backend sent a request; it may only answer.")
 
     def _take(self, id: object) -> Reply | Download | None:

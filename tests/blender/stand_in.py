@@ -21,7 +21,7 @@ from pathlib import Path
 
 import numpy as np
 
-from backend.protocol import chains as c
+from backend.protocol import jsonrpc as rpc
 from backend.protocol import messages as m
 from backend.protocol.errors import BadRequest, Cancelled
 from backend.protocol.framing import read_frame, write_frame
@@ -112,16 +112,16 @@ class StandIn:
         self.cancelled: set[object] = set()
         self.folder = Path()
 
-    def send(self, message: m.Message) -> None:
+    def send(self, message: rpc.Message) -> None:
         with self.lock:
-            write_frame(self.out, m.dump_message(message))
+            write_frame(self.out, rpc.dump_message(message))
 
     def run(self) -> None:
         while (body := read_frame(sys.stdin.buffer)) is not None:
-            match m.parse_message(body):
-                case m.Notification(_, params):
+            match rpc.parse_message(body):
+                case rpc.Notification(_, params):
                     self.cancelled.add(params["id"])
-                case m.Request(id, method, params):
+                case rpc.Request(id, method, params):
                     work = threading.Thread(target=self.answer, args=(id, method, params))
                     work.daemon = True
                     work.start()
@@ -133,14 +133,14 @@ class StandIn:
         try:
             wanted = decode(m.METHODS[method][0], params, method)
             result = getattr(self, f"do_{method}")(id, wanted)
-            self.send(m.Response(id, encode(result)))
+            self.send(rpc.Response(id, encode(result)))
         except Exception as error:
-            self.send(m.ErrorResponse(id, error))
+            self.send(rpc.ErrorResponse(id, error))
 
     def do_initialize(self, id: object, params: m.InitializeParams) -> m.InitializeResult:
         self.folder = Path(params.session_folder) / "att3d-results"
         self.folder.mkdir()
-        self.send(m.Notification("$/status", {"state": "ready", "device": "none"}))
+        self.send(rpc.Notification("$/status", {"state": "ready", "device": "none"}))
         return m.InitializeResult(
             protocol_version=m.PROTOCOL_VERSION,
             server=VERSION,
@@ -150,7 +150,7 @@ class StandIn:
             session_folder=str(self.folder),
         )
 
-    def do_interpolate(self, id: object, params: c.InterpolateParams) -> c.InterpolateResult:
+    def do_interpolate(self, id: object, params: m.InterpolateParams) -> m.InterpolateResult:
         prompts = params.prompts
         for step in range(6000 if "slow" in prompts[0] else 3):
             if id in self.cancelled:
@@ -158,7 +158,7 @@ class StandIn:
             if "die" in prompts[0] and step == 1:
                 os.kill(os.getpid(), signal.SIGKILL)
             progress = {"id": id, "fraction": step / 6000, "stage": "track"}
-            self.send(m.Notification("$/progress", progress))
+            self.send(rpc.Notification("$/progress", progress))
             time.sleep(0.01)
         if "empty" in prompts[0]:
             raise BadRequest("the object at alpha 0.50 has no surface", "choose other prompts")
@@ -167,7 +167,7 @@ class StandIn:
         if "broken" in prompts[0]:
             path.write_bytes(path.read_bytes()[:-10])
         keys = [
-            c.InterpolatedKey(
+            m.InterpolatedKey(
                 alpha=float(alpha),
                 name=f"{alpha + 1:05.2f} {prompts[int(alpha)]}"
                 if alpha % 1
@@ -176,7 +176,7 @@ class StandIn:
             )
             for alpha in arrays["alphas"]
         ]
-        return c.InterpolateResult(
+        return m.InterpolateResult(
             mesh=str(path),
             prompts=prompts,
             keys=keys,
@@ -185,7 +185,7 @@ class StandIn:
             quality=[],
             between=[],
             drift_pct=0.0,
-            changes=[c.TopologyChange(alpha=0.5, kind="part appears", count=2)],
+            changes=[m.TopologyChange(alpha=0.5, kind="part appears", count=2)],
             timings={"total": 0.5},
             notes=["a note about the chain"],
             checkpoint="tiny.safetensors",
@@ -193,7 +193,7 @@ class StandIn:
             version=VERSION,
         )
 
-    def do_preview(self, id: object, params: c.PreviewParams) -> c.PreviewResult:
+    def do_preview(self, id: object, params: m.PreviewParams) -> m.PreviewResult:
         prompts = params.prompts
         if "die" in prompts[0] and params.alpha > 0:
             os.kill(os.getpid(), signal.SIGKILL)
@@ -209,7 +209,7 @@ class StandIn:
             "faces": faces,
             "colors": colors,
         }
-        return c.PreviewResult(
+        return m.PreviewResult(
             mesh=str(save(self.folder, arrays)),
             alpha=params.alpha,
             vertices=len(directions),

@@ -113,18 +113,6 @@ def test_manifest_and_project_say_the_same_version() -> None:
     assert f'VERSION = "{project["version"]}"' in (ROOT / "backend/version.py").read_text()
 
 
-def test_panel_offers_the_ranges_that_the_backend_accepts() -> None:
-    from backend.protocol import options
-
-    text = (ROOT / "blender_addon" / "generate" / "properties.py").read_text(encoding="utf-8")
-    text = text.replace("_000", "000")
-    for low, high in (options.FACES, options.TEXTURE_SIZE, options.RESOLUTION):
-        assert f"min={low},\n        max={high}," in text
-    defaults = options.MeshOptions()
-    for name in ("faces", "texture_size", "resolution"):
-        assert f"{name.upper()} = {getattr(defaults, name)}\n" in text
-
-
 def test_newest_blender_is_tested_here() -> None:
     """Its Python is newer than the backend's: the two must stay apart."""
     if installed("5.2") is None:

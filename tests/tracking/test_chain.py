@@ -9,8 +9,9 @@ import pytest
 import torch
 
 from backend.engine import Engine
-from backend.protocol.chain_options import TrackOptions, check_chain, check_preview
+from backend.prompts.chain import check_chain, check_place
 from backend.protocol.errors import BadPrompt, BadRequest
+from backend.protocol.options import ChainOptions
 from backend.tracking.chain import PromptChain, key_name
 
 PROMPTS = ("a pig wearing a tophat", "a lion holding a blue balloon", "a pig on a chair")
@@ -49,13 +50,13 @@ def test_a_prompt_may_come_back_later() -> None:
 )
 def test_options_out_of_range(wrong: dict[str, Any]) -> None:
     with pytest.raises(BadRequest, match=next(iter(wrong))):
-        TrackOptions(**wrong)
+        ChainOptions(**wrong)
 
 
 @pytest.mark.parametrize("alpha", [-0.1, 1.01, float("nan"), float("inf")])
 def test_a_preview_is_within_the_chain(alpha: float) -> None:
     with pytest.raises(BadRequest, match="alpha must be from 0 to 1"):
-        check_preview(["a", "b"], alpha, 40)
+        check_place(["a", "b"], alpha)
 
 
 def test_at_a_prompt_the_chain_is_that_prompts_object(engine: Engine) -> None:

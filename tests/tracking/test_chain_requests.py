@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
-from backend.protocol import messages as m
-from backend.protocol.chains import InterpolateResult, PreviewResult
+from backend.protocol import jsonrpc as rpc
 from backend.protocol.errors import Att3dError, BadPrompt, BadRequest, Cancelled
+from backend.protocol.messages import InterpolateResult, PreviewResult
 from backend.protocol.schema import decode
 from tests.timed import within
 from tests.wire.pipes import Pipes
@@ -43,7 +43,9 @@ def wire(backend: Pipes) -> Pipes:
 
 
 def test_interpolate(wire: Pipes) -> None:
-    wire.request(1, "interpolate", prompts=[f" {PROMPTS[0]} ", *PROMPTS[1:]], keys=3, **SMALL)
+    wire.request(
+        1, "interpolate", prompts=[f" {PROMPTS[0]} ", *PROMPTS[1:]], keys=3, quality=True, **SMALL
+    )
     result = decode(InterpolateResult, wire.result(1))
     assert result.prompts == PROMPTS
     arrays = load_file(result.mesh)
@@ -83,12 +85,13 @@ def test_quality_is_left_out_on_request(wire: Pipes) -> None:
 @pytest.mark.timed
 @pytest.mark.parametrize("stage", ["fields", "keys", "quality"])
 def test_cancel_in_any_stage(wire: Pipes, stage: str) -> None:
-    wire.request(1, "interpolate", prompts=PROMPTS, faces=1000, texture_size=256, resolution=48)
+    asked = {"faces": 1000, "texture_size": 256, "resolution": 48, "quality": True}
+    wire.request(1, "interpolate", prompts=PROMPTS, **asked)
     wire.notification("$/progress", id=1, stage=stage)
     sent = time.monotonic()
     wire.notify("$/cancel", id=1)
     at, answer = wire.answer(1)
-    assert isinstance(answer, m.ErrorResponse)
+    assert isinstance(answer, rpc.ErrorResponse)
     assert isinstance(answer.error, Cancelled)
     assert within(at - sent, CANCEL_SECONDS)
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from backend.progress import CancelToken
-from backend.protocol.chain_options import TrackOptions
+from backend.protocol.options import ChainOptions
 from backend.surface.geometry import face_areas
 from backend.surface.topology import label_parts
 from backend.tracking.collapse import shrink
@@ -37,7 +37,7 @@ def islands() -> Islands:
 
 @pytest.fixture(scope="module")
 def broken() -> TrackedMesh:
-    return track(BallsChain(breaking), TrackOptions(1500, 64, 48, keys=5))
+    return track(BallsChain(breaking), ChainOptions(1500, 64, 48, keys=5, quality=True))
 
 
 def count(balls: list[Ball]) -> int:

@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from backend.progress import CancelToken
-from backend.protocol.chain_options import TrackOptions
 from backend.protocol.errors import BadRequest, Cancelled
+from backend.protocol.options import ChainOptions
 from backend.stages import Stages
 from backend.surface.geometry import face_areas
 from backend.surface.topology import is_closed
@@ -19,7 +19,7 @@ from backend.tracking.tracked_mesh import TrackedMesh
 from tests.surface.analytic import Ball
 from tests.tracking.worlds import BODY, BallsChain, eared, growing, joined
 
-SMALL = TrackOptions(faces=1000, texture_size=64, resolution=48, keys=3)
+SMALL = ChainOptions(faces=1000, texture_size=64, resolution=48, keys=3, quality=True)
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +29,7 @@ def ear() -> TrackedMesh:
 
 @pytest.fixture(scope="module")
 def part() -> TrackedMesh:
-    return track(BallsChain(joined), TrackOptions(1500, 64, 48, keys=3, quality=False))
+    return track(BallsChain(joined), ChainOptions(1500, 64, 48, keys=3, quality=False))
 
 
 def off_surface(balls: Sequence[Ball], vertices: np.ndarray) -> np.ndarray:
@@ -83,7 +83,7 @@ def test_the_layout_is_one_and_textures_are_of_their_keys(ear: TrackedMesh) -> N
 
 
 def test_linear_motion_needs_no_more_than_the_ends() -> None:
-    options = TrackOptions(800, 64, 48, keys=5, quality=False)
+    options = ChainOptions(800, 64, 48, keys=5, quality=False)
     made = track(BallsChain(growing), options)
     assert made.alphas.tolist() == [0.0, 1.0]
     radius = np.linalg.norm(made.at(0.5), axis=1)
@@ -95,7 +95,7 @@ def test_motion_that_is_not_linear_gets_keys_where_it_bends() -> None:
     def late(alpha: float) -> list[Ball]:
         return growing(max(0.0, 4.0 * alpha - 3.0))
 
-    made = track(BallsChain(late), TrackOptions(800, 64, 48, keys=3, quality=False))
+    made = track(BallsChain(late), ChainOptions(800, 64, 48, keys=3, quality=False))
     assert made.alphas.tolist() == [0.0, 0.75, 1.0]
 
 
@@ -134,7 +134,7 @@ def test_an_empty_prompt_is_named() -> None:
 def test_progress_rises_and_names_every_stage() -> None:
     seen: list[tuple[float, str]] = []
     stages = Stages(lambda fraction, stage: seen.append((fraction, stage)), None, SHARES)
-    track(BallsChain(growing), TrackOptions(300, 64, 32, keys=2), stages)
+    track(BallsChain(growing), ChainOptions(300, 64, 32, keys=2, quality=True), stages)
     fractions = [fraction for fraction, _ in seen]
     assert fractions == sorted(fractions)
     assert fractions[-1] == 1.0
@@ -153,7 +153,7 @@ def test_cancel(stage: str) -> None:
     with pytest.raises(Cancelled):
         track(
             BallsChain(growing),
-            TrackOptions(300, 64, 32, keys=2),
+            ChainOptions(300, 64, 32, keys=2, quality=True),
             Stages(report, token, SHARES),
         )
 
@@ -168,7 +168,7 @@ def test_a_long_chain_has_every_prompts_parts() -> None:
 
     made = track(
         BallsChain(wandering, ("one", "two", "three")),
-        TrackOptions(1500, 64, 48, keys=2, quality=False),
+        ChainOptions(1500, 64, 48, keys=2, quality=False),
     )
     for index in range(3):
         vertices = made.positions[made.alphas.tolist().index(index)]

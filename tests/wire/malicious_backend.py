@@ -10,6 +10,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+from backend.protocol import jsonrpc as rpc
 from backend.protocol import messages as m
 from backend.protocol.framing import read_frame, write_frame
 from backend.protocol.schema import encode
@@ -18,12 +19,12 @@ from backend.protocol.schema import encode
 def main(named: str) -> None:
     session = ""
 
-    def answer(id: m.Id, result: object) -> None:
-        write_frame(sys.stdout.buffer, m.dump_message(m.Response(id, encode(result))))
+    def answer(id: rpc.Id, result: object) -> None:
+        write_frame(sys.stdout.buffer, rpc.dump_message(rpc.Response(id, encode(result))))
 
     while (body := read_frame(sys.stdin.buffer)) is not None:
-        message = m.parse_message(body)
-        if not isinstance(message, m.Request):
+        message = rpc.parse_message(body)
+        if not isinstance(message, rpc.Request):
             continue
         if message.method == "initialize":
             session = tempfile.mkdtemp(prefix="att3d-", dir=message.params["session_folder"])

@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
+from backend.protocol import jsonrpc as rpc
 from backend.protocol import messages as m
 from backend.protocol.framing import read_frame, write_frame
 
@@ -46,8 +47,8 @@ class Pipes:
         )
         self.stdin = cast(BinaryIO, self.process.stdin)
         self._stdout = cast(BinaryIO, self.process.stdout)
-        self._said: queue.Queue[tuple[float, m.Message | Exception | None]] = queue.Queue()
-        self.kept: list[m.Message] = []
+        self._said: queue.Queue[tuple[float, rpc.Message | Exception | None]] = queue.Queue()
+        self.kept: list[rpc.Message] = []
         """Messages that :meth:`until` passed over."""
         self._thread = threading.Thread(target=self._collect, daemon=True)
         self._thread.start()
@@ -71,7 +72,7 @@ class Pipes:
     def _collect(self) -> None:
         try:
             while (body := read_frame(self._stdout)) is not None:
-                self._said.put((time.monotonic(), m.parse_message(body)))
+                self._said.put((time.monotonic(), rpc.parse_message(body)))
             self._said.put((time.monotonic(), None))
         except Exception as error:
             self._said.put((time.monotonic(), error))
@@ -86,10 +87,10 @@ class Pipes:
         write_frame(self.stdin, body)
 
     def request(self, id: int | str, method: str, **params: Any) -> None:
-        self.body(m.dump_message(m.Request(id, method, params)))
+        self.body(rpc.dump_message(rpc.Request(id, method, params)))
 
     def notify(self, method: str, **params: Any) -> None:
-        self.body(m.dump_message(m.Notification(method, params)))
+        self.body(rpc.dump_message(rpc.Notification(method, params)))
 
     def shake(self, **params: Any) -> Mapping[str, Any]:
         """The handshake; the result."""
@@ -99,30 +100,30 @@ class Pipes:
 
     # --- receiving ---
 
-    def next(self, timeout: float = 120) -> tuple[float, m.Message | None]:
+    def next(self, timeout: float = 120) -> tuple[float, rpc.Message | None]:
         """What came next, and when; None for the end of the stream."""
         at, message = self._said.get(timeout=timeout)
         if isinstance(message, Exception):
             raise message
         return at, message
 
-    def answer(self, id: int | str | None) -> tuple[float, m.Response | m.ErrorResponse]:
+    def answer(self, id: int | str | None) -> tuple[float, rpc.Response | rpc.ErrorResponse]:
         """Wait for the answer to a request; everything before it goes to ``kept``."""
         while True:
             at, message = self.next()
             assert message is not None, f"the stream ended before the answer to {id}"
-            if isinstance(message, m.Response | m.ErrorResponse) and message.id == id:
+            if isinstance(message, rpc.Response | rpc.ErrorResponse) and message.id == id:
                 return at, message
             self.kept.append(message)
 
     def result(self, id: int | str) -> Mapping[str, Any]:
         _, answer = self.answer(id)
-        assert isinstance(answer, m.Response), cast(m.ErrorResponse, answer).error.to_dict()
+        assert isinstance(answer, rpc.Response), cast(rpc.ErrorResponse, answer).error.to_dict()
         return answer.result
 
     def error(self, id: int | str | None) -> Any:
         _, answer = self.answer(id)
-        assert isinstance(answer, m.ErrorResponse)
+        assert isinstance(answer, rpc.ErrorResponse)
         return answer.error
 
     def notification(self, method: str, **wanted: Any) -> Mapping[str, Any]:
@@ -131,7 +132,7 @@ class Pipes:
             _, message = self.next()
             assert message is not None, f"the stream ended before {method}"
             if (
-                isinstance(message, m.Notification)
+                isinstance(message, rpc.Notification)
                 and message.method == method
                 and all(message.params.get(key) == value for key, value in wanted.items())
             ):
@@ -143,7 +144,7 @@ class Pipes:
         return [
             (cast(float, message.params["fraction"]), cast(str, message.params["stage"]))
             for message in self.kept
-            if isinstance(message, m.Notification)
+            if isinstance(message, rpc.Notification)
             and message.method == "$/progress"
             and message.params["id"] == id
         ]

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from backend.protocol import jsonrpc as rpc
 from backend.protocol import messages as m
 from backend.protocol.errors import (
     Att3dError,
@@ -106,26 +107,26 @@ params = st.dictionaries(st.text(max_size=9), values, max_size=4)
 
 
 @given(
-    st.builds(m.Request, ids, st.text(max_size=20), params)
-    | st.builds(m.Notification, st.text(max_size=20), params)
-    | st.builds(m.Response, ids, params)
+    st.builds(rpc.Request, ids, st.text(max_size=20), params)
+    | st.builds(rpc.Notification, st.text(max_size=20), params)
+    | st.builds(rpc.Response, ids, params)
 )
-def test_messages_survive_the_wire(message: m.Message) -> None:
-    assert m.parse_message(m.dump_message(message)) == message
+def test_messages_survive_the_wire(message: rpc.Message) -> None:
+    assert rpc.parse_message(rpc.dump_message(message)) == message
 
 
 @given(values | st.binary(max_size=30))
 def test_any_json_is_a_message_or_a_protocol_error(value: Any) -> None:
     body = value if isinstance(value, bytes) else json.dumps(value).encode()
     with pytest.raises(ProtocolError):
-        m.parse_message(body)
+        rpc.parse_message(body)
 
 
 @pytest.mark.parametrize("kind", list(Att3dError._by_code.values()))
 def test_an_error_is_rebuilt_as_its_own_class(kind: type[Att3dError]) -> None:
     error = kind("what and\n why", "do this")
-    again = m.parse_message(m.dump_message(m.ErrorResponse(3, error)))
-    assert isinstance(again, m.ErrorResponse)
+    again = rpc.parse_message(rpc.dump_message(rpc.ErrorResponse(3, error)))
+    assert isinstance(again, rpc.ErrorResponse)
     assert type(again.error) is kind
     assert again.error.to_dict() == error.to_dict()
     assert str(again.error) == "what and why"
@@ -147,19 +148,19 @@ def test_an_error_of_a_newer_backend_keeps_its_text() -> None:
 
 def test_an_error_without_our_data_is_understood() -> None:
     body = b'{"jsonrpc":"2.0","id":1,"error":{"code":-32601,"message":"no such method"}}'
-    message = m.parse_message(body)
-    assert isinstance(message, m.ErrorResponse)
+    message = rpc.parse_message(body)
+    assert isinstance(message, rpc.ErrorResponse)
     assert "no such method" in message.error.message
 
 
 def test_json_rpc_numbers() -> None:
-    assert m.rpc_code(m.ParseError("x")) == -32700
-    assert m.rpc_code(m.InvalidMessage("x")) == -32600
-    assert m.rpc_code(m.UnknownMethod("x")) == -32601
-    assert m.rpc_code(BadRequest("x")) == -32602
-    assert m.rpc_code(InternalError("x")) == -32603
-    assert m.rpc_code(Cancelled()) == -32800
-    assert m.rpc_code(BadPrompt("x")) == -32000
+    assert rpc.rpc_code(rpc.ParseError("x")) == -32700
+    assert rpc.rpc_code(rpc.InvalidMessage("x")) == -32600
+    assert rpc.rpc_code(rpc.UnknownMethod("x")) == -32601
+    assert rpc.rpc_code(BadRequest("x")) == -32602
+    assert rpc.rpc_code(InternalError("x")) == -32603
+    assert rpc.rpc_code(Cancelled()) == -32800
+    assert rpc.rpc_code(BadPrompt("x")) == -32000
 
 
 def test_dataclasses_survive_encoding() -> None:

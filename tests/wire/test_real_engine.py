@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from backend.protocol import messages as m
+from backend.protocol import jsonrpc as rpc
 from backend.protocol.errors import BadPrompt, Cancelled, CheckpointError
 from tests.timed import within
 
@@ -150,6 +150,6 @@ def test_cancel_in_any_stage(wire: Pipes, delay: float) -> None:
     sent = time.monotonic()
     wire.notify("$/cancel", id=1)
     at, answer = wire.answer(1)
-    assert isinstance(answer, m.ErrorResponse)
+    assert isinstance(answer, rpc.ErrorResponse)
     assert isinstance(answer.error, Cancelled)
     assert within(at - sent, CANCEL_SECONDS)

@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 from safetensors.numpy import load_file
 
+from backend.protocol import jsonrpc as rpc
 from backend.protocol import messages as m
 from backend.protocol.errors import (
     BadPrompt,
@@ -168,9 +169,9 @@ class TestGenerate:
         wire.request(1, "generate", prompt="work 0.3", texture_size=64)
         wire.request(2, "generate", prompt="a pig", texture_size=64)
         first, answer = wire.answer(1)
-        assert isinstance(answer, m.Response)
+        assert isinstance(answer, rpc.Response)
         second, answer = wire.answer(2)
-        assert isinstance(answer, m.Response)
+        assert isinstance(answer, rpc.Response)
         assert first <= second
 
     def test_other_methods_answer_while_a_job_runs(self, wire: Pipes) -> None:
@@ -232,13 +233,13 @@ class TestCancel:
         sent = time.monotonic()
         wire.notify("$/cancel", id=1)
         at, answer = wire.answer(1)
-        assert isinstance(answer, m.ErrorResponse)
+        assert isinstance(answer, rpc.ErrorResponse)
         assert isinstance(answer.error, Cancelled)
         assert within(at - sent, CANCEL_SECONDS)
         wire.request(2, "generate", prompt="a pig", texture_size=64)
         mesh = Path(wire.result(2)["mesh"])
         assert set(mesh.parent.iterdir()) == before | {mesh}, "the cancelled result was left behind"
-        answers = [x for x in wire.kept if isinstance(x, m.Response) and x.id == 1]
+        answers = [x for x in wire.kept if isinstance(x, rpc.Response) and x.id == 1]
         assert not answers, "answered twice"
 
     def test_an_id_may_be_used_again_while_the_abandoned_job_still_runs(self, wire: Pipes) -> None:
@@ -256,7 +257,7 @@ class TestCancel:
         sent = time.monotonic()
         wire.notify("$/cancel", id=2)
         at, answer = wire.answer(2)
-        assert isinstance(answer, m.ErrorResponse)
+        assert isinstance(answer, rpc.ErrorResponse)
         assert within(at - sent, CANCEL_SECONDS)
         wire.result(1)
         wire.result(3)
@@ -357,7 +358,11 @@ class TestBrokenInput:
             ("generate", {"prompt": "a", "faces": "many"}, "faces must be a whole number"),
             ("generate", {"prompt": "a", "faces": True}, "faces must be a whole number"),
             ("generate", {"prompt": "a", "faces": 1.5}, "faces must be a whole number"),
-            ("generate", {"prompt": "a", "faces": 10**30}, "faces is too large"),
+            (
+                "generate",
+                {"prompt": "a", "faces": 10**30},
+                "not a huge number",
+            ),
             ("generate", {"prompt": "a", "faces": -5}, "faces"),
             ("generate", {"prompt": "a", "texture_size": 10**9}, "texture_size"),
             ("generate", {"prompt": "a", "resolution": 0}, "resolution"),

@@ -31,7 +31,9 @@ def loaded_by(code: str) -> set[str]:
     return names - set(sys.stdlib_module_names) - {"tests"}
 
 
-@pytest.mark.parametrize("module", ["errors", "framing", "messages", "schema"])
+@pytest.mark.parametrize(
+    "module", ["errors", "framing", "jsonrpc", "messages", "options", "schema"]
+)
 def test_the_protocol_needs_the_standard_library_only(module: str) -> None:
     assert loaded_by(f"import backend.protocol.{module}") == {"backend"}
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 sys.path.insert(0, sys.argv[2])
 
-from backend.protocol import messages as m
+from backend.protocol import jsonrpc as rpc
 from backend.protocol.framing import read_frame, write_frame
 
 
@@ -37,10 +37,10 @@ def main(folder: str, path: str, command: list[str]) -> int:
 
     threading.Thread(target=back, daemon=True).start()
     while (body := read_frame(sys.stdin.buffer)) is not None:
-        message = m.parse_message(body)
-        if isinstance(message, m.Request) and message.method == "initialize":
+        message = rpc.parse_message(body)
+        if isinstance(message, rpc.Request) and message.method == "initialize":
             params = dict(message.params) | {"session_folder": "/nowhere/here/att3d-x"}
-            body = m.dump_message(m.Request(message.id, message.method, params))
+            body = rpc.dump_message(rpc.Request(message.id, message.method, params))
         write_frame(child.stdin, body)
     child.stdin.close()
     return child.wait()

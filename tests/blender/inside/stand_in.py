@@ -18,6 +18,7 @@ import time
 import uuid
 from pathlib import Path
 
+from backend.protocol import jsonrpc as rpc
 from backend.protocol import messages as m
 from backend.protocol.errors import BadRequest, Cancelled, OutOfMemory
 from backend.protocol.framing import read_frame, write_frame
@@ -61,27 +62,27 @@ class StandIn:
 
     def run(self) -> None:
         while (body := read_frame(sys.stdin.buffer)) is not None:
-            message = m.parse_message(body)
-            if isinstance(message, m.Notification):
+            message = rpc.parse_message(body)
+            if isinstance(message, rpc.Notification):
                 self._cancelled.add(message.params["id"])
-            elif isinstance(message, m.Request):
+            elif isinstance(message, rpc.Request):
                 threading.Thread(target=self._answer, args=(message,), daemon=True).start()
 
-    def _send(self, message: m.Message) -> None:
+    def _send(self, message: rpc.Message) -> None:
         with self._lock:
-            write_frame(sys.stdout.buffer, m.dump_message(message))
+            write_frame(sys.stdout.buffer, rpc.dump_message(message))
 
-    def _answer(self, request: m.Request) -> None:
+    def _answer(self, request: rpc.Request) -> None:
         try:
             result = getattr(self, f"_{request.method}")(request)
         except Exception as error:
             known = error if hasattr(error, "to_dict") else BadRequest(repr(error))
-            self._send(m.ErrorResponse(request.id, known))
+            self._send(rpc.ErrorResponse(request.id, known))
             return
         if result is not None:
-            self._send(m.Response(request.id, encode(result)))
+            self._send(rpc.Response(request.id, encode(result)))
 
-    def _initialize(self, request: m.Request) -> m.InitializeResult:
+    def _initialize(self, request: rpc.Request) -> m.InitializeResult:
         folder = Path(str(request.params["session_folder"]))
         here = folder if (folder / "token").is_file() else None
         self._session = Path(tempfile.mkdtemp(prefix="att3d-", dir=here)).resolve()
@@ -92,27 +93,27 @@ class StandIn:
             protocol_version=m.PROTOCOL_VERSION, server="stand-in", python="3", platform="test",
             pid=os.getpid(), session_folder=str(self._session),
         )  # fmt: skip
-        self._send(m.Response(request.id, encode(result)))
-        self._send(m.Notification("$/status", encode(status)))
+        self._send(rpc.Response(request.id, encode(result)))
+        self._send(rpc.Notification("$/status", encode(status)))
         return None  # type: ignore[return-value]
 
-    def _info(self, request: m.Request) -> m.InfoResult:
+    def _info(self, request: rpc.Request) -> m.InfoResult:
         return m.InfoResult(
             server="stand-in", state="ready", queued=0, memory_bytes=10**9, engine={}
         )
 
-    def _fetch(self, request: m.Request) -> m.FetchResult:
+    def _fetch(self, request: rpc.Request) -> m.FetchResult:
         data = Path(str(request.params["path"])).read_bytes()
         return m.FetchResult(data=base64.b64encode(data).decode(), size=len(data))
 
-    def _generate(self, request: m.Request) -> m.GenerateResult | None:
+    def _generate(self, request: rpc.Request) -> m.GenerateResult | None:
         prompt = str(request.params["prompt"]).strip()
         word = prompt.partition(" ")[0]
         for step in range(1 if word != "slow" else 200):
             if request.id in self._cancelled:
                 raise Cancelled
             params = m.ProgressParams(id=request.id, fraction=step / 200, stage="density")
-            self._send(m.Notification("$/progress", encode(params)))
+            self._send(rpc.Notification("$/progress", encode(params)))
             time.sleep(0.002 if word == "slow" else 0)
         if word == "die":
             os._exit(9)
