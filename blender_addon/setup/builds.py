@@ -1,6 +1,6 @@
 """Which builds of torch there are, and which one a machine wants. No bpy.
 
-A build is a name, the index that pip gets it from, and what it costs. Looking at the graphics card
+A build is a name, the index that it comes from, and what it costs. Looking at the graphics card
 starts a program, so :func:`look` is for a thread.
 """
 
@@ -28,7 +28,7 @@ class Build:
     label: str
     description: str
     index: str
-    """Where pip finds torch and torchvision; everything else comes from PyPI."""
+    """Where torch and torchvision come from; everything else comes from PyPI."""
     download_mb: int
     """About; with everything else."""
     disk_mb: int
@@ -128,6 +128,16 @@ def offered(system: str) -> list[Build]:
     """The builds that exist for an operating system."""
     names = {"darwin": ["mps"], "win32": ["cpu", "cu130", "cu126"]}
     return [BUILDS[name] for name in names.get(system, ["cpu", "cu130", "cu126", "rocm"])]
+
+
+def elsewhere(build: Build, system: str) -> str:
+    """Another index that has a PyTorch for the same machines; empty: there is none.
+
+    PyPI's needs nothing but a processor on Windows, and brings CUDA 13.0 along on Linux, where it
+    works without a card as well but takes more space.
+    """
+    alike = {"linux": ("cpu", "cu130"), "win32": ("cpu",)}
+    return PYPI if build.identifier in alike.get(system, ()) else ""
 
 
 def look(run: Callable[[list[str]], str] | None = None, kfd: Path = Path("/dev/kfd")) -> Machine:

@@ -2,8 +2,9 @@
 
     <folder>/att3d-backend.json    the marker: this folder is ours, and how far the set-up has come
     <folder>/env/                  the environment: a venv, or a copy of Blender's Python
-    <folder>/downloads/, tmp/      only while it is being set up
-    <folder>/setup.log             what pip and the rest said
+    <folder>/python/               the Python of the environment, where uv has fetched it
+    <folder>/downloads/            uv's cache, only while it is being set up
+    <folder>/setup.log             what uv and the rest said
 
 Only a folder with our marker is ever deleted.
 """
@@ -15,7 +16,7 @@ import json
 import os
 import shutil
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -27,10 +28,10 @@ from ..ui.user_folders import data_folder
 MARKER = "att3d-backend.json"
 ENVIRONMENT = "env"
 DOWNLOADS = "downloads"
-SCRATCH = "tmp"
+PYTHON = "python"
 LOG = "setup.log"
 LOCK = "setup.lock"
-OURS = (MARKER, ENVIRONMENT, DOWNLOADS, SCRATCH, LOG, LOCK)
+OURS = (MARKER, ENVIRONMENT, PYTHON, DOWNLOADS, "tmp", LOG, LOCK)
 _FORMAT = 1
 
 State = Literal["incomplete", "complete"]
@@ -196,3 +197,28 @@ def delete(folder: Path) -> None:
         )
     with contextlib.suppress(OSError):  # something else is in it, which is not ours to delete
         folder.rmdir()
+
+
+@contextlib.contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Hold the folder's lock, which the system lets go of when the process ends, however it ends.
+
+    Raises:
+        OutputError: another Blender is setting up this folder.
+    """
+    with (folder / LOCK).open("a+b") as file:
+        try:
+            if sys.platform == "win32":
+                import msvcrt
+
+                file.seek(0)
+                msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+            else:
+                import fcntl
+
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise OutputError(
+                f"Another Blender is setting up {folder}.", "Wait for it, or choose another folder."
+            ) from error
+        yield

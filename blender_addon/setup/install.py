@@ -1,7 +1,8 @@
 """Carrying out a plan, step by step. Standard library only: runs in the worker, not in Blender.
 
-Every step can be repeated: what is there already is kept, so a set-up that was cancelled or broke
-off continues where it was.
+uv does the work: it finds or fetches a Python, makes the environment, and installs into it. Every
+step can be repeated: what is there already is kept, so a set-up that was cancelled or broke off
+continues where it was.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import os
 import shutil
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -24,8 +26,9 @@ from ...backend.protocol.errors import (
     NotDownloaded,
     OutputError,
 )
-from . import folders, interpreters, pins, pip
+from . import folders, pins, uv
 from .builds import BUILDS
+from .failures import explain
 from .plan import Plan, check_index
 
 Say = Callable[[float, str, str], None]
@@ -33,8 +36,13 @@ Say = Callable[[float, str, str], None]
 
 _STEPS = {"python": 0.02, "environment": 0.05, "packages": 0.30, "torch": 0.93, "check": 1.0}
 """Where each step ends on the bar."""
+_OTHERS_MB = 500
+"""About; of everything but torch, when it is unpacked."""
 _TAIL = 200
 """Lines of a command's output that are kept to explain its failure."""
+_LOOK_SECONDS = 0.5
+_NOT_COPIED = ("__pycache__", "test", "tests", "idlelib", "turtledemo", "tkinter", "site-packages")
+_ASK_VERSION = "import ssl, sys; print('.'.join(map(str, sys.version_info[:3])))"
 
 
 class Installer:
@@ -48,18 +56,25 @@ class Installer:
     def __init__(self, plan: Plan, say: Say) -> None:
         self.plan = plan
         self.folder = Path(plan.folder)
+        self.downloads = self.folder / folders.DOWNLOADS
+        self.python = folders.environment_python(self.folder)
         self.pins = pins.read(Path(plan.pins)) if plan.pins else pins.read()
-        self._say = say
-        self._log: BinaryIO | None = None
-        self._pip_found: tuple[int, int] | None = None
         self.child: subprocess.Popen[bytes] | None = None
         """The command that runs now."""
+        self._say = say
+        self._log: BinaryIO | None = None
+        self._uv = Path()
+        self._environment = uv.environment(os.environ, self.downloads, bool(plan.wheels))
 
     def run(self) -> None:
         """Do everything. Raises Att3dError; the folder is then still marked as incomplete."""
         if not self.plan.wheels:
             for index in filter(None, (self.plan.torch_index, self.plan.index)):
                 check_index(index)
+        elif not Path(self.plan.wheels).is_dir():
+            raise NotDownloaded(
+                f"There is no folder {self.plan.wheels}.", "Choose the folder that has the wheels."
+            )
         before = folders.read_marker(self.folder)
         self._check_space()
         marker = folders.Marker(
@@ -67,18 +82,20 @@ class Installer:
         )
         if before is None:
             folders.begin(self.folder, marker)
-        with _locked(self.folder), self._logging():
+        with folders.locked(self.folder), self._logging():
             folders.begin(self.folder, before or marker)
-            python = self._environment(before)
-            marker = replace(marker, python=python.number)
+            self._say(0.0, "python", "")
+            self._uv = uv.obtain(
+                self.plan.uv, self.downloads / "uv", self.plan.wheels, self._command
+            )
+            if not self.plan.wheels:
+                self._environment |= uv.pip_settings(self._environment, self._command)
+            marker = replace(marker, python=self._make_environment(before))
             folders.write_marker(self.folder, marker)
-            scratch = self.folder / folders.SCRATCH
-            scratch.mkdir(exist_ok=True)
-            self._packages()
+            self._install()
             self._check()
             self._say(0.99, "check", "")
-            for name in (folders.SCRATCH, folders.DOWNLOADS):
-                shutil.rmtree(self.folder / name, ignore_errors=True)
+            shutil.rmtree(self.downloads, ignore_errors=True)
             size = folders.size_mb(self.folder)
             folders.write_marker(self.folder, replace(marker, state="complete", size_mb=size))
         self._say(1.0, "check", "")
@@ -95,197 +112,203 @@ class Installer:
                 "Free some space, choose another folder, or a smaller build of PyTorch.",
             )
 
-    def _environment(self, before: folders.Marker | None) -> interpreters.Interpreter:
-        """An environment with pip: the one that is there, if it is what is wanted, or a new one."""
-        self._say(0.0, "python", "")
-        python = folders.environment_python(self.folder)
-        env = self.folder / folders.ENVIRONMENT
-        named = interpreters.find(self.plan.python, None) if self.plan.python else None
-        there = interpreters.probe(python) if python.is_file() else None
-        if there is not None and before is not None and before.build == self.plan.build:
-            same = named is None or named.version == there.version
-            if same and not there.problem and self._pip_version() is not None:
+    def _make_environment(self, before: folders.Marker | None) -> str:
+        """The version of its Python: of the one that is there, if it is as wanted, or a new one."""
+        there = self._version(self.python)
+        if there and before is not None and before.build == self.plan.build:
+            if not self.plan.python or self._version(Path(self.plan.python)) == there:
                 return there
-        prefix = Path(self.plan.blender_prefix) if self.plan.blender_prefix else None
-        base = named or interpreters.find("", prefix)
-        self._say(_STEPS["python"], "environment", f"Python {base.number}")
-        self._note(f"Python: {base.path} ({base.number})")
+        env = self.folder / folders.ENVIRONMENT
         shutil.rmtree(env, ignore_errors=True)
-        try:
-            if prefix is not None and prefix in base.path.parents:
-                interpreters.copy(prefix, env)
-            else:
-                self._venv(base, env)
-        except OSError as error:
-            raise OutputError(f"The environment could not be made: {error}.") from error
-        if self._pip_version() is None:
-            self._give_pip()
-        return base
-
-    def _venv(self, base: interpreters.Interpreter, env: Path) -> None:
-        code, output = self._run([str(base.path), "-I", "-m", "venv", "--without-pip", str(env)])
-        if code:
-            last = (output.strip().splitlines() or ["no reason given"])[-1]
+        self._say(_STEPS["python"], "environment", self.plan.python)
+        if self.plan.python:
+            self._venv(self._named(), env)
+        elif found := self._found():
+            self._venv(found, env)
+        elif not self._fetched(env):
+            self._copied(env)
+        version = self._version(self.python)
+        if not version:
             raise MissingDependency(
-                f"Python {base.number} at {base.path} could not make an environment: {last}.",
+                "The environment's Python does not start, or lacks the module ssl.",
                 "Choose another Python in the advanced options.",
             )
+        self._say(_STEPS["environment"], "packages", f"Python {version}")
+        return version
 
-    def _give_pip(self) -> None:
-        """pip from ensurepip: the environment's own, or (Debian splits it off) the worker's."""
-        python = str(folders.environment_python(self.folder))
-        self._run([python, "-I", "-m", "ensurepip", "--default-pip"])
-        if self._pip_version() is not None:
-            return
-        for wheel in self._pip_wheels():
-            words = [str(wheel), "install", "--no-index", "--no-deps", str(wheel)]
-            self._run([python, "-I", "-c", pip.FROM_WHEEL, *words])
-            if self._pip_version() is not None:
-                return
-        raise MissingDependency(
-            "There is no pip: this Python lacks ensurepip.",
-            "Install it (on Debian and Ubuntu: apt install python3-venv), or choose another Python "
-            "in the advanced options.",
-        )
-
-    def _pip_wheels(self) -> Iterator[Path]:
-        import ensurepip  # of the Python that runs the worker: Blender's
-
-        yield from Path(ensurepip.__file__).parent.glob("_bundled/pip-*.whl")
-        if self.plan.wheels:
-            yield from sorted(Path(self.plan.wheels).glob("pip-*.whl"), reverse=True)
-
-    def _packages(self) -> None:
-        if self.plan.wheels:
-            self._check_wheels()
-        start = _STEPS["environment"]
-        self._say(start, "packages", "")
-        if not self.plan.wheels or list(Path(self.plan.wheels).glob("pip-*.whl")):
-            # Without it all goes on: only resuming and the count of bytes are lost.
-            self._pip([pip.VERSION] if not self.plan.wheels else ["pip"], self.plan.index)
-            self._pip_version()
-        others, size = self.pins.others, self.plan.batch
-        end, width = start, _STEPS["packages"] - start
-        for first in range(0, len(others), size):
-            batch = others[first : first + size]
-            start, end = end, end + width * len(batch) / len(others)
-            done = f"{first + len(batch)} / {len(others)}"
-            index = self.plan.index
-            self._install(batch, index, "packages", start, end, len(batch), installing=done)
-        build = BUILDS.get(self.plan.build)
-        rest = max(build.download_mb - 200, 0) if build is not None else 0
-        count = 20 if rest > 1000 else 2
-        self._install(
-            self.pins.torch,
-            self.plan.torch_index,
-            "torch",
-            _STEPS["packages"],
-            _STEPS["torch"],
-            count,
-            rest,
-            resolve=True,
-        )
-
-    def _check_wheels(self) -> None:
-        """Say exactly what a folder of wheels lacks before anything is installed from it."""
-        if not Path(self.plan.wheels).is_dir():
-            raise NotDownloaded(
-                f"There is no folder {self.plan.wheels}.", "Choose the folder that has the wheels."
+    def _named(self) -> str:
+        """The Python that the person chose, if it will do."""
+        path = str(Path(self.plan.python).expanduser())
+        version = self._version(Path(path))
+        if not version or not (3, 11) <= tuple(map(int, version.split(".")))[:2] < (3, 15):
+            why = f"it is Python {version}" if version else "it does not start"
+            raise MissingDependency(
+                f"{self.plan.python} cannot be the backend's Python: {why}.",
+                "Choose another Python 3.11 to 3.14, or leave the field empty.",
             )
-        wanted = json.dumps([self.plan.wheels, [*self.pins.torch, *self.pins.others]])
-        python = str(folders.environment_python(self.folder))
-        code, output = self._run([python, "-I", "-c", pip.MISSING, wanted])
+        return path
+
+    def _found(self) -> str:
+        """A Python that is installed, but not Blender's own; empty: there is none."""
+        for wanted in (uv.PREFERRED, uv.PYTHONS):
+            ask = ["python", "find", "--system", "--no-python-downloads", wanted]
+            code, said = self._command([str(self._uv), *ask])
+            path = Path(said.strip().splitlines()[-1]) if not code and said.strip() else Path()
+            own = self.plan.blender_prefix and Path(self.plan.blender_prefix) in path.parents
+            if path.is_file() and not own and self._version(path):
+                return str(path)
+        return ""
+
+    def _venv(self, python: str, env: Path) -> None:
+        words = ["venv", "--python", python, "--no-python-downloads", "--no-project", str(env)]
+        code, said = self._command([str(self._uv), *words])
+        if code:
+            raise explain(said, self.plan.wheels, self._proxy)
+
+    def _fetched(self, env: Path) -> bool:
+        """An environment with a Python that uv fetches; false where Blender's can be copied."""
+        words = ["venv", "--managed-python", "--python", uv.PREFERRED, "--no-project", str(env)]
+        code, said = self._command([str(self._uv), *words])
+        if code and not self.plan.blender_prefix:
+            if self.plan.wheels:
+                raise MissingDependency(
+                    "No Python 3.11 to 3.14 was found on this machine.",
+                    "Install one from python.org (on Debian and Ubuntu: apt install python3), or "
+                    "choose one as Python in the advanced options.",
+                )
+            raise explain(said, "", self._proxy)
+        return not code
+
+    def _copied(self, env: Path) -> None:
+        """Copy Blender's own Python, without what add-ons have installed into it.
+
+        Never used where it is: the environment would break with the Blender that it belongs to.
+        """
         try:
-            missing = json.loads(output.strip().splitlines()[-1])
-        except (ValueError, IndexError):
-            raise InternalError(
-                "The folder of wheels could not be read.", "Open the log."
-            ) from None
-        if code or missing:
-            more = f" and {len(missing) - 12} more" if len(missing) > 12 else ""
-            raise NotDownloaded(
-                f"The folder of wheels lacks {', '.join(missing[:12])}{more}.",
-                f"On a machine with the network, with the same system and Python: pip download "
-                f"--no-deps -d FOLDER -r {pins.FILE}",
-            )
+            prefix = Path(self.plan.blender_prefix)
+            skipped = shutil.ignore_patterns(*_NOT_COPIED)
+            shutil.copytree(prefix, env, symlinks=True, ignore=skipped)
+            if sys.platform != "win32":
+                (env / "bin" / "python").unlink(missing_ok=True)
+                newest = sorted((env / "bin").glob("python3.[0-9]*[0-9]"))[-1]
+                (env / "bin" / "python").symlink_to(newest.name)
+        except (OSError, IndexError) as error:
+            raise OutputError(f"The environment could not be made: {error}.") from error
 
-    def _install(
-        self,
-        packages: Sequence[str],
-        index: str,
-        step: str,
-        start: float,
-        end: float,
-        count: int,
-        megabytes: int = 0,
-        installing: str = "",
-        resolve: bool = False,
+    def _version(self, python: Path) -> str:
+        """``3.11.7``; empty: it does not start, or cannot speak TLS."""
+        if not python.is_file():
+            return ""
+        code, said = self._command([str(python), "-I", "-c", _ASK_VERSION])
+        return "" if code else said.strip().splitlines()[-1]
+
+    def _install(self) -> None:
+        """Everything that is pinned: looked for first, so that what lacks is said at once."""
+        start = _STEPS["environment"]
+        torch_mb = BUILDS[self.plan.build].disk_mb if self.plan.build in BUILDS else 0
+        others = ["--no-deps", *self._sources(torch=False), *self.pins.others]
+        torch = [*self._sources(torch=True), *self.pins.torch]
+        self._say(start, "packages", "")
+        for words in (others, torch):
+            code, said = self._uv_pip("--dry-run", *words)
+            if code:
+                raise self._lacking(said)
+        end = _STEPS["packages"]
+        self._installed(others, "packages", start, end, _OTHERS_MB)
+        self._installed(torch, "torch", end, _STEPS["torch"], max(torch_mb - _OTHERS_MB, 1))
+
+    def _sources(self, *, torch: bool) -> list[str]:
+        """Where packages come from; what is not said is as uv or pip is configured here."""
+        if self.plan.wheels:
+            return ["--no-index", "--find-links", self.plan.wheels]
+        default = ["--default-index", self.plan.index] if self.plan.index else []
+        first = ["--index", self.plan.torch_index] if torch and self.plan.torch_index else []
+        return [*default, *first]
+
+    def _uv_pip(self, *words: str, listen: Callable[[str], None] | None = None) -> tuple[int, str]:
+        target = ["--python", str(self.python), "--only-binary", ":all:"]
+        return self._command([str(self._uv), "pip", "install", *target, *words], listen)
+
+    def _lacking(self, said: str) -> Att3dError:
+        """What cannot be installed: all of it, where that can be told without the network."""
+        if not self.plan.wheels:
+            return explain(said, "", self._proxy)
+        missing = []
+        for pin in (*self.pins.torch, *self.pins.others):
+            code, why = self._uv_pip("--dry-run", "--no-deps", *self._sources(torch=False), pin)
+            if code:
+                other = " (for another system)" if "no wheels with a matching" in why else ""
+                missing.append(pin.partition(";")[0] + other)
+        if not missing:
+            return explain(said, self.plan.wheels)
+        more = f" and {len(missing) - 12} more" if len(missing) > 12 else ""
+        return NotDownloaded(
+            f"The folder of wheels lacks {', '.join(missing[:12])}{more}.",
+            f"On a machine with the network, with the same system and Python: pip download "
+            f"--no-deps -d FOLDER {uv.REQUIREMENT} -r {pins.FILE}",
+        )
+
+    def _installed(
+        self, words: Sequence[str], step: str, start: float, end: float, megabytes: int
     ) -> None:
-        follow = pip.Progress(count, megabytes, installing)
+        """Install, and tell how far it is by what has arrived on the disk."""
+        before, done = folders.size_mb(self.downloads), threading.Event()
+        text = ""
 
         def listen(line: str) -> None:
-            if follow.line(line):
-                self._say(start + (end - start) * follow.fraction, step, follow.text)
+            nonlocal text
+            if line.lstrip().startswith(("Downloading ", "Downloaded ", "Prepared ", "Installed ")):
+                text = line.strip().removeprefix("Downloading ").removeprefix("Downloaded ")
+                look()
 
-        code, output = self._pip(packages, index, listen, resolve)
+        def look() -> None:
+            fraction = min((folders.size_mb(self.downloads) - before) / megabytes, 1.0)
+            self._say(start + (end - start) * max(fraction, 0.0), step, text)
+
+        def watch() -> None:
+            while not done.wait(_LOOK_SECONDS):
+                look()
+
+        watcher = threading.Thread(target=watch, name="att3d size", daemon=True)
+        watcher.start()
+        try:
+            self._say(start, step, "")
+            code, said = self._uv_pip(*words, listen=listen)
+        finally:
+            done.set()
+            watcher.join()
         if code:
-            raise pip.explain(output, self.plan.wheels)
-
-    def _pip(
-        self,
-        packages: Sequence[str],
-        index: str,
-        listen: Callable[[str], None] = lambda _: None,
-        resolve: bool = False,
-    ) -> tuple[int, str]:
-        words = pip.install(
-            packages,
-            version=self._pip_found or (0, 0),
-            cache=str(self.folder / folders.DOWNLOADS),
-            wheels=self.plan.wheels,
-            index=index,
-            resolve=resolve,
-        )
-        return self._run([str(folders.environment_python(self.folder)), *words], listen)
-
-    def _pip_version(self) -> tuple[int, int] | None:
-        ask = "import pip; print(pip.__version__)"
-        python = folders.environment_python(self.folder)
-        code, output = self._run([str(python), "-I", "-c", ask])
-        self._pip_found = None
-        with contextlib.suppress(ValueError, IndexError):
-            major, minor = output.strip().splitlines()[-1].split(".")[:2]
-            self._pip_found = None if code else (int(major), int(minor))
-        return self._pip_found
+            raise explain(said, self.plan.wheels, self._proxy)
 
     def _check(self) -> None:
         """Whether the backend works there; a package may be installed and yet not load."""
         self._say(_STEPS["torch"], "check", "")
-        python = str(folders.environment_python(self.folder))
-        code, output = self._run([python, *self.plan.check], environment=self.plan.environment)
+        command = [str(self.python), *self.plan.check]
+        code, said = self._command(command, environment=self.plan.environment)
         if code:
-            raise _unwell(output)
+            raise _unwell(said)
 
     # --- running commands ---
 
-    def _run(
+    @property
+    def _proxy(self) -> str:
+        names = ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy")
+        return next(filter(None, (self._environment.get(name) for name in names)), "")
+
+    def _command(
         self,
         command: Sequence[str],
-        listen: Callable[[str], None] = lambda _: None,
+        listen: Callable[[str], None] | None = None,
         environment: dict[str, str] | None = None,
     ) -> tuple[int, str]:
         """Run a command to its end; its exit code and the end of what it said."""
-        scratch = str(self.folder / folders.SCRATCH)
-        if environment is None:
-            environment = pip.environment(os.environ, scratch, bool(self.plan.wheels))
-            os.makedirs(scratch, exist_ok=True)
         self._note("$ " + " ".join(command))
         flags = subprocess.CREATE_NO_WINDOW if sys.platform == "win32" else 0
         try:
             self.child = subprocess.Popen(
                 list(command),
                 cwd=self.folder,
-                env=environment,
+                env=self._environment if environment is None else environment,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
@@ -298,11 +321,11 @@ class Installer:
         with self.child as child:
             for raw in child.stdout or ():
                 line = raw.decode(errors="replace").rstrip()
-                if not line.startswith("Progress "):
-                    self._note(line)
-                    lines.append(line)
-                    del lines[:-_TAIL]
-                listen(line)
+                self._note(line)
+                lines.append(line)
+                del lines[:-_TAIL]
+                if listen is not None:
+                    listen(line)
         self.child = None
         return child.returncode, "\n".join(lines)
 
@@ -331,38 +354,11 @@ def _unwell(output: str) -> Att3dError:
     try:
         findings = json.loads(output[output.index("{") :])["findings"]
         bad = next(one for one in findings if one["status"] == "missing")
-        return InternalError(
-            f"Everything was installed, but {bad['what']} does not work: {bad['detail']}",
-            "Open the log. Set up again, perhaps with another build of PyTorch.",
-        )
+        what, why = f"{bad['what']} does not work", bad["detail"]
     except (ValueError, KeyError, TypeError, StopIteration):
         last = (output.strip().splitlines() or ["it said nothing"])[-1][:300]
-        return InternalError(
-            f"Everything was installed, but the backend does not start: {last}",
-            "Open the log. Set up again, perhaps with another build of PyTorch.",
-        )
-
-
-@contextlib.contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    """Hold the folder's lock, which the system lets go of when the process ends, however it ends.
-
-    Raises:
-        OutputError: another Blender is setting up this folder.
-    """
-    with (folder / folders.LOCK).open("a+b") as file:
-        try:
-            if sys.platform == "win32":
-                import msvcrt
-
-                file.seek(0)
-                msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
-            else:
-                import fcntl
-
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            raise OutputError(
-                f"Another Blender is setting up {folder}.", "Wait for it, or choose another folder."
-            ) from error
-        yield
+        what, why = "the backend does not start", last
+    return InternalError(
+        f"Everything was installed, but {what}: {why}",
+        "Open the log. Set up again, perhaps with another build of PyTorch.",
+    )

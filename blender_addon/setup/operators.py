@@ -157,6 +157,21 @@ class ATT3D_OT_set_up(bpy.types.Operator):
         return {"FINISHED"}
 
 
+class ATT3D_OT_set_up_from_pypi(bpy.types.Operator):
+    """Continue with the PyTorch of pypi.org, as the chosen build's own address cannot be reached"""
+
+    bl_idname = "att3d.set_up_from_pypi"
+    bl_label = "Take PyTorch from PyPI"
+
+    @classmethod
+    def poll(cls, context: Context) -> bool:
+        return ATT3D_OT_set_up.poll(context)
+
+    def execute(self, context: Context) -> set[str]:
+        preferences(context).setup.torch_index = builds.PYPI
+        return bpy.ops.att3d.set_up()
+
+
 class ATT3D_OT_cancel_set_up(bpy.types.Operator):
     """Stop setting up. What was downloaded is kept, so that it can go on later"""
 
@@ -210,7 +225,7 @@ class ATT3D_OT_delete_backend(bpy.types.Operator):
 
 
 class ATT3D_OT_open_setup_log(bpy.types.Operator):
-    """Open what pip and the others said while setting up"""
+    """Open what uv and the others said while setting up"""
 
     bl_idname = "att3d.open_setup_log"
     bl_label = "Open Set-Up Log"
@@ -293,6 +308,7 @@ class ATT3D_OT_open_network_settings(bpy.types.Operator):
 
 CLASSES = (
     ATT3D_OT_set_up,
+    ATT3D_OT_set_up_from_pypi,
     ATT3D_OT_cancel_set_up,
     ATT3D_OT_delete_backend,
     ATT3D_OT_open_setup_log,

@@ -5,13 +5,16 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 import bpy
 
-from ...backend.protocol.errors import Att3dError
+from ...backend.protocol.errors import Att3dError, Cancelled, NotDownloaded
 from ..process import backend_state
 from ..process.backend_state import State
+from ..process.session import session
 from ..process.watchdog import SILENT_SECONDS
 from ..ui.status_text import draw_text
 from . import builds, folders, pins
@@ -74,9 +77,26 @@ def draw_set_up(layout: bpy.types.UILayout, settings: SetupSettings, width: int)
         row = column.row()
         row.alert = free is not None and free < build.needed_mb and marker is None
         row.label(text=text, icon="DISK_DRIVE", translate=False)
+    _draw_failure(box, settings, build, width)
     action = box.row()
     action.scale_y = 1.5
     action.operator("att3d.set_up", text=say(set_up_label(marker)), icon="IMPORT", translate=False)
+
+
+def _draw_failure(
+    box: bpy.types.UILayout, settings: SetupSettings, build: builds.Build | None, width: int
+) -> None:
+    """Why the last set-up failed, even when something else has gone wrong since."""
+    error = control.error
+    if error is None or isinstance(error, Cancelled):
+        return
+    if session.error is not error:  # which is shown above
+        draw_text(box, f"{error.message} {error.remedy}", width, "ERROR")
+    if build is None or settings.torch_index or not isinstance(error, NotDownloaded):
+        return
+    host = urlsplit(build.index).hostname
+    if host and host in error.message and builds.elsewhere(build, sys.platform):
+        box.operator("att3d.set_up_from_pypi", text="Take PyTorch from PyPI", icon="URL")
 
 
 def set_up_label(marker: folders.Marker | None) -> str:

@@ -23,19 +23,19 @@ class Plan:
     torch_index: str
     """Where torch comes from; not used with ``wheels``."""
     index: str = ""
-    """Where everything else comes from; empty: as pip is configured on this machine, else PyPI."""
+    """Where everything else comes from; empty: as uv or pip is configured here, else PyPI."""
     wheels: str = ""
     """A folder with all wheels: the network is not used. Empty: from the indexes."""
     python: str = ""
     """The Python to make the environment with; empty: look for one."""
+    uv: str = ""
+    """The program uv; empty: look for it, else fetch it."""
     blender_prefix: str = ""
     """The folder of Blender's own Python, to be copied if there is no other; empty: it has none."""
     extension_root: str = ""
     """Where ``backend`` is; for the check."""
     extension: str = ""
     """Version of the extension."""
-    batch: int = 8
-    """Packages in one call of pip: those of earlier calls need not be fetched again."""
     needed_mb: int = 0
     """Free space that is asked for before anything is begun."""
     pins: str = ""

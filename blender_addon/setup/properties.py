@@ -41,7 +41,7 @@ class SetupSettings(bpy.types.PropertyGroup):
         name="Python",
         description=(
             "The Python (3.11 to 3.14) that the environment is made with. Empty: one that is "
-            "found on this machine, else a copy of Blender's"
+            "found on this machine, else one that is downloaded, or a copy of Blender's"
         ),
         subtype="FILE_PATH",
     )

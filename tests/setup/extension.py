@@ -15,10 +15,10 @@ def _module(name: str) -> Any:
 
 
 builds = _module("setup.builds")
+failures = _module("setup.failures")
 folders = _module("setup.folders")
 install = _module("setup.install")
-interpreters = _module("setup.interpreters")
 pins = _module("setup.pins")
-pip = _module("setup.pip")
 plan = _module("setup.plan")
 run = _module("setup.run")
+uv = _module("setup.uv")

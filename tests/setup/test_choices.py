@@ -13,7 +13,7 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from .extension import builds, errors, folders, install, interpreters, pins, pip, plan
+from .extension import builds, errors, folders, install, pins, plan, uv
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -61,6 +61,15 @@ class TestBuild:
             raise FileNotFoundError(command[0])
 
         assert builds.look(fail).nvidia == ""
+
+    def test_another_index_is_named_only_where_it_has_the_same(self) -> None:
+        other = {
+            (name, system)
+            for name, build in builds.BUILDS.items()
+            for system in ("linux", "win32", "darwin")
+            if builds.elsewhere(build, system)
+        }
+        assert other == {("cpu", "linux"), ("cu130", "linux"), ("cpu", "win32")}
 
     def test_every_index_is_https_and_every_cost_is_said(self) -> None:
         for build in builds.BUILDS.values():
@@ -167,66 +176,6 @@ class TestDelete:
         assert folders.read_marker(mine / "env") is not None
 
 
-class TestInterpreter:
-    def test_this_one_will_do(self) -> None:
-        found = interpreters.find(sys.executable, None)
-        assert found.version == sys.version_info[:3] and not found.problem
-        assert found.path.resolve() == Path(sys._base_executable).resolve()  # type: ignore
-
-    def test_what_is_no_python_is_refused(self, tmp_path: Path) -> None:
-        script = tmp_path / "python3"
-        script.write_text("#!/bin/sh\necho hello\n")
-        script.chmod(0o755)
-        for named in (script, tmp_path / "missing", tmp_path):
-            with pytest.raises(errors.MissingDependency, match="does not start"):
-                interpreters.find(str(named), None)
-
-    def test_one_is_found_on_the_path(self, tmp_path: Path) -> None:
-        link = tmp_path / "bin" / "python3.11"
-        link.parent.mkdir()
-        link.symlink_to(sys.executable)
-        environ = {"PATH": f"{tmp_path}{os.pathsep}{link.parent}", "HOME": str(tmp_path)}
-        assert interpreters.find("", None, environ).version == sys.version_info[:3]
-
-    def test_without_any_it_says_what_to_install(self, tmp_path: Path) -> None:
-        with pytest.raises(errors.MissingDependency, match=r"3\.11 to 3\.14") as caught:
-            interpreters.find("", None, {"PATH": "", "HOME": str(tmp_path)})
-        assert "python.org" in caught.value.remedy
-
-    def test_blenders_own_is_the_last_choice_and_is_copied(self, tmp_path: Path) -> None:
-        """A folder laid out as Blender's, whose Python starts because it is this one's."""
-        prefix = tmp_path / "blender" / "python"
-        library = prefix / "lib" / "python3.11"
-        (prefix / "bin").mkdir(parents=True)
-        for part in ("site-packages/addons", "test", "json"):
-            (library / part).mkdir(parents=True)
-            (library / part / "module.py").touch()
-        (prefix / "bin" / "python3.11").write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n')
-        (prefix / "bin" / "python3.11").chmod(0o755)
-        assert interpreters.bundled(prefix).name == "python3.11"
-        environ = {"PATH": "", "HOME": str(tmp_path)}
-        assert interpreters.find("", prefix, environ).version == sys.version_info[:3]
-        interpreters.copy(prefix, tmp_path / "env")
-        copied = {str(p.relative_to(tmp_path / "env")) for p in (tmp_path / "env").rglob("*")}
-        assert "lib/python3.11/json/module.py" in copied
-        assert not any("site-packages" in name or "test" in name for name in copied)
-        assert interpreters.probe(tmp_path / "env" / "bin" / "python") is not None
-
-    def test_windows_and_macos_are_searched_where_pythons_are(self, tmp_path: Path) -> None:
-        local = tmp_path / "Local"
-        python = local / "Programs" / "Python" / "Python312" / "python.exe"
-        stub = tmp_path / "WindowsApps" / "python.exe"
-        for path in (python, stub):
-            path.parent.mkdir(parents=True)
-            path.touch()
-        environ = {"LOCALAPPDATA": str(local), "PATH": str(stub.parent), "USERPROFILE": "/u"}
-        found = list(interpreters.candidates(environ, "win32"))
-        assert found == [python], "the stand-in that opens the shop is left out"
-        places = [str(p) for p in interpreters._places({"PATH": "", "HOME": "/u"}, "darwin")]
-        assert "/opt/homebrew/bin/python3.12" in places
-        assert "/Library/Frameworks/Python.framework/Versions/3.13/bin/python3.13" in places
-
-
 class TestVersions:
     def test_list_is_what_the_project_needs(self) -> None:
         """Every requirement of the backend is pinned to a version that it allows."""
@@ -270,72 +219,70 @@ class TestVersions:
         assert pins.Pins(("a==1",), ()).fingerprint != pins.Pins(("a==2",), ()).fingerprint
 
 
-class TestPip:
-    def test_what_pip_says_becomes_progress(self) -> None:
-        follow = pip.Progress(expected=2, expected_mb=1, installing="2 / 2")
-        seen = []
-        for line in (
-            "Collecting alpha==1.0",
-            "  Downloading alpha-1.0-py3-none-any.whl (0.5 MB)",
-            "Progress 0 of 524288",
-            "Progress 262144 of 524288",
-            "Progress 524288 of 524288",
-            "Collecting beta==1.0",
-            "Progress 524288 of 524288",
-            "Installing collected packages: alpha, beta",
-        ):
-            follow.line(line)
-            seen.append((follow.text, round(follow.fraction, 2)))
-        assert seen[0] == ("alpha", 0.0) and seen[3] == ("alpha", 0.21)
-        assert seen[-2] == ("beta", 0.85) and seen[-1][0] == "2 / 2"
-        assert [f for _, f in seen] == sorted(f for _, f in seen)
-
-    def test_packages_are_counted_where_bytes_are_not_told(self) -> None:
-        follow = pip.Progress(expected=4)
-        for line in ("Collecting a", "Processing /w x/b_c-1.0-py3-none-any.whl", "Collecting d"):
-            follow.line(line)
-        assert follow.text == "d" and follow.fraction == pytest.approx(0.85 * 0.5)
-        follow.line("Processing C:\\wheels\\e-2-py3-none-any.whl (from -r list.txt)")
-        assert follow.text == "e" and follow.fraction == pytest.approx(0.85 * 0.75)
-
-    @pytest.mark.parametrize(
-        ("output", "kind", "words"),
-        [
-            ("OSError: [Errno 28] No space left on device", "output", "disk is full"),
-            ("NewConnectionError(... Name or service not known)", "not_downloaded", "network"),
-            ("ERROR: No matching distribution found for foo==1\n", "not_downloaded", "foo==1"),
-            ("ssl.SSLError CERTIFICATE_VERIFY_FAILED", "not_downloaded", "certificate"),
-            ("urllib3 IncompleteRead(5 bytes read)", "not_downloaded", "broke off"),
-            ("THESE PACKAGES DO NOT MATCH THE HASHES", "not_downloaded", "broke off"),
-            ("PermissionError: [Errno 13] Permission denied", "output", "permission"),
-            ("ERROR: a new kind of trouble", "internal", "a new kind of trouble"),
-            ("", "internal", "said nothing"),
-        ],
-    )
-    def test_failures_are_explained(self, output: str, kind: str, words: str) -> None:
-        error = pip.explain(output, "")
-        assert error.code == kind and words in error.message and error.remedy
-
-    def test_nothing_can_send_packages_elsewhere(self) -> None:
+class TestUv:
+    def test_nothing_can_send_packages_elsewhere(self, tmp_path: Path) -> None:
         environ = {
             "PIP_TARGET": "/evil", "PIP_USER": "1", "PYTHONPATH": "/b", "PYTHONHOME": "/b",
-            "PIP_INDEX_URL": "https://mirror", "HTTPS_PROXY": "http://proxy", "CONDA_PREFIX": "/c",
+            "UV_PYTHON": "/evil", "UV_SYSTEM_PYTHON": "1", "UV_CACHE_DIR": "/evil",
+            "UV_OVERRIDE": "/evil", "UV_DEFAULT_INDEX": "https://mirror", "CONDA_PREFIX": "/c",
+            "UV_INDEX_COMPANY_PASSWORD": "secret", "UV_HTTP_TIMEOUT": "90",
+            "HTTPS_PROXY": "http://proxy",
         }  # fmt: skip
-        clean = pip.environment(environ, "/scratch", offline=False)
-        assert "PIP_TARGET" not in clean and clean["PIP_USER"] == "0"
-        assert "PYTHONPATH" not in clean and "PYTHONHOME" not in clean
-        assert clean["PIP_INDEX_URL"] == "https://mirror", "a company's mirror is honoured"
-        assert clean["HTTPS_PROXY"] == "http://proxy" and clean["TMPDIR"] == "/scratch"
-        offline = pip.environment(environ, "/scratch", offline=True)
-        assert "PIP_INDEX_URL" not in offline and offline["PIP_CONFIG_FILE"] == os.devnull
+        clean = uv.environment(environ, tmp_path / "downloads", offline=False)
+        assert "/evil" not in clean.values() and "/b" not in clean.values()
+        assert "CONDA_PREFIX" not in clean and "UV_SYSTEM_PYTHON" not in clean
+        assert clean["PIP_USER"] == "0" and clean["UV_CACHE_DIR"] == str(tmp_path / "downloads")
+        assert clean["UV_DEFAULT_INDEX"] == "https://mirror", "a company's mirror is honoured"
+        assert clean["UV_INDEX_COMPANY_PASSWORD"] == "secret", "and so is what it wants"
+        assert clean["HTTPS_PROXY"] == "http://proxy" and clean["UV_HTTP_TIMEOUT"] == "90"
+        assert clean["UV_SYSTEM_CERTS"] == "1", "the system knows a company's certificate"
+        offline = uv.environment(environ, tmp_path / "downloads", offline=True)
+        assert "UV_DEFAULT_INDEX" not in offline and offline["UV_OFFLINE"] == "1"
+        assert offline["PIP_CONFIG_FILE"] == os.devnull and offline["UV_NO_CONFIG"] == "1"
 
-    def test_only_wheels_and_no_network_when_offline(self) -> None:
-        words = pip.install(["a==1"], version=(26, 0), cache="/c", wheels="/w", index="https://i")
-        assert "--no-index" in words and "--index-url" not in words and "https://i" not in words
-        assert "--only-binary=:all:" in words, "nothing is built, so no set-up code is run"
-        online = pip.install(["a==1"], version=(26, 0), cache="/c", index="https://i")
-        assert "--resume-retries" in online and "--no-index" not in online
-        assert "--resume-retries" not in pip.install(["a"], version=(23, 2), cache="/c")
+    def test_a_named_certificate_comes_before_the_systems(self, tmp_path: Path) -> None:
+        clean = uv.environment({"SSL_CERT_FILE": "/company.pem"}, tmp_path, offline=False)
+        assert "UV_SYSTEM_CERTS" not in clean and clean["SSL_CERT_FILE"] == "/company.pem"
+
+    def test_what_pip_is_told_is_told_to_uv(self, tmp_path: Path) -> None:
+        """What a real pip prints about a real file."""
+        (tmp_path / "pip.conf").write_text(
+            "[global]\nindex-url = https://mirror/simple\ncert = /company.pem\n"
+            "find-links = /a\n    /b\nextra-index-url =\n    https://one\n    https://two\n"
+            "[install]\ntarget = /evil\n[freeze]\ntimeout = 10\n"
+        )
+        environ = os.environ | {
+            "PIP_CONFIG_FILE": str(tmp_path / "pip.conf"),
+            "PIP_PROXY": "http://proxy:3128",
+        }
+        command = [sys.executable, "-m", "pip", "config", "list"]
+        said = subprocess.run(command, env=environ, capture_output=True, text=True).stdout
+        assert uv.settings_of_pip(said) == {
+            "UV_DEFAULT_INDEX": "https://mirror/simple",
+            "UV_INDEX": "https://one https://two",
+            "UV_INDEX_STRATEGY": "unsafe-best-match",
+            "UV_FIND_LINKS": "/a,/b",
+            "SSL_CERT_FILE": "/company.pem",
+            "ALL_PROXY": "http://proxy:3128",
+        }
+        assert uv.settings_of_pip("nonsense\n= = =\nglobal.index-url=not quoted\n") == {}
+
+    def test_it_is_found_on_the_path_and_where_its_installer_puts_it(self, tmp_path: Path) -> None:
+        on_path, at_home = tmp_path / "bin" / uv.PROGRAM, tmp_path / ".local/bin" / uv.PROGRAM
+        for program in (on_path, at_home):
+            program.parent.mkdir(parents=True)
+            program.write_text("#!/bin/sh\necho uv 0.1.0\n")
+            program.chmod(0o755)
+        environ = {"PATH": str(on_path.parent), "HOME": str(tmp_path), "USERPROFILE": str(tmp_path)}
+        assert [on_path, at_home] == [p for p in uv.find(environ) if tmp_path in p.parents]
+        assert not uv.usable(on_path, lambda command: (0, "uv 0.1.0")), "it is too old"
+        assert uv.usable(on_path, lambda command: (0, "uv 0.13.9 (x86_64)"))
+        assert not uv.usable(on_path, lambda command: (127, ""))
+
+    def test_this_one_is_the_one_that_would_be_fetched(self) -> None:
+        """The suite runs with the version that users get."""
+        have = importlib.metadata.version("uv")
+        assert Requirement(uv.REQUIREMENT).specifier.contains(have)
 
 
 class TestPlan:

@@ -1,12 +1,10 @@
-"""Setting up for real: a worker process, a venv, pip; the wheels are tiny and made here."""
+"""Setting up for real: a worker process, uv, an environment; the wheels are tiny and made here."""
 
 from __future__ import annotations
 
-import shutil
-import subprocess
 import sys
 import time
-import venv
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,7 +12,7 @@ import pytest
 
 from tests.timed import within
 
-from .extension import errors, folders, interpreters, plan, run
+from .extension import errors, folders, plan, run, uv
 from .wheels import Index, make_wheel
 
 PACKAGES = {"torch": "9.9.9", "torchvision": "9.9.1", "alpha": "1.2", "beta": "0.3"}
@@ -47,22 +45,6 @@ def make_plan(tmp_path: Path) -> Callable[..., plan.Plan]:
         return plan.Plan(**(values | changes))
 
     return make
-
-
-@pytest.fixture(scope="module")
-def environment(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An environment with pip as the worker makes one; making it takes most of a set-up's time."""
-    made = tmp_path_factory.mktemp("environment") / "env"
-    venv.create(made, symlinks=True, with_pip=True)
-    return made
-
-
-@pytest.fixture
-def _begun(environment: Path, tmp_path: Path) -> None:
-    """The set-up has come as far as the environment before."""
-    folder = tmp_path / "backend ü"
-    folders.begin(folder, folders.Marker("incomplete", build="cpu"))
-    shutil.copytree(environment, folder / folders.ENVIRONMENT, symlinks=True)
 
 
 def finish(started: run.SetupRun, seconds: float = 600) -> run.SetupRun:
@@ -107,7 +89,6 @@ def wait_for_none(folder: Path) -> None:
 
 
 Make = Callable[..., "plan.Plan"]
-begun = pytest.mark.usefixtures("_begun")
 
 
 def test_a_folder_of_wheels_becomes_a_backend(make_plan: Make, wheels: Path) -> None:
@@ -136,7 +117,7 @@ def test_a_folder_of_wheels_becomes_a_backend(make_plan: Make, wheels: Path) -> 
     assert marker is not None and marker.state == "complete" and marker.build == "cpu"
     assert installed(folder) == set(PACKAGES)
     assert "VERSION" not in sys.modules, "nothing is imported here"
-    assert not (folder / folders.DOWNLOADS).exists() and not (folder / folders.SCRATCH).exists()
+    assert not (folder / folders.DOWNLOADS).exists()
     assert "alpha" in (folder / folders.LOG).read_text()
 
     # A second time there is nothing to do, and it takes no environment away.
@@ -146,39 +127,42 @@ def test_a_folder_of_wheels_becomes_a_backend(make_plan: Make, wheels: Path) -> 
     assert folders.environment_python(folder).parent.stat().st_ino == inode
 
 
-@begun
-def test_a_broken_download_goes_on_where_it_was(make_plan: Make, wheels: Path) -> None:
+def test_a_broken_download_goes_on_where_it_was(
+    make_plan: Make, wheels: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("UV_HTTP_RETRIES", "0")
     with Index(wheels) as index:
-        index.breaks = {"beta-0.3-py3-none-any.whl": 1}
-        chosen = make_plan(index=index.url, torch_index=index.url, batch=1)
+        index.breaks = {"beta-0.3-py3-none-any.whl": 99}
+        chosen = make_plan(index=index.url, torch_index=index.url)
         first = finish(run.SetupRun(chosen))
         assert isinstance(first.error, errors.NotDownloaded), first.error
         assert "kept" in first.error.message + first.error.remedy
         marker = folders.read_marker(Path(chosen.folder))
         assert marker is not None and marker.state == "incomplete"
         before = index.served.count("alpha-1.2-py3-none-any.whl")
+        index.breaks = {}
         second = finish(run.SetupRun(chosen))
         assert second.error is None, second.error
         assert installed(Path(chosen.folder)) == set(PACKAGES)
         assert index.served.count("alpha-1.2-py3-none-any.whl") == before == 1, "it was kept"
 
 
-@begun
 def test_a_file_that_is_not_what_the_index_says_is_not_installed(
     make_plan: Make, wheels: Path
 ) -> None:
     """Each file's SHA-256 is compared with the one that the index names."""
     with Index(wheels) as index:
-        index.changed = {"alpha-1.2-py3-none-any.whl"}
+        other = make_wheel(wheels / "other", "alpha", "1.2", size=10)
+        index.changed = {other.name: other.read_bytes()}
         failed = finish(run.SetupRun(make_plan(index=index.url, torch_index=index.url)))
         assert isinstance(failed.error, errors.NotDownloaded), failed.error
     folder = Path(failed.plan.folder)
-    assert "DO NOT MATCH THE HASHES" in (folder / folders.LOG).read_text()
+    assert "Hash mismatch" in (folder / folders.LOG).read_text()
+    assert "not the one that its index names" in failed.error.message
     assert installed(folder) == set()
 
 
 @pytest.mark.timed
-@begun
 def test_a_cancelled_set_up_leaves_no_process_and_can_go_on(
     make_plan: Make, wheels: Path, tmp_path: Path
 ) -> None:
@@ -200,7 +184,6 @@ def test_a_cancelled_set_up_leaves_no_process_and_can_go_on(
     assert finish(run.SetupRun(make_plan(wheels=str(wheels)))).succeeded
 
 
-@begun
 def test_the_worker_ends_when_its_blender_is_gone(
     make_plan: Make, wheels: Path, tmp_path: Path
 ) -> None:
@@ -218,7 +201,6 @@ def test_the_worker_ends_when_its_blender_is_gone(
     wait_for_none(tmp_path)
 
 
-@begun
 def test_missing_wheels_are_all_named_before_anything_is_installed(
     make_plan: Make, wheels: Path
 ) -> None:
@@ -230,11 +212,10 @@ def test_missing_wheels_are_all_named_before_anything_is_installed(
     assert isinstance(failed.error, errors.NotDownloaded)
     assert "alpha==1.2" in failed.error.message and "beta" not in failed.error.message
     assert "torch==9.9.9 (for another system)" in failed.error.message
-    assert "pip download" in failed.error.remedy
+    assert "uv==" in failed.error.remedy and "pip download" in failed.error.remedy
     assert installed(Path(chosen.folder)) == set()
 
 
-@begun
 def test_a_backend_that_does_not_work_is_not_called_complete(make_plan: Make, wheels: Path) -> None:
     chosen = make_plan(wheels=str(wheels), check=("-c", "import nothing_of_that_name"))
     failed = finish(run.SetupRun(chosen))
@@ -250,13 +231,17 @@ def test_too_little_space_is_said_before_anything_is_made(make_plan: Make) -> No
     assert not Path(failed.plan.folder).exists()
 
 
-@begun
-@pytest.mark.slow  # pip tries again several times, each time later
-def test_the_network_is_needed_and_said_to_be(make_plan: Make) -> None:
-    closed = "http://127.0.0.1:9/simple"
-    failed = finish(run.SetupRun(make_plan(index=closed, torch_index=closed)), 120)
-    assert isinstance(failed.error, errors.NotDownloaded)
-    assert "network" in failed.error.message
+def test_what_is_not_published_is_said_before_anything_is_downloaded(
+    make_plan: Make, wheels: Path
+) -> None:
+    """A wheel for another Python is none: gigabytes are not fetched to find that out."""
+    (wheels / "torch-9.9.9-py3-none-any.whl").unlink()
+    make_wheel(wheels, "torch", "9.9.9", tag="cp27-cp27m-win32")
+    with Index(wheels) as index:
+        failed = finish(run.SetupRun(make_plan(index=index.url, torch_index=index.url)))
+        assert isinstance(failed.error, errors.NotDownloaded)
+        assert "torch==9.9.9 is not published for this system and Python" in failed.error.message
+        assert index.served == []
 
 
 def test_indexes_must_be_https(make_plan: Make) -> None:
@@ -266,7 +251,6 @@ def test_indexes_must_be_https(make_plan: Make) -> None:
     assert not Path(failed.plan.folder).exists()
 
 
-@begun
 def test_two_blenders_do_not_set_up_one_folder_at_once(make_plan: Make, wheels: Path) -> None:
     chosen = make_plan(wheels=str(wheels), check=("-c", "import time; time.sleep(60)"))
     first = run.SetupRun(chosen)
@@ -290,19 +274,69 @@ def test_a_folder_with_other_files_is_left_alone(make_plan: Make, wheels: Path) 
 
 @pytest.mark.slow  # copies a whole Python
 @pytest.mark.skipif(sys.platform == "win32", reason="Blender lays out its Python otherwise there")
-def test_a_copied_python_is_an_environment_of_its_own(
-    make_plan: Make, wheels: Path, tmp_path: Path
+def test_blenders_python_is_copied_where_there_is_no_other(
+    make_plan: Make, wheels: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As Blender's is copied where there is no other; this one's own stands in for it."""
-    chosen = make_plan(wheels=str(wheels), python="")
+    """Offline, so that none can be fetched; this Python's own stands in for Blender's."""
+    (tmp_path / "empty").mkdir()
+    monkeypatch.setenv("PATH", str(tmp_path / "empty"))
+    chosen = make_plan(wheels=str(wheels), python="", blender_prefix=sys.base_prefix)
+    done = finish(run.SetupRun(chosen))
+    assert done.succeeded, done.error
     folder = Path(chosen.folder)
-    folders.begin(folder, folders.Marker("incomplete", build="cpu"))
-    interpreters.copy(Path(sys.base_prefix), folder / folders.ENVIRONMENT)
-    python = folders.environment_python(folder)
-    found = interpreters.probe(python)
-    assert found is not None and found.prefix == folder / folders.ENVIRONMENT
-    subprocess.run([python, "-I", "-m", "ensurepip", "--default-pip"], check=True)
-    assert finish(run.SetupRun(chosen)).succeeded
-    assert installed(folder) == set(PACKAGES)
+    assert installed(folder) == set(PACKAGES), "what was installed into the other stays behind"
+    assert not (folder / "env" / "pyvenv.cfg").exists(), "it is no environment of the other"
     folders.delete(folder)
     assert not folder.exists() and Path(sys.base_prefix).exists()
+
+
+def test_without_any_python_it_says_what_to_install(
+    make_plan: Make, wheels: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "empty").mkdir()
+    monkeypatch.setenv("PATH", str(tmp_path / "empty"))
+    failed = finish(run.SetupRun(make_plan(wheels=str(wheels), python="")))
+    assert isinstance(failed.error, errors.MissingDependency)
+    assert "3.11 to 3.14" in failed.error.message and "python.org" in failed.error.remedy
+
+
+def test_what_is_no_python_is_refused(make_plan: Make, wheels: Path, tmp_path: Path) -> None:
+    script = tmp_path / "python3"
+    script.write_text("#!/bin/sh\necho hello\n")
+    script.chmod(0o755)
+    for named in (script, tmp_path / "missing", tmp_path):
+        failed = finish(run.SetupRun(make_plan(wheels=str(wheels), python=str(named))))
+        assert isinstance(failed.error, errors.MissingDependency), failed.error
+        assert "cannot be the backend's Python: it does not start" in failed.error.message
+
+
+def test_a_named_python_is_used_though_another_is_found(make_plan: Make, wheels: Path) -> None:
+    done = finish(run.SetupRun(make_plan(wheels=str(wheels))))
+    marker = folders.read_marker(Path(done.plan.folder))
+    assert marker is not None and marker.python == ".".join(map(str, sys.version_info[:3]))
+
+
+def test_settings_of_pip_and_uv_are_honoured(
+    make_plan: Make, wheels: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A mirror that only pip's own file names; then one that only uv's variable names."""
+    with Index(wheels) as index:
+        (tmp_path / "pip.conf").write_text(f"[global]\nindex-url = {index.url}\n")
+        monkeypatch.setenv("PIP_CONFIG_FILE", str(tmp_path / "pip.conf"))
+        assert finish(run.SetupRun(make_plan())).succeeded
+        monkeypatch.delenv("PIP_CONFIG_FILE")
+        monkeypatch.setenv("UV_DEFAULT_INDEX", index.url)
+        assert finish(run.SetupRun(make_plan(folder=str(tmp_path / "second")))).succeeded
+
+
+def test_uv_comes_out_of_the_folder_of_wheels_or_its_lack_is_said(
+    make_plan: Make, wheels: Path, tmp_path: Path
+) -> None:
+    lacking = make_plan(wheels=str(wheels), uv=str(tmp_path / "nowhere"))
+    failed = finish(run.SetupRun(lacking))
+    assert isinstance(failed.error, errors.NotDownloaded)
+    assert "uv was not found" in failed.error.message and "uv==" in failed.error.remedy
+    program = next(uv.find())
+    with zipfile.ZipFile(wheels / "uv-9.9-py3-none-any.whl", "w") as wheel:
+        wheel.write(program, f"uv-9.9.data/scripts/{uv.PROGRAM}")
+    assert finish(run.SetupRun(lacking)).succeeded

@@ -50,14 +50,16 @@ def _digest(data: bytes) -> str:
 class Index:
     """A simple package index on this machine, as a context manager.
 
+    As the real ones do, it gives the metadata of a wheel without the wheel.
+
     ``breaks`` names a file whose download ends in the middle, once for each time that is asked for;
-    ``changed`` names files of which others are sent than the index says.
+    ``changed`` has the content that is sent instead of what the index says.
     """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.breaks: dict[str, int] = {}
-        self.changed: set[str] = set()
+        self.changed: dict[str, bytes] = {}
         self.served: list[str] = []
         index = self
 
@@ -94,19 +96,24 @@ class Index:
             ]
             links = "".join(
                 f'<a href="/files/{path.name}#sha256='
-                f'{hashlib.sha256(path.read_bytes()).hexdigest()}">{path.name}</a>\n'
+                f'{hashlib.sha256(path.read_bytes()).hexdigest()}" '
+                f'data-dist-info-metadata="true">{path.name}</a>\n'
                 for path in found
             )
             self._send(request, f"<!DOCTYPE html><html><body>{links}</body></html>".encode())
             return
-        path = self.folder / parts[-1]
+        path = self.folder / parts[-1].removesuffix(".metadata")
         if not path.is_file():
             request.send_error(404)
             return
+        if parts[-1].endswith(".metadata"):
+            with zipfile.ZipFile(path) as archive:
+                name = next(n for n in archive.namelist() if n.endswith("/METADATA"))
+                self._send(request, archive.read(name))
+            return
         self.served.append(path.name)
         data = path.read_bytes()
-        if path.name in self.changed:
-            data = data[:-1] + bytes([data[-1] ^ 1])
+        data = self.changed.get(path.name, data)
         cut = len(data)
         if self.breaks.get(path.name, 0):
             self.breaks[path.name] -= 1

@@ -1,14 +1,12 @@
 """Setting up the backend from inside Blender: the button, what it says, what it leaves.
 
-The packages are tiny wheels in a folder, so that nothing is downloaded; worker, venv and pip are
-real. ``tests/setup`` looks at each step; here it is the whole.
+The packages are tiny wheels in a folder, so that nothing is downloaded; worker and uv are real.
+``tests/setup`` looks at each step; here it is the whole.
 """
 
 from __future__ import annotations
 
 import os
-import shutil
-import subprocess
 import sys
 import time
 from contextlib import contextmanager
@@ -42,6 +40,7 @@ def small_set_up(bench: Bench, name: str, check: str = "import torch, alpha"):
 
     def small(**values):
         values |= {"pins": str(listed), "check": ("-c", check), "needed_mb": 10}
+        values["uv"] = str(Path(bench.python).with_name("uv"))
         return original(**values)
 
     os.environ.pop("ATT3D_PYTHON", None)
@@ -59,28 +58,6 @@ def small_set_up(bench: Bench, name: str, check: str = "import torch, alpha"):
         chosen.folder = chosen.wheels = chosen.python = chosen.torch_index = ""
         chosen.build = "AUTO"
         assert plan.Plan is original
-
-
-def keep_as_template(bench: Bench, folder: Path) -> None:
-    """Keep an environment, without the packages, for :func:`begun`."""
-    packages = ("torch*", "alpha*")
-    shutil.copytree(
-        folder / "env",
-        bench.folder / "environment",
-        symlinks=True,
-        ignore=shutil.ignore_patterns(*packages),
-    )
-
-
-def begun(bench: Bench, folder: Path) -> None:
-    """The set-up has come as far as an environment with pip, which takes most of its time."""
-    template = bench.folder / "environment"
-    if not template.exists():
-        command = [bench.python, "-m", "venv", "--symlinks", str(template)]
-        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
-    folders = bench.module("setup.folders")
-    folders.begin(folder, folders.Marker("incomplete", build="cpu"))
-    shutil.copytree(template, folder / folders.ENVIRONMENT, symlinks=True)
 
 
 def words(bench: Bench) -> str:
@@ -110,7 +87,6 @@ def check_set_up_with_one_click_then_deleted(bench: Bench) -> None:
         after = {path: path.stat().st_mtime_ns for path in site_packages(sys.prefix)}
         assert before == after, "nothing is installed into Blender's Python"
         assert not children()
-        keep_as_template(bench, folder)
 
         assert bpy.ops.att3d.delete_backend("EXEC_DEFAULT") == {"FINISHED"}
         assert not folder.exists()
@@ -124,7 +100,6 @@ def site_packages(prefix: str) -> list[Path]:
 
 def check_missing_wheels_are_named_and_setting_up_goes_on(bench: Bench) -> None:
     with small_set_up(bench, "lacking") as folder:
-        begun(bench, folder)
         (bench.folder / "wheels" / "alpha-1.2-py3-none-any.whl").unlink()
         text = refused(bpy.ops.att3d.set_up)
         assert "alpha==1.2" in text, text
@@ -146,6 +121,30 @@ def check_offline_blender_downloads_nothing(bench: Bench) -> None:
         assert "offline" in text and "Allow Online Access" in text
         assert bench.session.error.code == "not_downloaded"
         assert not folder.exists()
+
+
+def check_reason_of_a_failure_stays_and_another_index_is_offered(bench: Bench) -> None:
+    """As when only pytorch.org is blocked; a later Generate does not hide why."""
+    from urllib.parse import urlsplit
+
+    builds = bench.module("setup.builds")
+    control = bench.module("setup.control").control
+    errors = sys.modules[bench.module("setup.failures").explain.__module__]
+    host = urlsplit(builds.BUILDS["cpu"].index).hostname
+    with small_set_up(bench, "blocked"):
+        bench.preferences.setup.wheels = ""
+        said = f"error: Failed to fetch: https://{host}/whl/cpu/torch/\n client error (Connect)"
+        control.error = bench.session.error = errors.explain(said)
+        assert "Take PyTorch from PyPI" in words(bench)
+        refused(lambda: bpy.ops.att3d.generate(prompt="a pig"))
+        assert bench.session.error is not control.error
+        text = words(bench)
+        assert f"{host} cannot be reached" in text and "Take PyTorch from PyPI" in text
+        assert "offline" in refused(bpy.ops.att3d.set_up_from_pypi), "as tests are run"
+        assert bench.preferences.setup.torch_index == builds.PYPI
+        control.error = bench.session.error = errors.explain(said)
+        assert "Take PyTorch from PyPI" not in words(bench), "it was tried"
+        control.error = bench.session.error = None
 
 
 def check_index_without_encryption_is_refused(bench: Bench) -> None:
@@ -186,12 +185,11 @@ def check_read_only_home_is_one_clear_error(bench: Bench) -> None:
 
 
 def check_disabling_ends_a_set_up(bench: Bench) -> None:
-    with small_set_up(bench, "disabled", check="import time; time.sleep(60)") as folder:
-        begun(bench, folder)
+    with small_set_up(bench, "disabled", check="import time; time.sleep(60)"):
         control = bench.module("setup.control").control
         operators = bench.module("setup.operators")
         control.start(lambda suggestion: operators.make_plan(bpy.context, suggestion))
-        deadline = time.monotonic() + 300
+        deadline = time.monotonic() + 600
         while control.step[0] != "check":
             control.tick()
             assert time.monotonic() < deadline and control.error is None, control.error
