@@ -48,8 +48,8 @@ class EvaluateOptions:
     scoring: str | None = None
     """The CLIP that scores: the bundled one (as a rule), a file that ``clip --preset scoring``
     wrote, any open_clip model (ViT-B-32/openai, hf-hub:OWNER/REPOSITORY, a folder), or none."""
-    queries: tuple[Path, ...] = ()
-    """Files of further prompts among which each prompt must be found, such as DF411 for DF27."""
+    queries: tuple[str, ...] = ()
+    """Files or sets of further prompts among which each prompt must be found: DF411 for DF27."""
     device: str = "auto"
     """``auto``, ``cpu``, ``cuda``, ``mps``."""
     json: bool = False

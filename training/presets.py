@@ -31,6 +31,7 @@ _PAPER = TrainConfig(
     diffusion_options=DiffusionModelConfig(precision="fp16", variant="fp16"),
     rendering=RenderConfig(orientation=Regularizer(1e-2), opacity=Regularizer(1e-3)),
     precision="bf16",
+    scoring="ViT-B-32/openai",
 )
 
 
@@ -208,14 +209,20 @@ PRESETS: dict[str, TrainConfig] = {
         _TOYBOX_SDS,
         _TOYBOX_SDS_GPU,
         _paper("paper-df27", prompts="df27.txt", batch=256, steps=13_000),
-        _paper("paper-df411", prompts="df411.txt", batch=256, steps=100_000),
+        _paper("paper-df411", prompts="dreamfusion_prompts.json", batch=256, steps=100_000),
         _paper("paper-pig", prompts="pig64", batch=128, steps=40_000),
         _paper("paper-animal", prompts="animal1200", batch=128, steps=40_000),
-        _paper("paper-per-prompt", prompts="prompt.txt", batch=32, steps=8_000),
-        *(_paper_interpolation(kind) for kind in ("latent", "loss", "bernoulli", "guidance")),
+        _paper(
+            "paper-per-prompt", prompt="a pig riding a bike wearing a tophat", batch=32, steps=8_000
+        ),
+        *(
+            _paper_interpolation(kind)
+            for kind in ("none", "latent", "loss", "bernoulli", "guidance")
+        ),
     )
 }
-"""The paper's lists of DreamFusion prompts come from a file: one prompt a line, or JSON."""
+"""DreamFusion's prompts come from a file, see docs/training.md; ``paper-per-prompt`` is run with
+``--prompt``."""
 
 
 def preset(name: str) -> TrainConfig:

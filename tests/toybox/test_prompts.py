@@ -26,6 +26,7 @@ from training.prompts import (
     chain,
     character_of,
     known_words,
+    paper_caption,
     paraphrase,
     prompt_set,
     prompt_set_names,
@@ -40,7 +41,7 @@ from training.prompts.paraphrases import (
     THEME_WORDS,
     synonyms,
 )
-from training.prompts.sets import ANIMAL_THEMES, PIG_THEMES
+from training.prompts.sets import ANIMAL_THEMES
 
 SPECS = st.builds(
     CharacterSpec,
@@ -59,6 +60,8 @@ SPECS = st.builds(
         ("animal300", 2400, 300, 2100),
         ("animal1200", 2400, 1200, 1200),
         ("animal2400", 2400, 2400, 0),
+        ("toybox-pig", 64, 56, 8),
+        ("toybox-animal", 2400, 1200, 1200),
         ("plain", 220, 220, 0),
         ("toybox", 2684, 1476, 1208),
     ],
@@ -71,19 +74,42 @@ def test_exact_counts(name: str, prompts: int, seen: int, unseen: int) -> None:
 
 
 def test_every_set_is_registered() -> None:
-    compositional = {"pig64", "pig56", "animal300", "animal1200", "animal2400", "compose96"}
-    assert compositional | {"plain", "toybox", *FAMILIES} == set(prompt_set_names())
+    papers = {"pig64", "pig56", "animal300", "animal1200", "animal2400"}
+    ours = {"toybox", "toybox-pig", "toybox-animal", "plain", "compose96", *FAMILIES}
+    assert papers | ours == set(prompt_set_names())
 
 
-def test_pig_holdout_is_the_diagonal() -> None:
+def test_pig_holdout_is_the_printed_diagonal() -> None:
     found = prompt_set("pig64")
-    held_out = {found.prompts[index] for index in found.unseen}
-    assert held_out == {f"a pig {a} {t}" for a, t in zip(ACTIVITIES, PIG_THEMES, strict=True)}
-    assert "a pig riding a motorcycle made out of gold" in held_out
+    assert [found.prompts[index] for index in found.unseen] == [
+        "a pig riding a motorcycle made out of gold",
+        "a pig sitting on a chair carved out of wood",
+        "a pig playing the guitar wearing a leather jacket",
+        "a pig holding a shovel wearing a tophat",
+        "a pig holding a blue balloon wearing a cape",
+        "a pig holding a book wearing a party hat",
+        "a pig wielding a katana wearing a sombrero",
+        "a pig riding a bike wearing medieval armor",
+    ]
 
 
-def test_pig56_lacks_the_cape() -> None:
-    assert not any("cape" in prompt for prompt in prompt_set("pig56").prompts)
+def test_pig56_is_the_list_as_printed() -> None:
+    """Without the cape; the bicycle first, the bike last."""
+    prompts = prompt_set("pig56").prompts
+    assert prompts[0] == "a pig riding a bicycle made out of gold"
+    assert prompts[-1] == "a pig riding a bike wearing medieval armor"
+    assert not any("cape" in prompt or "motorcycle" in prompt for prompt in prompts)
+    assert spec_of(prompts[0]) == CharacterSpec("pig", "riding a bike", "made out of gold")
+
+
+def test_animal_prompts_are_the_printed_template() -> None:
+    for name in ("animal300", "animal1200", "animal2400"):
+        found = prompt_set(name)
+        assert not any(" and " in prompt for prompt in found.prompts)
+    assert "a bear wielding a katana wearing a cape wearing a sombrero" in found.prompts
+    assert found.prompts[0] == (
+        "a squirrel riding a motorcycle wearing medieval armor wearing a party hat"
+    )
 
 
 @pytest.mark.parametrize(("name", "spread"), [("animal300", 1), ("animal1200", 0)])
@@ -100,7 +126,7 @@ def test_animal_splits_see_every_part_and_pair_equally_often(name: str, spread: 
 def test_toybox_never_sees_what_its_parts_hold_out() -> None:
     toybox = prompt_set("toybox")
     seen = {toybox.prompts[index] for index in toybox.seen}
-    for name in ("pig64", "animal1200"):
+    for name in ("toybox-pig", "toybox-animal"):
         part = prompt_set(name)
         assert not seen & {part.prompts[index] for index in part.unseen}
         assert {part.prompts[index] for index in part.seen} <= seen
@@ -109,10 +135,12 @@ def test_toybox_never_sees_what_its_parts_hold_out() -> None:
 @given(SPECS)
 def test_captions_round_trip(spec: CharacterSpec) -> None:
     assert spec_of(caption(spec)) == spec
+    assert spec_of(paper_caption(spec)) == spec
 
 
-def test_template_as_printed() -> None:
+def test_template_as_printed_and_as_the_toybox_says_it() -> None:
     spec = CharacterSpec("lion", "holding a book", "wearing a cape", "tophat")
+    assert paper_caption(spec) == "a lion holding a book wearing a cape wearing a tophat"
     assert caption(spec) == "a lion holding a book wearing a cape and wearing a tophat"
     assert caption(CharacterSpec("orangutan")) == "an orangutan"
 
@@ -179,6 +207,18 @@ def test_lists_from_files(tmp_path: Path) -> None:
         assert read_prompts(path).seen == (0, 1)
 
 
+def test_a_published_object_of_lists(tmp_path: Path) -> None:
+    one = tmp_path / "gallery.json"
+    one.write_text('{"dreamfusion": ["a corgi", "a  die made out of glass"]}', encoding="utf-8")
+    assert prompt_set(str(one)).prompts == ("a corgi", "a die made out of glass")
+    two = tmp_path / "marked.json"
+    two.write_text('{"dreamfusion": ["a corgi", "a die"], "df27": ["a die"]}', encoding="utf-8")
+    assert prompt_set(f"{two}#df27").prompts == ("a die",)
+    assert prompt_set(f"{two}#dreamfusion").prompts == ("a corgi", "a die")
+    with pytest.raises(TrainingError, match="no list 'df28', but: dreamfusion, df27"):
+        prompt_set(f"{two}#df28")
+
+
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
@@ -188,6 +228,7 @@ def test_lists_from_files(tmp_path: Path) -> None:
         ("broken.json", b"[", "is not JSON"),
         ("object.json", b'{"a": 1}', "is not a list of prompts"),
         ("numbers.json", b"[1, 2]", "is not a list of prompts"),
+        ("two.json", b'{"a": ["a pig"], "b": ["a lion"]}', "several lists, but: a, b"),
     ],
 )
 def test_bad_files_say_what_is_wrong(

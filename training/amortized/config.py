@@ -74,7 +74,10 @@ class TrainConfig:
     assets: AnyAssets = field(default_factory=ToyboxConfig)
     """The reference assets that prompts and their truth are from."""
     prompts: str = "toybox"
-    """A prompt set's name, or a file (one prompt a line, or a JSON list)."""
+    """A prompt set's name, or a file (one prompt a line, or JSON; FILE.json#NAME for one of several
+    lists)."""
+    prompt: str = ""
+    """One prompt in place of a set: a model of its own (A24)."""
     paraphrase: float = 0.5
     """Share of the visits in which a prompt is said in other words."""
     text: str = "small"

@@ -14,7 +14,6 @@ from backend.protocol.errors import BadRequest
 
 from ..assets import ToyboxConfig
 from ..clip.scoring import BUNDLED, load_scorer
-from ..prompts import read_prompts
 from .evaluation import evaluate
 from .r_metrics import Queries, UnknownWords
 
@@ -28,7 +27,7 @@ def evaluate_checkpoint(
     *,
     count: int = 100,
     scoring: str | None = None,
-    queries: Sequence[Path] = (),
+    queries: Sequence[str] = (),
     device: str = "auto",
     compiled: bool = False,
     record: bool = False,
@@ -52,7 +51,7 @@ def evaluate_checkpoint(
     checkpoint = load_checkpoint(path, chosen)
     asked = None
     if scoring != "none":
-        more = [prompt for file in queries for prompt in read_prompts(file).prompts]
+        more = [prompt for name in queries for prompt in collection.prompt_set(name).prompts]
         try:
             asked = Queries(load_scorer(scoring or BUNDLED, chosen), measured.prompts, more)
         except UnknownWords as error:

@@ -19,7 +19,7 @@ from ..guidance import Guidance
 from ..guidance.mixed import MixedGuidance
 from ..guidance.pictures import PictureGuidance
 from ..guidance.references import ReferenceGuidance
-from ..prompts import Chance, PromptSet
+from ..prompts import Chance, PromptSet, single_prompt
 from .conditioning import conditioning_encoder
 from .config import TrainConfig
 from .export import export
@@ -41,7 +41,7 @@ def train(config: TrainConfig, prompts: PromptSet | None = None) -> Path:
     torch.manual_seed(config.seed)
     device = choose_device(config.device)
     collection = config.assets.open()
-    prompts = prompts or collection.prompt_set(config.prompts)
+    prompts = prompts or chosen_prompts(config, collection)
     encoder = text_encoder(config, prompts, collection)
     assets = references_of(collection, prompts.prompts, device, compiled=config.compiled)
     trainer = Trainer(
@@ -83,6 +83,16 @@ def finish(
     watcher.close()
     trainer.close()
     return path
+
+
+def chosen_prompts(config: TrainConfig, collection: AssetCollection) -> PromptSet:
+    """The prompt set, or the one prompt, that the configuration names.
+
+    Raises:
+        TrainingError: there is no such set, or its file cannot be used.
+        BadPrompt: the one prompt is empty or too long.
+    """
+    return single_prompt(config.prompt) if config.prompt else collection.prompt_set(config.prompts)
 
 
 def text_encoder(

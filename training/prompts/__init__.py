@@ -3,7 +3,7 @@
 from .families import FAMILIES, FamilySpec, chain
 from .mix import PromptMix
 from .paraphrases import Chance, known_words, paraphrase, synonyms
-from .sets import PromptSet, prompt_set, prompt_set_names, read_prompts
+from .sets import PromptSet, prompt_set, prompt_set_names, read_prompts, single_prompt
 from .specs import (
     ACTIVITIES,
     ANIMALS,
@@ -14,6 +14,7 @@ from .specs import (
     caption,
     character_of,
     find_spec,
+    paper_caption,
     spec_of,
 )
 
@@ -34,10 +35,12 @@ __all__ = [
     "character_of",
     "find_spec",
     "known_words",
+    "paper_caption",
     "paraphrase",
     "prompt_set",
     "prompt_set_names",
     "read_prompts",
+    "single_prompt",
     "spec_of",
     "synonyms",
 ]

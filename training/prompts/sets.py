@@ -1,8 +1,10 @@
-"""The paper's compositional prompt sets with their splits (A32), chains, and lists from files.
+"""The paper's compositional prompt sets with their splits (A32), the toybox's, chains, and files.
 
-The pig set's holdout is the i-th activity with the i-th theme. The animal set's seen prompts are
-chosen by sums of indices modulo 2 or 8, so that every part, and every pair of parts, is seen
-equally often (as nearly as the counts allow).
+The pig set's holdout is the i-th activity with the i-th theme, in the printed order. The animal
+set's seen prompts are chosen by sums of indices modulo 2 or 8, so that every part, and every pair
+of parts, is seen equally often (as nearly as the counts allow). What the bundled checkpoint was
+trained on has another order and an "and" before the hat, and names of its own: ``toybox`` and its
+parts ``toybox-pig`` and ``toybox-animal``.
 """
 
 from __future__ import annotations
@@ -14,11 +16,24 @@ from functools import cache, partial
 from itertools import product
 from pathlib import Path
 
+from backend.prompts.normalize import normalise_prompt
 from backend.protocol.errors import TrainingError
 
 from .families import FAMILIES, chain
-from .specs import ACTIVITIES, ANIMALS, HATS, THEMES, CharacterSpec, caption
+from .specs import ACTIVITIES, ANIMALS, HATS, THEMES, CharacterSpec, caption, paper_caption
 
+PAPER_ACTIVITIES = (
+    "riding a motorcycle",
+    "sitting on a chair",
+    "playing the guitar",
+    "holding a shovel",
+    "holding a blue balloon",
+    "holding a book",
+    "wielding a katana",
+    "riding a bike",
+)
+"""In the printed order. The pig list prints "riding a bicycle" first, which its last activity says
+again; a later paper's grid of the same set has the motorcycle there."""
 PIG_THEMES = (
     "made out of gold",
     "carved out of wood",
@@ -64,24 +79,27 @@ def _split(name: str, seen: dict[str, bool]) -> PromptSet:
     )
 
 
-def _themed(animal: str, activity: str | None, theme: str) -> CharacterSpec:
-    """The pig set's themes mix clothes and hats."""
-    hat = theme.removeprefix("wearing a ")
-    if hat in HATS:
-        return CharacterSpec(animal, activity, None, hat)
-    return CharacterSpec(animal, activity, theme)
-
-
-def _pig(name: str, themes: tuple[str, ...]) -> PromptSet:
+def _pig(name: str, activities: tuple[str, ...], themes: tuple[str, ...]) -> PromptSet:
     """Unseen: the i-th activity with the i-th theme, as far as there are themes."""
     return _split(
         name,
         {
-            caption(_themed("pig", activity, theme)): i != j
-            for i, activity in enumerate(ACTIVITIES)
+            f"a pig {activity} {theme}": i != j
+            for i, activity in enumerate(activities)
             for j, theme in enumerate(themes)
         },
     )
+
+
+def _pig64() -> PromptSet:
+    """Eight activities and eight themes, the cape among them."""
+    return _pig("pig64", PAPER_ACTIVITIES, PIG_THEMES)
+
+
+def _pig56() -> PromptSet:
+    """The list as printed: seven themes, and the bicycle first."""
+    activities = ("riding a bicycle", *PAPER_ACTIVITIES[1:])
+    return _pig("pig56", activities, tuple(t for t in PIG_THEMES if t != "wearing a cape"))
 
 
 def _animal_seen(count: int, animal: int, activity: int, theme: int, hat: int) -> bool:
@@ -95,13 +113,18 @@ def _animal_seen(count: int, animal: int, activity: int, theme: int, hat: int) -
     return activity == turn % 8
 
 
-def _animal(count: int) -> PromptSet:
+def _animal(
+    name: str,
+    count: int,
+    activities: tuple[str, ...] = PAPER_ACTIVITIES,
+    say: Callable[[CharacterSpec], str] = paper_caption,
+) -> PromptSet:
     return _split(
-        f"animal{count}",
+        name,
         {
-            caption(CharacterSpec(animal, activity, theme, hat)): _animal_seen(count, a, b, c, d)
+            say(CharacterSpec(animal, activity, theme, hat)): _animal_seen(count, a, b, c, d)
             for (a, animal), (b, activity), (c, theme), (d, hat) in product(
-                enumerate(ANIMALS), enumerate(ACTIVITIES), enumerate(ANIMAL_THEMES), enumerate(HATS)
+                enumerate(ANIMALS), enumerate(activities), enumerate(ANIMAL_THEMES), enumerate(HATS)
             )
         },
     )
@@ -134,10 +157,18 @@ def _plain() -> PromptSet:
     return _split("plain", {caption(spec): True for spec in specs})
 
 
+def _toybox_pig() -> PromptSet:
+    return _pig("toybox-pig", ACTIVITIES, PIG_THEMES)
+
+
+def _toybox_animal() -> PromptSet:
+    return _animal("toybox-animal", 1200, ACTIVITIES, caption)
+
+
 def _toybox() -> PromptSet:
-    """What the bundled checkpoint learns: pig64, animal1200 and the plain toys."""
+    """What the bundled checkpoint learns: pigs, half of the animals, and the plain toys."""
     merged: dict[str, bool] = {}
-    for part in (_pig("pig64", PIG_THEMES), _animal(1200), _plain()):
+    for part in (_toybox_pig(), _toybox_animal(), _plain()):
         seen = set(part.seen)
         for index, prompt in enumerate(part.prompts):
             merged.setdefault(prompt, index in seen)
@@ -150,11 +181,11 @@ def _chain(family: str) -> PromptSet:
 
 
 _REGISTRY: dict[str, Callable[[], PromptSet]] = {
-    "pig64": lambda: _pig("pig64", PIG_THEMES),
-    "pig56": lambda: _pig("pig56", tuple(t for t in PIG_THEMES if t != "wearing a cape")),
-    "animal300": lambda: _animal(300),
-    "animal1200": lambda: _animal(1200),
-    "animal2400": lambda: _animal(2400),
+    "pig64": _pig64,
+    "pig56": _pig56,
+    **{f"animal{count}": partial(_animal, f"animal{count}", count) for count in (300, 1200, 2400)},
+    "toybox-pig": _toybox_pig,
+    "toybox-animal": _toybox_animal,
     "compose96": _compose96,
     "plain": _plain,
     "toybox": _toybox,
@@ -168,45 +199,48 @@ def prompt_set_names() -> tuple[str, ...]:
 
 @cache
 def prompt_set(name: str) -> PromptSet:
-    """A prompt set by name, or from a file (``.txt`` or ``.json``), all of it seen.
+    """A prompt set by name, or from a file (see :func:`read_prompts`), all of it seen.
 
     Raises TrainingError for an unknown name or an unusable file.
     """
     if name in _REGISTRY:
         return _REGISTRY[name]()
-    if name.endswith((".txt", ".json")):
-        return read_prompts(Path(name))
+    if name.partition("#")[0].endswith((".txt", ".json")):
+        return read_prompts(name)
     raise TrainingError(
         f"there is no prompt set {name!r}",
         f"Choose one of {', '.join(_REGISTRY)}, or give a .txt or .json file.",
     )
 
 
-def read_prompts(path: Path) -> PromptSet:
-    """Read prompts from a file: one a line (blank lines skipped), or a JSON list of strings.
+def single_prompt(text: str) -> PromptSet:
+    """A set of one prompt, for a model of its own (A24).
+
+    Raises BadPrompt for an empty or too long one.
+    """
+    prompt = normalise_prompt(text)
+    return PromptSet(prompt, (prompt,), (0,), ())
+
+
+def read_prompts(source: Path | str) -> PromptSet:
+    """Read prompts from a file: one a line (blank lines skipped), or JSON.
+
+    JSON holds a list of strings, or an object of lists by name, as DreamFusion's gallery is
+    published; where there are several, ``FILE.json#NAME`` says which.
 
     Raises TrainingError when the file is unreadable, empty, not a list, or repeats a prompt.
     """
+    name, _, key = str(source).partition("#")
+    path = Path(name)
     try:
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise TrainingError(
-            f"cannot read prompts from {path}: {error}", "Give a readable UTF-8 text file."
+            f"cannot read prompts from {path}: {error}",
+            "Give a UTF-8 text file with a prompt a line, or JSON; docs/training.md says where"
+            " DreamFusion's lists come from.",
         ) from error
-    if path.suffix == ".json":
-        try:
-            found = json.loads(text)
-        except json.JSONDecodeError as error:
-            raise TrainingError(
-                f"{path} is not JSON: {error}", 'Write a list such as ["a pig", "a lion"].'
-            ) from error
-        if not isinstance(found, list) or not all(isinstance(item, str) for item in found):
-            raise TrainingError(
-                f"{path} is not a list of prompts", 'Write a list such as ["a pig", "a lion"].'
-            )
-        lines = found
-    else:
-        lines = text.splitlines()
+    lines = _from_json(path, text, key) if path.suffix == ".json" else text.splitlines()
     prompts = [" ".join(line.split()) for line in lines if line.strip()]
     if not prompts:
         raise TrainingError(f"{path} has no prompts", "Write one prompt a line.")
@@ -218,4 +252,31 @@ def read_prompts(path: Path) -> PromptSet:
                 "Remove the duplicate.",
             )
         first[prompt] = number
-    return PromptSet(path.stem, tuple(prompts), tuple(range(len(prompts))), ())
+    return PromptSet(key or path.stem, tuple(prompts), tuple(range(len(prompts))), ())
+
+
+def _from_json(path: Path, text: str, key: str) -> list[str]:
+    """The list in ``text``, or the one called ``key``."""
+    try:
+        found = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise TrainingError(
+            f"{path} is not JSON: {error}", 'Write a list such as ["a pig", "a lion"].'
+        ) from error
+    if isinstance(found, dict):
+        lists = {name: one for name, one in found.items() if isinstance(one, list)}
+        if key in lists:
+            found = lists[key]
+        elif key or len(lists) > 1:
+            raise TrainingError(
+                f"{path} has {f'no list {key!r}' if key else 'several lists'},"
+                f" but: {', '.join(lists) or 'none'}",
+                f"Say which one: {path}#NAME.",
+            )
+        elif lists:
+            (found,) = lists.values()
+    if not isinstance(found, list) or not all(isinstance(item, str) for item in found):
+        raise TrainingError(
+            f"{path} is not a list of prompts", 'Write a list such as ["a pig", "a lion"].'
+        )
+    return found

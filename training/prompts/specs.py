@@ -1,8 +1,8 @@
 """What a toy's prompt says: an animal, what it does, what it is made of or wears, and its hat.
 
-Captions are the paper's templates (A32): "a pig {activity} {theme}" and "a {animal} {activity}
-{theme} and wearing a {hat}". The paper prints the animal set's parts but not whole prompts, so
-the "and" before the hat is inferred. Absent parts are left out: "a pig wearing a tophat".
+The paper's templates (A32) are "a pig {activity} {theme}" and "{animal} {activity} {theme}
+{hat}" (:func:`paper_caption`). The toybox's own captions say "and wearing" before a hat that
+follows clothes (:func:`caption`). Absent parts are left out: "a pig wearing a tophat".
 """
 
 from __future__ import annotations
@@ -83,14 +83,22 @@ def article(noun: str) -> str:
 
 
 def caption(spec: Spec) -> str:
-    """The template's prompt for a toy, or a stage's own."""
+    """The toybox's prompt for a toy, or a stage's own."""
     if isinstance(spec, FamilySpec):
         return spec.phrases[0]
+    return _joined(spec, "and wearing" if spec.theme else "wearing")
+
+
+def paper_caption(spec: CharacterSpec) -> str:
+    """The paper's prompt for a toy: its parts side by side."""
+    return _joined(spec, "wearing")
+
+
+def _joined(spec: CharacterSpec, before_hat: str) -> str:
     words = [article(spec.animal)]
     words += [part for part in (spec.activity, spec.theme) if part]
     if spec.hat:
-        joint = "and wearing" if spec.theme else "wearing"
-        words.append(f"{joint} {article(spec.hat)}")
+        words.append(f"{before_hat} {article(spec.hat)}")
     return " ".join(words)
 
 
@@ -104,16 +112,21 @@ def _specs_by_caption() -> dict[str, Spec]:
         for hat in (None, *HATS)
     ]
     stages = [spec for family in FAMILIES for spec in chain(family)]
-    return {caption(spec): spec for spec in (*characters, *stages)}
+    found: dict[str, Spec] = {paper_caption(spec): spec for spec in characters}
+    return found | {caption(spec): spec for spec in (*characters, *stages)}
 
 
 def find_spec(prompt: str) -> Spec | None:
-    """The toy that a prompt describes, or None if the toybox has none."""
-    return _specs_by_caption().get(" ".join(prompt.lower().split()))
+    """The toy that a prompt describes, or None if the toybox has none.
+
+    "Riding a bicycle", as the paper's pig list has it, is riding a bike.
+    """
+    said = " ".join(prompt.lower().split()).replace("riding a bicycle", "riding a bike")
+    return _specs_by_caption().get(said)
 
 
 def spec_of(prompt: str) -> Spec:
-    """The toy that a prompt describes; the inverse of ``caption``.
+    """The toy that a prompt describes; the inverse of ``caption`` and of ``paper_caption``.
 
     Raises TrainingError for a prompt that is in no template and no family.
     """

@@ -9,9 +9,13 @@ from backend.model.att3d import ATT3D
 from backend.model.checkpoint import load_checkpoint
 from backend.protocol.errors import TrainingError
 from tests.training.amortized.spheres import losses_of, sphere_trainer
+from tests.training.guidance import pipelines
+from tests.training.open_clip import save_tiny_open_clip
 from tests.training.small import small_config
+from training import cli
 from training.amortized.conditioning import conditioning_encoder
 from training.amortized.config import TrainConfig
+from training.amortized.curve import read_curve
 from training.amortized.interpolation import InterpolationConfig
 from training.amortized.run import train
 from training.guidance.diffusion.presets import guidance_preset
@@ -65,7 +69,38 @@ def test_a22_a23_a24_the_papers_runs():
             assert config.text == "ViT-L-14/openai"
 
 
-@pytest.mark.parametrize("kind", ["latent", "loss", "bernoulli", "guidance"])
+@pytest.fixture(scope="module")
+def tiny_weights(tmp_path_factory):
+    """What stands in for CLIP and DeepFloyd IF, with random weights: two folders."""
+    root = tmp_path_factory.mktemp("weights")
+    return save_tiny_open_clip(root / "clip"), pipelines.deepfloyd_if(root / "if")
+
+
+@pytest.mark.parametrize("name", [n for n in PRESETS if n.startswith("paper-")])
+def test_every_paper_preset_starts_where_weights_and_list_are(name, tiny_weights, tmp_path, capsys):
+    clip, diffusion = tiny_weights
+    prompts = tmp_path / "dreamfusion_prompts.json"
+    prompts.write_text('{"dreamfusion": ["a corgi", "a lemur playing chess", "a die"]}')
+    arguments = ["train", "--preset", name, "--run", str(tmp_path / "run"), "--device", "cpu"]
+    arguments += ["--text", str(clip), "--model.width", "16", "--scoring", str(clip)]
+    arguments += ["--diffusion-model", str(diffusion), "--diffusion-options.precision", "fp32"]
+    arguments += ["--diffusion-options.variant", "None", "--model.grid.resolutions", "5"]
+    arguments += ["--rendering.size", "8", "--rendering.samples", "4", "--batch", "2"]
+    arguments += ["--steps", "1", "--watched", "1", "--no-compiled"]
+    if "df" in name:
+        arguments += ["--prompts", str(prompts)]
+    if name == "paper-per-prompt":
+        arguments += ["--prompt", "a lemur playing chess"]
+    assert cli.main(arguments) == 0, capsys.readouterr().err
+    metadata = load_checkpoint(tmp_path / "run" / "checkpoint.safetensors").metadata
+    assert metadata.recipe["steps"] == 1
+    if name == "paper-per-prompt":
+        assert metadata.prompts == ["a lemur playing chess"]
+    (point,) = read_curve(tmp_path / "run")
+    assert 0 <= point["r_precision"]["seen"] <= 1
+
+
+@pytest.mark.parametrize("kind", ["none", "latent", "loss", "bernoulli", "guidance"])
 def test_a28_a29_the_papers_interpolation_runs(kind):
     config = preset(f"paper-interpolation-{kind}")
     assert config.interpolation.kind == kind

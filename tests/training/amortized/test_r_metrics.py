@@ -6,31 +6,20 @@ import json
 
 import pytest
 import torch
-from safetensors.torch import save_file
 
 from backend.protocol.errors import BadRequest, CheckpointError
 from backend.text.open_clip_import import import_open_clip
+from tests.training.open_clip import save_tiny_open_clip
 from training import cli
 from training.amortized.r_metrics import Queries, UnknownWords, r_score
 from training.clip.open_clip_scorer import OpenClipScorer
 from training.clip.scoring import ScoringClip, load_scorer
 
-TINY = {
-    "embed_dim": 8,
-    "vision_cfg": {"image_size": 32, "layers": 1, "width": 64, "patch_size": 16},
-    "text_cfg": {"context_length": 77, "vocab_size": 49408, "width": 16, "heads": 2, "layers": 2},
-}
-
 
 @pytest.fixture(scope="module")
 def tiny_clip(tmp_path_factory):
     """A random open_clip model in a folder."""
-    torch.manual_seed(0)
-    folder = tmp_path_factory.mktemp("tiny-clip")
-    model = import_open_clip().CLIP(**TINY)
-    save_file(model.state_dict(), folder / "open_clip_model.safetensors")
-    (folder / "open_clip_config.json").write_text(json.dumps({"model_cfg": TINY}))
-    return folder
+    return save_tiny_open_clip(tmp_path_factory.mktemp("tiny-clip"))
 
 
 def unit(*shape):
