@@ -3,7 +3,7 @@
 import tomllib
 from pathlib import Path
 
-from backend.version import VERSION
+from backend import VERSION
 
 ROOT = Path(__file__).resolve().parent.parent
 

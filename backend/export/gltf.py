@@ -16,11 +16,11 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, UInt8
 
+from .. import VERSION
 from ..atlas.tangents import corner_frames
 from ..surface.geometry import vertex_normals
 from ..textured_mesh import GeneratedMesh
 from ..tracking.tracked_mesh import TrackedMesh
-from ..version import VERSION
 from .conventions import (
     SplitMesh,
     png_bytes,

@@ -319,18 +319,28 @@ class StatusParams:
     remedy: str = ""
 
 
-METHODS: dict[str, tuple[type[Any], type[Any]]] = {
-    "initialize": (InitializeParams, InitializeResult),
-    "generate": (GenerateParams, GenerateResult),
-    "render": (RenderParams, RenderResult),
-    "interpolate": (InterpolateParams, InterpolateResult),
-    "preview": (PreviewParams, PreviewResult),
-    "checkpoints": (CheckpointsParams, CheckpointsResult),
-    "info": (InfoParams, InfoResult),
-    "fetch": (FetchParams, FetchResult),
-    "shutdown": (ShutdownParams, ShutdownResult),
+@dataclass(frozen=True)
+class Method:
+    """A request that the backend answers."""
+
+    params: type[Any]
+    result: type[Any]
+    file: str = ""
+    """The result's field that names a file in the folder of results, if there is one."""
+
+
+METHODS: dict[str, Method] = {
+    "initialize": Method(InitializeParams, InitializeResult),
+    "generate": Method(GenerateParams, GenerateResult, file="mesh"),
+    "render": Method(RenderParams, RenderResult, file="image"),
+    "interpolate": Method(InterpolateParams, InterpolateResult, file="mesh"),
+    "preview": Method(PreviewParams, PreviewResult, file="mesh"),
+    "checkpoints": Method(CheckpointsParams, CheckpointsResult),
+    "info": Method(InfoParams, InfoResult),
+    "fetch": Method(FetchParams, FetchResult),
+    "shutdown": Method(ShutdownParams, ShutdownResult),
 }
-"""Parameters and result of every request."""
+"""Every request. What is done for one is in :mod:`backend.server.methods`."""
 
 NOTIFICATIONS: dict[str, type[Any]] = {
     "$/cancel": CancelParams,

@@ -1,7 +1,7 @@
 """The backend process: ``python -m backend serve``.
 
-Two processes: :mod:`.gate` talks to the client, :mod:`.service` holds the model. This file imports
-neither torch nor the engine, so that the first request is answered at once.
+Two processes: :mod:`.supervisor` talks to the client, :mod:`.worker` holds the model. This file
+imports neither torch nor the engine, so that the first request is answered at once.
 """
 
 from __future__ import annotations
@@ -36,21 +36,19 @@ def main(
     logging.basicConfig(
         stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s"
     )
-    if options.service:
-        from .worker import Service
+    if options.worker:
+        from .worker import Worker
 
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # the gate decides
-        service = Service(
-            requests, MessageWriter(answers), make_engine, options.checkpoint, options.device
-        )
-        service.run()
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # the supervisor decides
+        writer = MessageWriter(answers)
+        Worker(requests, writer, make_engine, options.checkpoint, options.device).run()
         code = 0
     else:
-        from .supervisor import Gate, end_on_sigterm
+        from .supervisor import Supervisor, end_on_sigterm
 
         end_on_sigterm()
-        again = [sys.executable, *module, *arguments, "--service"]
-        code = Gate(requests, answers, again).run()
+        again = [sys.executable, *module, *arguments, "--worker"]
+        code = Supervisor(requests, answers, again).run()
     sys.stderr.flush()
     # A thread may still wait in a read, which would stop the interpreter from ending cleanly.
     os._exit(code)
@@ -62,5 +60,5 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--checkpoint", help="what to load; default: the bundled one")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, mps")
-    parser.add_argument("--service", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("--worker", action="store_true", help=argparse.SUPPRESS)
     return parser

@@ -5,69 +5,29 @@ from __future__ import annotations
 import os
 import sys
 from collections import OrderedDict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
-
-from ..progress import CancelToken, ProgressCallback
+from typing import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
-    from ..model.field import Field
+    from ..engine import Engine
 
 _KEPT = 2
 """Engines kept in memory: enough to switch between two checkpoints without loading again."""
 
 
-@runtime_checkable
-class EngineLike(Protocol):
-    """What the server needs of :class:`backend.engine.Engine`."""
-
-    def generate(
-        self,
-        prompt: str,
-        options: Any,
-        progress: ProgressCallback | None = None,
-        cancel: CancelToken | None = None,
-    ) -> Any: ...
-
-    def between(
-        self,
-        prompts: Sequence[str],
-        alpha: float,
-        options: Any,
-        progress: ProgressCallback | None = None,
-        cancel: CancelToken | None = None,
-    ) -> Any: ...
-
-    def field(self, prompt: str) -> tuple[Field, list[str]]: ...
-
-    def interpolate(
-        self,
-        prompts: Sequence[str],
-        options: Any,
-        progress: ProgressCallback | None = None,
-        cancel: CancelToken | None = None,
-    ) -> Any: ...
-
-    def preview(self, prompts: Sequence[str], alpha: float, resolution: int) -> Any: ...
-
-    def warm_up(self) -> None: ...
-
-    def info(self) -> Mapping[str, object]: ...
-
-
-EngineFactory = Callable[[Path | None, str], EngineLike]
+EngineFactory: TypeAlias = "Callable[[Path | None, str], Engine]"
 """Makes an engine from a checkpoint's path (None: the bundled default) and a device."""
 
 
-def real_engine(checkpoint: Path | None, device: str) -> EngineLike:
+def real_engine(checkpoint: Path | None, device: str) -> Engine:
     """The engine. Importing it imports torch, so this is the only place that does."""
     from ..engine import Engine
 
     return Engine(checkpoint, device=device)
 
 
-class EngineShelf:
+class EnginePool:
     """Keeps the engines that were used last. Used by the worker thread only.
 
     Args:
@@ -78,9 +38,9 @@ class EngineShelf:
     def __init__(self, make: EngineFactory, on_loading: Callable[[str], None]) -> None:
         self._make = make
         self._on_loading = on_loading
-        self._engines: OrderedDict[tuple[object, ...], EngineLike] = OrderedDict()
+        self._engines: OrderedDict[tuple[object, ...], Engine] = OrderedDict()
 
-    def get(self, checkpoint: str | None, device: str) -> EngineLike:
+    def get(self, checkpoint: str | None, device: str) -> Engine:
         """The engine for a checkpoint, warmed up; a file that has changed is loaded again."""
         key = (device, checkpoint, *_stamp(checkpoint))
         if key in self._engines:

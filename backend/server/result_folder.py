@@ -1,4 +1,4 @@
-"""The private folder that a session's results go to."""
+"""The private folder that results go to, for as long as a client is served."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ if TYPE_CHECKING:
     import numpy as np
 
 PREFIX = "att3d-"
-"""How the names of session folders begin; nothing else is ever removed."""
+"""How the names of our folders begin; nothing else is ever removed."""
 _FETCH_BYTES = 4 * 1024 * 1024
 
 
-class Session:
-    """A folder with mode 0700 that is removed, with what is in it, when the session ends.
+class ResultFolder:
+    """A folder with mode 0700 that is removed, with what is in it, when the client has gone.
 
     Args:
-        folder: a private folder of the client; the session's own folder is made inside it if the
+        folder: a private folder of the client; ours is made inside it if the
             file ``token`` there holds ``token``, which shows that both see the same disk.
 
     Raises:
@@ -45,14 +45,14 @@ class Session:
         """A name that is not in use, inside the folder."""
         return self.path / f"{uuid.uuid4().hex}{suffix}"
 
-    def write_arrays(self, arrays: Mapping[str, np.ndarray]) -> Path:
-        """Write arrays to a new .safetensors file."""
+    def write_arrays(self, arrays: Mapping[str, np.ndarray]) -> str:
+        """Write arrays to a new .safetensors file; its path."""
         from safetensors.numpy import save
 
         return self.write_bytes(save(dict(arrays)), ".safetensors")
 
-    def write_bytes(self, data: bytes, suffix: str) -> Path:
-        """Write a new file. Nobody knows its name before it is complete."""
+    def write_bytes(self, data: bytes, suffix: str) -> str:
+        """Write a new file; its path. Nobody knows its name before it is complete."""
         path = self.new_file(suffix)
         try:
             path.write_bytes(data)
@@ -60,13 +60,13 @@ class Session:
             with contextlib.suppress(OSError):
                 path.unlink(missing_ok=True)
             raise OutputError(f"A result could not be written to {self.path}: {error}.") from error
-        return path
+        return str(path)
 
     def fetch(self, params: FetchParams) -> FetchResult:
         """Part of a result file.
 
         Raises:
-            BadRequest: not a file of this session, or an offset outside it.
+            BadRequest: not a file of this folder, or an offset outside it.
         """
         path = Path(params.path)
         if path.parent != self.path or path.is_symlink() or not path.is_file():
@@ -82,11 +82,11 @@ class Session:
         return FetchResult(data=base64.b64encode(data).decode(), size=size)
 
     def remove(self) -> None:
-        remove_session(self.path)
+        remove_folder(self.path)
 
 
-def remove_session(path: Path) -> None:
-    """Remove a session's folder, and the client's around it if nothing is left there."""
+def remove_folder(path: Path) -> None:
+    """Remove a folder of results, and the client's around it if nothing is left there."""
     if not path.name.startswith(PREFIX):
         return
     shutil.rmtree(path, ignore_errors=True)

@@ -1,9 +1,9 @@
-"""The process that the client talks to: a small relay in front of the one that holds the model.
+"""The process that the client talks to: it relays to the worker, watches it, and can kill it.
 
 A C extension can hold Python's lock for a second, and no thread of its process can answer then.
-The gate has no such work, so it can keep the promises of the protocol at any moment: a cancelled
-request is answered after :data:`GRACE_SECONDS` even if its stage cannot be interrupted, and the
-end of stdin ends everything.
+The supervisor has no such work, so it can keep the promises of the protocol at any moment: a
+cancelled request is answered after :data:`GRACE_SECONDS` even if its stage cannot be interrupted,
+and the end of stdin ends everything.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from ..protocol.jsonrpc import (
 )
 from ..protocol.messages import CancelParams, InitializeResult
 from ..protocol.schema import decode
-from .result_folder import remove_session
+from .result_folder import remove_folder
 from .stdio import MessageWriter
 
 log = logging.getLogger(__name__)
@@ -44,17 +44,17 @@ log = logging.getLogger(__name__)
 GRACE_SECONDS = 0.1
 """How long a cancelled job may take to answer by itself."""
 _END_SECONDS = 0.5
-"""How long the service may take to end by itself when the client has gone."""
+"""How long the worker may take to end by itself when the client has gone."""
 _PARENT_SECONDS = 0.25
 """How often to look whether the parent process still lives."""
 
 
-class Gate:
-    """Relays between a client's two pipes and a service process.
+class Supervisor:
+    """Relays between a client's two pipes and a worker process.
 
     Args:
         requests, answers: the client's ends.
-        command: starts the service, which talks on its own stdin and stdout.
+        command: starts the worker, which talks on its own stdin and stdout.
     """
 
     def __init__(self, requests: BinaryIO, answers: BinaryIO, command: Sequence[str]) -> None:
@@ -62,18 +62,18 @@ class Gate:
         self._client = MessageWriter(answers)
         self._command = list(command)
         self._lock = threading.Lock()
-        # The service sees our ids, never the client's, which may use one again as soon as it has
+        # The worker sees our ids, never the client's, which may use one again as soon as it has
         # an answer, while an abandoned job still runs.
         self._ids = itertools.count(1)
         self._ours: dict[Id, int] = {}
         self._theirs: dict[int, Id] = {}
         self._initializing: set[Id] = set()
-        self._session: Path | None = None
+        self._results: Path | None = None
         self._ending = threading.Lock()
 
     def run(self) -> int:
         """Relay until one side ends; the exit code."""
-        self._service = subprocess.Popen(
+        self._worker = subprocess.Popen(
             self._command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=_environment()
         )
         for target in (self._watch_parent, self._relay_answers):
@@ -84,7 +84,7 @@ class Gate:
             code = 130 if isinstance(stop, KeyboardInterrupt) else 143
         return self._end(code)
 
-    # --- client to service -------------------------------------------------------------------
+    # --- client to worker -------------------------------------------------------------------
 
     def _relay_requests(self) -> int:
         try:
@@ -111,7 +111,7 @@ class Gate:
                     return
                 if method == "initialize":
                     self._initializing.add(ours)
-                self._to_service(Request(ours, method, params))
+                self._to_worker(Request(ours, method, params))
             case Notification("$/cancel", params):
                 self._cancel(params)
             case Notification(method):
@@ -128,13 +128,13 @@ class Gate:
         with self._lock:
             ours = self._ours.get(id)
         if ours is not None:
-            self._to_service(Notification("$/cancel", {"id": ours}))
+            self._to_worker(Notification("$/cancel", {"id": ours}))
             timer = threading.Timer(GRACE_SECONDS, self._abandon, [ours])
             timer.daemon = True
             timer.start()
 
-    def _to_service(self, message: Message) -> None:
-        pipe = cast(BinaryIO, self._service.stdin)
+    def _to_worker(self, message: Message) -> None:
+        pipe = cast(BinaryIO, self._worker.stdin)
         with contextlib.suppress(OSError, ValueError):  # it ended: _relay_answers says so
             write_frame(pipe, dump_message(message))
 
@@ -161,27 +161,27 @@ class Gate:
                 del self._ours[id]
         return id
 
-    # --- service to client -------------------------------------------------------------------
+    # --- worker to client -------------------------------------------------------------------
 
     def _relay_answers(self) -> None:
-        pipe = cast(BinaryIO, self._service.stdout)
+        pipe = cast(BinaryIO, self._worker.stdout)
         try:
             while (body := read_frame(pipe)) is not None:
-                message = self._from_service(parse_message(body))
+                message = self._from_worker(parse_message(body))
                 if message is not None:
                     self._client.send(message)
         except Exception:
-            log.exception("The service wrote something that is not understood")
-            self._service.kill()
-        code = _describe_end(self._service.wait())
+            log.exception("The worker wrote something that is not understood")
+            self._worker.kill()
+        code = _describe_end(self._worker.wait())
         os._exit(self._end(code))
 
-    def _from_service(self, message: Message) -> Message | None:
+    def _from_worker(self, message: Message) -> Message | None:
         """The message with the client's id; None when the client does not wait for it."""
         match message:
             case Response(ours, result):
                 if ours in self._initializing:
-                    self._session = Path(decode(InitializeResult, result).session_folder)
+                    self._results = Path(decode(InitializeResult, result).session_folder)
                 id = self._close(ours)
                 return None if id is None else Response(id, result)
             case ErrorResponse(ours, error) if ours is not None:
@@ -205,18 +205,18 @@ class Gate:
         os._exit(self._end(1))
 
     def _end(self, code: int) -> int:
-        """End the service, remove the session's folder and return ``code``; once."""
+        """End the worker, remove the folder of results and return ``code``; once."""
         self._ending.acquire()
-        pipe = cast(BinaryIO, self._service.stdin)
+        pipe = cast(BinaryIO, self._worker.stdin)
         with contextlib.suppress(OSError, ValueError):
             pipe.close()
         try:
-            self._service.wait(_END_SECONDS)
+            self._worker.wait(_END_SECONDS)
         except subprocess.TimeoutExpired:
-            self._service.kill()
-            self._service.wait()
-        if self._session is not None:
-            remove_session(self._session)
+            self._worker.kill()
+            self._worker.wait()
+        if self._results is not None:
+            remove_folder(self._results)
         return code
 
 
@@ -230,16 +230,16 @@ def end_on_sigterm() -> None:
 
 
 def _environment() -> Mapping[str, str]:
-    """Ours, with this very package first on the path of the service."""
+    """Ours, with this very package first on the path of the worker."""
     root = str(Path(__file__).resolve().parents[2])
     paths = [root, *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
     return os.environ | {"PYTHONPATH": os.pathsep.join(dict.fromkeys(paths))}
 
 
 def _describe_end(code: int) -> int:
-    """Log why the service ended, and give the exit code that says the same."""
+    """Log why the worker ended, and give the exit code that says the same."""
     if code < 0:
         name = signal.Signals(-code).name
-        log.error("The backend's service was killed by %s", name)
+        log.error("The backend's worker was killed by %s", name)
         return 128 - code
     return code

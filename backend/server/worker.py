@@ -1,6 +1,6 @@
 """The process that holds the model: reads requests in a thread, works on them in the main thread.
 
-:mod:`.gate` starts it and relays its messages.
+:mod:`.supervisor` starts it and relays its messages.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from .. import VERSION
 from ..failures import describe_failure
 from ..progress import CancelToken, ProgressCallback
 from ..protocol import jsonrpc as rpc
@@ -21,13 +22,11 @@ from ..protocol import messages as m
 from ..protocol.errors import Att3dError, BadRequest, ProtocolError
 from ..protocol.framing import read_frame
 from ..protocol.schema import decode, encode
-from ..version import VERSION
-from .chains import check_interpolate, check_preview, interpolate, preview
 from .checkpoint_list import list_checkpoints
-from .engine_pool import EngineFactory, EngineShelf, resident_bytes
-from .jobs import JobQueue, Work
-from .result_folder import Session
-from .results import generate, render
+from .engine_pool import EngineFactory, EnginePool, resident_bytes
+from .jobs import JobQueue
+from .methods import JOBS, Context, JobMethod
+from .result_folder import ResultFolder
 from .stdio import MessageWriter
 
 log = logging.getLogger(__name__)
@@ -36,7 +35,7 @@ _STOP_SECONDS = 0.7
 """How long a running job may take to stop when the client has gone."""
 
 
-class Service:
+class Worker:
     """Answers one client until the stream of requests ends.
 
     Args:
@@ -58,17 +57,13 @@ class Service:
         self._writer = writer
         self._checkpoint = checkpoint
         self._device = device
-        self._session: Session | None = None
+        self._results: ResultFolder | None = None
         self._state: m.State = "starting"
         self._engine_info: Mapping[str, object] = {}
-        self._engines = EngineShelf(make_engine, lambda _: self._set_state("loading"))
+        self._engines = EnginePool(make_engine, lambda _: self._set_state("loading"))
         self._jobs = JobQueue(writer.send, self._on_idle)
-        self._handlers: dict[str, Callable[[rpc.Id, Any], object]] = {
+        self._at_once: dict[str, Callable[[rpc.Id, Any], object]] = {
             "initialize": self._initialize,
-            "generate": self._generate,
-            "render": self._render,
-            "interpolate": self._interpolate,
-            "preview": self._preview,
             "checkpoints": self._checkpoints,
             "info": self._info,
             "fetch": self._fetch,
@@ -76,7 +71,7 @@ class Service:
         }
 
     def run(self) -> None:
-        """Serve until the stream ends or ``shutdown`` comes; then remove the session's folder."""
+        """Serve until the stream ends or ``shutdown`` comes; then remove the folder of results."""
         warnings = _LogToClient(self._writer)
         logging.getLogger().addHandler(warnings)
         threading.Thread(target=self._read, name="requests", daemon=True).start()
@@ -84,7 +79,7 @@ class Service:
             self._jobs.run()
         finally:
             logging.getLogger().removeHandler(warnings)
-            self._remove_session()
+            self._remove_results()
 
     # --- reading, in its own thread ---------------------------------------------------------
 
@@ -100,11 +95,11 @@ class Service:
         self._jobs.close()
         # A stage that never looks at its token must not outlive the client.
         time.sleep(_STOP_SECONDS)
-        self._remove_session()
+        self._remove_results()
         os._exit(0)
 
     def _receive(self, body: bytes) -> None:
-        message = rpc.parse_message(body)  # the gate lets only valid ones through
+        message = rpc.parse_message(body)  # the supervisor lets only valid ones through
         if isinstance(message, rpc.Request):
             self._request(message)
         elif isinstance(message, rpc.Notification):
@@ -113,16 +108,19 @@ class Service:
 
     def _request(self, request: rpc.Request) -> None:
         try:
-            handler = self._handlers.get(request.method)
-            if handler is None:
+            method = m.METHODS.get(request.method)
+            if method is None:
                 raise rpc.UnknownMethod(
                     f"There is no method {request.method[:60]!r};"
                     f" known methods: {', '.join(m.METHODS)}."
                 )
-            if self._session is None:
+            if self._results is None:
                 _check_first(request)
-            params = decode(m.METHODS[request.method][0], request.params, request.method)
-            result = handler(request.id, params)
+            params = decode(method.params, request.params, request.method)
+            if request.method in JOBS:
+                self._submit(request, params, JOBS[request.method])
+                return
+            result = self._at_once[request.method](request.id, params)
         except Att3dError as error:
             self._writer.send(rpc.ErrorResponse(request.id, error))
         except Exception as error:
@@ -137,12 +135,27 @@ class Service:
             if request.method == "shutdown":
                 self._jobs.close()
 
-    # --- methods; None means that the answer comes later -------------------------------------
+    def _submit(self, request: rpc.Request, params: Any, method: JobMethod) -> None:
+        """Queue a job. What can be refused without the model is refused now."""
+        method.check(params)
+
+        def work(cancel: CancelToken, progress: ProgressCallback) -> object:
+            engine = self._engine(params.checkpoint)
+            return method.run(params, Context(engine, self._get_results(), progress, cancel))
+
+        def discard(result: object) -> None:
+            """Delete the file of a result that nobody waits for any more."""
+            Path(getattr(result, m.METHODS[request.method].file)).unlink(missing_ok=True)
+
+        latest = request.method if method.latest else None
+        self._jobs.submit(request.id, work, discard, latest)
+
+    # --- methods answered at once; None: by a thread that answers later ----------------------
 
     def _initialize(self, _: rpc.Id, params: m.InitializeParams) -> m.InitializeResult:
-        if self._session is not None:
+        if self._results is not None:
             raise BadRequest("initialize was already called.", "Call it once per connection.")
-        self._session = Session(params.session_folder, params.session_token)
+        self._results = ResultFolder(params.session_folder, params.session_token)
         self._checkpoint = params.checkpoint or self._checkpoint
         if params.device != "auto":
             self._device = params.device
@@ -153,49 +166,8 @@ class Service:
             python=platform.python_version(),
             platform=platform.platform(),
             pid=os.getpid(),
-            session_folder=str(self._session.path),
+            session_folder=str(self._results.path),
         )
-
-    def _generate(self, id: rpc.Id, params: m.GenerateParams) -> None:
-        self._submit(id, lambda cancel, progress: self._do_generate(params, cancel, progress))
-
-    def _do_generate(
-        self, params: m.GenerateParams, cancel: CancelToken, progress: ProgressCallback
-    ) -> m.GenerateResult:
-        engine = self._engine(params.checkpoint)
-        return generate(engine, params, self._get_session(), progress, cancel)
-
-    def _render(self, id: rpc.Id, params: m.RenderParams) -> None:
-        self._submit(id, lambda cancel, progress: self._do_render(params, cancel, progress))
-
-    def _do_render(
-        self, params: m.RenderParams, cancel: CancelToken, progress: ProgressCallback
-    ) -> m.RenderResult:
-        engine = self._engine(params.checkpoint)
-        return render(engine, params, self._get_session(), progress, cancel)
-
-    def _interpolate(self, id: rpc.Id, params: m.InterpolateParams) -> None:
-        check_interpolate(params)
-        self._submit(id, lambda cancel, progress: self._do_interpolate(params, cancel, progress))
-
-    def _do_interpolate(
-        self, params: m.InterpolateParams, cancel: CancelToken, progress: ProgressCallback
-    ) -> m.InterpolateResult:
-        engine = self._engine(params.checkpoint)
-        return interpolate(engine, params, self._get_session(), progress, cancel)
-
-    def _preview(self, id: rpc.Id, params: m.PreviewParams) -> None:
-        check_preview(params)
-        self._jobs.submit(
-            id,
-            lambda cancel, progress: self._do_preview(params, cancel),
-            _discard,
-            latest="preview",
-        )
-
-    def _do_preview(self, params: m.PreviewParams, cancel: CancelToken) -> m.PreviewResult:
-        engine = self._engine(params.checkpoint)
-        return preview(engine, params, self._get_session(), cancel)
 
     def _checkpoints(self, id: rpc.Id, params: m.CheckpointsParams) -> None:
         # Beside the queue, so that a list never waits for a mesh; in a thread, because the first
@@ -221,15 +193,12 @@ class Service:
         )
 
     def _fetch(self, _: rpc.Id, params: m.FetchParams) -> m.FetchResult:
-        return self._get_session().fetch(params)
+        return self._get_results().fetch(params)
 
     def _shutdown(self, _: rpc.Id, params: m.ShutdownParams) -> m.ShutdownResult:
         return m.ShutdownResult()
 
     # --- working, in the main thread ---------------------------------------------------------
-
-    def _submit(self, id: rpc.Id, work: Work) -> None:
-        self._jobs.submit(id, work, _discard)
 
     def _engine(self, checkpoint: str | None) -> Any:
         path = checkpoint or self._checkpoint
@@ -264,14 +233,14 @@ class Service:
         )
         self._writer.send(rpc.Notification("$/status", encode(status)))
 
-    def _get_session(self) -> Session:
-        if self._session is None:
+    def _get_results(self) -> ResultFolder:
+        if self._results is None:
             raise ProtocolError("The first request must be initialize.")
-        return self._session
+        return self._results
 
-    def _remove_session(self) -> None:
-        if self._session is not None:
-            self._session.remove()
+    def _remove_results(self) -> None:
+        if self._results is not None:
+            self._results.remove()
 
 
 class _LogToClient(logging.Handler):
@@ -297,10 +266,3 @@ def _check_first(request: rpc.Request) -> None:
             f"The client speaks version {theirs} of the protocol, this backend"
             f" (ATT3D {VERSION}) version {m.PROTOCOL_VERSION}."
         )
-
-
-def _discard(result: object) -> None:
-    """Delete the file of a result that nobody waits for any more."""
-    for name in ("mesh", "image"):
-        if path := getattr(result, name, None):
-            Path(path).unlink(missing_ok=True)

@@ -87,7 +87,7 @@ class BackendClient:
             method: a key of :data:`backend.protocol.messages.METHODS`.
             params: the method's params dataclass; None: its defaults.
         """
-        params_class = m.METHODS[method][0]
+        params_class = m.METHODS[method].params
         values = encode(params_class() if params is None else params)
         reply = Reply(method)
         try:

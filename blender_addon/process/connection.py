@@ -25,8 +25,6 @@ from .reply import Reply, Status
 
 HANDSHAKE_SECONDS = 60.0
 """How long a new process may take to answer ``initialize``: Python's start, from a slow disk."""
-_RESULT_FILES = {"generate": "mesh", "render": "image", "interpolate": "mesh", "preview": "mesh"}
-"""Methods whose result names a file, and the field that does."""
 
 
 class Connection:
@@ -248,7 +246,7 @@ class Connection:
                     f" version {m.PROTOCOL_VERSION}."
                 )
         try:
-            answer = decode(m.METHODS[reply.method][1], result, reply.method)
+            answer = decode(m.METHODS[reply.method].result, result, reply.method)
         except BadRequest as error:
             raise ProtocolError(f"The backend's answer is not understood: {error}") from error
         if isinstance(reply, Download):
@@ -259,11 +257,9 @@ class Connection:
             self._remote = theirs.parent != self._folder or theirs.is_symlink()
             reply._finish(answer)
             self._shaken.set()
-        elif self._remote and reply.method in _RESULT_FILES:
-            self._fetch(Download(reply._finish, answer, _RESULT_FILES[reply.method], self._folder))
-        elif reply.method in _RESULT_FILES and not self._ours(
-            getattr(answer, _RESULT_FILES[reply.method])
-        ):
+        elif (file := m.METHODS[reply.method].file) and self._remote:
+            self._fetch(Download(reply._finish, answer, file, self._folder))
+        elif file and not self._ours(getattr(answer, file)):
             raise ProtocolError("The backend named a result file outside this session's folder.")
         else:
             reply._finish(answer)

@@ -17,7 +17,7 @@ from typing import Any
 
 import bpy
 
-from ...backend.version import VERSION
+from ...backend import VERSION
 from ..chain.chain_arrays import read_chain
 from ..chain.store import Chain
 from ..process.safetensors_reader import read_mesh

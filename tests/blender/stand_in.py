@@ -131,7 +131,7 @@ class StandIn:
 
     def answer(self, id: object, method: str, params: object) -> None:
         try:
-            wanted = decode(m.METHODS[method][0], params, method)
+            wanted = decode(m.METHODS[method].params, params, method)
             result = getattr(self, f"do_{method}")(id, wanted)
             self.send(rpc.Response(id, encode(result)))
         except Exception as error:

@@ -207,7 +207,7 @@ class TestDeath:
 
     def test_another_protocol_version_is_named(self, make: Make) -> None:
         code = (
-            "import sys; from backend.protocol import framing, messages as m\n"
+            "import sys; from backend.protocol import framing, jsonrpc as m\n"
             "framing.read_frame(sys.stdin.buffer)\n"
             "framing.write_frame(sys.stdout.buffer, m.dump_message(m.Response(1,"
             " {'protocol_version': 99, 'news': True})))\n"

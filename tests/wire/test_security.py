@@ -50,7 +50,7 @@ def test_result_outside_the_sessions_folder_is_refused(named: str, tmp_path: Pat
 def test_an_answer_that_is_not_understood_still_ends_the_request(tmp_path: Path) -> None:
     code = (
         "import sys\n"
-        "from backend.protocol import messages as m\n"
+        "from backend.protocol import jsonrpc as m\n"
         "from backend.protocol.framing import read_frame, write_frame\n"
         "read_frame(sys.stdin.buffer)\n"
         "write_frame(sys.stdout.buffer, m.dump_message(m.Response(1, {'strange': 1})))\n"
@@ -87,10 +87,10 @@ def test_nothing_listens() -> None:
         pipes.shake()
         pipes.request(1, "generate", prompt="a pig", texture_size=64)
         pipes.result(1)
-        gate = pipes.process.pid
-        children = Path(f"/proc/{gate}/task/{gate}/children").read_text().split()
-        assert children, "the gate has a service"
-        for pid in (gate, *map(int, children)):
+        supervisor = pipes.process.pid
+        children = Path(f"/proc/{supervisor}/task/{supervisor}/children").read_text().split()
+        assert children, "the supervisor has a worker"
+        for pid in (supervisor, *map(int, children)):
             assert sockets_of(pid) == []
 
 

@@ -413,13 +413,13 @@ class TestEnd:
     @pytest.mark.timed
     @pytest.mark.parametrize("prompt", ["work 10", "sleep 10", "hold 3"])
     def test_when_stdin_closes_while_a_job_runs(self, new: Pipes, prompt: str) -> None:
-        service = new.shake()["pid"]
+        worker = new.shake()["pid"]
         new.notification("$/status", state="ready")
         new.request(1, "generate", prompt=prompt, texture_size=64)
         new.notification("$/status", state="busy")
         new.stdin.close()
         assert within(new.seconds_to_end(), 1)
-        assert ends(service, 0.1)
+        assert ends(worker, 0.1)
 
     @pytest.mark.timed
     def test_when_asked_to(self, ready: Pipes) -> None:

@@ -38,7 +38,7 @@ def test_the_protocol_needs_the_standard_library_only(module: str) -> None:
     assert loaded_by(f"import backend.protocol.{module}") == {"backend"}
 
 
-def test_the_gate_and_the_service_start_without_numpy_and_torch() -> None:
+def test_the_supervisor_and_the_worker_start_without_numpy_and_torch() -> None:
     code = "import backend.__main__, backend.server.supervisor, backend.server.worker"
     assert loaded_by(code) == {"backend"}
 

@@ -1,0 +1,200 @@
+"""What the worker does for each job: calls the engine, and makes files and messages of its answer.
+
+A method of the protocol that takes time is one function here, under its name in
+:data:`backend.protocol.messages.METHODS`. The methods that are answered at once are the worker's.
+"""
+
+from __future__ import annotations
+
+import io
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from .. import VERSION
+from ..progress import CancelToken, ProgressCallback
+from ..prompts.chain import check_chain, check_place
+from ..prompts.normalize import normalise_prompt
+from ..protocol.messages import (
+    GenerateParams,
+    GenerateResult,
+    InterpolatedKey,
+    InterpolateParams,
+    InterpolateResult,
+    PreviewParams,
+    PreviewResult,
+    RenderParams,
+    RenderResult,
+)
+from .result_folder import ResultFolder
+
+if TYPE_CHECKING:
+    from ..engine import Engine
+
+P = TypeVar("P")
+
+
+@dataclass(frozen=True)
+class Context:
+    """What a job works with."""
+
+    engine: Engine
+    """Loaded with the checkpoint that the request names."""
+    results: ResultFolder
+    progress: ProgressCallback
+    cancel: CancelToken
+
+    def origin(self) -> dict[str, str]:
+        """The result's fields that say where it comes from."""
+        info = self.engine.info()
+        return {name: str(info[name]) for name in ("checkpoint", "checkpoint_hash")}
+
+
+@dataclass(frozen=True)
+class JobMethod:
+    """How a method is answered by a job."""
+
+    run: Callable[[Any, Context], object]
+    """From the parameters to the result; in the thread that may touch the model."""
+    check: Callable[[Any], object]
+    """Raises Att3dError for what can be refused at once, before the job is queued."""
+    latest: bool
+    """Of the requests that wait, only the last is worth an answer."""
+
+
+JOBS: dict[str, JobMethod] = {}
+"""Every method that is answered by a job."""
+
+
+def _job(
+    name: str, check: Callable[[Any], object], latest: bool = False
+) -> Callable[[Callable[[P, Context], object]], Callable[[P, Context], object]]:
+    def register(run: Callable[[P, Context], object]) -> Callable[[P, Context], object]:
+        JOBS[name] = JobMethod(run, check, latest)
+        return run
+
+    return register
+
+
+def _check_generate(params: GenerateParams) -> None:
+    if params.chain:
+        check_place(params.chain, params.alpha)
+    else:
+        normalise_prompt(params.prompt)
+
+
+@_job("generate", _check_generate)
+def generate(params: GenerateParams, job: Context) -> GenerateResult:
+    """A prompt, or a place in a chain, becomes a textured mesh."""
+    start = time.perf_counter()
+    if params.chain:
+        made = job.engine.between(params.chain, params.alpha, params, job.progress, job.cancel)
+    else:
+        made = job.engine.generate(params.prompt, params, job.progress, job.cancel)
+    arrays = {
+        "vertices": made.vertices,
+        "faces": made.faces,
+        "uvs": made.uvs,
+        "texture": made.texture,
+    }
+    if made.normal_map is not None:
+        arrays["normal_map"] = made.normal_map
+    job.cancel.check()
+    return GenerateResult(
+        mesh=job.results.write_arrays(arrays),
+        prompt=made.prompt,
+        vertices=len(made.vertices),
+        faces=len(made.faces),
+        timings=_timings(made.timings, start),
+        notes=list(made.notes),
+        version=VERSION,
+        **job.origin(),
+    )
+
+
+@_job("render", lambda params: normalise_prompt(params.prompt))
+def render(params: RenderParams, job: Context) -> RenderResult:
+    """Volume-rendered views of a prompt, side by side in one PNG."""
+    import torch
+    from PIL import Image
+
+    from ..rendering.cameras import orbit
+    from ..rendering.volume import render_field
+
+    start = time.perf_counter()
+    job.progress(0.0, "text")
+    field, notes = job.engine.field(params.prompt)
+    cameras = orbit(params.views)
+    pictures = []
+    for view in range(params.views):
+        job.progress(view / params.views, "render")  # raises Cancelled when asked to stop
+        pictures.append(render_field(field, cameras[view : view + 1], params.size)[0][0])
+    job.cancel.check()
+    strip = torch.cat(pictures, dim=1).mul(255).round().byte().cpu().numpy()
+    file = io.BytesIO()
+    Image.fromarray(strip).save(file, format="PNG")
+    return RenderResult(
+        image=job.results.write_bytes(file.getvalue(), ".png"),
+        prompt=params.prompt,
+        timings=_timings({}, start),
+        notes=list(notes),
+        **job.origin(),
+    )
+
+
+@_job("interpolate", lambda params: check_chain(params.prompts))
+def interpolate(params: InterpolateParams, job: Context) -> InterpolateResult:
+    """A chain of prompts becomes one mesh whose vertices and texture change."""
+    start = time.perf_counter()
+    made = job.engine.interpolate(params.prompts, params, job.progress, job.cancel)
+    job.cancel.check()
+    keys = zip(made.alphas, made.names, made.prompts_of_keys(), strict=True)
+    return InterpolateResult(
+        mesh=job.results.write_arrays(
+            {
+                "faces": made.faces,
+                "uvs": made.uvs,
+                "positions": made.positions,
+                "alphas": made.alphas,
+                "textures": made.textures,
+            }
+        ),
+        prompts=list(made.prompts),
+        keys=[
+            InterpolatedKey(alpha=float(alpha), name=name, prompt=prompt)
+            for alpha, name, prompt in keys
+        ],
+        vertices=made.positions.shape[1],
+        faces=len(made.faces),
+        quality=list(made.quality),
+        between=list(made.between),
+        drift_pct=made.drift_pct,
+        changes=list(made.changes),
+        timings=_timings(made.timings, start),
+        notes=list(made.notes),
+        version=VERSION,
+        **job.origin(),
+    )
+
+
+@_job("preview", lambda params: check_place(params.prompts, params.alpha), latest=True)
+def preview(params: PreviewParams, job: Context) -> PreviewResult:
+    """The object at one place of a chain, quick and untextured."""
+    start = time.perf_counter()
+    made = job.engine.preview(params.prompts, params.alpha, params.resolution)
+    job.cancel.check()
+    arrays = {"vertices": made.vertices, "faces": made.faces, "colors": made.colors}
+    return PreviewResult(
+        mesh=job.results.write_arrays(arrays),
+        alpha=params.alpha,
+        vertices=len(made.vertices),
+        faces=len(made.faces),
+        timings=_timings(made.timings, start),
+        notes=list(made.notes),
+        **job.origin(),
+    )
+
+
+def _timings(stages: Mapping[str, float], start: float) -> dict[str, float]:
+    return dict(stages) | {"total": time.perf_counter() - start}
