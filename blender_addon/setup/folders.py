@@ -154,14 +154,20 @@ def free_mb(folder: Path) -> int | None:
 
 
 def size_mb(folder: Path) -> int:
-    """Of everything in the folder. Reads every name: not for Blender's main thread."""
-    total = 0
+    """Of everything in the folder. Reads every name: not for Blender's main thread.
+
+    A file with several names, as uv's cache and the environment share theirs, counts once.
+    """
+    total, seen = 0, set()
     for root, _, names in os.walk(folder):
         for name in names:
             try:
-                total += os.lstat(os.path.join(root, name)).st_size
+                found = os.lstat(os.path.join(root, name))
             except OSError:
                 continue
+            if found.st_nlink == 1 or (found.st_dev, found.st_ino) not in seen:
+                total += found.st_size
+                seen.add((found.st_dev, found.st_ino))
     return total >> 20
 
 

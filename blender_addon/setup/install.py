@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -200,7 +201,8 @@ class Installer:
         if not python.is_file():
             return ""
         code, said = self._command([str(python), "-I", "-c", _ASK_VERSION])
-        return "" if code else said.strip().splitlines()[-1]
+        found = re.search(r"^(\d+\.\d+\.\d+)$", said, re.MULTILINE)
+        return found[1] if found and not code else ""
 
     def _install(self) -> None:
         """Everything that is pinned: looked for first, so that what lacks is said at once."""

@@ -134,6 +134,11 @@ class TestFolder:
         with pytest.raises(errors.OutputError, match="cannot be written"):
             folders.begin(tmp_path / "home" / "att3d", folders.Marker("incomplete"))
 
+    def test_a_file_with_two_names_counts_once(self, tmp_path: Path) -> None:
+        (tmp_path / "cache").write_bytes(bytes(3 << 20))
+        os.link(tmp_path / "cache", tmp_path / "env")
+        assert folders.size_mb(tmp_path) == 3
+
     def test_free_space_is_that_of_the_nearest_folder(self, tmp_path: Path) -> None:
         assert folders.free_mb(tmp_path / "a" / "b") == folders.free_mb(tmp_path)
 
