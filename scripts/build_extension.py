@@ -1,26 +1,37 @@
-"""Build and validate the Blender extension: ``out/att3d-<version>.zip``.
+"""Build and validate the Blender extension: ``out/att3d-<version>.zip``, or one with wheels.
 
 Blender's own packaging tool does both; it comes with bpy, so no Blender needs to be installed. What
-goes into the zip is said in ``blender_manifest.toml``.
+goes into the zip is said in ``blender_manifest.toml``. For a platform the zip also carries the
+wheels that the backend needs to run in Blender's own Python (``extension_wheels.py``).
 
-    python scripts/build_extension.py
+    python scripts/build_extension.py                                   no wheels: any system
+    python scripts/build_extension.py --platform linux-x64 --python 3.13
+    python scripts/build_extension.py --all                             every platform and Python
 """
 
 from __future__ import annotations
 
 import argparse
 import importlib.util
+import json
+import platform as machine
+import shutil
 import subprocess
 import sys
+import tempfile
 import tomllib
+import zipfile
 from pathlib import Path
+
+from extension_wheels import CACHE, GENERATIONS, PLATFORMS, BuildFailed, Target, check, gather
+from extension_wheels import license_of as license_of_wheel
 
 ROOT = Path(__file__).resolve().parent.parent
 MAX_MEBIBYTES = 60
-
-
-class BuildFailed(Exception):
-    """Why there is no zip, with what to do about it."""
+"""Without wheels."""
+MAX_WITH_WHEELS = 110
+MANIFEST = "blender_manifest.toml"
+WHEELS = "wheels"
 
 
 def packaging_tool() -> Path:
@@ -38,25 +49,109 @@ def packaging_tool() -> Path:
     raise BuildFailed(f"No blender_ext.py in {Path(spec.origin).parent}: bpy 4.2 or newer has it.")
 
 
+def this_platform() -> str:
+    """Blender's name of the system that this runs on; empty: none with wheels."""
+    systems = {"Linux": "linux", "Windows": "windows", "Darwin": "macos"}
+    arch = {"x86_64": "x64", "amd64": "x64", "arm64": "arm64", "aarch64": "arm64"}
+    name = f"{systems.get(machine.system())}-{arch.get(machine.machine().lower())}"
+    return name if name in PLATFORMS else ""
+
+
 def build(output: Path | None = None) -> Path:
-    """Build the zip, validate it, and return its path.
+    """Build the zip without wheels, validate it, and return its path.
 
     Raises:
         BuildFailed: the tool refused the manifest or a file, or the zip is too large.
     """
-    manifest = tomllib.loads((ROOT / "blender_manifest.toml").read_text(encoding="utf-8"))
-    target = output or ROOT / "out" / f"{manifest['id']}-{manifest['version']}.zip"
+    target = output or ROOT / "out" / f"{_name()}.zip"
+    _build(ROOT, target)
+    _limit(target, MAX_MEBIBYTES)
+    return target
+
+
+def build_with_wheels(target: Target, output: Path | None = None, cache: Path = CACHE) -> Path:
+    """Build the zip of one platform and Python, validate it, and return its path.
+
+    Raises:
+        BuildFailed: as :func:`build`; or a wheel is missing, damaged or for another machine.
+    """
+    wheels = gather(target, cache)
+    check(wheels, target)
+    result = output or ROOT / "out" / f"{_name()}-{target.suffix}.zip"
+    with tempfile.TemporaryDirectory(prefix="att3d-build-") as folder:
+        plain, staged = Path(folder) / "plain.zip", Path(folder) / "extension"
+        _build(ROOT, plain)
+        with zipfile.ZipFile(plain) as archive:
+            archive.extractall(staged)
+        (staged / WHEELS).mkdir()
+        for wheel in wheels:
+            shutil.copyfile(wheel, staged / WHEELS / wheel.name)
+        manifest = staged / MANIFEST
+        manifest.write_text(with_wheels(manifest.read_text("utf-8"), target, wheels), "utf-8")
+        _build(staged, result)
+    _limit(result, MAX_WITH_WHEELS)
+    check_zip(result, target)
+    return result
+
+
+def with_wheels(manifest: str, target: Target, wheels: list[Path]) -> str:
+    """The manifest of one target: its platform, its Blenders, its wheels and their licenses."""
+    about = tomllib.loads(manifest)
+    licenses = list(about["license"])
+    for wheel in wheels:
+        for word in license_of_wheel(wheel).replace("(", " ").replace(")", " ").split():
+            if word not in ("AND", "OR", "WITH") and f"SPDX:{word}" not in licenses:
+                licenses.append(f"SPDX:{word}")
+    values = {
+        "blender_version_min": target.generation.oldest,
+        **({"blender_version_max": target.generation.before} if target.generation.before else {}),
+        "license": licenses,
+        "platforms": [target.platform],
+        "wheels": [f"./{WHEELS}/{wheel.name}" for wheel in wheels],
+    }
+    top, bracket, tables = manifest.partition("\n[permissions]")
+    kept = [line for line in top.splitlines() if line.partition(" =")[0] not in values]
+    written = [f"{key} = {json.dumps(value)}" for key, value in values.items()]
+    # What is to be left out was left out when the plain zip was built.
+    return "\n".join([*kept, *written]) + bracket + tables.partition("\n[build]")[0]
+
+
+def check_zip(path: Path, target: Target) -> None:
+    """Whether a finished zip carries what its target needs, and says so in its manifest.
+
+    Raises:
+        BuildFailed: names what is wrong.
+    """
+    with zipfile.ZipFile(path) as archive, tempfile.TemporaryDirectory() as folder:
+        about = tomllib.loads(archive.read(MANIFEST).decode())
+        inside = {name for name in archive.namelist() if name.endswith(".whl")}
+        named = {wheel.removeprefix("./") for wheel in about.get("wheels", [])}
+        if inside != named:
+            raise BuildFailed(f"{path.name}: the manifest and the wheels differ: {inside ^ named}.")
+        if about.get("platforms") != [target.platform]:
+            raise BuildFailed(f"{path.name} is for {about.get('platforms')}, not {target}.")
+        check([Path(archive.extract(name, folder)) for name in sorted(inside)], target)
+
+
+def _name() -> str:
+    about = tomllib.loads((ROOT / MANIFEST).read_text(encoding="utf-8"))
+    return f"{about['id']}-{about['version']}"
+
+
+def _build(source: Path, target: Path) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     target.unlink(missing_ok=True)
-    _extension("build", "--source-dir", str(ROOT), "--output-filepath", str(target))
+    _extension("build", "--source-dir", str(source), "--output-filepath", str(target))
     _extension("validate", str(target))
+
+
+def _limit(target: Path, mebibytes: int) -> None:
     size = target.stat().st_size / 2**20
-    if size > MAX_MEBIBYTES:
+    if size > mebibytes:
         raise BuildFailed(
-            f"{target.name} is {size:.1f} MiB, more than {MAX_MEBIBYTES}: "
+            f"{target.name} is {size:.1f} MiB, more than {mebibytes}: "
             "bundle fewer or smaller checkpoints."
         )
-    return target
 
 
 def _extension(command: str, *arguments: str) -> None:
@@ -74,13 +169,27 @@ def _extension(command: str, *arguments: str) -> None:
 def main() -> int:
     parser = argparse.ArgumentParser(description="Build and validate the Blender extension.")
     parser.add_argument("--output", type=Path, help="the zip to write")
-    arguments = parser.parse_args()
+    parser.add_argument("--platform", choices=PLATFORMS, help="with the wheels for this system")
+    parser.add_argument("--python", choices=GENERATIONS, help="of the Blender; default: both")
+    parser.add_argument("--all", action="store_true", help="every platform and Python")
+    options = parser.parse_args()
+    platforms = list(PLATFORMS) if options.all else [options.platform or this_platform()]
+    pythons = [options.python] if options.python else list(GENERATIONS)
+    targets = [Target(name, GENERATIONS[python]) for name in platforms for python in pythons]
+    if options.output is not None and len(targets) > 1 and (options.all or options.platform):
+        parser.error("--output takes one zip: name a --platform and a --python")
     try:
-        target = build(arguments.output)
+        if not (options.all or options.platform or options.python):
+            made = [build(options.output)]
+        elif "" in platforms:
+            raise BuildFailed(f"There are no wheels for this system: {machine.platform()}.")
+        else:
+            made = [build_with_wheels(target, options.output) for target in targets]
     except BuildFailed as error:
         print(error, file=sys.stderr)
-        return 1
-    print(f"{target}  {target.stat().st_size / 2**20:.1f} MiB")
+        return 2
+    for path in made:
+        print(f"{path}  {path.stat().st_size / 2**20:.1f} MiB")
     return 0
 
 

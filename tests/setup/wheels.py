@@ -11,7 +11,13 @@ from pathlib import Path
 
 
 def make_wheel(
-    folder: Path, name: str, version: str, *, tag: str = "py3-none-any", size: int = 0
+    folder: Path,
+    name: str,
+    version: str,
+    *,
+    tag: str = "py3-none-any",
+    size: int = 0,
+    about: str = "",
 ) -> Path:
     """A wheel with one module, whose ``VERSION`` says which it is.
 
@@ -20,12 +26,13 @@ def make_wheel(
         name: of distribution and module.
         tag: of the file name; another system's makes it unusable here.
         size: bytes of ballast, so that a download can break in the middle.
+        about: more lines of its metadata.
     """
     stem = f"{name.replace('-', '_')}-{version}"
     files = {
         f"{name.replace('-', '_')}.py": f"VERSION = {version!r}\n".encode(),
         f"{stem}.dist-info/METADATA": (
-            f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n".encode()
+            f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n{about}".encode()
         ),
         f"{stem}.dist-info/WHEEL": (
             f"Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: {tag}\n".encode()
