@@ -7,7 +7,8 @@ from pathlib import Path
 import torch
 
 from backend.model.att3d import ATT3D
-from backend.model.checkpoint import CheckpointMetadata, Storage, save_checkpoint
+from backend.model.checkpoint import Storage, save_checkpoint
+from backend.model.checkpoint_file import CheckpointMetadata
 from backend.model.config import GridConfig, ModelConfig
 from backend.text.small_encoder import SmallEncoderConfig
 

@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from ..model.checkpoint import file_sha256, read_metadata
+from ..model.checkpoint_file import file_sha256, read_metadata
 from ..paths import default_checkpoint
 
 SHOWN_PROMPTS = 8

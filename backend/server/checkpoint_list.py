@@ -35,7 +35,7 @@ def _files(folders: Iterable[str]) -> Iterator[Path]:
 
 
 def _describe(path: Path, *, bundled: bool, default: bool) -> CheckpointEntry:
-    from ..model.checkpoint import read_metadata
+    from ..model.checkpoint_file import read_metadata
 
     name, size, problem = path.stem, 0, ""
     try:

@@ -9,14 +9,8 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
 
-from backend.model.checkpoint import (
-    CheckpointMetadata,
-    file_sha256,
-    load_checkpoint,
-    read_metadata,
-    save_checkpoint,
-    update_metadata,
-)
+from backend.model.checkpoint import load_checkpoint, save_checkpoint, update_metadata
+from backend.model.checkpoint_file import CheckpointMetadata, file_sha256, read_metadata
 from backend.model.quantize import dequantize, quantize
 from backend.protocol.errors import CheckpointError, OutputError
 from tests.tiny import PROMPTS, TINY, tiny_checkpoint, tiny_model

@@ -8,7 +8,8 @@ import pytest
 import torch
 
 from backend.model.att3d import ATT3D
-from backend.model.checkpoint import CheckpointMetadata, load_checkpoint, save_checkpoint
+from backend.model.checkpoint import load_checkpoint, save_checkpoint
+from backend.model.checkpoint_file import CheckpointMetadata
 from backend.model.config import Condition, GridConfig, ModelConfig, config_from_json
 from backend.model.config import config_to_json as to_json
 from backend.model.field import Field

@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from backend.model.att3d import ATT3D
-from backend.model.checkpoint import CheckpointMetadata, save_checkpoint
+from backend.model.checkpoint import save_checkpoint
+from backend.model.checkpoint_file import CheckpointMetadata
 from backend.model.offset import OutputOffset
 from backend.text.encoder import TextEncoder
 from backend.text.small_encoder import SmallEncoder

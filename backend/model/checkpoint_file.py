@@ -1,0 +1,160 @@
+"""One-file checkpoints: a .safetensors file that says in its metadata what it is.
+
+Layout, format version 3: header metadata ``format`` = ``att3d-checkpoint``, ``format_version`` and
+``metadata`` (the JSON of :class:`CheckpointMetadata`). Tensors: the model's own names, with
+spectral norm and whitening already applied. What makes up grids (``mapping.decode.weight``,
+``mapping.heads.N.weight``, ``mapping.shared``, ``offset``) is stored as floats or as ``X.integers``
+(int8), ``X.scale`` and, when vertices are left out, ``X.kept`` (bool), where X is the name without
+its ``.weight``. Tensors under ``text.`` are the text encoder's, when it is bundled. Nothing in the
+file is ever executed.
+
+Version 1 had only linear mapping networks without conditions, and version 2 stored every vertex;
+their files are version 3 files.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import safetensors
+
+from ..protocol.errors import CheckpointError
+from .config import ModelConfig, config_from_json
+
+FORMAT = "att3d-checkpoint"
+FORMAT_VERSION = 3
+MAX_METADATA_BYTES = 16 << 20
+
+
+@dataclass(frozen=True)
+class CheckpointMetadata:
+    """What a checkpoint says of itself."""
+
+    name: str
+    config: ModelConfig
+    text_encoder: dict[str, Any]
+    """``{"kind": "small", ...}``, whose weights are in the file, or
+    ``{"kind": "open_clip", "name": ...}``, whose are not."""
+    prompts: list[str] = field(default_factory=list)
+    """The prompts seen in training."""
+    unseen: list[str] = field(default_factory=list)
+    """Compositions of the same prompt set that training left out."""
+    words: list[str] = field(default_factory=list)
+    """Every word of the training captions."""
+    synonyms: dict[str, str] = field(default_factory=dict)
+    """Words of the training captions to the word that ``prompts`` use for the same."""
+    description: str = ""
+    limits: str = ""
+    """What it cannot do."""
+    licence: str = ""
+    recipe: dict[str, Any] = field(default_factory=dict)
+    """How it was made: preset, configuration, steps, commit, seconds."""
+    metrics: dict[str, Any] = field(default_factory=dict)
+
+
+def read_metadata(path: Path) -> CheckpointMetadata:
+    """The metadata alone, without loading weights; raises ``CheckpointError``."""
+    with opened(path, "np") as file:
+        return metadata_of(path, file.metadata())
+
+
+def file_sha256(path: Path) -> str:
+    """The hash that names a checkpoint in provenance."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+class opened:
+    """``safe_open`` whose failures say what the file is instead of what the parser met."""
+
+    def __init__(self, path: Path, framework: Literal["np", "pt"]) -> None:
+        self._path = path
+        self._framework = framework
+
+    def __enter__(self) -> Any:
+        path = self._path
+        try:
+            with path.open("rb") as file:
+                start = file.read(9)
+        except FileNotFoundError:
+            raise CheckpointError(f"there is no checkpoint at {path}") from None
+        except OSError as error:
+            raise CheckpointError(f"cannot read {path}: {error.strerror}") from error
+        # A safetensors file may start with the same bytes, as the length of its header "{...}".
+        if start[8:] != b"{" and (start[:2] == b"PK" or start[:1] == b"\x80"):
+            raise CheckpointError(
+                f"{path} is a pickled PyTorch file, which can run code and is never loaded",
+                "use a .safetensors checkpoint made by `python -m training train`",
+            )
+        try:
+            self._file = safetensors.safe_open(path, framework=self._framework)
+            return self._file.__enter__()
+        except (safetensors.SafetensorError, OSError, ValueError) as error:
+            length = int.from_bytes(start[:8], "little") if len(start) == 9 else 0
+            size = path.stat().st_size
+            looks_right = 0 < length < (100 << 20)
+            what = (
+                "is truncated or damaged"
+                if looks_right
+                and (
+                    length > size
+                    or "incomplete" in str(error).lower()
+                    or "offset" in str(error).lower()
+                )
+                else "is not a .safetensors file"
+            )
+            raise CheckpointError(
+                f"{path} {what}", "copy or download it again, or choose another checkpoint"
+            ) from error
+
+    def __exit__(self, *exception: object) -> None:
+        self._file.__exit__(*exception)
+
+
+def metadata_of(path: Path, header: dict[str, str] | None) -> CheckpointMetadata:
+    header = header or {}
+    if header.get("format") != FORMAT:
+        raise CheckpointError(
+            f"{path} is a .safetensors file, but not an ATT3D checkpoint",
+            "choose a file made by `python -m training train`",
+        )
+    try:
+        version = int(header.get("format_version", ""))
+    except ValueError:
+        raise broken(path, "its format version is not a number") from None
+    if version > FORMAT_VERSION:
+        raise CheckpointError(
+            f"{path} has format version {version}, newer than this ATT3D reads ({FORMAT_VERSION})",
+            "update ATT3D",
+        )
+    text = header.get("metadata", "")
+    if len(text) > MAX_METADATA_BYTES:
+        raise broken(path, "its metadata is too large")
+    try:
+        content = json.loads(text)
+        fields = {f.name: f for f in dataclasses.fields(CheckpointMetadata)}
+        values = {name: content[name] for name in fields if name in content}
+        config = config_from_json(values.pop("config", None))
+        metadata = CheckpointMetadata(config=config, **values)
+    except (ValueError, TypeError, AttributeError) as error:
+        raise broken(path, f"its metadata cannot be read ({error})") from error
+    for name, kind in (
+        ("name", str), ("text_encoder", dict), ("prompts", list), ("unseen", list),
+        ("words", list),
+        ("synonyms", dict), ("description", str), ("limits", str), ("licence", str),
+        ("recipe", dict), ("metrics", dict),
+    ):  # fmt: skip
+        if not isinstance(getattr(metadata, name), kind):
+            raise broken(path, f"its metadata field {name} is not a {kind.__name__}")
+    return metadata
+
+
+def broken(path: Path, what: str) -> CheckpointError:
+    return CheckpointError(
+        f"{path} is not a valid checkpoint: {what}", "use another copy of the file"
+    )
