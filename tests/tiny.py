@@ -10,7 +10,8 @@ from backend.model.att3d import ATT3D
 from backend.model.checkpoint import Storage, save_checkpoint
 from backend.model.checkpoint_file import CheckpointMetadata
 from backend.model.config import GridConfig, ModelConfig
-from backend.text.small_encoder import SmallEncoderConfig
+from backend.text.text_tower import SmallEncoderConfig
+from training.clip.model import build_tower
 
 TINY = ModelConfig(
     tokens=8,
@@ -41,7 +42,7 @@ def tiny_checkpoint(path: Path, *, seed: int = 0, storage: Storage = "int8") -> 
     text = SmallEncoderConfig(words=WORDS, context=8, width=16, layers=1, heads=2, features=8)
     with torch.random.fork_rng():
         torch.manual_seed(seed + 1)
-        tower = text.build()
+        tower = build_tower(text)
     metadata = CheckpointMetadata(
         name="tiny",
         config=TINY,

@@ -103,10 +103,6 @@ def _package(module: str, distribution: str, purpose: str, *, needed: bool) -> F
         if module == "bpy":  # importing it starts Blender
             if importlib.util.find_spec(module) is None:
                 raise ModuleNotFoundError(module)
-        elif module == "open_clip":  # the part that the bundled checkpoint's encoder needs
-            from ..text.open_clip_import import import_text_transformer
-
-            import_text_transformer()
         else:
             importlib.import_module(module)
         return Finding(distribution, "ok", f"{_version(distribution)}, for {purpose}")

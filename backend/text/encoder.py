@@ -58,7 +58,8 @@ def encoder_from_config(
     """
     kind = config.get("kind")
     if kind == "small":
-        from .small_encoder import SmallEncoder, SmallEncoderConfig
+        from .small_encoder import SmallEncoder
+        from .text_tower import SmallEncoderConfig
 
         if state is None:
             raise CheckpointError("The checkpoint describes a text encoder but lacks its weights.")

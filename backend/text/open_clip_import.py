@@ -1,16 +1,10 @@
-"""Importing open_clip where torchvision's compiled operators cannot load, and without its weight.
+"""Importing open_clip where torchvision's compiled operators cannot load.
 
-Two unrelated nuisances are dealt with here and nowhere else.
-
-1. open_clip imports torchvision. When torch and torchvision come from different builds (a CPU torch
-   beside PyPI's CUDA torchvision is the common case), torchvision's extension does not load, and
-   then ``import torchvision`` itself fails with "operator torchvision::nms does not exist": it
-   attaches shape functions to operators that nobody has declared. Declaring the operators' schemas
-   is enough for the import. We call none of them; whoever does gets torch's "not implemented".
-2. ``import open_clip`` also imports timm and transformers (more than a second). The text tower
-   needs neither. :func:`import_text_transformer` loads the submodule ``open_clip.transformer``
-   alone, through a package of another name with the same search path, which leaves a later
-   ``import open_clip`` as it would have been. It is open_clip's own source, not a copy.
+open_clip imports torchvision. When torch and torchvision come from different builds (a CPU torch
+beside PyPI's CUDA torchvision is the common case), torchvision's extension does not load, and then
+``import torchvision`` itself fails with "operator torchvision::nms does not exist": it attaches
+shape functions to operators that nobody has declared. Declaring the operators' schemas is enough
+for the import. We call none of them; whoever does gets torch's "not implemented".
 """
 
 from __future__ import annotations
@@ -24,7 +18,6 @@ from types import ModuleType
 
 from ..protocol.errors import MissingDependency
 
-_LIGHT_PACKAGE = "att3d_light_open_clip"
 _SCHEMA = "(Tensor dets, Tensor scores, float iou_threshold) -> Tensor"
 _UNDECLARED = re.compile(r"operator torchvision::(q?nms) does not exist")
 _declared: dict[str, object] = {}
@@ -59,22 +52,6 @@ def import_open_clip() -> ModuleType:
         open_clip_folder()
         import_torchvision()
     return importlib.import_module("open_clip")
-
-
-def import_text_transformer() -> ModuleType:
-    """open_clip's module ``transformer`` (``TextTransformer`` ...), without open_clip's imports.
-
-    Raises:
-        MissingDependency: open_clip or torchvision is not installed.
-    """
-    if "open_clip" in sys.modules:
-        return importlib.import_module("open_clip.transformer")
-    if _LIGHT_PACKAGE not in sys.modules:
-        package = ModuleType(_LIGHT_PACKAGE)
-        package.__path__ = [str(open_clip_folder())]
-        sys.modules[_LIGHT_PACKAGE] = package
-    import_torchvision()
-    return importlib.import_module(f"{_LIGHT_PACKAGE}.transformer")
 
 
 def open_clip_folder() -> Path:

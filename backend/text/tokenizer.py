@@ -13,11 +13,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import torch
-from jaxtyping import Int
-from torch import Tensor
+import numpy as np
 
 from ..prompts.spelling import known_forms, learn_words, resolve, split_words
+from ..shapes import Int
 
 __all__ = ["WordTokenizer", "known_forms", "learn_words", "resolve", "split_words"]
 
@@ -47,11 +46,11 @@ class WordTokenizer:
             ids += [UNKNOWN] if forms is None else [self._ids[form] for form in forms]
         return ids[: self.context - 1]
 
-    def __call__(self, prompts: Sequence[str]) -> Int[Tensor, "prompts context"]:
-        table = torch.full((len(prompts), self.context), PAD)
+    def __call__(self, prompts: Sequence[str]) -> Int[np.ndarray, "prompts context"]:
+        table = np.full((len(prompts), self.context), PAD, dtype=np.int64)
         for row, prompt in zip(table, prompts, strict=True):
             ids = self.ids(prompt)
-            row[: len(ids)] = torch.tensor(ids, dtype=torch.long)
+            row[: len(ids)] = ids
             row[-1] = END
         return table
 

@@ -53,7 +53,8 @@ def text_features(clip: SmallClip, prompts: Sequence[str]) -> Float[Tensor, "pro
     """Unit vectors."""
     was_training = clip.towers.training
     clip.towers.eval()
-    parts = [clip.towers.encode_text(ids) for ids in clip.tokenizer(prompts).split(_BATCH)]
+    ids = torch.from_numpy(clip.tokenizer(prompts))
+    parts = [clip.towers.encode_text(part) for part in ids.split(_BATCH)]
     clip.towers.train(was_training)
     return functional.normalize(torch.cat(parts).float(), dim=-1)
 

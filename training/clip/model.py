@@ -17,7 +17,8 @@ from torch import Tensor, nn
 from backend.files import atomic_write
 from backend.protocol.errors import CheckpointError
 from backend.text.open_clip_import import import_open_clip
-from backend.text.small_encoder import SmallEncoder, SmallEncoderConfig
+from backend.text.small_encoder import SmallEncoder
+from backend.text.text_tower import SmallEncoderConfig
 from backend.text.tokenizer import WordTokenizer
 
 from .config import ClipShape
@@ -41,6 +42,12 @@ class SmallClip:
     def text_encoder(self) -> SmallEncoder:
         """The text tower alone, as a checkpoint carries it."""
         return SmallEncoder(self.text, self.towers.text.state_dict())
+
+
+def build_tower(text: SmallEncoderConfig) -> nn.Module:
+    """open_clip's text tower with random weights, giving (features, tokens)."""
+    settings = text.text_cfg() | {"output_dim": text.features, "output_tokens": True}
+    return import_open_clip().transformer.TextTransformer(**settings)
 
 
 def build_clip(shape: ClipShape, words: Sequence[str]) -> SmallClip:

@@ -72,7 +72,7 @@ def tokenize(
     tokenizer: WordTokenizer, captions: list[str], unknown: float, chance: random.Random
 ) -> Int[Tensor, "batch context"]:
     """Ids of the captions; with probability ``unknown`` each gets an unknown word somewhere."""
-    ids = tokenizer(captions)
+    ids = torch.from_numpy(tokenizer(captions))
     for row in ids:
         used = int((row[:-1] != PAD).sum())
         if chance.random() < unknown and used < tokenizer.context - 1:

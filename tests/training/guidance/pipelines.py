@@ -201,8 +201,10 @@ def sentencepiece_model() -> bytes:
 
 def own_pixel_model(folder: Path) -> Path:
     """Ours, 8 x 8, which knows the words of ``tests.tiny``."""
-    from backend.text.small_encoder import SmallEncoder, SmallEncoderConfig
+    from backend.text.small_encoder import SmallEncoder
+    from backend.text.text_tower import SmallEncoderConfig
     from tests.tiny import WORDS
+    from training.clip.model import build_tower
     from training.diffusion import (
         PixelModelConfig,
         UNetConfig,
@@ -215,7 +217,8 @@ def own_pixel_model(folder: Path) -> Path:
 
     torch.manual_seed(4)
     text = SmallEncoderConfig(words=WORDS, context=8, width=16, layers=1, heads=2, features=8)
-    encoder = with_views(SmallEncoder(text, dict(text.build().state_dict())), VIEW_WORDS["sided"])
+    tower = SmallEncoder(text, dict(build_tower(text).state_dict()))
+    encoder = with_views(tower, VIEW_WORDS["sided"])
     shape = UNetConfig(size=8, channels=(8, 16), attention=(False, True), heads=2, groups=4)
     network = build_unet(shape, encoder.width)
     # Its last layer starts at zero, which would hide everything before it.

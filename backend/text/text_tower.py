@@ -1,0 +1,173 @@
+"""The small text encoder at work: the forward pass of an open_clip text tower, in numpy.
+
+A checkpoint carries the tower's configuration as JSON and its weights, so the first prompt needs no
+download and no torch. ``python -m training clip`` trains it as open_clip's ``TextTransformer``,
+and this is the same function: pre-norm blocks, exact GELU, no mask, the last position pooled. The
+embeddings handed out are those after the final layer norm, before the projection into the space
+shared with pictures (A9). Tokens: see :mod:`.tokenizer`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+import numpy as np
+from scipy.special import erf
+
+from ..prompts.normalize import normalise_prompt
+from ..protocol.errors import CheckpointError
+from ..shapes import Float, Int
+from .tokenizer import WordTokenizer
+
+_BATCH = 256
+"""Prompts a forward pass; bounds memory."""
+_EPSILON = 1e-5
+"""In the variance of a layer norm, as torch has it."""
+
+Tokens = Float[np.ndarray, "prompts tokens width"]
+
+
+@dataclass(frozen=True)
+class SmallEncoderConfig:
+    """Shape and vocabulary of the tower; stored as JSON."""
+
+    words: tuple[str, ...]
+    """In the order of their ids."""
+    context: int = 32
+    """Positions; the last one holds the summary."""
+    width: int = 128
+    layers: int = 4
+    heads: int = 4
+    features: int = 128
+    """Width of the space shared with pictures."""
+
+    def to_dict(self) -> dict[str, Any]:
+        return {"kind": "small", **asdict(self), "words": list(self.words)}
+
+    @staticmethod
+    def from_dict(data: Mapping[str, Any]) -> SmallEncoderConfig:
+        """Inverse of :meth:`to_dict`.
+
+        Raises:
+            CheckpointError: a field is missing, unknown, or of the wrong type or range.
+        """
+        values = {key: value for key, value in data.items() if key != "kind"}
+        names = {field.name for field in fields(SmallEncoderConfig)}
+        if set(values) != names:
+            wrong = ", ".join(sorted(set(values) ^ names))
+            raise CheckpointError(f"The text encoder's description is not valid: {wrong}.")
+        words = values.pop("words")
+        if not isinstance(words, list) or not all(isinstance(word, str) for word in words):
+            raise CheckpointError("The text encoder's vocabulary is not a list of words.")
+        for name, value in values.items():
+            if not isinstance(value, int) or not 1 <= value <= 4096:
+                raise CheckpointError(f"The text encoder's {name} is not valid: {value!r}.")
+        if values["width"] % values["heads"]:
+            raise CheckpointError("The text encoder's width is not a multiple of its heads.")
+        return SmallEncoderConfig(words=tuple(words), **values)
+
+    def text_cfg(self) -> dict[str, Any]:
+        """The same tower as open_clip's ``text_cfg``."""
+        return {
+            "context_length": self.context,
+            "vocab_size": WordTokenizer(self.words, self.context).size,
+            "width": self.width,
+            "heads": self.heads,
+            "layers": self.layers,
+            "no_causal_mask": True,
+            "pool_type": "last",
+            "proj_bias": True,
+            "output_tokens": False,
+        }
+
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """Every weight of the tower, by open_clip's names."""
+        width = self.width
+        words = WordTokenizer(self.words, self.context).size
+        layers = {
+            "attn.in_proj": (3 * width, width),
+            "attn.out_proj.": (width, width),
+            "ln_1.": (width,),
+            "ln_2.": (width,),
+            "mlp.c_fc.": (4 * width, width),
+            "mlp.c_proj.": (width, 4 * width),
+        }
+        shapes: dict[str, tuple[int, ...]] = {
+            "positional_embedding": (self.context, width),
+            "token_embedding.weight": (words, width),
+            "ln_final.weight": (width,),
+            "ln_final.bias": (width,),
+            "text_projection.weight": (self.features, width),
+            "text_projection.bias": (self.features,),
+        }
+        for block in range(self.layers):
+            for name, shape in layers.items():
+                start = f"transformer.resblocks.{block}.{name}"
+                joined = "" if name.endswith(".") else "_"
+                shapes[f"{start}{joined}weight"] = shape
+                shapes[f"{start}{joined}bias"] = shape[:1]
+        return shapes
+
+
+class TextTower:
+    """Prompts to token embeddings, without torch."""
+
+    name = "small"
+
+    def __init__(self, config: SmallEncoderConfig, state: Mapping[str, np.ndarray]) -> None:
+        """
+        Raises:
+            CheckpointError: the weights do not fit the description.
+        """
+        self.config = config
+        self.tokenizer = WordTokenizer(config.words, config.context)
+        if {name: value.shape for name, value in state.items()} != config.shapes():
+            raise CheckpointError("The text encoder's weights do not fit its description.")
+        self._state = {name: value.astype(np.float32) for name, value in state.items()}
+
+    def encode(self, prompts: Sequence[str]) -> Tokens:
+        """Embeddings after the final layer norm; position -1 summarises the sentence (A9).
+
+        Raises:
+            BadPrompt: a prompt is empty or too long.
+        """
+        ids = self.tokenizer([normalise_prompt(prompt) for prompt in prompts])
+        parts = [self._forward(ids[i : i + _BATCH]) for i in range(0, len(ids), _BATCH)]
+        empty = np.zeros((0, self.config.context, self.config.width), np.float32)
+        return np.concatenate([empty, *parts])
+
+    def project(self, tokens: Tokens) -> Float[np.ndarray, "prompts features"]:
+        """Embedded prompts in the space shared with pictures; not normalised."""
+        return self._linear("text_projection.", tokens[:, -1])
+
+    def _forward(self, ids: Int[np.ndarray, "prompts tokens"]) -> Tokens:
+        x = self._state["token_embedding.weight"][ids] + self._state["positional_embedding"]
+        for block in range(self.config.layers):
+            at = f"transformer.resblocks.{block}."
+            x = x + self._attention(f"{at}attn.", self._norm(f"{at}ln_1.", x))
+            hidden = self._linear(f"{at}mlp.c_fc.", self._norm(f"{at}ln_2.", x))
+            hidden *= 0.5 * (1.0 + erf(hidden * np.float32(np.sqrt(0.5))))  # GELU
+            x = x + self._linear(f"{at}mlp.c_proj.", hidden)
+        return self._norm("ln_final.", x)
+
+    def _attention(self, at: str, x: Tokens) -> Tokens:
+        """Every token looks at every token, padding too: it was trained so."""
+        prompts, tokens, width = x.shape
+        heads = self.config.heads
+        joined = x @ self._state[f"{at}in_proj_weight"].T + self._state[f"{at}in_proj_bias"]
+        split = joined.reshape(prompts, tokens, 3, heads, width // heads)
+        query, key, value = split.transpose(2, 0, 3, 1, 4)
+        scores = query @ key.swapaxes(-1, -2) * np.float32((width // heads) ** -0.5)
+        scores = np.exp(scores - scores.max(-1, keepdims=True))
+        seen = (scores / scores.sum(-1, keepdims=True)) @ value
+        return self._linear(f"{at}out_proj.", seen.swapaxes(1, 2).reshape(x.shape))
+
+    def _linear(self, at: str, x: Float[np.ndarray, "*shape n"]) -> Float[np.ndarray, "*shape m"]:
+        return x @ self._state[f"{at}weight"].T + self._state[f"{at}bias"]
+
+    def _norm(self, at: str, x: Tokens) -> Tokens:
+        centered = x - x.mean(-1, keepdims=True)
+        spread = np.sqrt(np.square(centered).mean(-1, keepdims=True) + np.float32(_EPSILON))
+        return centered / spread * self._state[f"{at}weight"] + self._state[f"{at}bias"]
