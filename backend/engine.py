@@ -6,50 +6,25 @@ import threading
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import cast
 
-import torch
-
+from .field_reader import Field
+from .loading import Model, load_model, text_encoder
 from .mesh_pipeline import field_to_mesh
-from .model.checkpoint import Checkpoint, load_checkpoint
-from .model.field import Field
-from .paths import cache_dir, default_checkpoint
+from .paths import default_checkpoint
 from .progress import CancelToken, ProgressCallback
 from .prompts.chain import check_chain, check_place
 from .prompts.normalize import normalise_prompt
 from .prompts.vocabulary import Vocabulary
-from .protocol.errors import BadRequest
 from .protocol.options import ChainOptions, MeshOptions, PreviewOptions
 from .stages import Stages
-from .text.cache import CachedEncoder, EmbeddingCache
-from .text.small_encoder import SmallEncoder
 from .textured_mesh import GeneratedMesh
 from .tracking.chain import PromptChain
-from .tracking.preview import PreviewMesh, one_thread, preview_mesh
+from .tracking.preview import PreviewMesh, preview_mesh
 from .tracking.track import SHARES as TRACK_SHARES
 from .tracking.track import track
 from .tracking.tracked_mesh import TrackedMesh
 
-__all__ = ["Engine", "GeneratedMesh", "MeshOptions", "choose_device"]
-
-
-def choose_device(name: str) -> torch.device:
-    """The device that ``name`` means; ``auto`` is the first GPU, or the CPU.
-
-    Raises:
-        BadRequest: no such device here.
-    """
-    if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        device = torch.device(name)
-        torch.zeros(1, device=device)
-    except (RuntimeError, AssertionError, NotImplementedError) as error:
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise BadRequest(
-            f"the device {name!r} cannot be used: {reason}", "use auto, cpu, cuda or mps"
-        ) from error
-    return device
+__all__ = ["Engine", "GeneratedMesh", "MeshOptions"]
 
 
 class Engine:
@@ -64,20 +39,16 @@ class Engine:
     Raises:
         CheckpointError: missing, damaged, too new, or not a checkpoint.
         BadRequest: no such device.
+        MissingDependency: the device or the checkpoint needs torch, which is not here.
     """
 
     def __init__(self, checkpoint_path: Path | str | None = None, device: str = "auto") -> None:
         started = time.perf_counter()
         path = default_checkpoint() if checkpoint_path is None else Path(checkpoint_path)
-        self.device = choose_device(device)
-        self.checkpoint: Checkpoint = load_checkpoint(path, self.device)
+        self.checkpoint: Model = load_model(path, device)
+        self.device = self.checkpoint.device
         metadata = self.checkpoint.metadata
-        encoder = self.checkpoint.encoder()
-        if isinstance(encoder, SmallEncoder):
-            # Bundled and quick: part of loading. An open_clip model waits for a prompt that is
-            # not in the cache; it may have to be downloaded, and takes seconds to read.
-            encoder.warm_up()
-        self._encoder = CachedEncoder(encoder, EmbeddingCache(cache_dir() / "embeddings"))
+        self._encoder_name, self._encode = text_encoder(self.checkpoint)
         self._vocabulary = Vocabulary(metadata.prompts, metadata.words, metadata.synonyms)
         self._last_chain: PromptChain | None = None
         self._lock = threading.Lock()
@@ -131,7 +102,7 @@ class Engine:
             with stages.stage("text"):
                 chain = self._chain(clean if len(clean) > 1 else clean * 2)
             with stages.stage("grid"):
-                field = cast(Field, chain.field(alpha))
+                field = chain.field(alpha)
             mesh = field_to_mesh(field, options or MeshOptions(), stages)
         first = min(int(alpha), len(chain.prompts) - 2)
         share = round(100 * (alpha - first))
@@ -179,11 +150,11 @@ class Engine:
         options = PreviewOptions(resolution)
         clean = check_place(prompts, alpha)
         started = time.perf_counter()
-        with self._lock, one_thread():
+        with self._lock:
             chain = self._chain(clean if len(clean) > 1 else clean * 2)
             field = chain.field(alpha)
             read = time.perf_counter()
-            mesh = preview_mesh(cast(Field, field), options.resolution)
+            mesh = preview_mesh(field, options.resolution)
         mesh.timings = {"grid": read - started, "mesh": time.perf_counter() - read}
         mesh.checkpoint_hash = self.checkpoint.sha256
         return mesh
@@ -221,8 +192,8 @@ class Engine:
             "checkpoint": str(self.checkpoint.path),
             "checkpoint_hash": self.checkpoint.sha256,
             "name": self.checkpoint.metadata.name,
-            "device": str(self.device),
-            "text_encoder": self._encoder.name,
+            "device": self.device,
+            "text_encoder": self._encoder_name,
             "load_seconds": self.load_seconds,
         }
 
@@ -230,14 +201,14 @@ class Engine:
         """The chain, its prompts encoded; the one used last is kept, for a slider."""
         key = tuple(prompts)
         if self._last_chain is None or self._last_chain.prompts != key:
-            embeddings = self._encoder.encode(key)
+            embeddings = self._encode(key)
             self._last_chain = PromptChain(key, embeddings, self.checkpoint.field)
         return self._last_chain
 
     def _field(self, prompt: str, stages: Stages) -> tuple[Field, list[str]]:
         with stages.stage("text"):
             note = self._vocabulary.familiarity(prompt).note
-            embedding = self._encoder.encode([prompt])[0]
+            embedding = self._encode([prompt])[0]
         with stages.stage("grid"):
             field = self.checkpoint.field(embedding)
         return field, [note] if note else []

@@ -8,14 +8,14 @@ import numpy as np
 
 from .atlas.bake import bake
 from .atlas.unwrap import unwrap
-from .field_reader import MeshableField, Reader
+from .field_reader import Field, Reader
 from .protocol.options import MeshOptions
 from .stages import Stages
 from .surface.clean import CleanConfig, drop_specks_and_cavities
 from .surface.contour import contour
 from .surface.face_fit import fit_faces
 from .surface.flips import flip_edges
-from .surface.refine import finer_grid
+from .surface.refine import finer_grid, near_surface
 from .surface.simplify import decimate
 from .surface.topology import Faces, Vertices
 from .textured_mesh import GeneratedMesh
@@ -31,7 +31,7 @@ class PipelineConfig:
     finest: int = 288
     """Samples per axis to which the third look goes at most; a larger resolution goes without."""
     margin: float = 20.0
-    """Pre-density that may change within a cell of the first look (see ``Field.near_surface``)."""
+    """Pre-density that may change within a cell of the first look (see ``near_surface``)."""
     clean: CleanConfig = field(default_factory=CleanConfig)
     flip_rounds: int = 1
     fit_reach: float = 1.0
@@ -46,8 +46,8 @@ def surface(
     first, second, third = (max(16, round(share * options.resolution)) for share in config.looks)
     third = max(options.resolution, min(third, config.finest))
     with stages.stage("density"):
-        grid = source.near_surface(second, first, config.margin)
-        values = finer_grid(reader, grid.cpu().numpy(), third)
+        grid = near_surface(reader, second, first, config.margin)
+        values = finer_grid(reader, grid, third)
     with stages.stage("contour"):
         vertices, faces = contour(values, source.level, source.bound, stages.cancel)
     with stages.stage("clean"):
@@ -63,7 +63,7 @@ def surface(
 
 
 def field_to_mesh(
-    source: MeshableField,
+    source: Field,
     options: MeshOptions,
     stages: Stages | None = None,
     config: PipelineConfig | None = None,

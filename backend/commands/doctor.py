@@ -127,7 +127,7 @@ def _version(distribution: str) -> str:
 def _device() -> Iterator[Finding]:
     import torch
 
-    from ..engine import choose_device
+    from ..accelerator import choose_device
 
     device = choose_device("auto")
     if device.type == "cuda":

@@ -18,7 +18,7 @@ from ..protocol.errors import BadRequest
 from ..shapes import UInt8
 
 if TYPE_CHECKING:
-    from ..rendering.lighting import Shading
+    from ..rendering import Shading
 
 FORMATS = (".png", ".gif", ".mp4")
 VIEWS = (1, 720)
@@ -67,19 +67,18 @@ def render(
     check_folder(output)
     progress(0.0, "load")
     from ..engine import Engine
-    from ..rendering.cameras import orbit
-    from ..rendering.volume import render_field
+    from ..rendering.turntable import Turntable
 
     engine = Engine(checkpoint, device)
     loaded = time.perf_counter()
     source, notes = engine.field(prompt)
     embedded = time.perf_counter()
-    cameras = orbit(count)
+    turntable = Turntable(source)
     pictures = np.empty((count, size, size, 3), dtype=np.uint8)
     for view in range(count):
         progress(view / count, "render")
-        rgb, _ = render_field(source, cameras[view : view + 1], size, shading=shading)
-        pictures[view] = (rgb[0] * 255.0).round().byte().cpu().numpy()
+        rgb, _ = turntable.view(360.0 * view / count, size, shading)
+        pictures[view] = np.rint(rgb * 255.0)
     rendered = time.perf_counter()
     write_files({output: _encode(pictures, output.suffix.lower())})
     finished = time.perf_counter()

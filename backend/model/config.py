@@ -79,6 +79,13 @@ class Condition:
             raise ValueError(said) from None
         return cls(name, low, high, default, logarithmic)
 
+    def normalised(self, value: float) -> float:
+        """``value`` as the mapping network takes it: ``low`` is -1 and ``high`` is 1."""
+        low, high = self.low, self.high
+        if self.logarithmic:
+            low, high, value = math.log(low), math.log(high), math.log(value)
+        return 2.0 * (value - low) / (high - low) - 1.0
+
     def __str__(self) -> str:
         text = f"{self.name}:{self.low:g}:{self.high:g}:{self.default:g}"
         return text + ":log" * self.logarithmic

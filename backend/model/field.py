@@ -1,13 +1,13 @@
 """One prompt's object: a field of pre-density and colour, independent of text from here on.
 
 Points are in metres, inside the ball of radius ``bound`` around the origin. The same field is read
-at points, on a whole regular grid (separable) and on a grid near the surface only.
+at points and on regular grids (separable). ``backend.inference.field`` is the same in numpy.
 """
 
 from __future__ import annotations
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from .att3d import ATT3D, Objects
@@ -49,6 +49,11 @@ class Field:
     def level(self) -> float:
         """Pre-density on the surface."""
         return self._model.config.surface_level
+
+    @property
+    def density_scale(self) -> float:
+        """Factor on the MLP's density output."""
+        return self._model.config.density_scale
 
     @property
     def device(self) -> torch.device:
@@ -93,47 +98,25 @@ class Field:
         values = self.pre_density(around.reshape(-1, 3)).view(-1, 2, 3)
         return (values[:, 0] - values[:, 1]) / (2 * h)
 
-    @torch.inference_mode()
     def dense(self, resolution: int) -> Float[Tensor, "resolution resolution resolution"]:
         """Pre-density on ``linspace(-bound, bound, resolution)`` per axis, indexed [x, y, z]."""
-        line = self._line(resolution)
-        slab = max(1, CHUNK // resolution**2)
-        parts = []
-        for x in line.split(slab):
-            features = self._model.grid.dense(
-                self._objects.values[0], x / self.bound, line / self.bound, line / self.bound
-            )
-            points = torch.stack(torch.meshgrid(x, line, line, indexing="ij"), dim=-1)
-            parts.append(self._mlp.pre_density(features) + self._model.bias(points))
-        return torch.cat(parts)
+        line = torch.linspace(-self.bound, self.bound, resolution, device=self.device)
+        return self.lattice(line, line, line)
 
     @torch.inference_mode()
-    def near_surface(
-        self, resolution: int, coarse: int, margin: float
-    ) -> Float[Tensor, "resolution resolution resolution"]:
-        """:meth:`dense` where the surface can be, and a cheap stand-in on the right side elsewhere.
-
-        Cells of a coarse grid whose corners all lie more than ``margin`` (in pre-density before the
-        model's ``density_scale``) on one
-        side of the level, as do those of their neighbours, are filled by interpolation of the
-        coarse values; only the others are read. Equal to ``dense(resolution)`` as a surface as
-        long as the pre-density changes by less than ``margin`` within a coarse cell.
-        """
-        if coarse >= resolution:
-            return self.dense(resolution)
-        low = self.dense(coarse)
-        scale = self._model.config.density_scale
-        active = _cells_near_level(low, self.level, margin * scale)
-        filled = nn.functional.interpolate(
-            low[None, None], size=(resolution,) * 3, mode="trilinear", align_corners=True
-        )[0, 0]
-        place = torch.arange(resolution, device=low.device) * ((coarse - 1) / (resolution - 1))
-        cell = place.floor().long().clamp_max(coarse - 2)
-        chosen = active[cell][:, cell][:, :, cell]
-        index = chosen.nonzero()
-        line = self._line(resolution)
-        filled[chosen] = self.pre_density(line[index])
-        return filled
+    def lattice(
+        self, x: Float[Tensor, " nx"], y: Float[Tensor, " ny"], z: Float[Tensor, " nz"]
+    ) -> Float[Tensor, "nx ny nz"]:
+        """Pre-density at every point of the axis-aligned grid ``x * y * z``."""
+        parts = []
+        for part in x.split(max(1, CHUNK // (len(y) * len(z)))):
+            lines = (part, y, z)
+            features = self._model.grid.dense(
+                self._objects.values[0], *(line / self.bound for line in lines)
+            )
+            points = torch.stack(torch.meshgrid(*lines, indexing="ij"), dim=-1)
+            parts.append(self._mlp.pre_density(features) + self._model.bias(points))
+        return torch.cat(parts)
 
     def _pre_density(self, points: Float[Tensor, "points 3"]) -> Float[Tensor, " points"]:
         return self._mlp.pre_density(self._features(points)) + self._model.bias(points)
@@ -163,18 +146,3 @@ class Field:
             self._objects.values, points / self.bound, owner, slice(len(self._volumes), None)
         )
         return torch.cat([features, hashed], dim=1)
-
-    def _line(self, resolution: int) -> Float[Tensor, " resolution"]:
-        return torch.linspace(-self.bound, self.bound, resolution, device=self.device)
-
-
-def _cells_near_level(
-    values: Float[Tensor, "n n n"], level: float, margin: float
-) -> Bool[Tensor, "n-1 n-1 n-1"]:
-    """Cells that may hold the level, grown by one cell on every side."""
-    volume = values[None, None]
-    highest = nn.functional.max_pool3d(volume, 2, stride=1)
-    lowest = -nn.functional.max_pool3d(-volume, 2, stride=1)
-    near = (highest > level - margin) & (lowest < level + margin)
-    grown = nn.functional.max_pool3d(near.float(), 3, stride=1, padding=1)
-    return grown[0, 0] > 0

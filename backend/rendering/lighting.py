@@ -8,19 +8,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Literal
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from . import AMBIENT, DIFFUSE, Shading
 from .cameras import Cameras
-
-Shading = Literal["full", "textureless", "albedo"]
-"""``full``: albedo times light; ``textureless``: white times light; ``albedo``: no light (A15)."""
-
-AMBIENT = 0.45
-DIFFUSE = 0.65
 
 
 @dataclass(frozen=True)

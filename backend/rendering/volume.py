@@ -16,8 +16,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from . import Shading
 from .cameras import Cameras, intersect_ball
-from .lighting import Shading, headlight, shade
+from .lighting import headlight, shade
 
 if TYPE_CHECKING:
     from ..model.field import Field

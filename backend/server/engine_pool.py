@@ -21,7 +21,7 @@ EngineFactory: TypeAlias = "Callable[[Path | None, str], Engine]"
 
 
 def real_engine(checkpoint: Path | None, device: str) -> Engine:
-    """The engine. Importing it imports torch, so this is the only place that does."""
+    """The engine. Importing it imports numpy and scipy, so this is the only place that does."""
     from ..engine import Engine
 
     return Engine(checkpoint, device=device)

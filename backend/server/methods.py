@@ -116,22 +116,21 @@ def generate(params: GenerateParams, job: Context) -> GenerateResult:
 @_job("render", lambda params: normalise_prompt(params.prompt))
 def render(params: RenderParams, job: Context) -> RenderResult:
     """Volume-rendered views of a prompt, side by side in one PNG."""
-    import torch
+    import numpy as np
     from PIL import Image
 
-    from ..rendering.cameras import orbit
-    from ..rendering.volume import render_field
+    from ..rendering.turntable import Turntable
 
     start = time.perf_counter()
     job.progress(0.0, "text")
     field, notes = job.engine.field(params.prompt)
-    cameras = orbit(params.views)
+    turntable = Turntable(field, job.cancel)
     pictures = []
     for view in range(params.views):
         job.progress(view / params.views, "render")  # raises Cancelled when asked to stop
-        pictures.append(render_field(field, cameras[view : view + 1], params.size)[0][0])
+        pictures.append(turntable.view(360.0 * view / params.views, params.size)[0])
     job.cancel.check()
-    strip = torch.cat(pictures, dim=1).mul(255).round().byte().cpu().numpy()
+    strip = np.rint(np.concatenate(pictures, axis=1) * 255.0).astype(np.uint8)
     file = io.BytesIO()
     Image.fromarray(strip).save(file, format="PNG")
     return RenderResult(

@@ -11,10 +11,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
-import torch
-from torch import Tensor
+import numpy as np
 
-from ..field_reader import MeshableField
+from ..field_reader import Field
 from ..protocol.errors import BadRequest
 from ..shapes import Float
 
@@ -28,7 +27,7 @@ class Chain(Protocol):
 
     @property
     def prompts(self) -> Sequence[str]: ...
-    def field(self, alpha: float) -> MeshableField: ...
+    def field(self, alpha: float) -> Field: ...
 
 
 @dataclass(frozen=True)
@@ -36,15 +35,16 @@ class PromptChain:
     """Prompts, their embeddings, and the model that turns an embedding into a field."""
 
     prompts: tuple[str, ...]
-    embeddings: Float[Tensor, "prompts tokens width"]
-    make: Callable[[Tensor], MeshableField]
+    embeddings: Float[np.ndarray, "prompts tokens width"]
+    make: Callable[[np.ndarray], Field]
 
-    def embedding(self, alpha: float) -> Float[Tensor, "tokens width"]:
+    def embedding(self, alpha: float) -> Float[np.ndarray, "tokens width"]:
         """Linear between the two prompts around ``alpha`` (A27)."""
         first = min(int(alpha), len(self.prompts) - 2)
-        return torch.lerp(self.embeddings[first], self.embeddings[first + 1], alpha - first)
+        share = np.float32(alpha - first)
+        return self.embeddings[first] * (1 - share) + self.embeddings[first + 1] * share
 
-    def field(self, alpha: float) -> MeshableField:
+    def field(self, alpha: float) -> Field:
         """The object at ``alpha`` in [0, N-1].
 
         Raises:

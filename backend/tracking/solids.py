@@ -10,9 +10,7 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 import numpy as np
-import torch
 from scipy.ndimage import find_objects, label, map_coordinates
-from torch import Tensor
 
 from ..field_reader import Points, Reader
 from ..mesh_pipeline import PipelineConfig
@@ -20,7 +18,7 @@ from ..progress import CancelToken
 from ..shapes import Bool, Float, Int
 from ..surface.clean import CleanConfig
 from ..surface.contour import contour
-from ..surface.refine import finer_grid
+from ..surface.refine import finer_grid, near_surface
 from ..surface.topology import Faces, Vertices
 
 OUTSIDE = -1.0
@@ -57,8 +55,8 @@ def read_solid(reader: Reader, resolution: int, config: PipelineConfig | None = 
     """
     config = config or PipelineConfig()
     first, second = (max(16, round(share * resolution)) for share in config.looks[:2])
-    grid = reader.field.near_surface(second, first, config.margin)
-    values = finer_grid(reader, grid.cpu().numpy(), resolution) - np.float32(reader.field.level)
+    grid = near_surface(reader, second, first, config.margin)
+    values = finer_grid(reader, grid, resolution) - np.float32(reader.field.level)
     return clean(Solid(values.astype(np.float32), reader.field.bound), config.clean)
 
 
@@ -102,27 +100,24 @@ def clean(solid: Solid, config: CleanConfig) -> Solid:
 
 
 class GridField:
-    """A solid, read like a field."""
+    """A solid, read like a field. It has no colour."""
 
     level = 0.0
-    device = torch.device("cpu")
+    density_scale = 1.0
 
     def __init__(self, solid: Solid) -> None:
         self.solid = solid
         self.bound = solid.bound
 
-    def pre_density(self, points: Tensor) -> Tensor:
-        return torch.from_numpy(self.solid.at(points.numpy()))
+    def pre_density(self, points: Points) -> Float[np.ndarray, " points"]:
+        return self.solid.at(points)
 
-    def gradient(self, points: Tensor, h: float) -> Tensor:
-        step = h * torch.eye(3)
-        ends = [self.pre_density(points + s) - self.pre_density(points - s) for s in step]
-        return torch.stack(ends, dim=1) / (2.0 * h)
-
-    def color(self, points: Tensor) -> Tensor:
+    def sample(
+        self, points: Points
+    ) -> tuple[Float[np.ndarray, " points"], Float[np.ndarray, "points 3"]]:
         raise NotImplementedError("a solid has no color")
 
-    def near_surface(self, resolution: int, coarse: int, margin: float) -> Tensor:
+    def lattice(self, x: np.ndarray, y: np.ndarray, z: np.ndarray) -> np.ndarray:
         raise NotImplementedError("a solid is a grid already")
 
 

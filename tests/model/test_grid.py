@@ -5,9 +5,13 @@ import itertools
 import pytest
 import torch
 
+from backend.accelerator import TorchField
+from backend.field_reader import Reader
 from backend.model.config import GridConfig
 from backend.model.field import Field
 from backend.model.grid import FeatureGrid
+from backend.progress import CancelToken
+from backend.surface.refine import near_surface
 from tests.tiny import tiny_model
 
 RESOLUTIONS = (3, 4, 7)
@@ -166,7 +170,9 @@ def test_field_reads_agree():
 
 def test_near_surface_is_exact_wherever_the_surface_passes():
     field = wobbly_field()
-    dense, near = field.dense(49), field.near_surface(49, 17, margin=60.0)
+    dense = field.dense(49)
+    reader = Reader(TorchField(field), CancelToken())
+    near = torch.from_numpy(near_surface(reader, 49, 17, margin=60.0))
     assert torch.equal(near > field.level, dense > field.level)
     touched = torch.zeros_like(dense, dtype=torch.bool)
     above = dense > field.level

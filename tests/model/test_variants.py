@@ -7,6 +7,8 @@ import json
 import pytest
 import torch
 
+from backend.accelerator import TorchField
+from backend.field_reader import Reader
 from backend.model.att3d import ATT3D
 from backend.model.checkpoint import load_checkpoint, save_checkpoint
 from backend.model.checkpoint_file import CheckpointMetadata
@@ -17,8 +19,10 @@ from backend.model.grid import FeatureGrid
 from backend.model.mapping import normalised_conditions
 from backend.model.offset import OutputOffset
 from backend.model.spectral import largest_singular_values
+from backend.progress import CancelToken
 from backend.protocol.errors import CheckpointError, TrainingError
 from backend.rendering.occupancy import Occupancy
+from backend.surface.refine import near_surface
 from tests.model.test_grid import points_in_ball, slow_read
 from tests.tiny import TINY, tiny_model
 
@@ -146,7 +150,8 @@ def test_every_way_to_read_an_object_is_the_same(config, tmp_path):
         torch.testing.assert_close(color[inside], cube_colors[i][inside], atol=2e-3, rtol=0)
         torch.testing.assert_close(field.pre_density(cube), density, **close)
         torch.testing.assert_close(field.dense(13).flatten()[inside], density[inside], **close)
-        near = field.near_surface(13, 7, margin=1e4)
+        reader = Reader(TorchField(field), CancelToken())
+        near = torch.from_numpy(near_surface(reader, 13, 7, margin=1e4))
         torch.testing.assert_close(near.flatten()[inside], density[inside], **close)
 
 

@@ -1,4 +1,4 @@
-"""An analytic object with the interface of ``backend.model.Field``: the mesh tests' truth.
+"""An analytic object with the interface of a field: the mesh tests' truth.
 
 Balls joined by a smooth union. Its surface, normals and colours are known in closed form, so a test
 compares a mesh with the truth and not with another discretisation.
@@ -7,10 +7,13 @@ compares a mesh with the truth and not with another discretisation.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-import torch
-from torch import Tensor
+import numpy as np
+from scipy.special import logsumexp
+
+from backend.field_reader import Reader
+from backend.progress import CancelToken
 
 Ball = tuple[float, float, float, float]
 """Centre x, y, z and radius, metres."""
@@ -43,50 +46,39 @@ class AnalyticField:
     """Width of the smooth union, metres."""
     bound: float = 1.0
     level: float = 3.0
-    device: torch.device = field(default_factory=lambda: torch.device("cpu"))
+    density_scale: float = 1.0
     reads: int = 0
     """Points evaluated so far."""
 
-    def distance(self, points: Tensor) -> Tensor:
+    def distance(self, points: np.ndarray) -> np.ndarray:
         """Signed distance to the surface, metres, negative inside; ``[N, 3] -> [N]``."""
-        shape = torch.tensor(self.balls, dtype=points.dtype, device=points.device)
-        to_ball = torch.cdist(points, shape[:, :3], compute_mode="donot_use_mm_for_euclid_dist")
-        result = -self.blend * torch.logsumexp((shape[:, 3] - to_ball) / self.blend, dim=-1)
+        shape = np.array(self.balls, dtype=points.dtype)
+        to_ball = np.linalg.norm(points[:, None] - shape[:, :3], axis=2)
+        result = -self.blend * logsumexp((shape[:, 3] - to_ball) / self.blend, axis=1)
         for x, y, z, radius in self.cavities:
-            hole = radius - (points - points.new_tensor([x, y, z])).norm(dim=-1)
-            result = torch.maximum(result, hole)
+            hole = radius - np.linalg.norm(points - np.array([x, y, z], points.dtype), axis=1)
+            result = np.maximum(result, hole)
         return result
 
-    def pre_density(self, points: Tensor) -> Tensor:
+    def pre_density(self, points: np.ndarray) -> np.ndarray:
         self.reads += len(points)
         return self.level - self.sharpness * self.distance(points)
 
-    def color(self, points: Tensor) -> Tensor:
+    def color(self, points: np.ndarray) -> np.ndarray:
         """Waves on the object; pure green where there is nothing, so that a leak shows."""
-        phase = points.new_tensor([0.0, 1.0, 2.0])
-        waves = 0.5 + 0.3 * torch.sin(4.0 * points.roll(1, -1) + phase)
+        waves = 0.5 + 0.3 * np.sin(4.0 * np.roll(points, 1, -1) + np.arange(3.0))
         outside = (self.distance(points) > 0.02)[:, None]
-        return torch.where(outside, points.new_tensor([0.0, 1.0, 0.0]), waves)
+        return np.where(outside, [0.0, 1.0, 0.0], waves).astype(np.float32)
 
-    def sample(self, points: Tensor) -> tuple[Tensor, Tensor]:
+    def sample(self, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         return self.pre_density(points), self.color(points)
 
-    def axis(self, resolution: int) -> Tensor:
-        return torch.linspace(-self.bound, self.bound, resolution)
+    def lattice(self, x: np.ndarray, y: np.ndarray, z: np.ndarray) -> np.ndarray:
+        points = np.stack(np.meshgrid(x, y, z, indexing="ij"), axis=-1)
+        return self.pre_density(points.reshape(-1, 3)).reshape(points.shape[:3])
 
-    def dense(self, resolution: int) -> Tensor:
-        line = self.axis(resolution)
-        grid = torch.stack(torch.meshgrid(line, line, line, indexing="ij"), -1).reshape(-1, 3)
-        values = [self.pre_density(chunk) for chunk in grid.split(1 << 17)]
-        return torch.cat(values).reshape(resolution, resolution, resolution)
+    def dense(self, resolution: int) -> np.ndarray:
+        return Reader(self, CancelToken()).dense(resolution)
 
-    def near_surface(
-        self, resolution: int, coarse: int = 32, margin: float | None = None
-    ) -> Tensor:
-        return self.dense(resolution)
-
-    def gradient(self, points: Tensor, h: float) -> Tensor:
-        steps = h * torch.eye(3, dtype=points.dtype, device=points.device)
-        forward = [self.pre_density(points + step) for step in steps]
-        backward = [self.pre_density(points - step) for step in steps]
-        return (torch.stack(forward, -1) - torch.stack(backward, -1)) / (2 * h)
+    def gradient(self, points: np.ndarray, h: float) -> np.ndarray:
+        return Reader(self, CancelToken()).gradient(points, h)

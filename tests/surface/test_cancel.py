@@ -36,7 +36,7 @@ def test_a_cancel_at_any_stage_stops_the_job(toy: AnalyticField, stage: str):
 @pytest.mark.timed
 def test_a_large_decimation_is_killed_in_the_middle():
     field = AnalyticField()
-    vertices, faces = marching_cubes(field.dense(250).numpy(), field.level)
+    vertices, faces = marching_cubes(field.dense(250), field.level)
     assert len(faces) > IN_PROCESS_FACES
     token = CancelToken()
     asked: list[float] = []
@@ -54,7 +54,7 @@ def test_a_large_decimation_is_killed_in_the_middle():
 
 def test_a_large_decimation_gives_the_same_as_a_small_one(monkeypatch: pytest.MonkeyPatch):
     field = AnalyticField()
-    vertices, faces = marching_cubes(field.dense(40).numpy(), field.level)
+    vertices, faces = marching_cubes(field.dense(40), field.level)
     here = decimate(vertices, faces, 500, CancelToken())
     monkeypatch.setattr("backend.surface.simplify.IN_PROCESS_FACES", 0)
     there = decimate(vertices, faces, 500, CancelToken())

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-import torch
 
 from backend.field_reader import Reader
 from backend.progress import CancelToken
@@ -24,7 +23,7 @@ Coarse = tuple[Reader, Vertices, Faces]
 def mean_distance(field: AnalyticField, vertices: Vertices, faces: Faces) -> float:
     face, barycentric = surface_points(vertices, faces, 20_000)
     points = at(vertices[faces].astype(float), face, barycentric)
-    return float(field.distance(torch.from_numpy(points)).abs().mean())
+    return float(np.abs(field.distance(points)).mean())
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +34,7 @@ def field() -> AnalyticField:
 @pytest.fixture(scope="module")
 def decimated(field: AnalyticField) -> Coarse:
     reader = Reader(field, CancelToken())
-    vertices, faces = contour(field.dense(64).numpy(), field.level, field.bound, reader.cancel)
+    vertices, faces = contour(field.dense(64), field.level, field.bound, reader.cancel)
     return reader, *decimate(vertices, faces, 1500, reader.cancel)
 
 
@@ -45,9 +44,9 @@ def test_the_finer_grid_is_the_dense_one_where_the_surface_passes(
 ):
     reader = Reader(field, CancelToken())
     field.reads = 0
-    values = finer_grid(reader, field.dense(coarse).numpy(), fine)
+    values = finer_grid(reader, field.dense(coarse), fine)
     assert field.reads - coarse**3 < 0.5 * fine**3
-    inside, truth = values > field.level, field.dense(fine).numpy()
+    inside, truth = values > field.level, field.dense(fine)
     np.testing.assert_array_equal(inside, truth > field.level)
     for axis in range(3):
         first, second = (np.moveaxis(x, axis, 0) for x in (inside, values - truth))
@@ -58,11 +57,11 @@ def test_the_finer_grid_is_the_dense_one_where_the_surface_passes(
 
 def test_the_contour_does_not_depend_on_the_empty_space_around_the_object():
     ball = AnalyticField(balls=((0.3, -0.2, 0.4, 0.25),))
-    grid = ball.dense(64).numpy()
+    grid = ball.dense(64)
     vertices, faces = contour(grid, ball.level, ball.bound, CancelToken())
     assert is_closed(faces)
-    distance = ball.distance(torch.from_numpy(vertices))
-    assert distance.abs().max() < 2e-3
+    distance = ball.distance(vertices)
+    assert np.abs(distance).max() < 2e-3
 
 
 def test_flipped_edges_keep_the_mesh_closed_and_its_vertices(decimated: Coarse):

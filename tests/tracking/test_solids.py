@@ -49,7 +49,7 @@ def test_specks_and_cavities_are_cleaned_away() -> None:
     line = np.linspace(-1.0, 1.0, 64)
     speck = (float(line[54]), float(line[32]), float(line[44]), 0.02)  # one sample
     source = AnalyticField(balls=[BODY, speck], cavities=[(0.0, 0.0, -0.2, 0.15)])
-    dirty = Solid((source.dense(64).numpy() - source.level).astype(np.float32), 1.0)
+    dirty = Solid((source.dense(64) - source.level).astype(np.float32), 1.0)
     assert label_voxels(dirty.inside)[1] == 2
     assert euler(dirty.inside) == 3  # two parts and a cavity
     tidy = clean(dirty, CleanConfig())

@@ -43,7 +43,7 @@ def joined(alpha: float) -> list[Ball]:
 
 def solid_of(balls: Sequence[Ball], resolution: int = 48) -> Solid:
     source = AnalyticField(balls=balls, blend=0.02)
-    values = source.dense(resolution).numpy() - source.level
+    values = source.dense(resolution) - source.level
     return Solid(values.astype(np.float32), source.bound)
 
 

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from backend.engine import choose_device
-from backend.model.checkpoint import load_checkpoint, read_metadata, update_metadata
+from backend.model.checkpoint import load_checkpoint, update_metadata
+from backend.model.checkpoint_file import read_metadata
 from backend.protocol.errors import BadRequest
 
 from ..assets import ToyboxConfig

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import torch
 
-from backend.engine import choose_device
+from backend.accelerator import choose_device
 from backend.model.checkpoint import load_checkpoint
 from backend.model.offset import OutputOffset
 from backend.prompts.normalize import normalise_prompt

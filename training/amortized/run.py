@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from backend.engine import choose_device
+from backend.accelerator import choose_device
 from backend.model.att3d import ATT3D
 from backend.protocol.errors import TrainingError
 from backend.text.encoder import TextEncoder

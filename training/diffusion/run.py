@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.utils.tensorboard import SummaryWriter
 from tqdm import tqdm
 
-from backend.engine import choose_device
+from backend.accelerator import choose_device
 from backend.protocol.errors import OutputError, TrainingError
 from backend.text.small_encoder import SmallEncoder
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from backend.accelerator import TorchField
 from backend.atlas.bake import paint, texel_map
 from backend.atlas.unwrap import unwrap
 from backend.field_reader import Reader
@@ -22,14 +23,15 @@ def contoured(field: Field, options: MeshOptions) -> tuple[Vertices, Faces]:
     Raises:
         BadRequest: the field has no surface, or too few faces for it.
     """
-    vertices, faces, _ = surface(Reader(field, CancelToken()), options, PipelineConfig(), Stages())
+    reader = Reader(TorchField(field), CancelToken())
+    vertices, faces, _ = surface(reader, options, PipelineConfig(), Stages())
     return vertices, faces
 
 
 def painted(field: Field, vertices: Vertices, faces: Faces, texture_size: int) -> GeneratedMesh:
     """The mesh with UVs and the field's colours where the mesh is, not where the field's surface
     is."""
-    reader = Reader(field, CancelToken())
+    reader = Reader(TorchField(field), CancelToken())
     uvs = unwrap(vertices, faces, texture_size, reader.cancel).uvs
     texels = texel_map(vertices, faces, uvs, texture_size)
     position = texels.read(texels.subdivided(vertices, faces))

@@ -1,0 +1,110 @@
+"""A checkpoint computed by torch: on a GPU, and for what only torch computes.
+
+Not imported where numpy does the work (see :mod:`backend.loading`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from .field_reader import Points
+from .model.checkpoint import Checkpoint, load_checkpoint
+from .model.field import Field as TensorField
+from .paths import cache_dir
+from .protocol.errors import BadRequest
+from .shapes import Float
+from .text.cache import CachedEncoder, EmbeddingCache
+from .text.open_clip_encoder import OpenClipEncoder
+
+
+def choose_device(name: str) -> torch.device:
+    """The device that ``name`` means; ``auto`` is the first GPU, or the CPU.
+
+    Raises:
+        BadRequest: no such device here.
+    """
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+        torch.zeros(1, device=device)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise BadRequest(
+            f"the device {name!r} cannot be used: {reason}", "use auto, cpu, cuda or mps"
+        ) from error
+    return device
+
+
+class TorchField:
+    """A :class:`~backend.field_reader.Field`: points go to the device, values come back."""
+
+    def __init__(self, field: TensorField) -> None:
+        self._field = field
+        self.bound = field.bound
+        self.level = field.level
+        self.density_scale = field.density_scale
+
+    def pre_density(self, points: Points) -> Float[np.ndarray, " points"]:
+        return _to_numpy(self._field.pre_density(self._to_device(points)))
+
+    def sample(
+        self, points: Points
+    ) -> tuple[Float[np.ndarray, " points"], Float[np.ndarray, "points 3"]]:
+        density, color = self._field.sample(self._to_device(points))
+        return _to_numpy(density), _to_numpy(color)
+
+    def lattice(
+        self, x: Float[np.ndarray, " nx"], y: Float[np.ndarray, " ny"], z: Float[np.ndarray, " nz"]
+    ) -> Float[np.ndarray, "nx ny nz"]:
+        return _to_numpy(self._field.lattice(*(self._to_device(line) for line in (x, y, z))))
+
+    def _to_device(self, array: np.ndarray) -> Tensor:
+        return torch.from_numpy(np.ascontiguousarray(array)).to(self._field.device)
+
+
+class TorchModel:
+    """A :class:`~backend.loading.Model` whose fields torch computes.
+
+    Raises: what :func:`~backend.model.checkpoint.load_checkpoint` raises.
+    """
+
+    def __init__(self, path: Path, device: torch.device | str = "cpu") -> None:
+        self.device = str(device)
+        self.checkpoint: Checkpoint = load_checkpoint(path, device)
+        self.path = path
+        self.metadata = self.checkpoint.metadata
+        self.sha256 = self.checkpoint.sha256
+        self.text_tensors = {
+            name: _to_numpy(tensor) for name, tensor in self.checkpoint.text_tensors.items()
+        }
+
+    def field(
+        self,
+        embedding: Float[np.ndarray, "tokens width"],
+        conditions: Mapping[str, float] | None = None,
+    ) -> TorchField:
+        given = dict(conditions) if conditions else None
+        return TorchField(self.checkpoint.field(torch.from_numpy(embedding), given))
+
+
+def open_clip_encoder(
+    name: str,
+) -> Callable[[Sequence[str]], Float[np.ndarray, "prompts tokens width"]]:
+    """Prompts to embeddings by an open_clip model, kept on disk: reading the model takes seconds.
+
+    Raises:
+        BadRequest: no such model.
+        NotDownloaded: a model whose description cannot be fetched.
+    """
+    encoder = CachedEncoder(OpenClipEncoder(name), EmbeddingCache(cache_dir() / "embeddings"))
+    return lambda prompts: _to_numpy(encoder.encode(prompts))
+
+
+def _to_numpy(tensor: Tensor) -> np.ndarray:
+    return tensor.detach().cpu().numpy()
