@@ -17,6 +17,7 @@ CHUNK = 1 << 17
 Points = Float[np.ndarray, "points 3"]
 
 
+@runtime_checkable
 class Field(Protocol):
     """One prompt's object: pre-density and colour in space, independent of text.
 

@@ -8,7 +8,7 @@ import importlib.util
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -24,6 +24,7 @@ Encode = Callable[[Sequence[str]], Float[np.ndarray, "prompts tokens width"]]
 REMEDY = "set up the accelerator, or choose another checkpoint"
 
 
+@runtime_checkable
 class Model(Protocol):
     """A loaded checkpoint: :class:`~backend.inference.model.NumpyModel`, or
     :class:`~backend.accelerator.TorchModel`."""

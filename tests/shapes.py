@@ -5,10 +5,13 @@ from __future__ import annotations
 from beartype import BeartypeConf, beartype
 
 CHECKED = (
+    "backend.accelerator",
     "backend.atlas",
     "backend.commands",
     "backend.export",
     "backend.field_reader",
+    "backend.inference",
+    "backend.loading",
     "backend.mesh_pipeline",
     "backend.model",
     "backend.rendering",
