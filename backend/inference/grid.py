@@ -8,6 +8,8 @@ fast as torch's own kernel.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from scipy.sparse import csr_array
 
@@ -88,8 +90,8 @@ class GridTable:
         return np.concatenate(levels)
 
     def _block(
-        self, table: Table, level: int, vertices: list[Int[np.ndarray, " n"]]
-    ) -> Float[np.ndarray, "x y z features"]:
+        self, table: Table, level: int, vertices: Sequence[np.ndarray]
+    ) -> Float[np.ndarray, "nx ny nz features"]:
         """A level's features at some vertices of each axis."""
         x, y, z = np.ix_(*vertices)
         if level >= len(self.config.resolutions):

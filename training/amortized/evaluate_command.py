@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from backend.engine import choose_device
+from backend.accelerator import choose_device
 from backend.model.checkpoint import load_checkpoint, update_metadata
 from backend.model.checkpoint_file import read_metadata
 from backend.protocol.errors import BadRequest

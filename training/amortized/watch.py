@@ -7,7 +7,7 @@ from functools import cached_property
 from torch.utils.tensorboard import SummaryWriter
 from tqdm import tqdm
 
-from backend.engine import choose_device
+from backend.accelerator import choose_device
 from backend.model.checkpoint import Checkpoint, load_checkpoint
 from backend.protocol.errors import Att3dError
 from backend.text.encoder import TextEncoder
