@@ -1,79 +1,110 @@
 """The Blender side of ATT3D: a tab in the sidebar, operators, and the objects they make.
 
-Imports bpy, numpy and ``backend.protocol`` only. The model runs in a process of its own.
-
-    launch, client, session      the backend process: how it starts, speaks, and how it is doing
-    properties, preferences      what a scene and a person remember
-    panels, status, translations what is seen
-    operators                    what can be done
-    setup/                       the backend's environment: made, mended, deleted
-    states, watchdog, handlers   how the backend is; what other files and silence mean for it
-    chain/                       prompts that become one animated object; the live slider
-    export/                      keys, pictures and files for other programs
-    scene/                       data-blocks from arrays
+Imports bpy, numpy and ``backend.protocol`` only; the model runs in a process of its own. A folder
+is a feature, or something that features share, and imports only folders before it in this list:
+``ui``, ``process``, ``scene``, ``checkpoints``, ``setup``, ``history``, ``generate``; then
+``chain``, ``batch``, ``assets`` and ``export``, which do not know each other.
+``docs/architecture.md`` shows how they work together.
 """
-
-# bpy has no type stubs.
-# pyright: reportAttributeAccessIssue=false
 
 from __future__ import annotations
 
 import bpy
 
-from . import daily
+from .assets import operators as asset_operators
+from .batch import operators as batch_operators
+from .batch import panel as batch_panel
+from .batch.settings import BatchSettings
 from .chain import live, slider
 from .chain import operators as chain_operators
 from .chain import panel as chain_panel
-from .chain.settings import ChainRow
+from .chain.settings import ChainRow, ChainSettings
+from .checkpoints import operators as checkpoint_operators
+from .checkpoints import panel as checkpoint_panel
+from .checkpoints.settings import CheckpointSettings
 from .export import operators as export_operators
-from .generate import operators, panel
-from .generate.properties import Settings
+from .export import panel as export_panel
+from .export.settings import ExportSettings
+from .generate import last_options, pop_up, presets, regenerate, suggestions
+from .generate import operators as generate_operators
+from .generate import panel as generate_panel
+from .generate.settings import GenerateSettings
+from .history import operators as history_operators
+from .history import panel as history_panel
+from .history import record
 from .process import operator
-from .process.session import session, unwatch
-from .scene import file_handlers
 from .setup import operators as setup_operators
-from .setup.properties import SetupSettings
-from .ui import translations
-from .ui.preferences import Preferences
+from .setup import preferences
+from .ui import icons, menus, translations
 
-CLASSES = (
-    SetupSettings,
-    Preferences,
-    ChainRow,
-    Settings,
-    *operators.CLASSES,
-    *setup_operators.CLASSES,
-    *chain_operators.CLASSES,
-    *slider.CLASSES,
-    *export_operators.CLASSES,
-    *panel.CLASSES,
-    *chain_panel.CLASSES,
-    *daily.CLASSES,
+
+class Settings(
+    GenerateSettings,
+    CheckpointSettings,
+    ChainSettings,
+    BatchSettings,
+    ExportSettings,
+    bpy.types.PropertyGroup,
+):
+    """The contents of the panels (``scene.att3d``), saved with the .blend."""
+
+
+MODULES = (
+    translations,
+    icons,
+    preferences,
+    operator,
+    setup_operators,
+    generate_operators,
+    suggestions,
+    regenerate,
+    presets,
+    pop_up,
+    last_options,
+    chain_operators,
+    slider,
+    live,
+    batch_operators,
+    asset_operators,
+    export_operators,
+    checkpoint_operators,
+    record,
+    history_operators,
+    generate_panel,
+    checkpoint_panel,
+    chain_panel,
+    export_panel,
+    batch_panel,
+    history_panel,
+    menus,
 )
+"""All that is registered, in this order: first each module's ``CLASSES``, then what ``register()``
+adds."""
+
+
+def _classes() -> list[type]:
+    return [
+        ChainRow,
+        Settings,
+        *(cls for module in MODULES for cls in getattr(module, "CLASSES", ())),
+    ]
 
 
 def register() -> None:
-    for cls in CLASSES:
+    for cls in _classes():
         bpy.utils.register_class(cls)
     bpy.types.Scene.att3d = bpy.props.PointerProperty(
         type=Settings, name="ATT3D", description="Prompt and options of the ATT3D tab"
     )
-    bpy.app.translations.register(__package__, translations.WORDS)
-    setup_operators.register()
-    file_handlers.register()
-    live.register()
-    daily.register()
+    for module in MODULES:
+        if hasattr(module, "register"):
+            module.register()
 
 
 def unregister() -> None:
-    daily.unregister()
-    live.unregister()
-    file_handlers.unregister()
-    setup_operators.unregister()
-    unwatch()
-    operator.remove_timers()
-    session.close()
-    bpy.app.translations.unregister(__package__)
+    for module in reversed(MODULES):
+        if hasattr(module, "unregister"):
+            module.unregister()
     del bpy.types.Scene.att3d
-    for cls in reversed(CLASSES):
+    for cls in reversed(_classes()):
         bpy.utils.unregister_class(cls)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ast
+import graphlib
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -76,3 +78,96 @@ def test_the_addon_uses_only_blender_numpy_and_the_standard_library():
     allowed = set(sys.stdlib_module_names) | blenders | {"numpy"}
     for path in sorted((ROOT / "blender_addon").rglob("*.py")):
         assert imports_of(path) <= allowed, path
+
+
+# --- the folders of the extension ------------------------------------------------------------
+
+SHARED = ("ui", "process", "scene", "checkpoints", "setup", "history", "generate")
+"""What the others stand on: each may import those before it."""
+FEATURES = ("chain", "batch", "assets", "export")
+"""These may import what is shared, and not each other."""
+
+
+def relative_imports(path: Path, root: Path) -> set[str]:
+    """Modules of the package at ``root`` that a file imports when it runs: ``scene.build``."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    here = path.relative_to(root).with_suffix("").parts[:-1]
+    found: set[str] = set()
+    for node in _running(tree):
+        if not isinstance(node, ast.ImportFrom) or not 0 < node.level <= len(here) + 1:
+            continue
+        base = [*here[: len(here) + 1 - node.level], *filter(None, (node.module or "").split("."))]
+        inside = root.joinpath(*base)
+        for alias in node.names:  # a module of a folder, or a name in a module
+            module = inside.is_dir() and (inside / f"{alias.name}.py").is_file()
+            found.add(".".join([*base, alias.name] if module else base))
+    return found - {""}
+
+
+def _running(node: ast.AST) -> Iterator[ast.AST]:
+    """All nodes but those that only a type checker reads."""
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.If) and ast.unparse(child.test) == "TYPE_CHECKING":
+            continue
+        yield child
+        yield from _running(child)
+
+
+def broken_rules(root: Path) -> list[str]:
+    """What the files of the extension import and should not."""
+    links = {
+        ".".join(path.relative_to(root).with_suffix("").parts): relative_imports(path, root)
+        for path in sorted(root.rglob("*.py"))
+    }
+    broken = []
+    for name, imported in links.items():
+        folder, _, module = name.partition(".")
+        if not module:  # __init__, which registers everything
+            continue
+        order = SHARED.index(folder) if folder in SHARED else len(SHARED)
+        for other in sorted(imported):
+            target, _, inside = other.partition(".")
+            if target == folder:
+                continue
+            if target not in SHARED[:order]:
+                broken.append(f"{name} imports {other}: {folder} may not know {target}")
+            elif inside == "operators":
+                broken.append(f"{name} imports the operators of {target}")
+    sorter = graphlib.TopologicalSorter(links)
+    try:
+        sorter.prepare()
+    except graphlib.CycleError as error:
+        broken.append("a circle: " + " -> ".join(error.args[1]))
+    return broken
+
+
+def test_folders_of_the_extension_know_only_what_they_stand_on():
+    assert broken_rules(ROOT / "blender_addon") == []
+    folders = {path.name for path in (ROOT / "blender_addon").iterdir() if path.is_dir()}
+    assert folders - {"__pycache__"} == {*SHARED, *FEATURES}
+    flat = {path.name for path in (ROOT / "blender_addon").glob("*.py")}
+    assert flat == {"__init__.py"}
+
+
+@pytest.mark.parametrize(
+    ("path", "line", "said"),
+    [
+        ("scene/build.py", "from ..chain.live import live", "scene may not know chain"),
+        ("chain/live.py", "from ..batch import panel", "chain may not know batch"),
+        ("chain/live.py", "from ..generate import operators", "the operators of generate"),
+        ("ui/text.py", "def f():\n    from ..setup import x", "ui may not know setup"),
+        ("ui/text.py", "from .icons import a", "a circle"),
+    ],
+)
+def test_broken_rules_are_found(tmp_path, path, line, said):
+    sound = {"ui/icons.py": "from .text import b\nfrom ...backend import x", "ui/text.py": ""}
+    typed = "if TYPE_CHECKING:\n    from ..chain.live import Live"
+    sound |= {"generate/operators.py": "from ..ui import icons", "scene/mesh.py": typed}
+    for name, text in sound.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text)
+    assert broken_rules(tmp_path) == []
+    (tmp_path / path).parent.mkdir(exist_ok=True)
+    (tmp_path / path).write_text(line)
+    (found,) = broken_rules(tmp_path)
+    assert said in found

@@ -1,8 +1,5 @@
 """``bpy.ops.att3d.mark_asset``: objects of ours into the Asset Browser, well described."""
 
-# bpy has no type stubs.
-# pyright: reportAttributeAccessIssue=false, reportInvalidTypeForm=false, reportMissingImports=false
-
 from __future__ import annotations
 
 from pathlib import Path

@@ -1,8 +1,5 @@
 """A preview of an object for the Asset Browser, drawn as in the history: also without a window."""
 
-# bpy has no type stubs.
-# pyright: reportAttributeAccessIssue=false
-
 from __future__ import annotations
 
 import bpy

@@ -1,18 +1,15 @@
 """``bpy.ops.att3d.batch``: many prompts, one after another."""
 
-# bpy has no type stubs.
-# pyright: reportAttributeAccessIssue=false, reportInvalidTypeForm=false, reportMissingImports=false
-
 from __future__ import annotations
 
 import random
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import bpy
 from bpy.app.translations import pgettext_rpt as rpt_
-from bpy.props import FloatProperty, IntProperty, StringProperty
+from bpy.props import IntProperty, StringProperty
 
 from ...backend.protocol.errors import (
     Att3dError,
@@ -24,15 +21,16 @@ from ...backend.protocol.errors import (
     NotDownloaded,
     ProtocolError,
 )
-from ..generate import properties
-from ..generate.prompt_search import known_by
-from ..generate.request import MakingOperator, panel_values
-from ..process.session import Job, redraw, session
+from ..checkpoints.prompt_search import known_by
+from ..generate.result_operator import MeshOperator, panel_values
+from ..process.reply import Reply
+from ..process.session import redraw, session
 from ..scene.build import add_object
 from ..scene.collection import batch_collection, select_only
 from ..scene.place import Box, location_for
 from ..ui.status_text import told
 from .prompt_list import Grid, parse_prompts
+from .settings import columns_property, spacing_property
 
 if TYPE_CHECKING:
     from bpy.types import Context, Event
@@ -76,7 +74,7 @@ running: Progress | None = None
 """The batch in progress, for the panel."""
 
 
-class ATT3D_OT_batch(MakingOperator, bpy.types.Operator):
+class ATT3D_OT_batch(MeshOperator, bpy.types.Operator):
     """Make an object for each prompt of a list, in a grid. ESC stops and keeps what is done"""
 
     bl_idname = "att3d.batch"
@@ -94,34 +92,16 @@ class ATT3D_OT_batch(MakingOperator, bpy.types.Operator):
         subtype="FILE_PATH",
         options={"SKIP_SAVE"},
     )
-    columns: IntProperty(
-        name="Columns",
-        description=properties.COLUMNS_DESCRIPTION,
-        min=0,
-        soft_max=20,
-        options={"SKIP_SAVE"},
-    )
-    spacing: FloatProperty(
-        name="Spacing",
-        description=properties.SPACING_DESCRIPTION,
-        default=properties.SPACING,
-        min=0.01,
-        soft_min=0.5,
-        soft_max=5.0,
-        subtype="DISTANCE",
-        options={"SKIP_SAVE"},
-    )
+    columns: columns_property(options={"SKIP_SAVE"})
+    spacing: spacing_property(options={"SKIP_SAVE"})
 
     _batch: Progress | None = None
 
     def begin(self, context: Context) -> Progress:
         """Read the list and decide where everything goes. Raises Att3dError."""
         settings = context.scene.att3d
-        values = panel_values(context)
-        del values["prompt"]
-        self.fill_in(
-            {**values, "columns": settings.batch_columns, "spacing": settings.batch_spacing}
-        )
+        self.fill_in(panel_values(context))
+        self.fill_in({"columns": settings.batch_columns, "spacing": settings.batch_spacing})
         text, title = self._text(settings)
         prompts = parse_prompts(text)
         grid = Grid(len(prompts), self.spacing, self.columns)
@@ -131,7 +111,7 @@ class ATT3D_OT_batch(MakingOperator, bpy.types.Operator):
         corner = location_for(settings.place, context.scene, box)
         return Progress(prompts, grid, corner, title)
 
-    def _text(self, settings: properties.Settings) -> tuple[str, str]:
+    def _text(self, settings: Any) -> tuple[str, str]:
         """The list and what to call it."""
         if self.prompts:
             return self.prompts, "Batch"
@@ -157,12 +137,12 @@ class ATT3D_OT_batch(MakingOperator, bpy.types.Operator):
         try:
             batch = running = self._batch = self.begin(context)
             while self._batch is not None:
-                job = self.ask(context, batch.prompt)
+                reply = self.ask_mesh(context, batch.prompt)
                 try:
-                    session.wait(job)
+                    session.wait(reply)
                 except KeyboardInterrupt:
                     session.cancel()
-                if not self._collect(context, job):
+                if not self._collect(context, reply):
                     break
         except Exception as error:
             return self._close(context, error)
@@ -178,24 +158,24 @@ class ATT3D_OT_batch(MakingOperator, bpy.types.Operator):
             return self._failed(error)
         return super().invoke(context, event)
 
-    def request(self, context: Context) -> Job:
+    def request(self, context: Context) -> Reply:
         assert self._batch is not None
-        return self.ask(context, self._batch.prompt)
+        return self.ask_mesh(context, self._batch.prompt)
 
     def modal(self, context: Context, event: Event) -> set[str]:
-        job = self._job
-        if job is None:
+        reply = self._reply
+        if reply is None:
             return {"CANCELLED"}
         if event.type == "ESC" and event.value == "PRESS":
             session.cancel()
         elif event.type != "TIMER":
             return {"PASS_THROUGH"}
         redraw()
-        if not job.done:
+        if not reply.done():
             return {"PASS_THROUGH"}
         try:
-            if self._collect(context, job):
-                self._job = self.request(context)
+            if self._collect(context, reply):
+                self._reply = self.request(context)
                 return {"PASS_THROUGH"}
         except Exception as error:
             self._end(context)
@@ -208,12 +188,12 @@ class ATT3D_OT_batch(MakingOperator, bpy.types.Operator):
         running = self._batch = None
         super().cancel(context)
 
-    def _collect(self, context: Context, job: Job) -> bool:
+    def _collect(self, context: Context, reply: Reply) -> bool:
         """Use one answer; whether there is more to do. Raises what ends the batch."""
         batch = self._batch
         assert batch is not None
         try:
-            made = self.take(job)
+            made = self.take_mesh(reply)
         except (Cancelled, *HOPELESS):
             raise
         except Att3dError as error:

@@ -1,8 +1,5 @@
 """The batch in the "ATT3D" tab."""
 
-# bpy has no type stubs.
-# pyright: reportAttributeAccessIssue=false, reportMissingImports=false
-
 from __future__ import annotations
 
 from functools import lru_cache
@@ -12,8 +9,8 @@ import bpy
 from bpy.app.translations import pgettext_iface as iface_
 
 from ...backend.protocol.errors import Att3dError
-from ..generate.checkpoint_words import Knowledge
-from ..generate.prompt_search import known_by
+from ..checkpoints.prompt_index import PromptIndex
+from ..checkpoints.prompt_search import known_by
 from ..ui.status_text import draw_text, told
 from . import operators
 from .prompt_list import parse_prompts
@@ -68,7 +65,7 @@ class ATT3D_PT_batch(bpy.types.Panel):
 
 
 @lru_cache(maxsize=4)
-def summary(text: str, known: Knowledge | None) -> list[str]:
+def summary(text: str, known: PromptIndex | None) -> list[str]:
     """What a list holds, in one or two lines."""
     try:
         prompts = parse_prompts(text)

@@ -6,9 +6,6 @@ is one undo step, because the slider is an ordinary property; what the preview s
 slider, also after undo.
 """
 
-# bpy has no type stubs.
-# pyright: reportAttributeAccessIssue=false, reportMissingImports=false
-
 from __future__ import annotations
 
 import time
@@ -24,10 +21,10 @@ from ...backend.protocol.messages import PreviewParams, PreviewResult
 from ...backend.protocol.options import MAX_PROMPTS
 from ..checkpoints import catalog
 from ..process.session import redraw, session
-from ..scene import preview
+from ..scene import preview, viewport_colors
+from ..scene.arrays import read_preview
+from ..scene.data_blocks import find_by_uid
 from ..ui.preferences import preferences
-from . import viewport_colors
-from .chain_arrays import read_preview
 
 if TYPE_CHECKING:
     from ..process.reply import Reply
@@ -129,7 +126,7 @@ class Live:
     @property
     def scene(self) -> bpy.types.Scene | None:
         """The one that has the preview; None when it is gone."""
-        return next((s for s in bpy.data.scenes if s.session_uid == self._scene), None)
+        return find_by_uid(bpy.data.scenes, self._scene)
 
     def follow_undo(self) -> None:
         """Undo and redo may have taken the preview away, or brought it back."""
@@ -254,7 +251,7 @@ def _before_save(*_: object) -> None:
 
 @persistent
 def _after_save(*_: object) -> None:
-    scene = next((s for s in bpy.data.scenes if s.session_uid == _saving), None)
+    scene = find_by_uid(bpy.data.scenes, _saving)
     if scene is not None:
         live.start(scene)
 

@@ -1,8 +1,5 @@
 """The chain editor in the "ATT3D" tab: list, Animate, live slider."""
 
-# bpy has no type stubs.
-# pyright: reportAttributeAccessIssue=false, reportMissingImports=false
-
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
@@ -10,13 +7,13 @@ from typing import TYPE_CHECKING, ClassVar
 import bpy
 
 from ...backend.protocol.errors import Att3dError
-from ..export.bake import Colors
-from ..export.formats import FORMATS, losses
 from ..process.session import session
+from ..process.status_panel import stage_text
 from ..scene.animation import chain_of
-from ..scene.shape_keys import INTERPOLATION, PATH
-from ..ui.status_text import draw_text, stage_text
+from ..scene.shape_keys import PATH
+from ..ui.status_text import draw_text
 from .live import live, prompts_of
+from .settings import KEY_OPTIONS
 
 if TYPE_CHECKING:
     from bpy.types import Context
@@ -97,8 +94,8 @@ class ATT3D_PT_chain_options(_Tab, bpy.types.Panel):
         layout.use_property_split = True
         layout.use_property_decorate = False
         settings = context.scene.att3d
-        layout.prop(settings, "chain_keys")
-        layout.prop(settings, "chain_quality")
+        for option in KEY_OPTIONS:
+            layout.prop(settings, f"chain_{option.name}")
 
 
 class ATT3D_PT_slider(_Tab, bpy.types.Panel):
@@ -145,47 +142,9 @@ def place_text(scene: bpy.types.Scene) -> str:
     return ", ".join(f"{part}% {prompt}" for part, prompt in parts if part)
 
 
-class ATT3D_PT_export(_Tab, bpy.types.Panel):
-    """Baking for programs that know neither drivers nor mixed textures."""
-
-    bl_label = "Bake for Export"
-    bl_parent_id = "ATT3D_PT_chain"
-    bl_options: ClassVar[set[str]] = {"DEFAULT_CLOSED"}
-
-    def draw(self, context: Context) -> None:
-        layout = self.layout
-        settings = context.scene.att3d
-        ob = context.active_object
-        column = layout.column()
-        column.use_property_split = True
-        column.use_property_decorate = False
-        column.prop(settings, "export_format")
-        column.prop(settings, "export_colors")
-        if settings.export_colors == "VALUE":
-            column.prop(settings, "export_value")
-        row = layout.row(align=True)
-        for name, text, icon in (
-            ("att3d.export_animation", "Export...", "EXPORT"),
-            ("att3d.bake_for_export", "Bake a Copy", "KEYFRAME_HLT"),
-        ):
-            operator = row.operator(name, text=text, icon=icon)
-            operator.colors = settings.export_colors
-            operator.value = settings.export_value
-        if chain_of(ob) is None:
-            return
-        value = ob[INTERPOLATION] if settings.export_colors == "NOW" else settings.export_value
-        kind = "SEQUENCE" if settings.export_colors == "SEQUENCE" else "VALUE"
-        wanted = next(f for f in FORMATS if f.identifier == settings.export_format)
-        box = layout.box()
-        box.label(text="Not in the file:")
-        for line in losses(wanted, ob, Colors(kind, value)):
-            draw_text(box, line, context.region.width, "DOT")
-
-
 CLASSES = (
     ATT3D_UL_chain,
     ATT3D_PT_chain,
     ATT3D_PT_chain_options,
     ATT3D_PT_slider,
-    ATT3D_PT_export,
 )

@@ -1,21 +1,20 @@
-"""The rows of the list in the sidebar (``scene.att3d.chain``)."""
-
-# bpy has no type stubs.
-# pyright: reportAttributeAccessIssue=false, reportInvalidTypeForm=false, reportMissingImports=false
+"""What a scene remembers of its chain: the list in the sidebar, its keys, and the live slider."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 import bpy
-from bpy.props import IntProperty, StringProperty
+from bpy.props import CollectionProperty, FloatProperty, IntProperty, StringProperty
 
+from ...backend.protocol.options import ChainOptions, MeshOptions, PreviewOptions, options_of
+from ..ui.option_properties import settings_of
 from . import live
 
 if TYPE_CHECKING:
     from bpy.types import Context
 
-    from .store import Chain
+    from ..scene.chain import Chain
 
 SPACING = 48
 """Frames between a new row and the one before: two seconds at 24 frames a second."""
@@ -44,24 +43,66 @@ class ChainRow(bpy.types.PropertyGroup):
     )
 
 
-def rows_of(scene: bpy.types.Scene) -> list[tuple[str, int]]:
-    """Prompts and frames of the list, as they stand there."""
-    return [(row.prompt, row.frame) for row in scene.att3d.chain]
+CHAIN_OPTIONS = options_of(ChainOptions)
+KEY_OPTIONS = tuple(
+    option
+    for option in CHAIN_OPTIONS
+    if option.name not in {mesh.name for mesh in options_of(MeshOptions)}
+)
+"""The options that only chains have; the others are taken from the mesh's settings."""
 
 
-def show_chain(scene: bpy.types.Scene, chain: Chain) -> None:
-    """Put a chain into the list."""
-    rows = scene.att3d.chain
-    if rows_of(scene) == list(zip(chain.prompts, chain.frames, strict=True)):
-        return
-    rows.clear()
-    for prompt, frame in zip(chain.prompts, chain.frames, strict=True):
-        row = rows.add()
-        row.prompt, row.frame = prompt, frame
-    scene.att3d.chain_index = min(max(scene.att3d.chain_index, 0), len(rows) - 1)
+def _blend_changed(settings: ChainSettings, context: Context) -> None:
+    live.prompts_changed(settings.id_data)
 
 
-def next_frame(scene: bpy.types.Scene) -> int:
-    """Where a new row goes: after the last, or at the start of the scene."""
-    rows = scene.att3d.chain
-    return max(row.frame for row in rows) + SPACING if rows else scene.frame_start
+@settings_of(KEY_OPTIONS, prefix="chain_")
+@settings_of(options_of(PreviewOptions), prefix="preview_", update=_blend_changed)
+class ChainSettings:
+    """The chain of a scene; part of ``scene.att3d``."""
+
+    chain: CollectionProperty(
+        type=ChainRow,
+        name="Chain",
+        description="Prompts that the object goes through, each at its frame",
+    )
+    chain_index: IntProperty(
+        name="Selected Prompt",
+        description="Which row of the chain the buttons act on",
+        options=set(),
+    )
+    blend: FloatProperty(
+        name="Blend",
+        description=(
+            "From the first prompt of the chain to the last. While the slider is live, the true "
+            "object at this place is shown"
+        ),
+        default=0.0,
+        min=0.0,
+        max=1.0,
+        precision=3,
+        subtype="FACTOR",
+        options=set(),
+        update=_blend_changed,
+    )
+
+    @property
+    def rows(self) -> list[tuple[str, int]]:
+        """Prompts and frames of the list, as they stand there."""
+        return [(row.prompt, row.frame) for row in self.chain]
+
+    def show_chain(self, chain: Chain) -> None:
+        """Put a chain into the list."""
+        if self.rows == list(zip(chain.prompts, chain.frames, strict=True)):
+            return
+        self.chain.clear()
+        for prompt, frame in zip(chain.prompts, chain.frames, strict=True):
+            row = self.chain.add()
+            row.prompt, row.frame = prompt, frame
+        self.chain_index = min(max(self.chain_index, 0), len(self.chain) - 1)
+
+    def next_frame(self) -> int:
+        """Where a new row goes: after the last, or at the start of the scene."""
+        if not self.chain:
+            return self.id_data.frame_start
+        return max(row.frame for row in self.chain) + SPACING

@@ -1,36 +1,25 @@
 """The live slider's buttons: start, keep what it shows, put it away."""
 
-# bpy has no type stubs.
-# pyright: reportAttributeAccessIssue=false, reportInvalidTypeForm=false, reportMissingImports=false
-
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 import bpy
 
 from ...backend.protocol.errors import Att3dError
-from ...backend.protocol.messages import GenerateParams, GenerateResult
-from ..checkpoints import catalog
-from ..process.launch import extension_version
-from ..process.operator import BackendOperator
-from ..process.safetensors_reader import read_mesh
-from ..process.session import Job, redraw, session
+from ...backend.protocol.messages import GenerateResult
+from ..generate.result_operator import MeshOperator, panel_values
+from ..process.reply import Reply
+from ..process.session import redraw, session
 from ..scene import preview
 from ..scene.build import add_object
-from ..scene.collection import select_only
-from ..scene.provenance import PROMPT, Provenance
-from ..ui.preferences import preferences
+from ..scene.provenance import BLEND
 from ..ui.status_text import made_text, told
 from .live import live, prompts_of
 
 if TYPE_CHECKING:
     from bpy.types import Context
-
-BLEND = "att3d_blend"
-"""Custom property of a kept object: prompts and alpha, as JSON."""
 
 
 class ATT3D_OT_slider_start(bpy.types.Operator):
@@ -86,14 +75,15 @@ class ATT3D_OT_slider_stop(bpy.types.Operator):
         return {"FINISHED"}
 
 
-class ATT3D_OT_slider_keep(BackendOperator, bpy.types.Operator):
+class ATT3D_OT_slider_keep(MeshOperator, bpy.types.Operator):
     """Make the object at the slider's place in full quality, and put the live one away"""
 
     bl_idname = "att3d.slider_keep"
     bl_label = "Keep"
     bl_options: ClassVar[set[str]] = {"REGISTER", "UNDO"}
 
-    _options: ClassVar[tuple[str, ...]] = ("faces", "texture_size", "resolution", "normal_map")
+    _prompts: tuple[str, ...] = ()
+    _alpha = 0.0
 
     @classmethod
     def poll(cls, context: Context) -> bool:
@@ -104,50 +94,29 @@ class ATT3D_OT_slider_keep(BackendOperator, bpy.types.Operator):
             return False
         return True
 
-    def request(self, context: Context) -> Job:
-        settings, chosen = context.scene.att3d, preferences(context)
-        self._prompts = prompts_of(context.scene)
-        self._alpha = settings.blend * (len(self._prompts) - 1)
-        self._values = {name: getattr(settings, name) for name in self._options}
-        params = GenerateParams(
-            prompt="",
-            chain=self._prompts,
-            alpha=self._alpha,
-            checkpoint=catalog.path_of(settings.checkpoint, chosen.checkpoint_folder_path),
-            **self._values,
-        )
-        return session.submit(chosen.launch, "generate", params)
+    def request(self, context: Context) -> Reply:
+        self.fill_in(panel_values(context))
+        prompts = prompts_of(context.scene)
+        self._prompts = tuple(prompts)
+        self._alpha = context.scene.att3d.blend * (len(prompts) - 1)
+        return self.ask_mesh(context, "", chain=prompts, alpha=self._alpha)
 
-    def finish(self, context: Context, job: Job) -> None:
-        result = job.result(GenerateResult)
-        file = Path(result.mesh)
-        arrays = read_mesh(file)
-        file.unlink(missing_ok=True)  # the backend's folder holds only what is on its way
-        path = Path(result.checkpoint)
-        origin = Provenance(
-            prompt=result.prompt,
-            checkpoint=catalog.name_of(path),
-            checkpoint_hash=result.checkpoint_hash,
-            extension_version=extension_version(),
-            backend_version=result.version,
-            options=self._values,
-            notes=tuple(result.notes),
-        )
+    def finish(self, context: Context, reply: Reply) -> None:
+        result = reply.result(GenerateResult)
+        # It is between prompts: generating from its name would make something else.
+        blend = {"prompts": self._prompts, "alpha": self._alpha}
+        source = {BLEND: json.dumps(blend, ensure_ascii=False)}
+        made = self.take(reply, result, title=result.prompt, source=source)
         shown = preview.previews()
         place = shown[0].matrix_world.copy() if live.running and shown else None
         scene = live.scene or context.scene
-        ob = add_object(scene, arrays, origin, scene.att3d.place)
-        # It is between prompts: generating from its name would make something else.
-        del ob[PROMPT]
-        ob[BLEND] = json.dumps({"prompts": self._prompts, "alpha": self._alpha}, ensure_ascii=False)
+        ob = add_object(scene, made.arrays, made.origin, scene.att3d.place)
         if place is not None:
             ob.matrix_world = place
         live.stop()
-        seconds = result.timings.get("total", job.seconds)
-        session.succeed(result.notes, seconds)
-        self.report({"INFO"}, made_text(ob, seconds))
-        if scene == context.scene:
-            select_only(context, ob)
+        session.succeed(made.origin.notes, made.seconds)
+        self.report({"INFO"}, made_text(ob, made.seconds))
+        self.show(context, ob)
 
 
 CLASSES = (ATT3D_OT_slider_start, ATT3D_OT_slider_stop, ATT3D_OT_slider_keep)

@@ -11,7 +11,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..generate.checkpoint_words import texts
 from . import catalog
 
 MOST = 1200
@@ -32,10 +31,10 @@ class Card:
 def read_card(path: Path) -> Card:
     """The card of a checkpoint file; mostly empty when the file says nothing."""
     said = catalog.metadata(path)
-    prompts, unseen = texts(said.get("prompts")), texts(said.get("unseen"))
+    prompts, unseen = catalog.texts(said.get("prompts")), catalog.texts(said.get("unseen"))
     encoder = said.get("text_encoder")
     encoder = encoder if isinstance(encoder, Mapping) else {}
-    words = texts(said.get("words")) or texts(encoder.get("words"))
+    words = catalog.texts(said.get("words")) or catalog.texts(encoder.get("words"))
     facts = [
         ("Limits", _text(said.get("limits"))),
         (

@@ -169,3 +169,8 @@ def _read_metadata(path: Path, modified: int, size: int) -> dict[str, Any]:
     except (OSError, ValueError, TypeError, KeyError, struct.error, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}
+
+
+def texts(value: object) -> list[str]:
+    """The texts of a list that a file holds; a file may hold anything."""
+    return [item for item in value if isinstance(item, str)] if isinstance(value, list) else []

@@ -1,8 +1,5 @@
 """Checkpoints of one's own: add a file, check its hash, draw its picture, read its card."""
 
-# bpy has no type stubs.
-# pyright: reportAttributeAccessIssue=false, reportInvalidTypeForm=false, reportMissingImports=false
-
 from __future__ import annotations
 
 import hashlib
@@ -19,14 +16,15 @@ from bpy.props import StringProperty
 from ...backend.files import atomic_write
 from ...backend.protocol.errors import Att3dError, CheckpointError, OutputError
 from ...backend.protocol.messages import RenderParams, RenderResult
-from ..generate.checkpoint_words import texts
 from ..process.operator import BackendOperator
-from ..process.session import Job, session
+from ..process.reply import Reply
+from ..process.session import session
 from ..ui.preferences import preferences
 from ..ui.status_text import draw_text, told
 from ..ui.user_folders import data_folder
 from . import catalog
 from .card import picture_of, read_card
+from .prompt_search import chosen
 
 if TYPE_CHECKING:
     from bpy.types import Context, Event
@@ -91,9 +89,9 @@ class Copy:
 class _Rendering(BackendOperator):
     """An operator that lets the backend load a checkpoint and draw one of its prompts."""
 
-    def draw_with(self, context: Context, path: Path) -> Job:
+    def draw_with(self, context: Context, path: Path) -> Reply:
         said = catalog.metadata(path)
-        known = texts(said.get("prompts"))
+        known = catalog.texts(said.get("prompts"))
         params = RenderParams(
             prompt=known[len(known) // 3] if known else "an object",
             checkpoint=str(path),
@@ -117,22 +115,22 @@ class ATT3D_OT_add_checkpoint(_Rendering, bpy.types.Operator):
     )
     _copy: Copy | None = None
 
-    def request(self, context: Context) -> Job:
+    def request(self, context: Context) -> Reply:
         source = Path(bpy.path.abspath(self.filepath))
         if source.suffix != ".safetensors" or not source.is_file():
             raise CheckpointError(
                 f"There is no checkpoint at {source}.",
                 "Choose a .safetensors file that `python -m training train` has made.",
             )
-        job = self.draw_with(context, source)
+        reply = self.draw_with(context, source)
         self._copy = Copy(source, _folder(context))
-        return job
+        return reply
 
-    def finish(self, context: Context, job: Job) -> None:
+    def finish(self, context: Context, reply: Reply) -> None:
         copy = self._copy
         assert copy is not None and copy.part is not None and copy.folder is not None
         try:
-            result = job.result(RenderResult)
+            result = reply.result(RenderResult)
             copy.wait()
             if copy.sha256 != result.checkpoint_hash:
                 raise CheckpointError(
@@ -205,14 +203,14 @@ class ATT3D_OT_checkpoint_picture(_Rendering, bpy.types.Operator):
     bl_idname = "att3d.checkpoint_picture"
     bl_label = "Draw Its Picture"
 
-    def request(self, context: Context) -> Job:
+    def request(self, context: Context) -> Reply:
         choice = chosen(context)
         if choice is None:
             raise CheckpointError("There is no such checkpoint on this machine.")
         return self.draw_with(context, choice.path)
 
-    def finish(self, context: Context, job: Job) -> None:
-        result = job.result(RenderResult)
+    def finish(self, context: Context, reply: Reply) -> None:
+        result = reply.result(RenderResult)
         choice = chosen(context)
         assert choice is not None
         target = picture_of(choice.path, preferences(context).pictures_path)
@@ -317,12 +315,6 @@ class ATT3D_OT_checkpoint_card(bpy.types.Operator):
 
 CARD_WIDTH = 520
 """Pixels, before Blender's own scale."""
-
-
-def chosen(context: Context) -> catalog.Choice | None:
-    """The checkpoint that the scene has chosen, if it is a file on this machine."""
-    folder = preferences(context).checkpoint_folder_path
-    return catalog.find(context.scene.att3d.checkpoint, folder)
 
 
 def chosen_path(context: Context) -> Path:

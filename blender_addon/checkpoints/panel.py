@@ -1,8 +1,5 @@
 """The checkpoint that is chosen: its picture, what it knows, and how to get others."""
 
-# bpy has no type stubs.
-# pyright: reportAttributeAccessIssue=false, reportMissingImports=false
-
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
@@ -10,12 +7,11 @@ from typing import TYPE_CHECKING, ClassVar
 import bpy
 from bpy.app.translations import pgettext_iface as iface_
 
-from ..generate.prompt_search import known_by
 from ..ui.icons import icon_of
 from ..ui.preferences import preferences
 from ..ui.status_text import draw_text
 from .card import picture_of, read_card
-from .operators import chosen
+from .prompt_search import chosen, known_by
 
 if TYPE_CHECKING:
     from bpy.types import Context

@@ -3,9 +3,6 @@
 Other programs know neither drivers nor mixed textures; they know keys and one texture.
 """
 
-# bpy has no type stubs.
-# pyright: reportAttributeAccessIssue=false
-
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -14,28 +11,16 @@ from typing import Literal
 
 import bpy
 
-from ..scene.data_names import data_name
+from ..scene.data_blocks import Together, data_name
 from ..scene.keyframes import curve_lists, find_curve, remove_curves
-from ..scene.material import fill_image
-from ..scene.rollback import Together
+from ..scene.material import packed_image
 from ..scene.shape_keys import INTERPOLATION, PATH
 from ..scene.texture_mix import FRAME, mix_images
+from ..scene.textures import png_bytes
 from .pictures import ColorTrack, write_sequence
 from .sample import Samples, key_values
 
 SUFFIX = " baked"
-
-COLORS = [
-    ("NOW", "As Shown Now", "The colors at the current frame, all the time"),
-    ("VALUE", "Of One Place", "The colors at a chosen value of Interpolation, all the time"),
-    (
-        "SEQUENCE",
-        "A Picture a Frame",
-        "Pictures of the changing colors, one a frame, in a folder. Blender plays them; "
-        "glTF, USD and Alembic do not",
-    ),
-]
-"""Choices of colours, as items of an enum property."""
 
 
 @dataclass(frozen=True)
@@ -134,8 +119,7 @@ def plain_material(
     else:
         pixels = track.at(colors.value)
         title = data_name(f"{name} colors")
-        image = keep(bpy.data.images.new(title, pixels.shape[1], pixels.shape[0], alpha=False))
-        fill_image(image, pixels, color=True)
+        image = packed_image(title, png_bytes(pixels), keep, color=True)
     copy = keep(material.copy())
     copy.name = data_name(name)
     mix_images(copy, [image], [0.0])

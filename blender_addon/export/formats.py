@@ -2,9 +2,6 @@
 what each of them loses.
 """
 
-# bpy has no type stubs.
-# pyright: reportAttributeAccessIssue=false
-
 from __future__ import annotations
 
 import contextlib

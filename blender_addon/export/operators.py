@@ -1,8 +1,5 @@
 """Bake for export: ``bpy.ops.att3d.bake_for_export`` and ``bpy.ops.att3d.export_animation``."""
 
-# bpy has no type stubs.
-# pyright: reportAttributeAccessIssue=false, reportInvalidTypeForm=false, reportMissingImports=false
-
 from __future__ import annotations
 
 import logging
@@ -10,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 import bpy
-from bpy.props import BoolProperty, EnumProperty, FloatProperty, IntProperty, StringProperty
+from bpy.props import BoolProperty, IntProperty, StringProperty
 
 from ...backend.protocol.errors import Att3dError, BadRequest, InternalError
 from ..process.session import redraw, session
@@ -18,9 +15,10 @@ from ..scene.animation import chain_of
 from ..scene.collection import select_only
 from ..scene.shape_keys import INTERPOLATION
 from ..ui.status_text import told
-from .bake import COLORS, Colors, bake_copy, bake_in_place
+from .bake import Colors, bake_copy, bake_in_place
 from .formats import FORMATS, Format, check_writable, export, format_of, losses
 from .sample import Samples, sample
+from .settings import colors_property, value_property
 
 if TYPE_CHECKING:
     from bpy.types import Context, Event
@@ -31,19 +29,8 @@ MOST_FRAMES = 10_000
 class _Baker:
     """Options that both operators have."""
 
-    colors: EnumProperty(
-        name="Colors",
-        description="What becomes of the changing colors",
-        items=COLORS,
-        default="NOW",
-    )
-    value: FloatProperty(
-        name="Interpolation",
-        description="Where the colors are taken from: 0 is the first prompt",
-        default=0.0,
-        min=0.0,
-        soft_max=15.0,
-    )
+    colors: colors_property()
+    value: value_property()
     folder: StringProperty(
         name="Folder",
         description="Where the pictures go. Empty: beside the .blend or the exported file",

@@ -1,12 +1,7 @@
 """The colours of a chain object at one value of Interpolation, as pixels and as PNG files."""
 
-# bpy has no type stubs.
-# pyright: reportAttributeAccessIssue=false
-
 from __future__ import annotations
 
-import struct
-import zlib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,8 +9,8 @@ import bpy
 import numpy as np
 
 from ...backend.protocol.errors import OutputError
-from ..scene.texture_choice import to_linear, to_srgb
 from ..scene.texture_mix import corners_of, images_of
+from ..scene.textures import png_bytes, to_linear, to_srgb
 
 
 class ColorTrack:
@@ -75,7 +70,7 @@ def write_sequence(
         folder.mkdir(parents=True, exist_ok=True)
         for number, value in enumerate(interpolation, start=1):
             if last is None or abs(last[0] - value) > 1e-4:
-                last = (float(value), png(track.at(float(value))))
+                last = (float(value), png_bytes(track.at(float(value))))
             path = folder / f"{stem}_{number:04d}.png"
             path.write_bytes(last[1])
             written.append(path)
@@ -86,21 +81,3 @@ def write_sequence(
             f"The pictures cannot be written to {folder}: {error.strerror}."
         ) from None
     return written
-
-
-def png(pixels: np.ndarray) -> bytes:
-    """A PNG file of u8[H, W, 3]. Blender's own writer is ten times slower."""
-    height, width, _ = pixels.shape
-    rows = np.zeros((height, 1 + 3 * width), np.uint8)  # each row begins with its filter, none
-    rows[:, 1:] = pixels.reshape(height, -1)
-
-    def chunk(kind: bytes, data: bytes) -> bytes:
-        return (
-            struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-        )
-
-    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
-    body = zlib.compress(rows.tobytes(), 1)
-    return (
-        b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", body) + chunk(b"IEND", b"")
-    )

@@ -1,8 +1,5 @@
 """What a chain object's shape keys are at every frame, and keyframes that say the same."""
 
-# bpy has no type stubs.
-# pyright: reportAttributeAccessIssue=false
-
 from __future__ import annotations
 
 from collections.abc import Sequence

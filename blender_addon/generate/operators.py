@@ -1,11 +1,4 @@
-"""What a person or a script can do: ``bpy.ops.att3d.*``.
-
-Those that ask the backend share one shape, :mod:`.backend_operator`. Nothing is added to the .blend
-before the result is there.
-"""
-
-# bpy has no type stubs.
-# pyright: reportAttributeAccessIssue=false, reportInvalidTypeForm=false, reportMissingImports=false
+"""One prompt, one object: ``bpy.ops.att3d.generate``, and the buttons around the prompt field."""
 
 from __future__ import annotations
 
@@ -18,15 +11,15 @@ from bpy.app.translations import pgettext_rpt as rpt_
 from ...backend.protocol.messages import InfoParams, InfoResult
 from ..checkpoints import catalog
 from ..process.operator import BackendOperator
-from ..process.session import Job, redraw, session
+from ..process.reply import Reply
+from ..process.session import redraw, session
 from ..scene import provenance
 from ..scene.build import add_object
-from ..scene.collection import select_only
+from ..scene.viewport_colors import show_texture
 from ..ui.preferences import preferences
 from ..ui.status_text import made_text
-from . import properties
 from .last_options import remember_options
-from .request import PromptOperator, panel_values
+from .result_operator import PromptOperator, panel_values
 
 if TYPE_CHECKING:
     from bpy.types import Context, Event
@@ -43,23 +36,19 @@ class ATT3D_OT_generate(PromptOperator, bpy.types.Operator):
         remember_options(context.scene)
         return super().invoke(context, event)
 
-    def request(self, context: Context) -> Job:
+    def request(self, context: Context) -> Reply:
         self.fill_in(panel_values(context))
-        return self.ask(context, self.prompt)
+        return self.ask_mesh(context, self.prompt)
 
-    def finish(self, context: Context, job: Job) -> None:
-        made = self.take(job)
+    def finish(self, context: Context, reply: Reply) -> None:
+        made = self.take_mesh(reply)
         scene = self.scene(context)
         ob = add_object(scene, made.arrays, made.origin, scene.att3d.place)
         session.succeed(made.origin.notes, made.seconds)
         self.report({"INFO"}, made_text(ob, made.seconds))
-        if scene == context.scene and not select_only(context, ob):
-            self.report(
-                {"INFO"},
-                rpt_("“{name}” is there; leave this mode to select it").format(name=ob.name),
-            )
+        self.show(context, ob)
         if preferences(context).show_colors:
-            show_colors(context)
+            show_texture(context)
 
 
 class ATT3D_OT_cancel(bpy.types.Operator):
@@ -86,11 +75,11 @@ class ATT3D_OT_test_backend(BackendOperator, bpy.types.Operator):
     bl_idname = "att3d.test_backend"
     bl_label = "Test Backend"
 
-    def request(self, context: Context) -> Job:
+    def request(self, context: Context) -> Reply:
         return session.submit(preferences(context).launch, "info", InfoParams())
 
-    def finish(self, context: Context, job: Job) -> None:
-        result = job.result(InfoResult)
+    def finish(self, context: Context, reply: Reply) -> None:
+        result = reply.result(InfoResult)
         session.succeed()
         where = session.process.device or "loading"
         text = rpt_("The backend works (version {version}, {device})")
@@ -128,8 +117,7 @@ class ATT3D_OT_suggest(bpy.types.Operator):
         if not prompts:
             self.report({"WARNING"}, "This checkpoint does not say which prompts it knows")
             return {"CANCELLED"}
-        with properties.quietly():
-            settings.prompt = random.choice(prompts)
+        settings.fill_in({"prompt": random.choice(prompts)})
         return {"FINISHED"}
 
 
@@ -149,23 +137,9 @@ class ATT3D_OT_use_prompt(bpy.types.Operator):
 
     def execute(self, context: Context) -> set[str]:
         ob = context.active_object
-        settings = context.scene.att3d
-        with properties.quietly():
-            settings.prompt = provenance.prompt_of(ob)
-            for name, value in provenance.options_of(ob).items():
-                if name in ("faces", "texture_size", "resolution", "normal_map"):
-                    setattr(settings, name, value)
+        values = {"prompt": provenance.prompt_of(ob), **provenance.options_of(ob)}
+        context.scene.att3d.fill_in(values)
         return {"FINISHED"}
-
-
-def show_colors(context: Context) -> None:
-    """Make the texture visible in Solid viewports that still show the default grey."""
-    screen = context.screen
-    for area in screen.areas if screen is not None else ():
-        if area.type == "VIEW_3D":
-            shading = area.spaces.active.shading
-            if shading.type == "SOLID" and shading.color_type == "MATERIAL":
-                shading.color_type = "TEXTURE"
 
 
 CLASSES = (

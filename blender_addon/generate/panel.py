@@ -1,8 +1,5 @@
 """The "ATT3D" tab in the 3D viewport's sidebar."""
 
-# bpy has no type stubs.
-# pyright: reportAttributeAccessIssue=false, reportMissingImports=false
-
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
@@ -10,19 +7,21 @@ from typing import TYPE_CHECKING, ClassVar
 import bpy
 from bpy.app.translations import pgettext_iface as iface_
 
+from ..checkpoints import catalog
+from ..checkpoints.prompt_search import familiarity
 from ..process.backend_state import State
 from ..process.session import session
+from ..process.status_panel import draw_status, stage_text
 from ..scene import provenance
 from ..setup.panel import draw_hung, draw_mends, draw_progress, draw_set_up
-from ..ui.preferences import EXTENSION, preferences
-from ..ui.status_text import draw_problem, draw_status, draw_text, stage_text
-from .prompt_search import familiarity
+from ..ui.preferences import preferences
+from ..ui.status_text import draw_problem, draw_text
+from .result_operator import MESH_OPTIONS
+from .settings import EXAMPLE
 from .suggestions import draw_unknown
 
 if TYPE_CHECKING:
     from bpy.types import Context
-
-EXAMPLE = "a pig wearing a tophat"
 
 
 class _Tab:
@@ -58,7 +57,7 @@ class ATT3D_PT_create(_Tab, bpy.types.Panel):
         layout.prop(settings, "checkpoint_choice", text="")
         chosen = preferences(context)
         state, problem = session.state, chosen.problem
-        draw_status(layout, session, width)
+        draw_status(layout, width, catalog.name_of)
         if state is State.SETTING_UP:
             draw_progress(layout)
         elif state is State.HUNG:
@@ -100,10 +99,8 @@ class ATT3D_PT_mesh(_Tab, bpy.types.Panel):
         remove = presets.operator("att3d.mesh_preset_add", text="", icon="REMOVE")
         remove.remove_active = True
         column = layout.column()
-        column.prop(settings, "faces")
-        column.prop(settings, "resolution")
-        column.prop(settings, "texture_size")
-        column.prop(settings, "normal_map")
+        for option in MESH_OPTIONS:
+            column.prop(settings, option.name)
         layout.prop(settings, "place")
 
 
@@ -137,16 +134,4 @@ class ATT3D_PT_object(_Tab, bpy.types.Panel):
         layout.operator("att3d.mark_asset", icon="ASSET_MANAGER")
 
 
-class ATT3D_OT_open_preferences(bpy.types.Operator):
-    """Open the preferences of this extension"""
-
-    bl_idname = "att3d.open_preferences"
-    bl_label = "Set Up the Backend"
-    bl_options: ClassVar[set[str]] = {"INTERNAL"}
-
-    def execute(self, context: Context) -> set[str]:
-        bpy.ops.preferences.addon_show(module=EXTENSION)
-        return {"FINISHED"}
-
-
-CLASSES = (ATT3D_OT_open_preferences, ATT3D_PT_create, ATT3D_PT_mesh, ATT3D_PT_object)
+CLASSES = (ATT3D_PT_create, ATT3D_PT_mesh, ATT3D_PT_object)

@@ -1,41 +1,58 @@
 """Sets of mesh options by name: ours, and those that a person keeps with Blender's presets."""
 
-# bpy has no type stubs.
-# pyright: reportAttributeAccessIssue=false, reportInvalidTypeForm=false, reportMissingImports=false
-
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 import bpy
 from bl_operators.presets import AddPresetBase
 from bpy.props import EnumProperty
 
-from .properties import FACES, RESOLUTION, TEXTURE_SIZE
-from .request import MESH_OPTIONS
+from .result_operator import MESH_OPTIONS
 
 if TYPE_CHECKING:
     from bpy.types import Context
 
-PRESETS: dict[str, tuple[str, str, tuple[int, int, int, bool]]] = {
-    "STANDARD": (
-        "Standard",
-        "What the extension begins with: 8,000 faces, a 1024 texture",
-        (FACES, TEXTURE_SIZE, RESOLUTION, False),
+DEFAULTS = {option.name: option.default for option in MESH_OPTIONS}
+
+
+@dataclass(frozen=True)
+class Preset:
+    """A set of mesh options."""
+
+    label: str
+    tip: str
+    changes: Mapping[str, object]
+    """The options that differ from their defaults, by name."""
+
+    @property
+    def values(self) -> dict[str, object]:
+        """All mesh options."""
+        return {**DEFAULTS, **self.changes}
+
+
+PRESETS = {
+    "STANDARD": Preset(
+        "Standard", "What the extension begins with: 8,000 faces, a 1024 texture", {}
     ),
-    "DRAFT": ("Draft", "To look at many ideas quickly", (1500, 512, 96, False)),
-    "GAME": (
+    "DRAFT": Preset(
+        "Draft",
+        "To look at many ideas quickly",
+        {"faces": 1500, "texture_size": 512, "resolution": 96},
+    ),
+    "GAME": Preset(
         "Game Asset",
         "Few faces, with a normal map for the fine shape",
-        (2000, 1024, 128, True),
+        {"faces": 2000, "normal_map": True},
     ),
-    "DETAILED": (
+    "DETAILED": Preset(
         "Detailed",
         "For close views; takes several times longer",
-        (20_000, 2048, 192, True),
+        {"faces": 20_000, "texture_size": 2048, "resolution": 192, "normal_map": True},
     ),
 }
-"""Label, tooltip, and values in the order of MESH_OPTIONS."""
 
 
 class ATT3D_OT_mesh_preset(bpy.types.Operator):
@@ -48,17 +65,15 @@ class ATT3D_OT_mesh_preset(bpy.types.Operator):
     preset: EnumProperty(
         name="Preset",
         description="Which options to use",
-        items=[(key, label, tip) for key, (label, tip, _) in PRESETS.items()],
+        items=[(key, preset.label, preset.tip) for key, preset in PRESETS.items()],
     )
 
     @classmethod
     def description(cls, context: Context, operator: ATT3D_OT_mesh_preset) -> str:
-        return bpy.app.translations.pgettext_tip(PRESETS[operator.preset][1])
+        return bpy.app.translations.pgettext_tip(PRESETS[operator.preset].tip)
 
     def execute(self, context: Context) -> set[str]:
-        settings = context.scene.att3d
-        for name, value in zip(MESH_OPTIONS, _values(self.preset), strict=True):
-            setattr(settings, name, value)
+        context.scene.att3d.fill_in(PRESETS[self.preset].values)
         return {"FINISHED"}
 
 
@@ -72,10 +87,10 @@ class ATT3D_MT_mesh_presets(bpy.types.Menu):
 
     def draw(self, context: Context) -> None:
         layout = self.layout
-        current = tuple(getattr(context.scene.att3d, name) for name in MESH_OPTIONS)
-        for key, (label, _, values) in PRESETS.items():
-            icon = "CHECKMARK" if values == current else "BLANK1"
-            layout.operator("att3d.mesh_preset", text=label, icon=icon).preset = key
+        current = {name: getattr(context.scene.att3d, name) for name in DEFAULTS}
+        for key, preset in PRESETS.items():
+            icon = "CHECKMARK" if preset.values == current else "BLANK1"
+            layout.operator("att3d.mesh_preset", text=preset.label, icon=icon).preset = key
         if any(bpy.utils.preset_paths(self.preset_subdir)):
             layout.separator()
             bpy.types.Menu.draw_preset(self, context)
@@ -89,11 +104,7 @@ class ATT3D_OT_mesh_preset_add(AddPresetBase, bpy.types.Operator):
     preset_menu = "ATT3D_MT_mesh_presets"
     preset_subdir = "att3d/mesh"
     preset_defines: ClassVar[list[str]] = ["settings = bpy.context.scene.att3d"]
-    preset_values: ClassVar[list[str]] = [f"settings.{name}" for name in MESH_OPTIONS]
-
-
-def _values(preset: str) -> tuple[int, int, int, bool]:
-    return PRESETS[preset][2]
+    preset_values: ClassVar[list[str]] = [f"settings.{name}" for name in DEFAULTS]
 
 
 CLASSES = (ATT3D_OT_mesh_preset, ATT3D_MT_mesh_presets, ATT3D_OT_mesh_preset_add)

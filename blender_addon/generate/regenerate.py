@@ -6,9 +6,6 @@ edited; and a *variant* is another prompt: one that the checkpoint knows and tha
 phrase ("lion" in place of "pig", "sombrero" in place of "tophat").
 """
 
-# bpy has no type stubs.
-# pyright: reportAttributeAccessIssue=false, reportInvalidTypeForm=false, reportMissingImports=false
-
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
@@ -20,29 +17,27 @@ from bpy.props import IntProperty
 
 from ...backend.protocol.errors import BadRequest, CheckpointError
 from ..checkpoints import catalog
-from ..process.session import Job, session
+from ..checkpoints.prompt_index import Neighbour
+from ..checkpoints.prompt_search import known_by
+from ..process.reply import Reply
+from ..process.session import session
 from ..scene import provenance
 from ..scene.build import add_object
-from ..scene.collection import select_only
 from ..scene.place import put_beside
 from ..scene.replace import replace_mesh
 from ..ui.preferences import preferences
 from ..ui.status_text import made_text
-from .checkpoint_words import Neighbour
-from .prompt_search import known_by
-from .request import MESH_OPTIONS, PromptOperator
+from .result_operator import PromptOperator
 
 if TYPE_CHECKING:
     from bpy.types import Context
 
 MENU = 18
-"""Variants that the menu offers."""
+"""How many variants the menu offers."""
 
 
 class _FromObject(PromptOperator):
     """An operator that begins with the active object's prompt, checkpoint and options."""
-
-    _object_uid = 0
 
     @classmethod
     def poll(cls, context: Context) -> bool:
@@ -57,12 +52,7 @@ class _FromObject(PromptOperator):
         """Take what the object says for what the caller has not set, but for the prompt."""
         ob = context.active_object
         self._object_uid = ob.session_uid
-        options = {k: v for k, v in provenance.options_of(ob).items() if k in MESH_OPTIONS}
-        self.fill_in({"checkpoint": checkpoint_of(ob, context), **options})
-
-    def target(self) -> bpy.types.Object | None:
-        """The object, if it is still there."""
-        return next((o for o in bpy.data.objects if o.session_uid == self._object_uid), None)
+        self.fill_in({"checkpoint": checkpoint_of(ob, context), **provenance.options_of(ob)})
 
 
 class ATT3D_OT_regenerate(_FromObject, bpy.types.Operator):
@@ -85,13 +75,13 @@ class ATT3D_OT_regenerate(_FromObject, bpy.types.Operator):
             return False
         return True
 
-    def request(self, context: Context) -> Job:
+    def request(self, context: Context) -> Reply:
         self.begin(context)
         self.fill_in({"prompt": provenance.prompt_of(context.active_object)})
-        return self.ask(context, self.prompt)
+        return self.ask_mesh(context, self.prompt)
 
-    def finish(self, context: Context, job: Job) -> None:
-        made = self.take(job)
+    def finish(self, context: Context, reply: Reply) -> None:
+        made = self.take_mesh(reply)
         ob = self.target()
         if ob is None or ob.mode != "OBJECT":
             raise BadRequest(
@@ -128,7 +118,7 @@ class ATT3D_OT_variant(_FromObject, bpy.types.Operator):
         options={"SKIP_SAVE"},
     )
 
-    def request(self, context: Context) -> Job:
+    def request(self, context: Context) -> Reply:
         own = provenance.prompt_of(context.active_object) or ""
         if not self.properties.is_property_set("prompt"):
             identifier = checkpoint_of(context.active_object, context)
@@ -142,10 +132,10 @@ class ATT3D_OT_variant(_FromObject, bpy.types.Operator):
         else:
             chosen = self.prompt
         self.begin(context)
-        return self.ask(context, chosen)
+        return self.ask_mesh(context, chosen)
 
-    def finish(self, context: Context, job: Job) -> None:
-        made = self.take(job)
+    def finish(self, context: Context, reply: Reply) -> None:
+        made = self.take_mesh(reply)
         scene = self.scene(context)
         ob = add_object(scene, made.arrays, made.origin, "ORIGIN")
         source = self.target()
@@ -153,8 +143,7 @@ class ATT3D_OT_variant(_FromObject, bpy.types.Operator):
             put_beside(ob, source, scene)
         session.succeed(made.origin.notes, made.seconds)
         self.report({"INFO"}, made_text(ob, made.seconds))
-        if scene == context.scene:
-            select_only(context, ob)
+        self.show(context, ob)
 
 
 class ATT3D_MT_variants(bpy.types.Menu):

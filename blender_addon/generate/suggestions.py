@@ -1,8 +1,5 @@
 """Before a prompt is sent: which of its words the checkpoint never saw, and what to say instead."""
 
-# bpy has no type stubs.
-# pyright: reportAttributeAccessIssue=false, reportInvalidTypeForm=false, reportMissingImports=false
-
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
@@ -11,10 +8,9 @@ import bpy
 from bpy.app.translations import pgettext_iface as iface_
 from bpy.props import StringProperty
 
+from ..checkpoints.prompt_search import familiarity
 from ..process.session import redraw
 from ..ui.status_text import draw_text
-from . import properties
-from .prompt_search import familiarity
 
 if TYPE_CHECKING:
     from bpy.types import Context
@@ -67,8 +63,7 @@ class ATT3D_OT_set_prompt(bpy.types.Operator):
     prompt: StringProperty(name="Prompt", description="What to make, in a few words")
 
     def execute(self, context: Context) -> set[str]:
-        with properties.quietly():
-            context.scene.att3d.prompt = self.prompt
+        context.scene.att3d.fill_in({"prompt": self.prompt})
         redraw()
         return {"FINISHED"}
 

@@ -1,8 +1,5 @@
 """What can be done with a result of the history: ``bpy.ops.att3d.history_*``."""
 
-# bpy has no type stubs.
-# pyright: reportAttributeAccessIssue=false, reportInvalidTypeForm=false, reportMissingImports=false
-
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
@@ -12,10 +9,11 @@ from bpy.app.translations import pgettext_rpt as rpt_
 from bpy.props import StringProperty
 
 from ...backend.protocol.errors import Att3dError
-from ..generate import properties
-from ..generate.request import MESH_OPTIONS
+from ...backend.protocol.options import ChainOptions, MeshOptions, options_of
 from ..process.session import redraw
 from ..scene import provenance
+from ..scene.animation import add_animated_object
+from ..scene.arrays import ChainArrays, MeshArrays
 from ..scene.build import add_object
 from ..scene.collection import select_only
 from ..ui.icons import icon_of
@@ -67,8 +65,15 @@ class ATT3D_OT_history_restore(_OnEntry, bpy.types.Operator):
         except Att3dError as error:
             self.report({"ERROR"}, told(error))
             return {"CANCELLED"}
-        scene = context.scene
-        ob = add_object(scene, arrays, origin_of(entry), scene.att3d.place)
+        scene, chain = context.scene, entry.chain
+        place = scene.att3d.place
+        if isinstance(arrays, ChainArrays) and chain is not None:
+            names = entry.key_names
+            ob = add_animated_object(scene, arrays, names, chain, entry.origin, place)
+        elif isinstance(arrays, MeshArrays):
+            ob = add_object(scene, arrays, entry.origin, place)
+        else:
+            raise TypeError(f"{entry.mesh} holds {type(arrays).__name__}")
         if not select_only(context, ob):
             self.report(
                 {"INFO"},
@@ -89,12 +94,11 @@ class ATT3D_OT_history_use(_OnEntry, bpy.types.Operator):
         if entry is None:
             return {"CANCELLED"}
         settings = context.scene.att3d
-        with properties.quietly():
-            settings.prompt = entry.prompt
-            settings.checkpoint = entry.checkpoint_choice
-            for name in MESH_OPTIONS:
-                if name in entry.options:
-                    setattr(settings, name, entry.options[name])
+        settings.fill_in({"checkpoint": entry.checkpoint_choice, **entry.options})
+        if entry.prompt:
+            settings.fill_in({"prompt": entry.prompt})
+        if entry.chain is not None:
+            settings.show_chain(entry.chain)
         return {"FINISHED"}
 
 
@@ -216,13 +220,12 @@ class ATT3D_OT_history_compare(_OnEntry, bpy.types.Operator):
 def compare(one: Entry, other: Entry) -> list[tuple[str, str, str, bool]]:
     """What two results were made from: name, both values, and whether they are the same."""
     rows = [
-        ("Prompt", one.prompt, other.prompt),
+        ("Prompt", one.name, other.name),
         ("Checkpoint", _checkpoint(one), _checkpoint(other)),
         *(
             (label, str(one.options.get(name, "")), str(other.options.get(name, "")))
-            for name, label in zip(
-                MESH_OPTIONS, ("Faces", "Texture Size", "Detail", "Normal Map"), strict=True
-            )
+            for name, label in _labels().items()
+            if name in one.options or name in other.options
         ),
         ("Triangles", f"{one.faces:,}", f"{other.faces:,}"),
         ("Seconds", f"{one.seconds:.1f}", f"{other.seconds:.1f}"),
@@ -234,30 +237,20 @@ def _checkpoint(entry: Entry) -> str:
     return f"{entry.checkpoint} ({entry.checkpoint_hash[:8]})"
 
 
-def origin_of(entry: Entry) -> provenance.Provenance:
-    """What an object that is made from this result remembers."""
-    return provenance.Provenance(
-        prompt=entry.prompt,
-        checkpoint=entry.checkpoint,
-        checkpoint_hash=entry.checkpoint_hash,
-        extension_version=entry.extension_version,
-        backend_version=entry.backend_version,
-        options=entry.options,
-        notes=entry.notes,
-    )
+def _labels() -> dict[str, str]:
+    """The options of meshes and of chains, with their labels."""
+    return {
+        option.name: option.label for option in options_of(ChainOptions) + options_of(MeshOptions)
+    }
 
 
 def entry_of(ob: bpy.types.Object | None) -> Entry | None:
     """The newest result that was made as this object says it was."""
-    if ob is None or provenance.prompt_of(ob) is None:
+    if ob is None or provenance.CHECKPOINT_HASH not in ob:
         return None
-    wanted = (
-        provenance.prompt_of(ob),
-        ob.get(provenance.CHECKPOINT_HASH),
-        provenance.options_of(ob),
-    )
+    wanted = (ob[provenance.CHECKPOINT_HASH], provenance.options_of(ob))
     for entry in history().entries():
-        if (entry.prompt, entry.checkpoint_hash, dict(entry.options)) == wanted:
+        if (entry.checkpoint_hash, dict(entry.options)) == wanted and entry.origin.made(ob):
             return entry
     return None
 

@@ -1,8 +1,5 @@
 """The history in the "ATT3D" tab."""
 
-# bpy has no type stubs.
-# pyright: reportAttributeAccessIssue=false, reportInvalidTypeForm=false, reportMissingImports=false
-
 from __future__ import annotations
 
 from datetime import UTC, datetime
@@ -25,7 +22,7 @@ if TYPE_CHECKING:
 PAGE = 6
 """Results shown at a time."""
 LINES = 3
-"""Of a long prompt."""
+"""How many lines of a long prompt are shown."""
 
 
 class HistoryView(bpy.types.PropertyGroup):
@@ -84,7 +81,7 @@ class ATT3D_PT_history(bpy.types.Panel):
         row = self.layout.box().row()
         row.template_icon(icon_value=icon_of(entry.picture), scale=4)
         column = row.column(align=True)
-        lines = wrap(entry.prompt, width - 150 * scale)
+        lines = wrap(entry.name, width - 150 * scale)
         if len(lines) > LINES:
             lines = [*lines[: LINES - 1], f"{lines[LINES - 1]} …"]
         text = column.column(align=True)
@@ -110,7 +107,7 @@ def matching(entries: tuple[Entry, ...], search: str) -> list[Entry]:
     return [
         entry
         for entry in entries
-        if all(word in f"{entry.prompt} {entry.checkpoint}".casefold() for word in words)
+        if all(word in f"{entry.name} {entry.checkpoint}".casefold() for word in words)
     ]
 
 
@@ -131,3 +128,13 @@ def age(made: str, now: datetime | None = None) -> str:
 
 
 CLASSES = (HistoryView, ATT3D_PT_history)
+
+
+def register() -> None:
+    bpy.types.WindowManager.att3d_history = bpy.props.PointerProperty(
+        type=HistoryView, name="ATT3D History", description="What the history panel shows"
+    )
+
+
+def unregister() -> None:
+    del bpy.types.WindowManager.att3d_history

@@ -1,10 +1,8 @@
 """The history of this Blender, as the preferences say; and how a result gets into it."""
 
-# bpy has no type stubs.
-# pyright: reportAttributeAccessIssue=false
-
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,7 +14,7 @@ from ..ui.preferences import preferences
 from .store import Entry, History
 
 if TYPE_CHECKING:
-    from ..process.safetensors_reader import MeshArrays
+    from ..scene.arrays import ChainArrays, MeshArrays
     from ..scene.provenance import Provenance
 
 problem: OutputError | None = None
@@ -36,7 +34,13 @@ def history() -> History:
 
 
 def keep(
-    file: Path, arrays: MeshArrays, origin: Provenance, *, choice: str, seconds: float
+    file: Path,
+    arrays: MeshArrays | ChainArrays,
+    origin: Provenance,
+    *,
+    choice: str,
+    seconds: float,
+    key_names: Sequence[str] = (),
 ) -> Entry | None:
     """Move a result's file into the history, or remove it when no history is kept.
 
@@ -48,6 +52,7 @@ def keep(
         origin: where it came from.
         choice: the checkpoint as the scene's setting says it.
         seconds: how long it took.
+        key_names: the names of an animated object's keys.
     """
     global problem
     if not preferences().keep_history:
@@ -61,6 +66,9 @@ def keep(
         checkpoint_choice=choice,
         options=dict(origin.options),
         notes=origin.notes,
+        title=origin.title,
+        source=origin.source,
+        key_names=tuple(key_names),
         extension_version=origin.extension_version,
         backend_version=origin.backend_version,
         faces=len(arrays.faces),
@@ -85,8 +93,8 @@ def _redraw() -> None:
     redraw()
 
 
-def forget() -> None:
-    """At the end of the extension: let the last picture be drawn."""
+def unregister() -> None:
+    """Let the last picture be drawn."""
     global _history
     if _history is not None:
         _history.wait()

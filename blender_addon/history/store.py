@@ -21,10 +21,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from ...backend.files import atomic_write
-from ...backend.protocol.errors import Att3dError, OutputError
-from ..process.safetensors_reader import MeshArrays, read_mesh
+from ...backend.protocol.errors import Att3dError, OutputError, ProtocolError
+from ..scene.arrays import ChainArrays, MeshArrays, read_chain, read_mesh
+from ..scene.chain import PROPERTY, Chain
+from ..scene.provenance import Provenance
+from ..scene.textures import png_bytes
 from . import thumbnail
-from .png import png_bytes
 
 FORMAT = 1
 PICTURE_SIZE = 128
@@ -47,6 +49,12 @@ class Entry:
     notes: tuple[str, ...] = ()
     extension_version: str = ""
     backend_version: str = ""
+    title: str = ""
+    """What it is called where no single prompt made it."""
+    source: Mapping[str, str] = field(default_factory=dict)
+    """What it was made of then, as :class:`Provenance` has it."""
+    key_names: tuple[str, ...] = ()
+    """The names of an animated object's keys; empty for every other."""
     faces: int = 0
     seconds: float = 0.0
     made: str = ""
@@ -65,27 +73,50 @@ class Entry:
         """May not be there (yet)."""
         return self.folder / _PICTURE
 
-    def read(self) -> MeshArrays:
+    @property
+    def name(self) -> str:
+        """What it is called, uncut."""
+        return self.title or self.prompt
+
+    @property
+    def chain(self) -> Chain | None:
+        """The chain that an animated object goes through; None for every other."""
+        return Chain.from_json(self.source.get(PROPERTY))
+
+    @property
+    def origin(self) -> Provenance:
+        """What an object that is made from this result remembers."""
+        return Provenance(
+            prompt=self.prompt,
+            checkpoint=self.checkpoint,
+            checkpoint_hash=self.checkpoint_hash,
+            extension_version=self.extension_version,
+            backend_version=self.backend_version,
+            options=self.options,
+            notes=self.notes,
+            title=self.title,
+            source=self.source,
+        )
+
+    def read(self) -> MeshArrays | ChainArrays:
         """The mesh as it was made.
 
         Raises:
             OutputError: it is gone or damaged.
         """
+        chain = self.chain
         try:
-            return read_mesh(self.mesh)
+            if chain is None:
+                return read_mesh(self.mesh)
+            arrays = read_chain(self.mesh, len(chain.stops))
+            if len(arrays.alphas) != len(self.key_names):
+                raise ProtocolError(f"it has {len(self.key_names)} names for its keys.")
+            return arrays
         except Att3dError as error:
             raise OutputError(
-                f"The mesh of “{self.prompt[:60]}” in the history is gone or damaged: {error}",
+                f"The mesh of “{self.name[:60]}” in the history is gone or damaged: {error}",
                 "Use its prompt and generate it again.",
             ) from error
-
-    def same_request(self, other: Entry) -> bool:
-        """Whether both were asked for in the same way, of the same checkpoint."""
-        return (self.prompt, self.checkpoint_hash, dict(self.options)) == (
-            other.prompt,
-            other.checkpoint_hash,
-            dict(other.options),
-        )
 
 
 class History:
@@ -124,7 +155,7 @@ class History:
     def find(self, identifier: str) -> Entry | None:
         return next((e for e in self.entries() if e.identifier == identifier), None)
 
-    def keep(self, mesh: Path, entry: Entry, arrays: MeshArrays) -> Entry:
+    def keep(self, mesh: Path, entry: Entry, arrays: MeshArrays | ChainArrays) -> Entry:
         """Move a result's file into the history; its picture is drawn in a thread.
 
         Args:
@@ -141,6 +172,7 @@ class History:
             "format": FORMAT,
             "made": now.isoformat(timespec="seconds"),
             "options": dict(entry.options),
+            "source": dict(entry.source),
         }
         del facts["folder"]
         unfinished = self.folder / (_UNFINISHED + name)
@@ -202,13 +234,17 @@ class History:
 
     # --- inside ---
 
-    def _finish(self, entry: Entry, arrays: MeshArrays, before: threading.Thread | None) -> None:
+    def _finish(
+        self, entry: Entry, arrays: MeshArrays | ChainArrays, before: threading.Thread | None
+    ) -> None:
         """In a thread: draw the picture, then drop what is too old."""
         if before is not None:
             before.join()
-        pixels = thumbnail.draw(
-            arrays.vertices, arrays.faces, arrays.uvs, arrays.texture, PICTURE_SIZE
-        )
+        if isinstance(arrays, ChainArrays):  # as its first prompt
+            vertices, texture = arrays.positions[0], arrays.textures[0]
+        else:
+            vertices, texture = arrays.vertices, arrays.texture
+        pixels = thumbnail.draw(vertices, arrays.faces, arrays.uvs, texture, PICTURE_SIZE)
         with contextlib.suppress(OSError):  # the entry was removed, or the disk is full
             atomic_write(entry.picture, png_bytes(pixels))
         self._prune()
@@ -230,13 +266,16 @@ class History:
             facts = json.loads((self.folder / name / _FACTS).read_text(encoding="utf-8"))
             if facts.pop("format") != FORMAT:
                 return None
-            facts["notes"] = tuple(map(str, facts["notes"]))
+            for several in ("notes", "key_names"):
+                facts[several] = tuple(map(str, facts.get(several, ())))
             entry = Entry(folder=self.folder / name, **facts)
         except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
             return None
+        if not (isinstance(entry.options, dict) and isinstance(entry.source, dict)):
+            return None
         texts = (entry.prompt, entry.checkpoint, entry.checkpoint_hash, entry.checkpoint_choice)
-        sound = all(isinstance(text, str) for text in texts) and isinstance(entry.options, dict)
-        return entry if sound else None
+        texts = (*texts, entry.title, *entry.source.values())
+        return entry if all(isinstance(text, str) for text in texts) else None
 
 
 def _bytes(entry: Entry) -> int:

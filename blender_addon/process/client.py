@@ -14,6 +14,7 @@ import threading
 import weakref
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from ...backend.protocol import messages as m
 from ...backend.protocol.errors import Att3dError, BackendDied
@@ -80,16 +81,22 @@ class BackendClient:
         with self._lock:
             self._connected()
 
-    def request(self, method: str, params: object | None = None) -> Reply:
+    def request(
+        self,
+        method: str,
+        params: object | None = None,
+        prepare: Callable[[Any], Any] | None = None,
+    ) -> Reply:
         """Send a request; an error is in the reply, never raised here.
 
         Args:
             method: a key of :data:`backend.protocol.messages.METHODS`.
             params: the method's params dataclass; None: its defaults.
+            prepare: see :class:`Reply`.
         """
         params_class = m.METHODS[method].params
         values = encode(params_class() if params is None else params)
-        reply = Reply(method)
+        reply = Reply(method, prepare)
         try:
             with self._lock:
                 self._connected().send(reply, values)

@@ -1,11 +1,9 @@
 """What operators that ask the backend have in common.
 
 ``execute()`` blocks (scripts, background, redo) and ``invoke()`` is modal, so Blender stays usable
-and ESC cancels. Both end in the same ``finish()``.
+and ESC cancels. Both end in the same ``finish()``. A request belongs to the file that it was made
+in: opening another cancels it.
 """
-
-# bpy has no type stubs.
-# pyright: reportAttributeAccessIssue=false, reportMissingImports=false
 
 from __future__ import annotations
 
@@ -13,12 +11,14 @@ import logging
 from typing import TYPE_CHECKING
 
 import bpy
+from bpy.app.handlers import persistent
 from bpy.app.translations import pgettext_rpt as rpt_
 
 from ...backend.protocol.errors import Att3dError, Cancelled, InternalError
 from ..ui.preferences import preferences
 from ..ui.status_text import told
-from .session import Job, redraw, session
+from .reply import Reply
+from .session import redraw, session, unwatch
 
 if TYPE_CHECKING:
     from bpy.types import Context, Event
@@ -26,28 +26,22 @@ if TYPE_CHECKING:
 POLL_SECONDS = 0.1
 
 _timers: list[bpy.types.Timer] = []
-"""Of the operators that run; an operator that Blender drops cannot remove its own."""
-
-
-def remove_timers() -> None:
-    """When the extension is disabled while something runs."""
-    while _timers:
-        bpy.context.window_manager.event_timer_remove(_timers.pop())
+"""Timers of the operators that run; an operator that Blender drops cannot remove its own."""
 
 
 class BackendOperator:
     """An operator that sends one request to the backend and uses its answer."""
 
-    _job: Job | None = None
+    _reply: Reply | None = None
     _timer: bpy.types.Timer | None = None
     _seen: tuple[object, ...] = ()
 
-    def request(self, context: Context) -> Job:
+    def request(self, context: Context) -> Reply:
         """Send the request. Raises Att3dError when it cannot be sent."""
         raise NotImplementedError
 
-    def finish(self, context: Context, job: Job) -> None:
-        """Use the answer; ``job.result()`` raises Att3dError when there is none."""
+    def finish(self, context: Context, reply: Reply) -> None:
+        """Use the answer; ``reply.result()`` raises Att3dError when there is none."""
         raise NotImplementedError
 
     @classmethod
@@ -59,13 +53,13 @@ class BackendOperator:
 
     def execute(self, context: Context) -> set[str]:
         try:
-            job = self.request(context)
+            reply = self.request(context)
             try:
-                session.wait(job)
+                session.wait(reply)
             except KeyboardInterrupt:
                 session.cancel()
                 raise Cancelled from None
-            self.finish(context, job)
+            self.finish(context, reply)
         except Exception as error:
             return self._failed(error)
         self._remember(context)
@@ -75,7 +69,7 @@ class BackendOperator:
         if bpy.app.background or context.window is None:
             return self.execute(context)
         try:
-            self._job = self.request(context)
+            self._reply = self.request(context)
         except Att3dError as error:
             return self._failed(error)
         manager = context.window_manager
@@ -86,19 +80,19 @@ class BackendOperator:
         return {"RUNNING_MODAL"}
 
     def modal(self, context: Context, event: Event) -> set[str]:
-        job = self._job
-        if job is None:
+        reply = self._reply
+        if reply is None:
             return {"CANCELLED"}
         if event.type == "ESC" and event.value == "PRESS":
             session.cancel()
         elif event.type != "TIMER":
             return {"PASS_THROUGH"}
-        if not job.done:
+        if not reply.done():
             self._show()
             return {"PASS_THROUGH"}
         self._end(context)
         try:
-            self.finish(context, job)
+            self.finish(context, reply)
         except Exception as error:
             return self._failed(error)
         self._remember(context)
@@ -144,3 +138,32 @@ class BackendOperator:
         python = session.launch.command[0]
         if choice.remembered_python != python:  # assigning it marks the preferences as changed
             choice.remembered_python = python
+
+
+@persistent
+def _before_load(*_: object) -> None:
+    """Another file is about to be opened: what is on its way would have no scene to go to."""
+    session.cancel()
+
+
+@persistent
+def _after_load(*_: object) -> None:
+    session.forget()
+    redraw()
+
+
+def register() -> None:
+    bpy.app.handlers.load_pre.append(_before_load)
+    bpy.app.handlers.load_post.append(_after_load)
+
+
+def unregister() -> None:
+    """Also while something runs."""
+    for handlers in (bpy.app.handlers.load_pre, bpy.app.handlers.load_post):
+        for handler in (_before_load, _after_load):
+            if handler in handlers:
+                handlers.remove(handler)
+    while _timers:
+        bpy.context.window_manager.event_timer_remove(_timers.pop())
+    unwatch()
+    session.close()

@@ -1,4 +1,4 @@
-"""Arrays that the backend sends: a reader of .safetensors files, with numpy alone. No bpy.
+"""A reader of .safetensors files, with numpy alone. No bpy.
 
 The format: eight bytes with the length of a JSON header, the header, then the arrays' bytes. The
 header maps a name to ``dtype``, ``shape`` and ``data_offsets``. Blender has no safetensors package.
@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -20,47 +19,6 @@ MAX_HEADER = 1024 * 1024
 MAX_FILE = 2 * 1024**3
 DTYPES = {"F32": "<f4", "F16": "<f2", "I32": "<i4", "U8": "|u1"}
 _MAX_DIMENSIONS = 8
-
-
-@dataclass(frozen=True)
-class MeshArrays:
-    """A mesh as the backend made it. Its arrays are read-only."""
-
-    vertices: np.ndarray
-    """f32[V, 3], metres, z up."""
-    faces: np.ndarray
-    """i32[F, 3], vertex indices, counter-clockwise seen from outside."""
-    uvs: np.ndarray
-    """f32[F, 3, 2], per corner, (0, 0) at the lower left."""
-    texture: np.ndarray
-    """u8[S, S, 3], sRGB."""
-    normal_map: np.ndarray | None
-    """u8[S, S, 3], tangent space; None: not asked for."""
-
-
-def read_mesh(path: Path) -> MeshArrays:
-    """Read and check a mesh.
-
-    Raises:
-        ProtocolError: the file cannot be read, is damaged, or is not a mesh.
-    """
-    arrays = read_arrays(path)
-    known = {"vertices", "faces", "uvs", "texture", "normal_map"}
-    missing = known - {"normal_map"} - arrays.keys()
-    if missing or not arrays.keys() <= known:
-        raise ProtocolError(f"{path.name} is not a mesh: it holds {', '.join(sorted(arrays))}.")
-    vertices, faces, uvs = arrays["vertices"], arrays["faces"], arrays["uvs"]
-    expect(path, "vertices", vertices, "<f4", (None, 3))
-    expect(path, "faces", faces, "<i4", (None, 3))
-    expect(path, "uvs", uvs, "<f4", (len(faces), 3, 2))
-    for name in ("texture", "normal_map"):
-        if (texture := arrays.get(name)) is not None:
-            expect(path, name, texture, "|u1", (*texture.shape[:1] * 2, 3))
-    if faces.size and (faces.min() < 0 or faces.max() >= len(vertices)):
-        raise ProtocolError(f"{path.name} has a face with a vertex that does not exist.")
-    if not (np.isfinite(vertices).all() and np.isfinite(uvs).all()):
-        raise ProtocolError(f"{path.name} has coordinates that are not finite.")
-    return MeshArrays(vertices, faces, uvs, arrays["texture"], arrays.get("normal_map"))
 
 
 def read_arrays(path: Path) -> dict[str, np.ndarray]:

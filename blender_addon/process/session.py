@@ -4,16 +4,12 @@ The panel draws what is here; the operators drive it. Everything runs on Blender
 client's threads only fill its replies, which the operators look at.
 """
 
-# bpy has no type stubs.
-# pyright: reportAttributeAccessIssue=false
-
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import bpy
 
@@ -28,75 +24,8 @@ if TYPE_CHECKING:
     from .client import Reply
     from .launch import Launch
 
-Result = TypeVar("Result")
-
 WATCH_SECONDS = 0.5
 """How often the panel notices that the backend has got ready, or has died, by itself."""
-
-
-class Job:
-    """One request on its way.
-
-    Args:
-        reply: of the client.
-        prepare: what to do with the answer before it is used, in a thread: reading and encoding
-            would hold up the window. It is done when this is done; an error of it is the job's.
-    """
-
-    def __init__(self, reply: Reply, prepare: Callable[[Any], Any] | None = None) -> None:
-        self._reply = reply
-        self._started = time.monotonic()
-        self.cancelled = False
-        self.prepared: Any = None
-        """What ``prepare`` returned."""
-        self._failure: Exception | None = None
-        self._prepared = threading.Event()
-        if prepare is None:
-            self._prepared.set()
-        else:
-            reply.when_done(lambda _: self._begin(prepare))
-
-    def _begin(self, prepare: Callable[[Any], Any]) -> None:
-        threading.Thread(target=self._prepare, args=(prepare,), name="att3d result").start()
-
-    def _prepare(self, prepare: Callable[[Any], Any]) -> None:
-        try:
-            if not self.cancelled:
-                self.prepared = prepare(self._reply.result(object))
-        except Exception as error:
-            self._failure = error
-        self._prepared.set()
-
-    @property
-    def done(self) -> bool:
-        return self.cancelled or (self._reply.done() and self._prepared.is_set())
-
-    @property
-    def method(self) -> str:
-        return self._reply.method
-
-    @property
-    def seconds(self) -> float:
-        """Since it was sent."""
-        return time.monotonic() - self._started
-
-    @property
-    def progress(self) -> tuple[float, str]:
-        """Fraction done, in [0, 1], and the stage that is running."""
-        return self._reply.progress
-
-    def result(self, kind: type[Result]) -> Result:
-        """The answer. Raises Att3dError: Cancelled, or what the backend said."""
-        if self.cancelled:
-            raise Cancelled
-        answer = self._reply.result(kind)
-        if self._failure is not None:
-            raise self._failure
-        return answer
-
-    def cancel(self) -> None:
-        self.cancelled = True
-        self._reply.cancel()
 
 
 class Session:
@@ -116,7 +45,7 @@ class Session:
         self.setting_up: Callable[[], bool] = lambda: False
         """Whether the backend's environment is being made just now."""
         self._client: BackendClient | None = None
-        self._job: Job | None = None
+        self._reply: Reply | None = None
         self._watchdog = Watchdog()
         self._settled: Status | None = None
 
@@ -124,20 +53,20 @@ class Session:
 
     @property
     def busy(self) -> bool:
-        return self._job is not None
+        return self._reply is not None
 
     @property
     def fraction(self) -> float:
-        return self._job.progress[0] if self._job is not None else 0.0
+        return self._reply.progress[0] if self._reply is not None else 0.0
 
     @property
     def stage(self) -> str:
-        return self._job.progress[1] if self._job is not None else ""
+        return self._reply.progress[1] if self._reply is not None else ""
 
     @property
     def method(self) -> str:
         """Of the request in progress; empty when there is none."""
-        return self._job.method if self._job is not None else ""
+        return self._reply.method if self._reply is not None else ""
 
     @property
     def process(self) -> Status:
@@ -181,14 +110,14 @@ class Session:
         method: str,
         params: Any,
         prepare: Callable[[Any], Any] | None = None,
-    ) -> Job:
+    ) -> Reply:
         """Send one request, starting the process if need be.
 
         Args:
             launch: how to start it; a process started in another way is ended first.
             method: of the protocol.
             params: its dataclass.
-            prepare: see :class:`Job`.
+            prepare: see :class:`Reply`.
 
         Raises:
             Att3dError: the process is not set up or cannot be started.
@@ -196,9 +125,9 @@ class Session:
         self.error = self._settled = None
         self.notes = ()
         client = self._connect(launch(), getattr(params, "checkpoint", None))
-        self._job = Job(client.request(method, params), prepare)
+        self._reply = client.request(method, params, prepare)
         watch()
-        return self._job
+        return self._reply
 
     def ask(self, launch: Callable[[], Launch], method: str, params: Any) -> Reply:
         """Send a request beside the one in progress, if any: a preview, which nobody waits for.
@@ -227,9 +156,9 @@ class Session:
             self.launch = wanted
         return self._client
 
-    def wait(self, job: Job) -> None:
-        """Block until the job is done; a process that hangs is ended, so it always is."""
-        while not job.done:
+    def wait(self, reply: Reply) -> None:
+        """Block until there is an answer; a process that hangs is ended, so there always is."""
+        while not reply.done():
             time.sleep(0.01)
             self.look()
             if self._watchdog.silent and self._client is not None:
@@ -248,13 +177,13 @@ class Session:
 
     def succeed(self, notes: Sequence[str] = (), seconds: float | None = None) -> None:
         """The request in progress has been answered, and the answer used."""
-        self._job = None
+        self._reply = None
         self.notes = tuple(notes)
         self.seconds = seconds
 
     def fail(self, error: Att3dError) -> None:
         """The request in progress came to nothing. A cancelled one is not an error to show."""
-        self._job = None
+        self._reply = None
         self.error = None if isinstance(error, Cancelled) else error
 
     def settle(self) -> None:
@@ -264,8 +193,8 @@ class Session:
 
     def cancel(self) -> None:
         """Ask the backend to stop, and wait for it no longer."""
-        if self._job is not None:
-            self._job.cancel()
+        if self._reply is not None:
+            self._reply.drop()
 
     def restart(self, launch: Callable[[], Launch]) -> None:
         """End the process at once, even one that hangs, and start another; nothing waits.
@@ -283,8 +212,8 @@ class Session:
     def forget(self) -> None:
         """Another file is open: what is shown about the last result belongs to the one before."""
         self.notes, self.seconds, self.error = (), None, None
-        if self._job is not None and self._job.cancelled:
-            self._job = None  # its operator ended with the file
+        if self._reply is not None and self._reply.dropped:
+            self._reply = None  # its operator ended with the file
 
     def close(self, *, wait: bool = True) -> None:
         """End the process. The next request starts another.
@@ -293,7 +222,7 @@ class Session:
             wait: until it has ended, which may take some seconds.
         """
         client, self._client, self.launch = self._client, None, None
-        self._job = None
+        self._reply = None
         self._watchdog.reset()
         if client is not None:
             client.close(wait=wait)

@@ -1,8 +1,5 @@
 """From the backend's arrays to one animated object, or to nothing at all."""
 
-# bpy has no type stubs.
-# pyright: reportAttributeAccessIssue=false
-
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -12,19 +9,18 @@ from typing import TYPE_CHECKING
 import bpy
 import numpy as np
 
-from ..chain.store import PROPERTY, Chain
+from .chain import PROPERTY, Chain
 from .collection import home
-from .data_names import data_name
+from .data_blocks import Together, data_name
 from .keyframes import find_curve, in_nla, set_keyframes
+from .material import packed_image
 from .mesh import fill_triangles, standing
 from .place import box_of, location_for
-from .rollback import Together
 from .shape_keys import INTERPOLATION, PATH, add_property, add_shape_keys, drive
-from .texture_choice import textures_to_keep
-from .texture_mix import FRAME, images_of, make_images, make_mixed_material, mix_images
+from .texture_mix import FRAME, images_of, make_mixed_material, mix_images
 
 if TYPE_CHECKING:
-    from ..chain.chain_arrays import ChainArrays
+    from .arrays import ChainArrays
     from .provenance import Provenance
 
 
@@ -159,12 +155,15 @@ class _Parts:
 
 def _make_parts(name: str, arrays: ChainArrays, key_names: Sequence[str], keep: Together) -> _Parts:
     names = [data_name(key) for key in key_names]
-    kept = textures_to_keep(arrays.alphas, arrays.textures)
-    image_names = [names[i] for i in kept]
-    images = make_images(image_names, arrays.textures[kept], keep)
+    shown = list(arrays.shown)
+    image_names = [names[i] for i in shown]
+    images = [
+        packed_image(title, png, keep, color=True)
+        for title, png in zip(image_names, arrays.texture_pngs, strict=True)
+    ]
     mesh = keep(bpy.data.meshes.new(name))
     fill_triangles(mesh, standing(arrays.positions[0]), arrays.faces, arrays.uvs)
-    return _Parts(mesh, names, images, image_names, arrays.alphas[kept].tolist())
+    return _Parts(mesh, names, images, image_names, arrays.alphas[shown].tolist())
 
 
 def _add_keys(

@@ -5,9 +5,6 @@
 object made in Blender are the same, because both come from this package's builders.
 """
 
-# bpy has no type stubs.
-# pyright: reportAttributeAccessIssue=false
-
 from __future__ import annotations
 
 import json
@@ -18,11 +15,10 @@ from typing import Any
 import bpy
 
 from ...backend import VERSION
-from ..chain.chain_arrays import read_chain
-from ..chain.store import Chain
-from ..process.safetensors_reader import read_mesh
 from .animation import add_animated_object
+from .arrays import read_chain, read_mesh
 from .build import add_object
+from .chain import Chain
 from .provenance import Provenance
 
 

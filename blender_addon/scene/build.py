@@ -1,8 +1,5 @@
 """From the backend's arrays to an object in the scene, or to nothing at all."""
 
-# bpy has no type stubs.
-# pyright: reportAttributeAccessIssue=false
-
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
@@ -10,14 +7,13 @@ from typing import TYPE_CHECKING
 import bpy
 
 from .collection import home
-from .data_names import data_name
+from .data_blocks import Together, data_name
 from .material import make_material
 from .mesh import fill_mesh
 from .place import box_of, location_for
-from .rollback import Together
 
 if TYPE_CHECKING:
-    from ..process.safetensors_reader import MeshArrays
+    from .arrays import MeshArrays
     from .provenance import Provenance
 
 
@@ -34,10 +30,10 @@ def add_object(
     Args:
         scene: that gets the object.
         arrays: from the backend.
-        provenance: where it came from; its prompt names the object.
+        provenance: where it came from; it names the object.
         place: where it stands, "FREE", "ORIGIN" or "CURSOR".
     """
-    name = data_name(provenance.prompt)
+    name = data_name(provenance.name)
     with Together() as keep:
         mesh = keep(bpy.data.meshes.new(name))
         fill_mesh(mesh, arrays)

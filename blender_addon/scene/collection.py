@@ -1,13 +1,10 @@
 """Where new objects go: the "ATT3D" collection of the scene."""
 
-# bpy has no type stubs.
-# pyright: reportAttributeAccessIssue=false
-
 from __future__ import annotations
 
 import bpy
 
-from .data_names import data_name
+from .data_blocks import data_name, find_by_uid
 
 NAME = "ATT3D"
 
@@ -32,9 +29,9 @@ def batch_collection(scene: bpy.types.Scene, name: str, uid: int) -> bpy.types.C
         uid: 0: a new one is wanted. One that has been deleted meanwhile is made again.
     """
     parent = home(scene)
-    for collection in parent.children_recursive:
-        if collection.session_uid == uid:
-            return collection
+    found = find_by_uid(parent.children_recursive, uid)
+    if found is not None:
+        return found
     collection = bpy.data.collections.new(data_name(name))
     parent.children.link(collection)
     return collection

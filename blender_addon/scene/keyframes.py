@@ -4,9 +4,6 @@ Up to 4.3 an action has F-curves; from 4.4 an action has layers, strips and a ba
 each slot, and from 5.0 nothing else.
 """
 
-# bpy has no type stubs.
-# pyright: reportAttributeAccessIssue=false
-
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence

@@ -3,52 +3,51 @@
 Nodes and sockets are found by name: indices differ between Blender versions.
 """
 
-# bpy has no type stubs.
-# pyright: reportAttributeAccessIssue=false
-
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 import bpy
 
-from . import png_cache
-from .data_names import data_name
+from .data_blocks import data_name
 
 if TYPE_CHECKING:
-    import numpy as np
-
-    from ..process.safetensors_reader import MeshArrays
-    from .rollback import Together
+    from .arrays import MeshArrays
+    from .data_blocks import Together
 
 ROUGHNESS = 0.6
 
 
-def fill_image(image: bpy.types.Image, pixels: np.ndarray, *, color: bool) -> None:
-    """Put ``pixels`` u8[S,S,3], top row first, into an image of that size and pack it.
+def packed_image(name: str, png: bytes, keep: Together, *, color: bool) -> bpy.types.Image:
+    """A new image that holds a PNG file, packed into the .blend.
 
     Args:
-        image: new, of the same width and height.
-        pixels: the texture as the backend baked it.
-        color: true for sRGB colours, false for data (normals), which Blender must not convert.
+        name: of the data-block.
+        png: the file.
+        keep: takes the image.
+        color: true for sRGB colors, false for data (normals), which Blender must not convert.
     """
-    data = png_cache.png(pixels)
-    image.pack(data=data, data_len=len(data))
+    image = keep(bpy.data.images.new(name, 1, 1, alpha=False))  # the file says its size
+    image.pack(data=png, data_len=len(png))
     image.source = "FILE"  # what is packed, not what it was generated as
     image.colorspace_settings.name = "sRGB" if color else "Non-Color"
+    return image
+
+
+def make_images(
+    name: str, arrays: MeshArrays, keep: Together
+) -> tuple[bpy.types.Image, bpy.types.Image | None]:
+    """The color texture, and the normal map if there is one."""
+    color = packed_image(name, arrays.texture_png, keep, color=True)
+    if arrays.normal_map_png is None:
+        return color, None
+    title = data_name(name, " normal")
+    return color, packed_image(title, arrays.normal_map_png, keep, color=False)
 
 
 def make_material(name: str, arrays: MeshArrays, keep: Together) -> bpy.types.Material:
     """A material whose base colour, and normal if there is one, come from packed images."""
-    images = []
-    textures = [(name, arrays.texture, True)]
-    if arrays.normal_map is not None:
-        textures.append((data_name(name, " normal"), arrays.normal_map, False))
-    for title, pixels, color in textures:
-        height, width, _ = pixels.shape
-        image = keep(bpy.data.images.new(title, width, height, alpha=False))
-        fill_image(image, pixels, color=color)
-        images.append(image)
+    images = make_images(name, arrays, keep)
     material = keep(bpy.data.materials.new(name))
     if material.node_tree is None:  # 5.x makes the tree at once and warns about use_nodes
         material.use_nodes = True

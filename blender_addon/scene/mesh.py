@@ -4,9 +4,6 @@ The backend's axes are Blender's (z up, front along -y), so nothing is rotated. 
 lifted so that its origin is the point on the floor beneath it: it stands wherever it is put.
 """
 
-# bpy has no type stubs.
-# pyright: reportAttributeAccessIssue=false
-
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
@@ -15,7 +12,7 @@ import bpy
 import numpy as np
 
 if TYPE_CHECKING:
-    from ..process.safetensors_reader import MeshArrays
+    from .arrays import MeshArrays
 
 UV_LAYER = "UVMap"
 

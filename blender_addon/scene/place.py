@@ -1,8 +1,5 @@
 """Where a new object stands, so that it does not appear inside what is already there."""
 
-# bpy has no type stubs.
-# pyright: reportAttributeAccessIssue=false, reportMissingImports=false
-
 from __future__ import annotations
 
 from collections.abc import Iterable

@@ -1,8 +1,5 @@
 """The temporary object of the live slider: a coloured mesh that is replaced many times a second."""
 
-# bpy has no type stubs.
-# pyright: reportAttributeAccessIssue=false, reportOptionalMemberAccess=false
-
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
@@ -11,13 +8,13 @@ import bpy
 import numpy as np
 
 from .collection import home
+from .data_blocks import Together
 from .material import ROUGHNESS, principled
 from .mesh import fill_triangles, standing
 from .place import Box, location_for
-from .rollback import Together
 
 if TYPE_CHECKING:
-    from ..chain.chain_arrays import PreviewArrays
+    from .arrays import PreviewArrays
 
 NAME = "ATT3D preview"
 MARK = "att3d_preview"

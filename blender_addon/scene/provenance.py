@@ -4,16 +4,15 @@ They are plain text and numbers: they are saved in the .blend, exported as glTF 
 read in the Custom Properties panel with no add-on present.
 """
 
-# bpy has no type stubs.
-# pyright: reportAttributeAccessIssue=false
-
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-import bpy
+if TYPE_CHECKING:
+    import bpy
 
 PROMPT = "att3d_prompt"
 CHECKPOINT = "att3d_checkpoint"
@@ -22,6 +21,8 @@ EXTENSION_VERSION = "att3d_version"
 BACKEND_VERSION = "att3d_backend_version"
 OPTIONS = "att3d_options"
 NOTES = "att3d_notes"
+BLEND = "att3d_blend"
+"""An object between prompts: the chain's prompts and alpha, as JSON."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,7 @@ class Provenance:
     """Everything that is needed to make the same object again."""
 
     prompt: str
-    """The whole prompt; names are cut, this is not. Empty: made from a chain, which says more."""
+    """The whole prompt; names are cut, this is not. Empty: made of several, see ``source``."""
     checkpoint: str
     """Name of the checkpoint, as the panel shows it."""
     checkpoint_hash: str
@@ -40,6 +41,21 @@ class Provenance:
     """Mesh options: faces, texture_size, resolution, normal_map ..."""
     notes: tuple[str, ...] = ()
     """What the backend remarked, for example words that the checkpoint never saw."""
+    title: str = ""
+    """What the object is called where no single prompt made it."""
+    source: Mapping[str, str] = field(default_factory=dict)
+    """Custom properties that say what it was made of, where no single prompt did: the chain of an
+    animated object, or :data:`BLEND`."""
+
+    @property
+    def name(self) -> str:
+        """What the object is called, uncut."""
+        return self.title or self.prompt
+
+    def made(self, ob: bpy.types.Object) -> bool:
+        """Whether the object was made of the same prompt, chain or blend."""
+        named = {**({PROMPT: self.prompt} if self.prompt else {}), **self.source}
+        return bool(named) and all(ob.get(name) == value for name, value in named.items())
 
     def write(self, ob: bpy.types.Object) -> None:
         """Put everything on the object."""
@@ -50,6 +66,8 @@ class Provenance:
         ob[EXTENSION_VERSION] = self.extension_version
         ob[BACKEND_VERSION] = self.backend_version
         ob[OPTIONS] = json.dumps(dict(self.options), sort_keys=True)
+        for name, value in self.source.items():
+            ob[name] = value
         if self.notes:
             ob[NOTES] = "\n".join(self.notes)
         elif NOTES in ob:  # of an earlier build

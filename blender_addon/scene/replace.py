@@ -1,23 +1,17 @@
 """A new mesh and texture for an object that is there: everything else about it stays."""
 
-# bpy has no type stubs.
-# pyright: reportAttributeAccessIssue=false
-
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 import bpy
 
-from .data_names import data_name
-from .material import connect_normal, fill_image, make_material
+from .data_blocks import Together, data_name
+from .material import connect_normal, make_images, make_material
 from .mesh import fill_mesh
-from .rollback import Together
 
 if TYPE_CHECKING:
-    import numpy as np
-
-    from ..process.safetensors_reader import MeshArrays
+    from .arrays import MeshArrays
     from .provenance import Provenance
 
 
@@ -34,7 +28,7 @@ def replace_mesh(ob: bpy.types.Object, arrays: MeshArrays, provenance: Provenanc
         arrays: from the backend.
         provenance: where they came from.
     """
-    name = data_name(provenance.prompt)
+    name = data_name(provenance.name)
     old = ob.data
     materials = [slot.material for slot in ob.material_slots]
     first = materials[0] if materials else None
@@ -65,10 +59,7 @@ def replace_mesh(ob: bpy.types.Object, arrays: MeshArrays, provenance: Provenanc
 
 def _show(material: bpy.types.Material, name: str, arrays: MeshArrays, keep: Together) -> None:
     """New pictures in the material's own nodes. Nothing is changed when one cannot be made."""
-    color = _image(name, arrays.texture, keep, color=True)
-    normal = None
-    if arrays.normal_map is not None:
-        normal = _image(data_name(name, " normal"), arrays.normal_map, keep, color=False)
+    color, normal = make_images(name, arrays, keep)
     nodes = material.node_tree.nodes
     nodes["Color"].image = color
     bumps = nodes.get("Normal")
@@ -96,13 +87,6 @@ def _pictures(material: bpy.types.Material | None) -> list[bpy.types.Image]:
     nodes = tree.nodes if tree is not None else ()
     images = (node.image for node in nodes if node.type == "TEX_IMAGE")
     return list(dict.fromkeys(image for image in images if image is not None))
-
-
-def _image(title: str, pixels: np.ndarray, keep: Together, *, color: bool) -> bpy.types.Image:
-    height, width, _ = pixels.shape
-    image = keep(bpy.data.images.new(title, width, height, alpha=False))
-    fill_image(image, pixels, color=color)
-    return image
 
 
 def _numbered(name: str) -> bool:

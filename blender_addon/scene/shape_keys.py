@@ -6,9 +6,6 @@ moves with auto-run scripts off and with the extension absent, and the Drivers e
 curve that can be edited. The curves are constant outside, so that the ends hold.
 """
 
-# bpy has no type stubs.
-# pyright: reportAttributeAccessIssue=false
-
 from __future__ import annotations
 
 from collections.abc import Sequence

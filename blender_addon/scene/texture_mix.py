@@ -6,18 +6,14 @@ object that wears the material, so duplicates that share it keep their own colou
 Python.
 """
 
-# bpy has no type stubs.
-# pyright: reportAttributeAccessIssue=false
-
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 import bpy
-import numpy as np
 
-from .material import ROUGHNESS, fill_image, principled
-from .rollback import Together
+from .data_blocks import Together
+from .material import ROUGHNESS, principled
 from .shape_keys import INTERPOLATION
 
 FRAME = "ATT3D colors"
@@ -25,19 +21,6 @@ FRAME = "ATT3D colors"
 RESULT = "Colors"
 """Name of the last node of the chain."""
 _WIDTH, _HEIGHT = 260, 300
-
-
-def make_images(
-    names: Sequence[str], textures: np.ndarray, keep: Together
-) -> list[bpy.types.Image]:
-    """Packed images from ``textures`` u8[K, S, S, 3]."""
-    images = []
-    for name, pixels in zip(names, textures, strict=True):
-        height, width, _ = pixels.shape
-        block = bpy.data.images.new(name, width, height, alpha=False)
-        fill_image(keep(block), pixels, color=True)
-        images.append(block)
-    return images
 
 
 def make_mixed_material(

@@ -1,8 +1,5 @@
 """PNG files as icons in Blender's interface; each is read when it is first drawn."""
 
-# bpy has no type stubs.
-# pyright: reportAttributeAccessIssue=false, reportMissingImports=false
-
 from __future__ import annotations
 
 from pathlib import Path
@@ -32,7 +29,7 @@ def _pictures() -> bpy.utils.previews.ImagePreviewCollection:
     return _collection
 
 
-def forget() -> None:
+def unregister() -> None:
     """Free all icons."""
     global _collection
     if _collection is not None:

@@ -9,6 +9,9 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import bpy
+
+PACKAGE = __package__ or ""
 FOLDER = Path(__file__).parent / "languages"
 CONTEXTS = ("*", "Operator", "ATT3D")
 """Blender keeps the labels of buttons apart from all other texts; the last is for words that
@@ -36,3 +39,11 @@ def _words() -> dict[str, dict[tuple[str, str], str]]:
 
 
 WORDS = _words()
+
+
+def register() -> None:
+    bpy.app.translations.register(PACKAGE, WORDS)
+
+
+def unregister() -> None:
+    bpy.app.translations.unregister(PACKAGE)

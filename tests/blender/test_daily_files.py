@@ -20,11 +20,11 @@ from ..wire import extension  # noqa: F401 makes the package importable without 
 
 from att3d_extension.backend.protocol.errors import BadPrompt, BadRequest, OutputError  # isort: skip
 from att3d_extension.blender_addon.ui import user_folders  # isort: skip
-from att3d_extension.blender_addon.process.safetensors_reader import MeshArrays  # isort: skip
+from att3d_extension.blender_addon.scene.arrays import MeshArrays  # isort: skip
+from att3d_extension.blender_addon.scene.textures import png_bytes  # isort: skip
 from att3d_extension.blender_addon.assets import catalog  # isort: skip
 from att3d_extension.blender_addon.batch.prompt_list import Grid, parse_prompts  # isort: skip
 from att3d_extension.blender_addon.history import thumbnail  # isort: skip
-from att3d_extension.blender_addon.history.png import png_bytes  # isort: skip
 from att3d_extension.blender_addon.history.store import Entry, History  # isort: skip
 
 

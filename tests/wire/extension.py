@@ -29,8 +29,10 @@ from att3d_extension.blender_addon.process import (  # noqa: E402
     connection,
     safetensors_reader,
 )
+from att3d_extension.blender_addon.scene import arrays  # noqa: E402
 
 __all__ = [
+    "arrays",
     "child",
     "client",
     "connection",

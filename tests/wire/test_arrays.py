@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from safetensors.numpy import save, save_file
 
-from .extension import errors, safetensors_reader
+from .extension import arrays, errors, safetensors_reader
 
 TYPES = [np.float32, np.float16, np.int32, np.uint8]
 
@@ -68,7 +68,7 @@ def test_a_damaged_file_is_refused_or_read_but_never_anything_else(
     path = tmp_path_factory.mktemp("arrays") / "x.safetensors"
     path.write_bytes(content[:cut])
     with contextlib.suppress(errors.ProtocolError):
-        safetensors_reader.read_mesh(path)
+        arrays.read_mesh(path)
 
 
 @pytest.mark.parametrize(
@@ -114,7 +114,7 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
 
 def test_a_mesh(tmp_path: Path) -> None:
     save_file(square(), tmp_path / "x")
-    mesh = safetensors_reader.read_mesh(tmp_path / "x")
+    mesh = arrays.read_mesh(tmp_path / "x")
     assert mesh.normal_map is None
     assert mesh.texture.shape == (8, 8, 3)
     assert not mesh.vertices.flags.writeable
@@ -143,4 +143,4 @@ def test_a_mesh_that_blender_should_not_see_is_named(
     changed = {k: v for k, v in (square() | change).items() if v is not None}
     save_file(changed, tmp_path / "x")
     with pytest.raises(errors.ProtocolError, match=text):
-        safetensors_reader.read_mesh(tmp_path / "x")
+        arrays.read_mesh(tmp_path / "x")

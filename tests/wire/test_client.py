@@ -14,7 +14,7 @@ import pytest
 
 from tests.timed import within
 
-from .extension import child, client, connection, errors, messages, safetensors_reader
+from .extension import arrays, child, client, connection, errors, messages
 from .pipes import FAKE, ROOT, environment
 from .test_server import CANCEL_SECONDS, ends, posix
 
@@ -66,7 +66,7 @@ class TestRequests:
         assert one.status.state == "starting"
         result = reply.result(GenerateResult, timeout=120)
         assert result.prompt == "a pig"
-        mesh = safetensors_reader.read_mesh(Path(result.mesh))
+        mesh = arrays.read_mesh(Path(result.mesh))
         assert mesh.vertices.shape == (4, 3)
         assert mesh.normal_map is None
         wait_for(lambda: one.status.state == "ready")
@@ -339,7 +339,7 @@ class TestRemote:
         result = one.request("generate", params).result(GenerateResult, 120)
         folder = Path(result.mesh).parent
         assert folder in one._folders
-        assert safetensors_reader.read_mesh(Path(result.mesh)).texture.shape == (1500, 1500, 3)
+        assert arrays.read_mesh(Path(result.mesh)).texture.shape == (1500, 1500, 3)
         one.close()
         assert not folder.exists()
 

@@ -16,7 +16,7 @@ from backend.protocol import jsonrpc as rpc
 from backend.protocol.errors import BadPrompt, Cancelled, CheckpointError
 from tests.timed import within
 
-from .extension import safetensors_reader
+from .extension import arrays
 from .pipes import ROOT, Pipes
 from .test_server import CANCEL_SECONDS
 
@@ -74,7 +74,7 @@ def test_generate(wire: Pipes, tiny_checkpoint_path: Path) -> None:
         1, "generate", prompt="a pig wearing a tophat", faces=500, texture_size=64, resolution=32
     )
     result = wire.result(1)
-    mesh = safetensors_reader.read_mesh(Path(result["mesh"]))
+    mesh = arrays.read_mesh(Path(result["mesh"]))
     assert len(mesh.faces) == result["faces"] <= 500
     assert mesh.texture.shape == (64, 64, 3)
     assert Path(result["checkpoint"]) == tiny_checkpoint_path
@@ -93,7 +93,7 @@ def test_object_between_two_prompts(wire: Pipes) -> None:
     wire.request(2, "generate", prompt="", chain=chain, alpha=1.0, **size)
     wire.request(3, "generate", prompt="", chain=chain, alpha=0.25, **size)
     lion, end, between = (wire.result(id) for id in (1, 2, 3))
-    meshes = [safetensors_reader.read_mesh(Path(result["mesh"])) for result in (lion, end, between)]
+    meshes = [arrays.read_mesh(Path(result["mesh"])) for result in (lion, end, between)]
     np.testing.assert_allclose(meshes[1].vertices, meshes[0].vertices, atol=1e-5)
     assert end["prompt"] == "100% a lion"
     assert between["prompt"] == "75% a pig, 25% a lion"

@@ -27,14 +27,14 @@ def main(job_file: Path) -> None:
     bpy.ops.export_scene.gltf(
         filepath=str(bench.folder / "toy.glb"), use_selection=True, export_extras=True
     )
-    making = bench.module("generate.request")
+    making = bench.module("generate.result_operator")
     params = making.GenerateParams(
         prompt="a lion", checkpoint=str(bench.checkpoint), resolution=512, texture_size=8192
     )
     job = bench.session.submit(bench.preferences.launch, "generate", params)
     while not job.progress[0]:
         time.sleep(0.005)
-    assert not job.done
+    assert not job.done()
     (bench.folder / "pid").write_text(str(bench.session.pid))
     os.kill(os.getpid(), signal.SIGKILL)
 

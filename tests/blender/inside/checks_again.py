@@ -106,7 +106,7 @@ def check_variant_stands_beside_with_the_same_rotation_and_scale(bench: Bench) -
     assert bpy.ops.att3d.variant() == {"FINISHED"}
     variant = bpy.context.object
     assert variant != ob and variant["att3d_prompt"] != PROMPT
-    known = bench.module("generate.checkpoint_words").knowledge(bench.checkpoint, wait=True)
+    known = bench.module("checkpoints.prompt_index").prompt_index(bench.checkpoint, wait=True)
     assert variant["att3d_prompt"] in known.prompts
     assert np.allclose(variant.rotation_euler, ob.rotation_euler)
     assert np.allclose(variant.scale, ob.scale)

@@ -126,7 +126,7 @@ def check_panel_says_what_the_list_holds(bench: Bench) -> None:
     assert "prompts" not in drawn(bench)
     assert bpy.ops.att3d.batch_examples(count=2) == {"FINISHED"}
     assert "2 prompts" in drawn(bench)
-    known = bench.module("generate.checkpoint_words").knowledge(bench.checkpoint, wait=True)
+    known = bench.module("checkpoints.prompt_index").prompt_index(bench.checkpoint, wait=True)
     text = bpy.context.scene.att3d.batch_text
     assert set(text.as_string().split("\n")) - {""} <= set(known.prompts)
     text.write("a zeppelin\n")

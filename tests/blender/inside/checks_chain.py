@@ -89,7 +89,7 @@ def check_colors_follow_in_a_render(bench: Bench) -> None:
     path = bench.folder / "pixel.exr"
     scene.render.filepath = str(path)
     track = bench.module("export.pictures").ColorTrack(material)
-    linear = bench.module("scene.texture_choice").to_linear
+    linear = bench.module("scene.textures").to_linear
     ob.animation_data_clear()
     seen = []
     for value in (0.0, 0.5, 1.0, 2.0):
@@ -116,7 +116,7 @@ def check_every_image_is_packed_and_named_after_its_key(bench: Bench) -> None:
 
 
 def check_material_never_has_more_images_than_drivers_allow(bench: Bench) -> None:
-    thin = bench.module("scene.texture_choice")
+    thin = bench.module("scene.textures")
     random = np.random.default_rng(0)
     alphas = np.arange(0, 15.1, 0.25, dtype=np.float32)
     textures = random.integers(0, 256, (len(alphas), 8, 8, 3), dtype=np.uint8)

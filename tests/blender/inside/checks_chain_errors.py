@@ -93,7 +93,7 @@ def check_only_one_thing_at_a_time(bench: Bench) -> None:
         assert "being generated" in refused(operator)
     bpy.ops.att3d.cancel()
     session.fail(bench.module("process.operator").Cancelled())
-    assert job.done
+    assert job.done()
 
 
 def check_rebuild_needs_an_object_made_from_a_chain(bench: Bench) -> None:

@@ -102,10 +102,10 @@ def check_picture_is_drawn_by_the_backend(bench: Bench) -> None:
     beside = bench.checkpoint.with_suffix(".png")
     shutil.copy(picture, beside)
     assert card.picture_of(bench.checkpoint, cache) == beside
-    properties = bench.module("generate.properties")
-    real, properties.icon_of = properties.icon_of, lambda path: 77 if path == beside else 0
-    items = properties._checkpoint_items(bpy.context.scene.att3d, bpy.context)
-    properties.icon_of = real
+    settings = bench.module("checkpoints.settings")
+    real, settings.icon_of = settings.icon_of, lambda path: 77 if path == beside else 0
+    items = settings._checkpoint_items(bpy.context.scene.att3d, bpy.context)
+    settings.icon_of = real
     icons = {item[0]: item[3] for item in items}
     assert icons[str(bench.checkpoint)] == 77, "the list shows the picture"
     beside.unlink()
@@ -122,5 +122,5 @@ def check_card_of_a_hostile_file_is_harmless(bench: Bench) -> None:
     path.write_bytes(len(header).to_bytes(8, "little") + header)
     card = bench.module("checkpoints.card").read_card(path)
     assert card.name == "odd" and dict(card.facts)["File"] == str(path)
-    known = bench.module("generate.checkpoint_words").knowledge(path, wait=True)
+    known = bench.module("checkpoints.prompt_index").prompt_index(path, wait=True)
     assert known.suggest("a pig") == [] and known.neighbours(PROMPT) == []

@@ -14,7 +14,7 @@ from timed import within
 
 def check_known_prompts_are_suggested_while_typing(bench: Bench) -> None:
     settings = bpy.context.scene.att3d
-    search = bench.module("generate.prompt_search").search_prompts
+    search = bench.module("checkpoints.prompt_search").search_prompts
     assert "a pig wearing a tophat" in search(settings, bpy.context, "a pig wea")
     assert "a lion holding a blue balloon" in search(settings, bpy.context, "balloon lion")
     assert search(settings, bpy.context, "") != []
@@ -34,7 +34,7 @@ def check_unknown_words_are_flagged_before_generating(bench: Bench) -> None:
     assert "a pig wearing a tophat" in text, "the nearest known prompt is a button"
     settings.prompt = "a pigg wearing a tophat"
     assert "a pig wearing a tophat" in drawn("ATT3D_PT_create", bench), "spelling"
-    found = bench.module("generate.prompt_search").search_prompts(
+    found = bench.module("checkpoints.prompt_search").search_prompts(
         settings, bpy.context, "a zeppelin wea"
     )
     assert any(isinstance(item, tuple) and "zeppelin" in item[1] for item in found)
@@ -58,10 +58,10 @@ def check_suggested_prompt_is_put_in_and_starts_nothing(bench: Bench) -> None:
 def check_presets_set_all_mesh_options(bench: Bench) -> None:
     settings = bpy.context.scene.att3d
     presets = bench.module("generate.presets").PRESETS
-    names = bench.module("generate.request").MESH_OPTIONS
-    for key, (_, _, values) in presets.items():
+    names = {option.name for option in bench.module("generate.result_operator").MESH_OPTIONS}
+    for key, preset in presets.items():
         bpy.ops.att3d.mesh_preset(preset=key)
-        assert tuple(getattr(settings, name) for name in names) == values
+        assert {name: getattr(settings, name) for name in names} == preset.values
     layout = Layout()
     bpy.types.ATT3D_MT_mesh_presets.draw(
         SimpleNamespace(layout=layout, preset_subdir="att3d/mesh"), bpy.context

@@ -168,7 +168,7 @@ def check_backend_killed_while_idle_is_not_noticed(bench: Bench) -> None:
 def check_cancelled_request_leaves_nothing(bench: Bench) -> None:
     """As ESC does it: the request is given up, and the backend is free again at once."""
     bench.generate()
-    module, operators = bench.session, bench.module("generate.request")
+    module, operators = bench.session, bench.module("generate.result_operator")
     params = operators.GenerateParams(
         prompt=PROMPT, checkpoint=str(bench.checkpoint), resolution=512, texture_size=4096
     )
@@ -176,7 +176,7 @@ def check_cancelled_request_leaves_nothing(bench: Bench) -> None:
         job = module.submit(bench.preferences.launch, "generate", params)
         assert not bpy.ops.att3d.generate.poll(), "only one at a time"
         assert bpy.ops.att3d.cancel() == {"FINISHED"}
-        assert job.done
+        assert job.done()
         try:
             job.result(operators.GenerateResult)
         except bench.module("process.operator").Cancelled as cancelled:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import SimpleNamespace
 
 import bpy
 import numpy as np
+from chain_bench import fill, keys_of, list_rows, shown
 from checks_interface import Layout
 from harness import PROMPT, Bench, contents, refused
 
@@ -31,6 +34,20 @@ def positions(ob: bpy.types.Object) -> np.ndarray:
 
 def pixels(ob: bpy.types.Object) -> np.ndarray:
     return np.array(ob.material_slots[0].material.node_tree.nodes["Color"].image.pixels[:])
+
+
+@contextmanager
+def without_backend(bench: Bench) -> Iterator[None]:
+    """The backend is not asked."""
+
+    def refuse(*_: object, **__: object) -> None:
+        raise AssertionError("the backend was asked")
+
+    bench.session._connect = refuse
+    try:
+        yield
+    finally:
+        del bench.session._connect
 
 
 def check_result_is_kept_with_what_it_was_made_from(bench: Bench) -> None:
@@ -60,14 +77,8 @@ def check_restored_object_is_the_same_and_needs_no_backend(bench: Bench) -> None
     before, colors, properties = positions(ob), pixels(ob), dict(ob.items())
     bpy.ops.wm.read_homefile(use_empty=True)
 
-    def refuse(*_: object, **__: object) -> None:
-        raise AssertionError("the backend was asked")
-
-    bench.session._connect = refuse
-    try:
+    with without_backend(bench):
         assert bpy.ops.att3d.history_restore() == {"FINISHED"}
-    finally:
-        del bench.session._connect
     again = bpy.context.object
     assert again.name == PROMPT and again.users_collection[0].name == "ATT3D"
     assert np.array_equal(positions(again), before) and np.array_equal(pixels(again), colors)
@@ -195,3 +206,76 @@ def drawn(bench: Bench) -> list[str]:
     this = SimpleNamespace(layout=layout, _draw_entry=lambda *a: panel._draw_entry(this, *a))
     panel.draw(this, context)
     return layout.texts
+
+
+CHAIN = (("a pig wearing a tophat", 1), ("a lion holding a blue balloon", 21))
+
+
+def check_chain_is_kept_and_restored_without_the_backend(bench: Bench) -> None:
+    fresh(bench)
+    fill(CHAIN)
+    assert bpy.ops.att3d.animate(keys=3) == {"FINISHED"}
+    ob = bpy.context.object
+    before, properties = keys_of(ob), dict(ob.items())
+    images = [image.name for image in bpy.data.images]
+    (entry,) = entries(bench)
+    assert entry.name == "a pig wearing a tophat to a lion holding a blue balloon"
+    assert entry.options["keys"] == 3 and entry.picture.is_file()
+    assert entry.name in drawn(bench)
+    bpy.ops.wm.read_homefile(use_empty=True)
+    with without_backend(bench):
+        assert bpy.ops.att3d.history_restore() == {"FINISHED"}
+    again = bpy.context.object
+    assert np.array_equal(keys_of(again), before)
+    assert {k: v for k, v in again.items() if k != "Interpolation"} == {
+        k: v for k, v in properties.items() if k != "Interpolation"
+    }
+    assert [image.name for image in bpy.data.images] == images
+    assert np.abs(shown(again, 21) - before[-1]).max() < 1e-5, "it is animated"
+    bpy.context.scene.att3d.chain.clear()
+    assert bpy.ops.att3d.history_use() == {"FINISHED"}
+    assert list_rows() == list(CHAIN) and bpy.context.scene.att3d.chain_keys == 3
+    module = bench.module("history.operators")
+    assert module.entry_of(again) == entry
+    assert bpy.ops.att3d.mark_asset() == {"FINISHED"}
+    assert {"pig", "lion"} <= {tag.name for tag in again.asset_data.tags}
+
+
+def check_kept_object_between_prompts_is_in_the_history(bench: Bench) -> None:
+    fresh(bench)
+    fill(CHAIN)
+    bpy.ops.att3d.slider_start()
+    bpy.context.scene.att3d.blend = 0.5
+    assert bpy.ops.att3d.slider_keep() == {"FINISHED"}
+    ob = bpy.context.object
+    before, properties = positions(ob), dict(ob.items())
+    (entry,) = entries(bench)
+    assert entry.name.startswith("50% a pig wearing a tophat, 50% a lion")
+    assert entry.prompt == "", "it is not what that text alone would make"
+    bpy.ops.wm.read_homefile(use_empty=True)
+    with without_backend(bench):
+        assert bpy.ops.att3d.history_restore() == {"FINISHED"}
+    again = bpy.context.object
+    assert again.name == bench.module("scene.data_blocks").data_name(entry.name)
+    assert np.array_equal(positions(again), before) and dict(again.items()) == properties
+    assert bench.module("history.operators").entry_of(again) == entry
+    assert bpy.ops.att3d.mark_asset() == {"FINISHED"}
+
+
+def check_changed_checkpoint_is_said_of_every_result(bench: Bench) -> None:
+    """The checkpoint is not the file that was added: said of an object, a chain, a kept one."""
+    record = bench.checkpoint.with_name(bench.checkpoint.name + ".sha256")
+    record.write_text("f" * 64 + "  tiny.safetensors\n")
+    try:
+        fill(CHAIN)
+        for make in (bench.generate, lambda: bpy.ops.att3d.animate(keys=2), keep):
+            make()
+            assert any("not the file that was added" in note for note in bench.session.notes), make
+            assert "not the file that was added" in bpy.context.object["att3d_notes"]
+    finally:
+        record.unlink()
+
+
+def keep() -> None:
+    bpy.ops.att3d.slider_start()
+    bpy.ops.att3d.slider_keep()

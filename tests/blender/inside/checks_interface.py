@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import ast
+import importlib
 import os
 from pathlib import Path
 from types import SimpleNamespace
 
 import bpy
-from harness import Bench, quick
+from harness import PACKAGE, Bench, quick
 
 
 class Properties:
@@ -22,10 +23,11 @@ class Properties:
 
 
 class Layout:
-    """Takes every call that Blender's layouts take, and keeps the texts."""
+    """Takes every call that Blender's layouts take; keeps the texts, and the properties' names."""
 
-    def __init__(self, texts: list[str] | None = None) -> None:
-        object.__setattr__(self, "texts", [] if texts is None else texts)
+    def __init__(self, above: Layout | None = None) -> None:
+        object.__setattr__(self, "texts", [] if above is None else above.texts)
+        object.__setattr__(self, "properties", [] if above is None else above.properties)
 
     def __setattr__(self, name: str, value: object) -> None:
         assert hasattr(bpy.types.UILayout, name) or name in bpy.types.UILayout.bl_rna.properties
@@ -49,9 +51,10 @@ class Layout:
             if name == "prop":
                 custom = arguments[1].startswith('["') and arguments[1][2:-2] in arguments[0]
                 assert custom or arguments[1] in arguments[0].bl_rna.properties, arguments[1]
+                self.properties.append(arguments[1])
             if name == "panel":
-                return Layout(self.texts), Layout(self.texts)
-            return Layout(self.texts)
+                return Layout(self), Layout(self)
+            return Layout(self)
 
         return call
 
@@ -234,8 +237,8 @@ def check_prompt_can_be_given_in_a_pop_up(bench: Bench) -> None:
     asked, settings = bpy.context.window_manager.att3d_ask, bpy.context.scene.att3d
     layout = Layout()
     bpy.types.ATT3D_PT_ask.draw(SimpleNamespace(layout=layout), bpy.context)
-    generate = bench.module("generate.properties")._generate_from_field
-    with bench.module("generate.properties").quietly():
+    generate = bench.module("generate.settings")._generate_from_field
+    with bench.module("generate.settings").quietly():
         asked.prompt = "a pig"
     assert settings.prompt == "" and not bpy.app.timers.is_registered(generate)
     asked.prompt = "  "
@@ -261,3 +264,34 @@ def check_every_refusal_gives_its_reason(bench: Bench) -> None:
                     if "poll_message_set" not in text and ".poll" not in text:
                         silent.append(kind.name)
     assert not silent, silent
+
+
+def check_every_option_is_offered_with_the_range_that_the_backend_accepts(bench: Bench) -> None:
+    """In the panel with its range; at every operator without, so that the backend can say why."""
+    options = importlib.import_module(f"{PACKAGE}.backend.protocol.options")
+    mesh = options.options_of(options.MeshOptions)
+    chain = options.options_of(options.ChainOptions)
+    preview = options.options_of(options.PreviewOptions)
+    shared = {option.name for option in mesh}
+    panel = [(option, option.name) for option in mesh]
+    panel += [(option, f"chain_{option.name}") for option in chain if option.name not in shared]
+    panel += [(option, f"preview_{option.name}") for option in preview]
+    settings = bpy.context.scene.att3d.bl_rna.properties
+    for option, name in panel:
+        prop = settings[name]
+        assert (prop.name, prop.description) == (option.label, option.help)
+        assert prop.default == option.default
+        if option.minimum is not None:
+            assert (prop.hard_min, prop.hard_max) == (option.minimum, option.maximum), name
+            assert (prop.soft_min, prop.soft_max) == (option.usual_minimum, option.usual_maximum)
+    operators = dict.fromkeys(("generate", "regenerate", "variant", "batch"), mesh)
+    for name, wanted in {**operators, "slider_keep": mesh, "animate": chain}.items():
+        properties = getattr(bpy.ops.att3d, name).get_rna_type().properties
+        for option in wanted:
+            prop = properties[option.name]
+            assert (prop.name, prop.default) == (option.label, option.default)
+            if option.maximum is not None:
+                assert prop.hard_max > option.maximum, "the backend says what is wrong"
+    layout = Layout()
+    bpy.types.ATT3D_PT_mesh.draw(SimpleNamespace(layout=layout), bpy.context)
+    assert shared <= set(layout.properties), "and all are drawn"

@@ -94,8 +94,8 @@ def check_first_row_of_a_texture_is_its_top(bench: Bench) -> None:
     """The backend's images start with the top row, Blender's with the lowest; bytes stay exact."""
     pixels = np.random.default_rng(0).integers(0, 256, (8, 8, 3), dtype=np.uint8)
     for color in (True, False):
-        image = bpy.data.images.new("rows", 8, 8, alpha=False)
-        bench.module("scene.material").fill_image(image, pixels, color=color)
+        png = bench.module("scene.textures").png_bytes(pixels)
+        image = bench.module("scene.material").packed_image("rows", png, lambda x: x, color=color)
         held = np.array(image.pixels[:]).reshape(8, 8, 4)
         assert np.array_equal(np.round(held[::-1, :, :3] * 255), pixels)
 
@@ -130,7 +130,7 @@ def check_long_prompt_names_are_cut_at_a_word(bench: Bench) -> None:
 
 
 def check_names_are_cut_after_the_last_word_or_letter_that_fits(bench: Bench) -> None:
-    data_name = bench.module("scene.data_names").data_name
+    data_name = bench.module("scene.data_blocks").data_name
     assert data_name("ü" * 40) == "ü" * 31, "one long word: whole letters"
     assert data_name("a" * 63) == "a" * 63 and data_name("a" * 64) == "a" * 63
     assert data_name("word " * 20) == ("word " * 12).strip()

@@ -25,12 +25,15 @@ class Modal:
         self.hand = type("Hand", bases or (making.__mro__[1],), own)()
         for name, value in given.items():
             setattr(self.hand, name, value)
-        self.hand.properties = SimpleNamespace(is_property_set=lambda name: name in given)
+        self.hand.properties = SimpleNamespace(
+            is_property_set=lambda name: name in given,
+            bl_rna=bpy.ops.att3d.generate.get_rna_type(),
+        )
         self.hand.report = lambda kind, text: self.reports.append(text)
         self.hand.bl_idname, self.hand.bl_label = making.bl_idname, making.bl_label
         self.ended = False
         try:
-            self.hand._job = self.hand.request(bpy.context)
+            self.hand._reply = self.hand.request(bpy.context)
         except Exception as error:
             self.hand._failed(error)
             self.ended = True

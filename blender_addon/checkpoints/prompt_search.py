@@ -1,8 +1,5 @@
 """What the chosen checkpoint knows, for prompt fields and panels. The backend is not asked."""
 
-# bpy has no type stubs.
-# pyright: reportAttributeAccessIssue=false, reportMissingImports=false
-
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
@@ -10,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 import bpy
 from bpy.app.translations import pgettext_iface as iface_
 
-from ..checkpoints import catalog
 from ..process.session import redraw
 from ..ui.preferences import preferences
-from .checkpoint_words import Knowledge, knowledge
+from . import catalog
+from .prompt_index import PromptIndex, prompt_index
 
 if TYPE_CHECKING:
     from bpy.types import Context
@@ -24,7 +21,13 @@ LOOK_AGAIN = 0.3
 """Seconds until the panel is drawn again while the checkpoint's words are being read."""
 
 
-def known_by(checkpoint: str, context: Context, *, wait: bool = False) -> Knowledge | None:
+def chosen(context: Context) -> catalog.Choice | None:
+    """The checkpoint that the scene has chosen, if it is a file on this machine."""
+    folder = preferences(context).checkpoint_folder_path
+    return catalog.find(context.scene.att3d.checkpoint, folder)
+
+
+def known_by(checkpoint: str, context: Context, *, wait: bool = False) -> PromptIndex | None:
     """What the checkpoint of this identifier knows; None while that is being read.
 
     Args:
@@ -35,7 +38,7 @@ def known_by(checkpoint: str, context: Context, *, wait: bool = False) -> Knowle
     choice = catalog.find(checkpoint, preferences(context).checkpoint_folder_path)
     if choice is None:
         return None
-    known = knowledge(choice.path, wait=wait or bpy.app.background)
+    known = prompt_index(choice.path, wait=wait or bpy.app.background)
     if known is None and not bpy.app.timers.is_registered(_redraw):
         bpy.app.timers.register(_redraw, first_interval=LOOK_AGAIN)
     return known

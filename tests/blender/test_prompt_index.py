@@ -14,7 +14,7 @@ import pytest
 from ..timed import within
 from ..wire import extension  # noqa: F401 makes the package importable without bpy
 
-from att3d_extension.blender_addon.generate.checkpoint_words import Knowledge, knowledge  # isort: skip
+from att3d_extension.blender_addon.checkpoints.prompt_index import PromptIndex, prompt_index  # isort: skip
 
 ANIMALS = ["pig", "squirrel", "fox", "rabbit"]
 ACTIVITIES = ["riding a bike", "playing the guitar", "holding a book"]
@@ -23,15 +23,15 @@ PROMPTS = [f"a {a} {b} {c}" for a, b, c in itertools.product(ANIMALS, ACTIVITIES
 
 
 @pytest.fixture(scope="module")
-def known() -> Knowledge:
-    return Knowledge(PROMPTS, words=["hog"], synonyms={"hog": "pig"})
+def known() -> PromptIndex:
+    return PromptIndex(PROMPTS, words=["hog"], synonyms={"hog": "pig"})
 
 
-def offered(known: Knowledge, text: str) -> list[str]:
+def offered(known: PromptIndex, text: str) -> list[str]:
     return [suggestion.prompt for suggestion in known.suggest(text)]
 
 
-def test_what_is_typed_is_completed_shortest_first(known: Knowledge) -> None:
+def test_what_is_typed_is_completed_shortest_first(known: PromptIndex) -> None:
     found = offered(known, "a fox hol")
     assert found[:2] == [
         "a fox holding a book wearing a tophat",
@@ -39,46 +39,46 @@ def test_what_is_typed_is_completed_shortest_first(known: Knowledge) -> None:
     ]
 
 
-def test_nothing_typed_offers_prompts_from_all_over_the_list(known: Knowledge) -> None:
+def test_nothing_typed_offers_prompts_from_all_over_the_list(known: PromptIndex) -> None:
     found = offered(known, "")
     assert {prompt.split()[1] for prompt in found} == set(ANIMALS)
 
 
-def test_composition_that_is_in_no_list_is_completed_from_its_end(known: Knowledge) -> None:
+def test_composition_that_is_in_no_list_is_completed_from_its_end(known: PromptIndex) -> None:
     assert "a big red dog playing the guitar wearing a tophat" in offered(
         known, "a big red dog playing the gui"
     )
 
 
-def test_words_in_another_order_find_their_prompts(known: Knowledge) -> None:
+def test_words_in_another_order_find_their_prompts(known: PromptIndex) -> None:
     assert offered(known, "guitar fox")[0].startswith("a fox playing the guitar")
 
 
-def test_last_word_is_completed(known: Knowledge) -> None:
+def test_last_word_is_completed(known: PromptIndex) -> None:
     assert "green squ" not in offered(known, "green squ")
     assert any(prompt.startswith("green squirrel") for prompt in offered(known, "green squ"))
 
 
-def test_unknown_word_offers_known_prompts_and_says_why(known: Knowledge) -> None:
+def test_unknown_word_offers_known_prompts_and_says_why(known: PromptIndex) -> None:
     first = known.suggest("a zeppelin wearing a par")[0]
     assert first.hint == "“zeppelin”" and first.prompt in PROMPTS
     assert not [s for s in known.suggest("a pig wearing a par") if s.hint]
     assert not known.suggest("zepp") or not known.suggest("zepp")[0].hint, "may become known yet"
 
 
-def test_text_itself_and_repetitions_are_not_offered(known: Knowledge) -> None:
+def test_text_itself_and_repetitions_are_not_offered(known: PromptIndex) -> None:
     for text in ("a pig riding a bike wearing a tophat", "a pig", "PIG"):
         found = offered(known, text)
         assert text not in found and len(set(found)) == len(found) <= 20
 
 
 @pytest.mark.parametrize("text", [" ", "\t", "🐷", "((((", "a" * 2000, "\\", "%s {x}"])
-def test_any_text_may_be_typed(known: Knowledge, text: str) -> None:
+def test_any_text_may_be_typed(known: PromptIndex, text: str) -> None:
     known.suggest(text)
     known.neighbours(text)
 
 
-def test_neighbours_differ_in_one_phrase(known: Knowledge) -> None:
+def test_neighbours_differ_in_one_phrase(known: PromptIndex) -> None:
     own = "a pig riding a bike wearing a tophat"
     found = known.neighbours(own)
     assert own not in {neighbour.prompt for neighbour in found}
@@ -90,30 +90,30 @@ def test_neighbours_differ_in_one_phrase(known: Knowledge) -> None:
     assert swapped == {"squirrel", "fox", "rabbit"}
 
 
-def test_paraphrase_has_the_neighbours_of_what_it_means(known: Knowledge) -> None:
+def test_paraphrase_has_the_neighbours_of_what_it_means(known: PromptIndex) -> None:
     found = known.neighbours("hog riding a bike wearing a top hat")
     assert found == known.neighbours("a pig riding a bike wearing a tophat")
 
 
 def test_checkpoint_without_lists_offers_nothing() -> None:
-    empty = Knowledge([])
+    empty = PromptIndex([])
     assert empty.suggest("a pig") == [] == empty.suggest("") and empty.neighbours("a pig") == []
 
 
 def test_file_is_read_in_the_background_once(tiny_checkpoint_path: Path) -> None:
-    first = knowledge(tiny_checkpoint_path)
-    ready = knowledge(tiny_checkpoint_path, wait=True)
+    first = prompt_index(tiny_checkpoint_path)
+    ready = prompt_index(tiny_checkpoint_path, wait=True)
     assert first is None or first is ready
-    assert ready is not None and ready is knowledge(tiny_checkpoint_path)
+    assert ready is not None and ready is prompt_index(tiny_checkpoint_path)
     assert "a pig wearing a tophat" in offered(ready, "a pig w")
-    assert knowledge(Path("/nowhere.safetensors"), wait=True) is None
+    assert prompt_index(Path("/nowhere.safetensors"), wait=True) is None
 
 
 @pytest.mark.timed
 def test_keystroke_is_answered_at_once() -> None:
     colors = [f"color{i}" for i in range(20)]
     many = [f"a {c} {a} {b} {h}" for c in colors for a in ANIMALS for b in ACTIVITIES for h in HATS]
-    known = Knowledge(many)
+    known = PromptIndex(many)
     known.suggest("a color1 pig")
     times, found = [], []
     for text in ("a color1 pig r", "a color2 fox wearing", "guitar color3", "z", ""):

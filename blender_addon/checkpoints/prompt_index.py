@@ -16,7 +16,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from ...backend.prompts.vocabulary import Familiarity, Vocabulary
-from ..checkpoints import catalog
+from . import catalog
 
 INDEXED = 20_000
 """Prompts that are completed from; more would make the index large and the list no better."""
@@ -42,7 +42,7 @@ class Neighbour:
     """Of this one; empty when the phrase was only left out."""
 
 
-class Knowledge:
+class PromptIndex:
     """One checkpoint's prompts and words.
 
     Args:
@@ -140,12 +140,12 @@ class Knowledge:
 
 
 @lru_cache(maxsize=64)
-def _familiarity(known: Knowledge, prompt: str) -> Familiarity:
+def _familiarity(known: PromptIndex, prompt: str) -> Familiarity:
     return known.vocabulary.familiarity(prompt)
 
 
 @lru_cache(maxsize=16)
-def _neighbours(known: Knowledge, prompt: str, count: int) -> tuple[Neighbour, ...]:
+def _neighbours(known: PromptIndex, prompt: str, count: int) -> tuple[Neighbour, ...]:
     folded = prompt.casefold()
     if folded not in (other.casefold() for other in known.prompts):
         nearest = known.familiarity(prompt).nearest
@@ -197,12 +197,12 @@ def _starting_with(ordered: list[str], beginning: str) -> list[str]:
 # --- one index for each checkpoint file ------------------------------------------------------
 
 _lock = threading.Lock()
-_built: dict[tuple[Path, int, int], Knowledge] = {}
+_built: dict[tuple[Path, int, int], PromptIndex] = {}
 _threads: dict[tuple[Path, int, int], threading.Thread] = {}
 _KEPT = 4
 
 
-def knowledge(path: Path, *, wait: bool = False) -> Knowledge | None:
+def prompt_index(path: Path, *, wait: bool = False) -> PromptIndex | None:
     """What the checkpoint at ``path`` knows; None while that is being indexed, or not readable.
 
     Args:
@@ -220,7 +220,7 @@ def knowledge(path: Path, *, wait: bool = False) -> Knowledge | None:
         thread = _threads.get(key)
         if thread is None:
             thread = threading.Thread(
-                target=_build, args=(key,), name="att3d knowledge", daemon=True
+                target=_build, args=(key,), name="att3d prompt index", daemon=True
             )
             _threads[key] = thread
             thread.start()
@@ -232,12 +232,12 @@ def knowledge(path: Path, *, wait: bool = False) -> Knowledge | None:
 
 def _build(key: tuple[Path, int, int]) -> None:
     said = catalog.metadata(key[0])
-    prompts = [*texts(said.get("prompts")), *texts(said.get("unseen"))]
+    prompts = [*catalog.texts(said.get("prompts")), *catalog.texts(said.get("unseen"))]
     synonyms = said.get("synonyms")
     pairs = synonyms.items() if isinstance(synonyms, Mapping) else ()
-    known = Knowledge(
+    known = PromptIndex(
         prompts,
-        texts(said.get("words")),
+        catalog.texts(said.get("words")),
         {a: b for a, b in pairs if isinstance(a, str) and isinstance(b, str)},
     )
     with _lock:
@@ -245,8 +245,3 @@ def _build(key: tuple[Path, int, int]) -> None:
             del _built[next(iter(_built))]
         _built[key] = known
         _threads.pop(key, None)
-
-
-def texts(value: object) -> list[str]:
-    """The texts of a list that a file holds; a file may hold anything."""
-    return [item for item in value if isinstance(item, str)] if isinstance(value, list) else []

@@ -1,7 +1,4 @@
-"""Which colours viewports show: of the preview's vertices while there is one, of the mix after."""
-
-# bpy has no type stubs.
-# pyright: reportAttributeAccessIssue=false
+"""Which colors Solid viewports show: those of a texture, of a preview's vertices, of a mix."""
 
 from __future__ import annotations
 
@@ -27,6 +24,16 @@ def show_vertex_colors() -> None:
         if shading.type == "SOLID" and shading.color_type in ("MATERIAL", "TEXTURE"):
             _before[shading.as_pointer()] = shading.color_type
             shading.color_type = "VERTEX"
+
+
+def show_texture(context: bpy.types.Context) -> None:
+    """Make the texture visible in Solid viewports that still show the default grey."""
+    screen = context.screen
+    for area in screen.areas if screen is not None else ():
+        if area.type == "VIEW_3D":
+            shading = area.spaces.active.shading
+            if shading.type == "SOLID" and shading.color_type == "MATERIAL":
+                shading.color_type = "TEXTURE"
 
 
 def show_mixed_colors(context: bpy.types.Context) -> None:

@@ -1,0 +1,88 @@
+"""The scene's choice of a checkpoint (``scene.att3d.checkpoint``), and the list that shows it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bpy.props import EnumProperty, StringProperty
+
+from ...backend.protocol.errors import CheckpointError
+from ..process.session import session
+from ..ui.icons import icon_of
+from ..ui.preferences import preferences
+from . import catalog
+from .card import picture_of
+
+if TYPE_CHECKING:
+    from bpy.types import Context
+
+EnumItem = tuple[str, str, str, str | int, int]
+_items: list[EnumItem] = []
+"""Blender keeps no reference to the texts of a dynamic enum; without ours they turn to garbage."""
+
+
+def _checkpoint_items(settings: CheckpointSettings, context: Context | None) -> list[EnumItem]:
+    """The checkpoints of the extension and of the person's folder, and the one that is chosen."""
+    folder = preferences(context).checkpoint_folder_path
+    found = catalog.choices(folder)
+    items = [
+        (choice.identifier, choice.label, choice.description, _icon(choice), _number(choice))
+        for choice in found
+    ]
+    if not found or not found[0].bundled:
+        missing = "The extension was built without a checkpoint; choose another"
+        items.insert(0, ("NONE", "No checkpoint", missing, "ERROR", 0))
+    chosen = settings.checkpoint
+    if chosen and catalog.number(chosen) not in {item[4] for item in items}:
+        name = Path(chosen).stem
+        items.append((chosen, name, chosen, "FILE_3D", catalog.number(chosen)))
+    _items[:] = items
+    return _items
+
+
+def _icon(choice: catalog.Choice) -> str | int:
+    """The checkpoint's picture, if there is one."""
+    return icon_of(picture_of(choice.path, preferences().pictures_path)) or "FILE_3D"
+
+
+def _number(choice: catalog.Choice) -> int:
+    """0 is the default, which is stored as no choice at all."""
+    is_default = choice.bundled and choice.identifier == catalog.DEFAULT
+    return 0 if is_default else catalog.number(choice.identifier)
+
+
+def _get_choice(settings: CheckpointSettings) -> int:
+    chosen = settings.checkpoint
+    return 0 if chosen == catalog.DEFAULT else catalog.number(chosen)
+
+
+def _set_choice(settings: CheckpointSettings, value: int) -> None:
+    named = {item[4]: item[0] for item in _checkpoint_items(settings, None)}
+    settings.checkpoint = named[value] if value else ""
+
+
+def _checkpoint_changed(settings: CheckpointSettings, context: Context) -> None:
+    """Another checkpoint is chosen: what was wrong with the one before is settled."""
+    if isinstance(session.error, CheckpointError):
+        session.settle()
+
+
+class CheckpointSettings:
+    """The checkpoint of a scene; part of ``scene.att3d``."""
+
+    checkpoint: StringProperty(
+        name="Checkpoint",
+        description=(
+            "The trained model: the name of one that comes with the extension, or the path of "
+            "another. Empty: the default"
+        ),
+        update=_checkpoint_changed,
+    )
+    checkpoint_choice: EnumProperty(
+        name="Checkpoint",
+        description="The trained model that turns the prompt into an object",
+        items=_checkpoint_items,
+        get=_get_choice,
+        set=_set_choice,
+    )
