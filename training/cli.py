@@ -159,9 +159,11 @@ def _train(arguments: list[str]) -> None:
 
 
 def _finetune(arguments: list[str]) -> None:
-    from .presets import FINETUNE
+    from .presets import FINETUNE, preset
 
-    checkpoint, prompt, config = _of_one_prompt("finetune", FINETUNE, arguments)
+    chosen, rest = _take_option(arguments, "--preset")
+    default = preset(chosen) if chosen else FINETUNE
+    checkpoint, prompt, config = _of_one_prompt("finetune", default, rest)
     from .amortized.finetune import finetune
 
     _print_once(f"checkpoint: {finetune(checkpoint, prompt, config)}")

@@ -11,6 +11,7 @@ import dataclasses
 from backend.model.config import GridConfig, ModelConfig
 from backend.protocol.errors import TrainingError
 from backend.rendering.cameras import CameraConfig
+from backend.rendering.lighting import DREAMFUSION_LIGHT
 
 from .amortized.config import OptimizerConfig, ReferencesConfig, TrainConfig
 from .amortized.interpolation import Interpolation, InterpolationConfig
@@ -26,11 +27,22 @@ _PAPER = TrainConfig(
     prompts="pig64",
     paraphrase=0.0,
     text="ViT-L-14/openai",
+    resident=True,
+    model=ModelConfig(environment_spectral_norm=True, environment_pi=False),
+    optimizer=OptimizerConfig(eps=1e-19),
     guidance=_DISTILLATION,
     diffusion_model="DeepFloyd/IF-I-XL-v1.0",
     diffusion_options=DiffusionModelConfig(precision="fp16", variant="fp16"),
-    rendering=RenderConfig(orientation=Regularizer(1e-2), opacity=Regularizer(1e-3)),
+    rendering=RenderConfig(
+        soft=True,
+        ambient=DREAMFUSION_LIGHT[0],
+        diffuse=DREAMFUSION_LIGHT[1],
+        negligible=0.0,
+        orientation=Regularizer(1e-2),
+        opacity=Regularizer(1e-3),
+    ),
     precision="bf16",
+    storage="float16",
     scoring="ViT-B-32/openai",
 )
 
@@ -44,7 +56,7 @@ def _paper_interpolation(kind: Interpolation) -> TrainConfig:
     return _paper(
         f"paper-interpolation-{kind}",
         prompts="tree-seasons",
-        model=ModelConfig(latent=2),
+        model=dataclasses.replace(_PAPER.model, latent=2),
         rendering=dataclasses.replace(_PAPER.rendering, samples=128),
         interpolation=InterpolationConfig(kind=kind, pairs="neighbours"),
         batch=16,
@@ -214,6 +226,13 @@ PRESETS: dict[str, TrainConfig] = {
         _paper("paper-animal", prompts="animal1200", batch=128, steps=40_000),
         _paper(
             "paper-per-prompt", prompt="a pig riding a bike wearing a tophat", batch=32, steps=8_000
+        ),
+        _paper(
+            "paper-finetune",
+            prompt="a pig riding a bike wearing a tophat",
+            tuned="decoder",
+            batch=32,
+            steps=8_000,
         ),
         *(
             _paper_interpolation(kind)

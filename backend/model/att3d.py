@@ -50,9 +50,12 @@ class ATT3D(nn.Module):
             config.density_scale,
             conditions=config.latent if config.mapping == "concatenation" else 0,
         )
-        self.environment = EnvironmentMap(config.latents) if config.environment else None
+        self.environment = (
+            EnvironmentMap(config.latents, pi=config.environment_pi) if config.environment else None
+        )
         if config.spectral_norm_decoder:
             add_spectral_norm(self.mlp)
+        if config.spectral_norm_decoder or config.environment_spectral_norm:
             if self.environment is not None:
                 add_spectral_norm(self.environment)
         if config.offset:

@@ -116,12 +116,15 @@ class ModelConfig:
     """v, the width of the mapping network's bottleneck (A8)."""
     mapping: Mapping = "linear"
     """How a text embedding becomes a grid: ``linear`` (A4), ``deep`` (A5: more hidden layers),
-    ``attention`` (A6: a learned query per level looks at the tokens, a head per level), or
+    ``attention`` (A6: self-attention over the tokens, a hypernetwork per level), or
     ``concatenation`` (A7: one grid for all prompts, v joins the features at the NeRF MLP)."""
     mapping_hidden: tuple[int, ...] = (64, 64)
     """Widths of the hidden layers before v. Only of ``deep``."""
     attention: int = 64
     """Width of keys, queries and values. Only of ``attention``."""
+    attention_layers: int = 0
+    """Self-attention layers over the tokens, before a hypernetwork a level (B.1.3); 0: one learned
+    query a level instead, with fewer parameters. Only of ``attention``."""
     conditions: tuple[Condition, ...] = ()
     """Further inputs of the mapping network (A31)."""
     grid: GridConfig = field(default_factory=GridConfig)
@@ -149,6 +152,11 @@ class ModelConfig:
     and the density no longer reaches beyond the surface as a halo."""
     environment: bool = True
     """Whether there is an environment map (A10)."""
+    environment_spectral_norm: bool = False
+    """Spectral norm on its layer, as B.1.4 prints; B.1.5 calls it unnecessary."""
+    environment_pi: bool = True
+    """Whether its frequencies are ``2^k pi``; the paper prints ``2^k``, whose highest makes 41
+    waves from -1 to 1 instead of 128."""
     surface_step: float = 0.05
     """A sample of this length, metres, is half opaque on the surface."""
     offset: bool = False
@@ -163,7 +171,11 @@ class ModelConfig:
     def plain(self) -> ModelConfig:
         """The same function without what only training needs: the shape of stored weights."""
         return dataclasses.replace(
-            self, spectral_norm=False, spectral_norm_decoder=False, components=0
+            self,
+            spectral_norm=False,
+            spectral_norm_decoder=False,
+            environment_spectral_norm=False,
+            components=0,
         )
 
     @property

@@ -113,16 +113,18 @@ class EnvironmentMap(nn.Module):
 
     OCTAVES = 8
 
-    def __init__(self, latent: int) -> None:
+    def __init__(self, latent: int, *, pi: bool = True) -> None:
+        """Frequencies are ``2^k`` radians a unit, k from 0 to 7, times pi with ``pi``."""
         super().__init__()
         self.layer = nn.Linear(6 * self.OCTAVES + latent, 3)
+        self._unit = math.pi if pi else 1.0
 
     def forward(
         self,
         directions: Float[Tensor, "objects rays 3"],
         latent: Float[Tensor, "objects v"],
     ) -> Float[Tensor, "objects rays 3"]:
-        octaves = 2.0 ** torch.arange(self.OCTAVES, device=directions.device) * math.pi
+        octaves = 2.0 ** torch.arange(self.OCTAVES, device=directions.device) * self._unit
         angles = (directions[..., None] * octaves).flatten(-2)
         waves = torch.cat([angles.sin(), angles.cos()], dim=-1)
         known = latent[:, None].expand(*directions.shape[:2], -1)

@@ -16,6 +16,9 @@ from torch import Tensor
 from . import AMBIENT, DIFFUSE, Shading
 from .cameras import Cameras
 
+DREAMFUSION_LIGHT = (0.1, 0.9)
+"""DreamFusion's ambient and diffuse parts, which make the side away from the light nearly black."""
+
 
 @dataclass(frozen=True)
 class LightConfig:
@@ -70,7 +73,9 @@ def lambert(
     normals: Float[Tensor, "*shape 3"],
     points: Float[Tensor, "*shape 3"],
     lights: Float[Tensor, "*shape 3"],
+    ambient: float = AMBIENT,
+    diffuse: float = DIFFUSE,
 ) -> Float[Tensor, "*shape"]:
-    """Light on surface points, ``AMBIENT`` to ``AMBIENT + DIFFUSE``."""
+    """Light on surface points, ``ambient`` to ``ambient + diffuse``."""
     to_light = torch.nn.functional.normalize(lights - points, dim=-1, eps=1e-6)
-    return AMBIENT + DIFFUSE * (normals * to_light).sum(-1).clamp_min(0.0)
+    return ambient + diffuse * (normals * to_light).sum(-1).clamp_min(0.0)

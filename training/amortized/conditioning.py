@@ -12,15 +12,19 @@ from backend.text.small_encoder import SmallEncoder
 
 from ..clip.config import OUTPUTS
 
+MIN_CACHE = 256 * 2**20
+"""Bytes that the embeddings of a small set may have on disk, with their paraphrases."""
+
 
 def conditioning_encoder(
     name: str,
     cache: Path | None = None,
     words: Sequence[str] = (),
     synonyms: Mapping[str, str] | None = None,
+    count: int = 0,
 ) -> TextEncoder:
     """``small``: the text tower trained here; a .safetensors path: another such tower; otherwise
-    an open_clip model, whose embeddings are kept on disk in ``cache``.
+    an open_clip model, whose embeddings are kept on disk in ``cache``, all ``count`` of a set.
 
     A tower of ours learnt the words of its own captions only: those of ``words``
     that it lacks are added, so that no two prompts look the same to it.
@@ -33,4 +37,8 @@ def conditioning_encoder(
         tower = SmallEncoder.load(OUTPUTS["conditioning"] if name == "small" else Path(name))
         return tower.with_words(words, synonyms or {}) if words else tower
     encoder = OpenClipEncoder(name)
-    return encoder if cache is None else CachedEncoder(encoder, EmbeddingCache(cache))
+    if cache is None:
+        return encoder
+    # Room for the whole set, whatever its size: a prompt is embedded once (A9).
+    room = max(MIN_CACHE, (count + 1) * (4 * encoder.tokens * encoder.width + 4096))
+    return CachedEncoder(encoder, EmbeddingCache(cache, room))

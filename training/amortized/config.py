@@ -30,6 +30,11 @@ class OptimizerConfig:
     """Of the NeRF MLP and the environment map. With references a much smaller one is steadier."""
     beta1: float = 0.0
     beta2: float = 0.999
+    eps: float = 1e-8
+    """Added to the root of Adam's second moment. A loss that is a mean over pixels and batch has
+    gradients of 1e-12 and less at the grid, whose steps this would make hundreds of times smaller
+    than the rate. The paper's presets have 1e-19: below it a square is no number in single
+    precision, above it (1e-15 is common) half of the grid would still not move by the rate."""
     schedule: Schedule = "constant"
     """``cosine`` falls to a hundredth over the run."""
 
@@ -123,6 +128,13 @@ class TrainConfig:
     scoring: str = "bundled"
     """The CLIP that measures R-precision while the run trains: ``bundled``, a file, an open_clip
     model such as ViT-B-32/openai, or ``none``."""
+    resident: bool = False
+    """Embed the whole set once and keep it on the device (A9; 237 kB a prompt with ViT-L/14);
+    prompts are not said in other words then. Otherwise a step's prompts are embedded, or read from
+    disk, as it comes."""
+    tuned: Literal["offset", "decoder"] = "offset"
+    """What fine-tuning trains (A25): the offset on the mapping network's output alone, or with it
+    the MLP and the environment map, as in B.1.13."""
     storage: Literal["int8", "float16", "float32"] = "int8"
     """How the finished checkpoint stores the mapping network's output layer."""
 

@@ -23,7 +23,14 @@ from torch import Tensor
 from backend.model.att3d import ATT3D, Objects
 from backend.protocol.errors import TrainingError
 from backend.rendering.cameras import CameraConfig, Cameras, intersect_ball, sample_cameras
-from backend.rendering.lighting import LightConfig, Shading, lambert, sample_lights
+from backend.rendering.lighting import (
+    AMBIENT,
+    DIFFUSE,
+    LightConfig,
+    Shading,
+    lambert,
+    sample_lights,
+)
 from backend.rendering.occupancy import Occupancy
 from backend.rendering.volume import sample_weights
 
@@ -77,6 +84,14 @@ class RenderConfig:
     """Share of the pictures with light on white."""
     albedo: float = 0.4
     """Share of the pictures with albedo alone."""
+    soft: bool = False
+    """Soft shading (B.1.7): textureless pictures keep a random share of their colour, and albedo
+    pictures a random share of their light. Otherwise neither keeps anything."""
+    ambient: float = AMBIENT
+    """Light everywhere; DreamFusion has 0.1, which leaves our small models' backs too dark to be
+    recognised."""
+    diffuse: float = DIFFUSE
+    """Light that falls straight on a surface, beside the ambient; DreamFusion has 0.9."""
     background: Background = "environment"
     """``environment``: the model's own map (A10); ``random``: one random colour a picture."""
     solid_share: float = 0.5
@@ -108,6 +123,8 @@ class RenderConfig:
             raise _bad("solid_share must be from 0 to 1")
         if self.negligible < 0:
             raise _bad("negligible must not be negative")
+        if min(self.ambient, self.diffuse) < 0:
+            raise _bad("ambient and diffuse must not be negative")
         if self.normal_step <= 0:
             raise _bad("normal_step must be positive")
         for name in REGULARIZERS:
@@ -144,6 +161,8 @@ class Scene:
     solid: Bool[Tensor, " objects"]
     """Whether the background is ``color`` rather than the environment map."""
     color: Float[Tensor, "objects 3"]
+    amount: Float[Tensor, " objects"] | None = None
+    """How much of a picture's colour (textureless) or light (albedo) is taken away; None: all."""
 
 
 @dataclass(frozen=True)
@@ -158,13 +177,47 @@ class _Rays:
 
 
 class Lighting:
-    """Each object's light, and which of its parts its shading takes."""
+    """Each object's light, and how far its shading is from full light on full colour.
 
-    def __init__(self, shadings: list[Shading], position: Float[Tensor, "objects 3"]) -> None:
+    A step's conditions ``textureless`` and ``albedo``, from 0 to 1, replace the shading's own (A31:
+    amortizing over augmentations).
+    """
+
+    def __init__(
+        self,
+        scene: Scene,
+        position: Float[Tensor, "objects 3"],
+        conditions: dict[str, Float[Tensor, " objects"]] | None = None,
+    ) -> None:
+        given = conditions or {}
         self.position = position
         device = position.device
-        self.lit = torch.tensor([s != "albedo" for s in shadings], device=device)
-        self.white = torch.tensor([s == "textureless" for s in shadings], device=device)
+        amount = torch.ones(len(scene.shadings)) if scene.amount is None else scene.amount
+
+        def of(shading: Shading) -> Float[Tensor, " objects"]:
+            if shading in given:
+                return given[shading].to(position).clamp(0.0, 1.0)
+            chosen = torch.tensor([s == shading for s in scene.shadings], device=device)
+            return torch.where(chosen, amount.to(device), 0.0)
+
+        self.white = of("textureless")
+        """Share of white in each object's colour."""
+        self.even = of("albedo")
+        """Share of even light of strength one in each object's light."""
+        self.lit = self.even < 1.0
+
+    def shade(
+        self,
+        color: Float[Tensor, "points 3"],
+        light: Float[Tensor, " points"],
+        owner: Int[Tensor, " points"],
+        opaque: Float[Tensor, "points 1"] | None = None,
+    ) -> Float[Tensor, "points 3"]:
+        """Colours, premultiplied by ``opaque`` (None: one), in the ``light`` that falls on them."""
+        most = torch.ones_like(color[:, :1]) if opaque is None else opaque
+        base = torch.lerp(color, most.expand_as(color), self.white[owner][:, None])
+        lit = torch.lerp(light, torch.ones_like(light), self.even[owner])[:, None]
+        return torch.minimum(base * lit, most).clamp_min(0.0)
 
 
 class TrainingRenderer:
@@ -198,6 +251,7 @@ class TrainingRenderer:
             shadings=[SHADINGS[i] for i in drawn.tolist()],
             solid=torch.rand(count, generator=generator) < share,
             color=torch.rand(count, 3, generator=generator),
+            amount=torch.rand(count, generator=generator) if config.soft else None,
         )
 
     def render(self, step: Step, scene: Scene) -> TrainingViews:
@@ -226,7 +280,7 @@ class TrainingRenderer:
         alpha = weights.sum(-1).clamp_max(1.0)  # the sum may round to a little more
         each = weights.flatten()[read]
         rays = _Rays(origins[owner], direction, owner, pixel, alpha)
-        lights_of = Lighting(scene.shadings, lights)
+        lights_of = Lighting(scene, lights, step.conditions)
         if config.normals_at == "samples":
             color, away = self._light_samples(
                 model, objects, lights_of, rays, points, ray, color.float()
@@ -271,9 +325,8 @@ class TrainingRenderer:
             return color, away
         points, owner = points[chosen], owner[chosen]
         normals = self._normals(model, objects, points, owner)
-        light = lambert(normals, points, lighting.position[owner])[:, None]
-        base = torch.where(lighting.white[owner][:, None], 1.0, color[chosen])
-        color = color.index_put((chosen,), (base * light).clamp(0.0, 1.0))
+        light = self._light(normals, points, lighting.position[owner])
+        color = color.index_put((chosen,), lighting.shade(color[chosen], light, owner))
         return color, away.index_put((chosen,), _facing_away(normals, rays.direction[ray[chosen]]))
 
     def _light_surface(
@@ -294,12 +347,19 @@ class TrainingRenderer:
         owner, direction = rays.owner[chosen], rays.direction[chosen]
         ends = rays.origin[chosen] + direction * depth[chosen, None]
         normals = self._normals(model, objects, ends, owner)
-        light = lambert(normals, ends, lighting.position[owner])[:, None]
-        opaque = rays.alpha[chosen, None]
-        base = torch.where(lighting.white[owner][:, None], opaque, seen[chosen])
-        seen = seen.index_put((chosen,), torch.minimum(base * light, opaque))
+        light = self._light(normals, ends, lighting.position[owner])
+        shaded = lighting.shade(seen[chosen], light, owner, rays.alpha[chosen, None])
+        seen = seen.index_put((chosen,), shaded)
         away = rays.alpha[chosen].detach() * _facing_away(normals, direction)
         return seen, facing.index_put((chosen,), away)
+
+    def _light(
+        self,
+        normals: Float[Tensor, "points 3"],
+        points: Float[Tensor, "points 3"],
+        lights: Float[Tensor, "points 3"],
+    ) -> Float[Tensor, " points"]:
+        return lambert(normals, points, lights, self.config.ambient, self.config.diffuse)
 
     def _views(
         self,

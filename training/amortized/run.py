@@ -47,7 +47,9 @@ def train(config: TrainConfig, prompts: PromptSet | None = None) -> Path:
     trainer = Trainer(
         config=config,
         model=ATT3D(config.model),
-        embed=embedder(
+        embed=ResidentEmbeddings(prompts, encoder, device)
+        if config.resident
+        else embedder(
             prompts, encoder, collection.paraphrase if assets else None, config.paraphrase
         ),
         guidance=build_guidance(config, prompts, encoder, assets, device),
@@ -106,6 +108,7 @@ def text_encoder(
     encoder = conditioning_encoder(
         config.text,
         cache=config.folder / "embeddings",
+        count=len(prompts.prompts),
         words=collection.known_words(prompts.prompts),
         synonyms=collection.synonyms(prompts.prompts),
     )
@@ -197,3 +200,25 @@ def embedder(
         return encoder.encode(said)
 
     return embed
+
+
+class ResidentEmbeddings:
+    """Embeddings of all seen prompts in one tensor on the device; an ``Embed``."""
+
+    CHUNK = 64
+    """Prompts embedded at once."""
+
+    def __init__(self, prompts: PromptSet, encoder: TextEncoder, device: torch.device) -> None:
+        said = [prompts.prompts[index] for index in prompts.seen]
+        parts = [
+            encoder.encode(said[start : start + self.CHUNK]).to(device)
+            for start in range(0, len(said), self.CHUNK)
+        ]
+        self._table: Float[Tensor, "prompts tokens width"] = torch.cat(parts)
+        self._row = {index: row for row, index in enumerate(prompts.seen)}
+
+    def __call__(
+        self, indices: Sequence[int], generator: torch.Generator
+    ) -> Float[Tensor, "prompts tokens width"]:
+        rows = torch.tensor([self._row[index] for index in indices], device=self._table.device)
+        return self._table[rows]

@@ -30,7 +30,10 @@ class PictureGuidance:
     def __call__(self, step: Step) -> tuple[Float[Tensor, ""], dict[str, float]]:
         scene = self._renderer.scene(len(step.objects), step.generator)
         scene = dataclasses.replace(
-            scene, shadings=["albedo"] * len(step.objects), solid=torch.ones_like(scene.solid)
+            scene,
+            shadings=["albedo"] * len(step.objects),
+            amount=None,
+            solid=torch.ones_like(scene.solid),
         )
         views = self._renderer.render(step, scene)
         with torch.no_grad():

@@ -11,7 +11,6 @@ from torch import Tensor
 from torch.nn import functional
 
 from backend.rendering.cameras import CameraConfig, Cameras
-from backend.rendering.lighting import lambert
 from backend.surface.topology import Faces
 
 from ..amortized.rendering import Lighting, RenderConfig, Scene, TrainingRenderer, TrainingViews
@@ -70,11 +69,9 @@ class MeshRenderer(TrainingRenderer):
         points = torch.cat([hit.interpolate(vertices, faces) for hit in hits])
         normal = torch.cat([hit.interpolate(normals, faces) for hit in hits])
         color = step.model.sample_owned(objects, points.detach(), owner)[1].float()
-        lighting = Lighting(scene.shadings, lights)
+        lighting = Lighting(scene, lights, step.conditions)
         normal = functional.normalize(normal, dim=-1)
-        light = lambert(normal, points, lighting.position[owner])[:, None]
-        base = torch.where(lighting.white[owner][:, None], 1.0, color)
-        color = torch.where(lighting.lit[owner][:, None], (base * light).clamp(0.0, 1.0), color)
+        color = lighting.shade(color, self._light(normal, points, lighting.position[owner]), owner)
         shown = torch.cat([color, torch.ones_like(color[:, :1])], dim=1)
         pictures = []
         for screen, hit, part in zip(

@@ -26,6 +26,7 @@ def build_optimizer(module: nn.Module, config: OptimizerConfig) -> torch.optim.A
             if group
         ],
         betas=(config.beta1, config.beta2),
+        eps=config.eps,
         fused=True,
     )
 

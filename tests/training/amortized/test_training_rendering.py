@@ -110,6 +110,38 @@ def test_a15_shares_of_the_shadings():
         assert drawn.count(name) / 4000 == pytest.approx(share, abs=0.03)
 
 
+def test_b17_soft_pictures_keep_a_random_share_of_colour_and_light():
+    """A soft picture is the blend of the hard ones, colour towards white, light towards even."""
+    generator = torch.Generator().manual_seed(3)
+    scene = renderer(soft=True).scene(3, generator)
+    assert scene.amount is not None and 0 < scene.amount.min() and scene.amount.max() < 1
+    assert renderer().scene(3, generator).amount is None
+
+    def draw(shading, amount, normals_at="samples"):
+        chosen = dataclasses.replace(scene, shadings=[shading] * 3, amount=amount)
+        return renderer(samples=64, normals_at=normals_at, ambient=0.1, diffuse=0.9).render(
+            step_of(), chosen
+        )
+
+    for shading in ("textureless", "albedo"):
+        none, half, whole = (draw(shading, torch.full((3,), a)).images for a in (0.0, 0.5, 1.0))
+        torch.testing.assert_close(none, draw("full", None).images, atol=2e-3, rtol=0)
+        torch.testing.assert_close(whole, draw(shading, None).images, atol=2e-3, rtol=0)
+        torch.testing.assert_close(half, (none + whole) / 2, atol=2e-3, rtol=0)
+
+
+def test_a31_conditions_choose_the_augmentation():
+    """Values that a run amortizes over replace those that a picture drew."""
+    scene = renderer().scene(3, torch.Generator().manual_seed(3))
+    scene = dataclasses.replace(scene, shadings=["full"] * 3)
+    given = {"albedo": torch.tensor([1.0, 0.0, 0.0]), "textureless": torch.tensor([0.0, 0.0, 1.0])}
+    images = renderer(samples=64).render(step_of(conditions=given), scene).images
+    for index, shading in enumerate(("albedo", "full", "textureless")):
+        hard = dataclasses.replace(scene, shadings=[shading] * 3)
+        expected = renderer(samples=64).render(step_of(), hard).images
+        torch.testing.assert_close(images[index], expected[index], atol=0.02, rtol=0)
+
+
 def test_backgrounds_by_share():
     for kind, share in (("environment", 0.0), ("random", 1.0), ("mix", 0.3)):
         solid = renderer(background=kind, solid_share=0.3).scene(4000, torch.Generator()).solid

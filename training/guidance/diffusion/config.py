@@ -83,8 +83,9 @@ class DiffusionGuidanceConfig:
     perp_neg: bool = False
     """Views that the camera does not see as negative prompts, perpendicular to the prompt."""
     per_pixel: bool = True
-    """The loss is a mean over pixels, as the regularizers are, instead of a sum. (Adam's steps
-    do not depend on the scale; the balance with the regularizers does.)"""
+    """The loss is a mean over pixels, as the regularizers are, instead of a sum. (The balance with
+    the regularizers depends on it, and Adam's steps where gradients are not far above
+    ``--optimizer.eps``.)"""
     normalise: bool = False
     """Each image's gradient has root mean square one (times ``per_pixel``'s factor)."""
     clip: float = 0.0
