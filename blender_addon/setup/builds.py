@@ -36,21 +36,25 @@ class Build:
 
     @property
     def needed_mb(self) -> int:
-        """Free space that setting it up takes: downloads are kept until they are unpacked."""
-        return self.download_mb + self.disk_mb
+        """Free space that setting it up takes.
+
+        Little more than the result: packages are unpacked while they arrive, and the environment
+        shares its files with uv's cache.
+        """
+        return self.disk_mb * 6 // 5
 
 
 BUILDS = {
     build.identifier: build
     for build in (
-        Build("cpu", "CPU", "No graphics card: any processor", f"{_TORCH}/cpu", 400, 1600),
+        Build("cpu", "CPU", "No graphics card: any processor", f"{_TORCH}/cpu", 350, 1150),
         Build(
             "cu130",
             "NVIDIA (CUDA 13.0)",
             "Turing (GTX 16, RTX 20) and newer cards, driver 580 or newer",
             f"{_TORCH}/cu130",
             2400,
-            6200,
+            5000,
         ),
         Build(
             "cu126",

@@ -300,6 +300,20 @@ def test_without_any_python_it_says_what_to_install(
     assert "3.11 to 3.14" in failed.error.message and "python.org" in failed.error.remedy
 
 
+def test_a_python_that_cannot_be_fetched_is_said(
+    make_plan: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With the host that it would come from, and the proxy on the way."""
+    (tmp_path / "empty").mkdir()
+    monkeypatch.setenv("PATH", str(tmp_path / "empty"))
+    monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
+    monkeypatch.setenv("UV_HTTP_RETRIES", "0")
+    failed = finish(run.SetupRun(make_plan(python="")))
+    assert isinstance(failed.error, errors.NotDownloaded)
+    assert "http://127.0.0.1:9 cannot be reached" in failed.error.message
+    assert "github.com was to be reached through it" in failed.error.message
+
+
 def test_what_is_no_python_is_refused(make_plan: Make, wheels: Path, tmp_path: Path) -> None:
     script = tmp_path / "python3"
     script.write_text("#!/bin/sh\necho hello\n")

@@ -71,7 +71,7 @@ def check_new_user_sees_what_to_do(bench: Bench) -> None:
         assert bench.session.state.name == "NOT_SET_UP"
         text = words(bench)
         assert "Not set up" in text and "Set Up Backend" in text
-        assert "Needs 2.0 GB" in text and "free" in text
+        assert "Needs 1.4 GB" in text and "free" in text
 
 
 def check_set_up_with_one_click_then_deleted(bench: Bench) -> None:
