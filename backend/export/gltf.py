@@ -20,7 +20,7 @@ from .. import VERSION
 from ..atlas.tangents import corner_frames
 from ..surface.geometry import vertex_normals
 from ..textured_mesh import GeneratedMesh
-from ..tracking.tracked_mesh import TrackedMesh
+from ..tracking.tracked_mesh import LINEAR_LIGHT, TrackedMesh
 from .conventions import (
     SplitMesh,
     png_bytes,
@@ -250,9 +250,7 @@ def _vertex_colors(mesh: TrackedMesh, split: SplitMesh) -> list[Float[np.ndarray
     row = np.clip((1.0 - split.uvs[:, 1]) * size, 0, size - 1).astype(np.int64)
     result = []
     for texture in mesh.textures:
-        encoded = texture[row, column].astype(np.float32) / 255.0
-        low, high = encoded / 12.92, ((encoded + 0.055) / 1.055) ** 2.4
-        result.append(np.where(encoded <= 0.04045, low, high).astype(np.float32))
+        result.append(LINEAR_LIGHT[texture[row, column]])
     return result
 
 

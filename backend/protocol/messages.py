@@ -145,6 +145,15 @@ class AlphaQuality:
     """Share of the area whose normal looks into the object."""
     visible_backfaces_pct: float
     """Share of the object's pixels, over twelve views, that show a face from behind."""
+    farthest_pct: float
+    """Largest distance from the mesh's vertices and face centres to the object, % of the diagonal;
+    faces without area do not count."""
+    silhouette_iou: float
+    """Intersection over union of what the two cover in pictures from eight sides; 1 is equal."""
+    picture_psnr_db: float
+    """Of shaded, textured pictures from these sides."""
+    extra_pixels_pct: float
+    """Pixels in which something shows where the object has nothing, % of the object's pixels."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -17,9 +17,10 @@ from scipy.spatial import KDTree
 from ..field_reader import Points, Reader
 from ..progress import CancelToken
 from ..protocol.messages import AlphaQuality
-from ..shapes import Float, Int
+from ..shapes import Float, Int, UInt8
 from ..surface.geometry import face_areas, face_crosses, normalise, vertex_normals
 from ..surface.topology import Faces, NewFaces, NewVertices, Vertices
+from .appearance import compare
 from .visibility import directions, look
 
 SAMPLES = 45_000
@@ -120,9 +121,11 @@ def measure(
     vertices: Vertices,
     faces: Faces,
     truth: tuple[NewVertices, NewFaces],
+    uvs: Float[np.ndarray, "faces 3 2"],
+    texture: UInt8[np.ndarray, "width width 3"],
     seed: int = 0,
 ) -> AlphaQuality:
-    """The mesh ``vertices``, ``faces`` against a fresh extraction of the same field.
+    """The textured mesh against a fresh extraction of the same field.
 
     Raises:
         Cancelled: asked to stop.
@@ -132,7 +135,9 @@ def measure(
     real = sample_surface(*truth, SAMPLES, generator)
     own = sample_surface(vertices, faces, SAMPLES, generator)
     reader.cancel.check()
-    found = distances(own, real, diagonal(truth[0]))
+    size = diagonal(truth[0])
+    found = distances(own, real, size)
+    looks = compare(reader, vertices, faces, uvs, texture, truth)
     return AlphaQuality(
         alpha=float(alpha),
         chamfer_mean_pct=found.mean,
@@ -140,6 +145,10 @@ def measure(
         normal_consistency=found.normal_consistency,
         flipped_area_pct=flipped_area(reader, vertices, faces),
         visible_backfaces_pct=visible_backfaces(vertices, faces, reader.cancel),
+        farthest_pct=100.0 * looks.farthest / size,
+        silhouette_iou=looks.silhouette_iou,
+        picture_psnr_db=looks.psnr,
+        extra_pixels_pct=looks.extra,
     )
 
 

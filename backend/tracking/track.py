@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+
 import numpy as np
 
 from ..atlas.bake import paint, texel_map
@@ -15,6 +17,7 @@ from .chain_reader import ChainReader
 from .islands import Islands
 from .keys import choose_keys
 from .quality import diagonal, drift, measure
+from .solids import extract
 from .tracked_mesh import TrackedMesh
 from .vertex_tracker import STEPS, Tracker, make_template
 
@@ -59,7 +62,10 @@ def track(
     with stages.stage("keys"):
         tracker.track_all(lambda done: stages.within("keys", done))
         alphas = choose_keys(tracker, options.keys)
-        positions = [tuck(tracker.positions[alpha], faces, stages.cancel) for alpha in alphas]
+        positions = [
+            tracker.folded(alpha, tuck(tracker.positions[alpha], faces, stages.cancel))
+            for alpha in alphas
+        ]
     result = TrackedMesh(
         prompts=list(chain.prompts),
         alphas=np.array(alphas, dtype=np.float32),
@@ -81,25 +87,48 @@ def track(
             result.textures[index] = paint(reader, place, texels, gutter)
     if options.quality:
         with stages.stage("quality"):
-            _measure(result, tracker, stages)
+            _measure(result, source, stages)
     stages.done()
     return result
 
 
-def _measure(result: TrackedMesh, tracker: Tracker, stages: Stages) -> None:
+def measure_at(
+    mesh: TrackedMesh,
+    source: ChainReader,
+    alphas: Sequence[float],
+    progress: Callable[[float], None] = lambda _: None,
+) -> list[AlphaQuality]:
+    """How well the mesh shows the chain's object at each alpha, against fresh extractions.
+
+    Raises:
+        Cancelled: asked to stop.
+    """
+    found = []
+    for done, alpha in enumerate(alphas):
+        progress(done / len(alphas))
+        truth = extract(source.solid(alpha), source.cancel)
+        found.append(
+            measure(
+                source.reader(alpha),
+                alpha,
+                mesh.at(alpha),
+                mesh.faces,
+                truth,
+                mesh.uvs,
+                mesh.texture_at(alpha),
+            )
+        )
+    return found
+
+
+def _measure(result: TrackedMesh, source: ChainReader, stages: Stages) -> None:
     """Fill in what :class:`TrackedMesh` says about its quality."""
     generator = np.random.default_rng(SEED)
     pairs = len(result.prompts) - 1
     between = np.arange(BETWEEN * pairs) / BETWEEN + generator.random(BETWEEN * pairs) / BETWEEN
     keys = [float(alpha) for alpha in result.alphas]
-    measured: dict[float, AlphaQuality] = {}
     wanted = [*keys, *(float(alpha) for alpha in between)]
-    for done, alpha in enumerate(wanted):
-        stages.within("quality", done / len(wanted))
-        reader = tracker.source.reader(alpha)
-        truth = tracker.extract(alpha)
-        measured[alpha] = measure(reader, alpha, result.at(alpha), result.faces, truth)
-    result.quality = [measured[alpha] for alpha in keys]
-    result.between = [measured[alpha] for alpha in wanted[len(keys) :]]
-    size = max(diagonal(tracker.extract(alpha)[0]) for alpha in keys)
+    found = measure_at(result, source, wanted, lambda done: stages.within("quality", done))
+    result.quality, result.between = found[: len(keys)], found[len(keys) :]
+    size = max(diagonal(extract(source.solid(alpha), source.cancel)[0]) for alpha in keys)
     result.drift_pct = drift(list(result.positions), result.faces, size)

@@ -9,6 +9,12 @@ import numpy as np
 from ..protocol.messages import AlphaQuality, TopologyChange
 from ..shapes import Float, Int, UInt8
 
+_ENCODED = np.arange(256, dtype=np.float32) / 255.0
+LINEAR_LIGHT = np.where(
+    _ENCODED <= 0.04045, _ENCODED / 12.92, ((_ENCODED + 0.055) / 1.055) ** 2.4
+).astype(np.float32)
+"""Linear light of each sRGB byte."""
+
 
 @dataclass
 class TrackedMesh:
@@ -47,7 +53,18 @@ class TrackedMesh:
 
     def at(self, alpha: float) -> Float[np.ndarray, "vertices 3"]:
         """Positions at any alpha: what shape keys driven by ``max(0, 1 - |...|)`` show."""
+        after, share = self._place(alpha)
+        return (1 - share) * self.positions[after - 1] + share * self.positions[after]
+
+    def texture_at(self, alpha: float) -> UInt8[np.ndarray, "size size 3"]:
+        """The texture at any alpha: two keys' mixed in linear light, as a material does."""
+        after, share = self._place(alpha)
+        one, other = (LINEAR_LIGHT[self.textures[key]] for key in (after - 1, after))
+        mixed = (1 - share) * one + share * other
+        return np.searchsorted(0.5 * (LINEAR_LIGHT[1:] + LINEAR_LIGHT[:-1]), mixed).astype(np.uint8)
+
+    def _place(self, alpha: float) -> tuple[int, np.float32]:
+        """The key after ``alpha``, and its share there."""
         after = int(np.clip(np.searchsorted(self.alphas, alpha), 1, len(self.alphas) - 1))
         first, second = self.alphas[after - 1], self.alphas[after]
-        share = np.float32(np.clip((alpha - first) / (second - first), 0.0, 1.0))
-        return (1 - share) * self.positions[after - 1] + share * self.positions[after]
+        return after, np.float32(np.clip((alpha - first) / (second - first), 0.0, 1.0))

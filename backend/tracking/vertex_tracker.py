@@ -20,6 +20,7 @@ from .islands import Islands, near
 from .quality import diagonal
 from .relaxation import SAMPLES, Surface, Topology
 from .solids import GridField, Solid, extract
+from .strands import fold_strands
 from .template_fit import Fit, Fitter
 
 STEPS = 8
@@ -30,6 +31,10 @@ APART = 0.004
 """By how much the two sides of a sheet without thickness are kept apart, metres."""
 INSET = 0.002
 """How deep what is hidden lies inside, metres."""
+SPANNING = 1.5
+"""Voxels from the object's surface beyond which the middle of a face spans a gap."""
+WIDEST = 0.05
+"""Size of what can be drawn to a point, as a share of the template's diagonal."""
 FEWEST = 60
 """Faces with which islands can be drawn."""
 
@@ -149,6 +154,16 @@ class Tracker:
             self.track(step / STEPS)
             progress((step + 1) / (steps + 1))
         self._shrink()
+        for alpha, positions in self.positions.items():
+            self.positions[alpha] = self.folded(alpha, positions)
+
+    def folded(
+        self, alpha: float, positions: Float[np.ndarray, "vertices 3"]
+    ) -> Float[np.ndarray, "vertices 3"]:
+        """Positions at ``alpha`` whose strands across gaps of the object have no area."""
+        off, _ = self.surface(alpha).tree.query(positions[self.faces].mean(axis=1))
+        spanning = off > SPANNING * self.source.solid(alpha).voxel
+        return fold_strands(positions, self.faces, spanning, WIDEST * self.size)
 
     def _second(self, solid: Solid, alpha: float) -> Fit:
         """The second layer on what it is to show, or nowhere if none of that is about to come
@@ -190,7 +205,7 @@ def _shown(fitter: Fitter, reader: Reader, solid: Solid) -> tuple[Fit, Surface]:
     fitted = fit_faces(reader, found, topology.faces, solid.voxel)
     off, _ = surface.tree.query(found[topology.faces].mean(axis=1))
     spanning = np.zeros(len(found), dtype=bool)
-    spanning[topology.faces[off > 1.5 * solid.voxel]] = True
+    spanning[topology.faces[off > SPANNING * solid.voxel]] = True
     # A sheet that the object does not have lies on itself; its sides must not show through.
     aside = found + APART * topology.normals
     positions = np.where(spanning[:, None], aside, fitted)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..atlas.rasterize import nearest
+from ..atlas.rasterize import affine, nearest
 from ..shapes import Bool, Float, Int
 from ..surface.geometry import face_crosses
 from ..surface.topology import Faces, Vertices
@@ -23,6 +23,21 @@ class View:
     """The nearest face, or -1."""
     behind: Bool[np.ndarray, "size size"]
     """Whether it is seen from behind."""
+    corners: Float[np.ndarray, "faces 3 2"]
+    """Corners of all faces in the picture, pixels."""
+
+    @property
+    def covered(self) -> Bool[np.ndarray, "size size"]:
+        """Pixels that see the mesh."""
+        return self.face >= 0
+
+    def read(self, values: Float[np.ndarray, "faces 3 n"]) -> Float[np.ndarray, "covered n"]:
+        """Values at the faces' corners, interpolated at the covered pixels, row by row."""
+        row, column = np.nonzero(self.covered)
+        face = self.face[row, column]
+        base, slopes = affine(self.corners[face], values[face])
+        offset = np.stack([column + 0.5, row + 0.5], axis=1) - self.corners[face, 0]
+        return base + (offset[:, :, None] * slopes).sum(axis=1)
 
 
 def directions(count: int = VIEWS) -> Float[np.ndarray, "count 3"]:
@@ -64,7 +79,8 @@ def look(
     seen = (vertices - centre) @ frame(direction).T
     scale = 0.48 * size / radius
     flat = np.stack([0.5 * size + scale * seen[:, 0], 0.5 * size - scale * seen[:, 1]], axis=1)
-    face, _ = nearest(flat[faces], seen[faces][:, :, 2], size)
+    corners = flat[faces]
+    face, _ = nearest(corners, seen[faces][:, :, 2], size)
     away = face_crosses(vertices, faces) @ direction < 0
     behind = (face >= 0) & away[face]
-    return View(face.reshape(size, size), behind.reshape(size, size))
+    return View(face.reshape(size, size), behind.reshape(size, size), corners)

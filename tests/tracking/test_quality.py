@@ -128,9 +128,12 @@ def test_drift_leaves_out_what_moves(ball: Mesh) -> None:
 
 
 def test_a_fresh_extraction_is_as_good_as_can_be(ball: Mesh, reader: Reader) -> None:
-    quality = measure(reader, 0.5, *ball, ball)
+    uvs = np.zeros((len(ball[1]), 3, 2), dtype=np.float32)
+    quality = measure(reader, 0.5, *ball, ball, uvs, np.zeros((4, 4, 3), dtype=np.uint8))
     assert quality.alpha == 0.5
     assert 0.1 < quality.chamfer_mean_pct < 0.3
     assert quality.chamfer_p95_pct < 0.6
     assert quality.normal_consistency > 0.99
     assert quality.flipped_area_pct == quality.visible_backfaces_pct == 0.0
+    assert quality.farthest_pct == quality.extra_pixels_pct == 0.0
+    assert quality.silhouette_iou == 1.0

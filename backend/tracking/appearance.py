@@ -1,0 +1,134 @@
+"""How far a tracked mesh looks like the object, as a person sees it.
+
+Mean distances do not see a stick beside a pig: it has a thousandth of the surface. So the farthest
+place of the mesh is measured, and shaded, textured pictures of both are compared from eight sides.
+Faces without area show from no side and count for nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.ndimage import binary_dilation
+from scipy.spatial import KDTree
+
+from ..field_reader import Points, Reader
+from ..shapes import Float, UInt8
+from ..surface.geometry import face_areas, vertex_normals
+from ..surface.topology import Faces, NewFaces, NewVertices, Vertices
+from .visibility import View, directions, frame, look
+
+VIEWS = 8
+SIZE = 256
+"""Pixels of a picture."""
+FRAME = 1.08
+"""Radius that fills a picture, in radii of what is to be seen, mesh and object."""
+NEAR = 2
+"""A pixel is extra if the object covers none within this many of it."""
+AREA = 1e-10
+"""Square metres below which a face has no area."""
+LIGHT = np.array([-0.35, 0.45, 0.82])
+"""Direction of the light in a view's frame: right, up, towards the eye."""
+AMBIENT = 0.35
+
+
+@dataclass(frozen=True)
+class Appearance:
+    """What a person sees of the difference."""
+
+    farthest: float
+    """Largest distance from the mesh's vertices and face centres to the object, metres."""
+    silhouette_iou: float
+    """Intersection over union of the covered pixels of all views; 1 is equal."""
+    psnr: float
+    """Of all pictures together, dB, on a white ground."""
+    extra: float
+    """Pixels in which something shows where the object has nothing, % of the object's."""
+
+
+def compare(
+    reader: Reader,
+    vertices: Vertices,
+    faces: Faces,
+    uvs: Float[np.ndarray, "faces 3 2"],
+    texture: UInt8[np.ndarray, "width width 3"],
+    truth: tuple[NewVertices, NewFaces],
+) -> Appearance:
+    """The mesh with its texture against a fresh extraction of the reader's field.
+
+    Raises:
+        Cancelled: asked to stop.
+    """
+    true_vertices, true_faces = truth
+    centre = 0.5 * (true_vertices.min(axis=0) + true_vertices.max(axis=0)).astype(np.float64)
+    shown = np.concatenate([true_vertices, vertices[np.unique(_with_area(vertices, faces))]])
+    radius = FRAME * float(np.linalg.norm(shown - centre, axis=1).max())
+    normals = vertex_normals(vertices.astype(np.float64), faces)
+    true_normals = vertex_normals(true_vertices.astype(np.float64), true_faces)
+    both = either = extra = covered = 0
+    square = 0.0
+    for direction in directions(VIEWS):
+        reader.cancel.check()
+        own = look(vertices, faces, direction, SIZE, centre, radius)
+        real = look(true_vertices, true_faces, direction, SIZE, centre, radius)
+        one, other = own.covered, real.covered
+        both += int((one & other).sum())
+        either += int((one | other).sum())
+        covered += int(other.sum())
+        near = np.asarray(binary_dilation(other, np.ones((2 * NEAR + 1,) * 2)), dtype=bool)
+        extra += int((one & ~near).sum())
+        colors = _texels(texture, own.read(uvs.astype(np.float64)))
+        place = real.read(true_vertices[true_faces].astype(np.float64))
+        true_colors = reader.color(place.astype(np.float32))
+        picture = _picture(own, direction, normals[faces], colors)
+        true_picture = _picture(real, direction, true_normals[true_faces], true_colors)
+        square += float(((picture - true_picture) ** 2).mean()) / VIEWS
+    return Appearance(
+        farthest=farthest(vertices, faces, true_vertices, true_faces),
+        silhouette_iou=both / max(either, 1),
+        psnr=-10.0 * float(np.log10(max(square, 1e-10))),
+        extra=100.0 * extra / max(covered, 1),
+    )
+
+
+def farthest(
+    vertices: Vertices, faces: Faces, true_vertices: NewVertices, true_faces: NewFaces
+) -> float:
+    """Largest distance, metres, from the corners and centres of all faces that have an area to the
+    nearest vertex or face centre of the true surface."""
+    seen = _with_area(vertices, faces)
+    if not len(seen):
+        return 0.0
+    points: Points = np.concatenate([vertices[np.unique(seen)], vertices[seen].mean(axis=1)])
+    tree = KDTree(np.concatenate([true_vertices, true_vertices[true_faces].mean(axis=1)]))
+    return float(tree.query(points)[0].max())
+
+
+def _with_area(vertices: Vertices, faces: Faces) -> NewFaces:
+    return faces[face_areas(vertices, faces) > AREA]
+
+
+def _texels(
+    texture: UInt8[np.ndarray, "width width 3"], uvs: Float[np.ndarray, "pixels 2"]
+) -> Float[np.ndarray, "pixels 3"]:
+    size = len(texture)
+    column = (uvs[:, 0] * size).astype(np.int64).clip(0, size - 1)
+    row = ((1.0 - uvs[:, 1]) * size).astype(np.int64).clip(0, size - 1)
+    return texture[row, column].astype(np.float64) / 255.0
+
+
+def _picture(
+    view: View,
+    direction: Float[np.ndarray, "3"],
+    normals: Float[np.ndarray, "faces 3 3"],
+    colors: Float[np.ndarray, "pixels 3"],
+) -> Float[np.ndarray, "size size 3"]:
+    """Colors in the light of a lamp beside the eye, on white."""
+    lamp = LIGHT @ frame(direction)
+    normal = view.read(normals)
+    length = np.maximum(np.linalg.norm(normal, axis=1), 1e-9)
+    shade = AMBIENT + (1.0 - AMBIENT) * np.clip((normal @ lamp) / length, 0.0, 1.0)
+    picture = np.ones((*view.face.shape, 3))
+    picture[view.covered] = colors * shade[:, None]
+    return picture

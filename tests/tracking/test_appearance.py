@@ -1,0 +1,79 @@
+"""What a person sees of a difference: on balls, where it is known."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from backend.field_reader import Reader
+from backend.progress import CancelToken
+from backend.tracking.appearance import Appearance, compare, farthest
+from backend.tracking.visibility import directions, look
+from tests.surface.analytic import AnalyticField, Ball
+from tests.tracking.worlds import mesh_of
+
+BALL: Ball = (0.0, 0.0, 0.0, 0.4)
+Mesh = tuple[np.ndarray, np.ndarray]
+
+
+@pytest.fixture(scope="module")
+def ball() -> Mesh:
+    return mesh_of([BALL], 40)
+
+
+def joined(one: Mesh, other: Mesh) -> Mesh:
+    return np.concatenate([one[0], other[0]]), np.concatenate([one[1], other[1] + len(one[0])])
+
+
+def stick(width: float) -> Mesh:
+    """A thin box from z .6 to .8, clear of the ball."""
+    corners = [[x, y, z] for x in (0.0, width) for y in (0.0, width) for z in (0.6, 0.8)]
+    quads = [[0, 1, 3, 2], [4, 6, 7, 5], [0, 4, 5, 1], [2, 3, 7, 6], [0, 2, 6, 4], [1, 5, 7, 3]]
+    faces = [face for a, b, c, d in quads for face in ([a, b, c], [a, c, d])]
+    return np.array(corners), np.array(faces)
+
+
+def seen(mesh: Mesh, truth: Mesh, gray: int = 128) -> Appearance:
+    uvs = np.zeros((len(mesh[1]), 3, 2), dtype=np.float32)
+    texture = np.full((4, 4, 3), gray, dtype=np.uint8)
+    reader = Reader(AnalyticField(balls=[BALL]), CancelToken())
+    return compare(reader, *mesh, uvs, texture, truth)
+
+
+def test_equal_surfaces_differ_only_in_their_colors(ball: Mesh) -> None:
+    found = seen(ball, ball)
+    assert found.farthest == found.extra == 0.0
+    assert found.silhouette_iou == 1.0
+    assert found.psnr > seen(ball, ball, gray=255).psnr > 5.0
+
+
+def test_a_stick_is_found_though_it_has_hardly_any_surface(ball: Mesh) -> None:
+    found = seen(joined(ball, stick(0.02)), ball)
+    assert found.farthest == pytest.approx(0.4, abs=0.02)
+    assert found.extra > 0.05
+    assert found.silhouette_iou < 0.999
+
+
+def test_a_stick_without_area_is_not_there(ball: Mesh) -> None:
+    assert seen(joined(ball, stick(0.0)), ball) == seen(ball, ball)
+
+
+def test_silhouettes_of_a_smaller_ball(ball: Mesh) -> None:
+    small = 0.9 * ball[0], ball[1]
+    found = seen(small, ball)
+    assert found.silhouette_iou == pytest.approx(0.81, abs=0.01)
+    assert found.extra == 0.0
+    assert farthest(*small, *ball) == pytest.approx(0.04, abs=0.01)
+
+
+def test_a_view_reads_values_at_its_pixels(ball: Mesh) -> None:
+    """Seen from the front, a pixel's place gives the pixel back."""
+    vertices, faces = ball
+    view = look(vertices, faces, np.array([0.0, -1.0, 0.0]), 64, np.zeros(3), 0.5)
+    place = view.read(vertices[faces])
+    row, column = np.nonzero(view.covered)
+    scale = 0.48 * 64 / 0.5
+    np.testing.assert_allclose(32 + scale * place[:, 0], column + 0.5, atol=1e-6)
+    np.testing.assert_allclose(32 - scale * place[:, 2], row + 0.5, atol=1e-6)
+    assert (place[:, 1] < 0.01).all()
+    assert len(directions(8)) == 8

@@ -1,0 +1,64 @@
+"""A tube across a gap loses its area, and nothing else moves."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from backend.surface.geometry import face_areas
+from backend.tracking.strands import fold_strands
+from tests.tracking.worlds import mesh_of
+
+
+def tube(radius: float, rings: int = 6, sides: int = 8) -> tuple[np.ndarray, np.ndarray]:
+    """Along x from 0 to 1, open at its ends."""
+    angle = np.linspace(0.0, 2 * np.pi, sides, endpoint=False)
+    x = np.repeat(np.linspace(0.0, 1.0, rings), sides)
+    circle = np.tile(np.stack([np.cos(angle), np.sin(angle)], axis=1), (rings, 1))
+    vertices = np.column_stack([x, radius * circle])
+    first = np.arange((rings - 1) * sides)
+    after = np.where(first % sides == sides - 1, first - sides + 1, first + 1)
+    faces = np.concatenate(
+        [
+            np.stack([first, after, first + sides], 1),
+            np.stack([after, after + sides, first + sides], 1),
+        ]
+    )
+    return vertices, faces
+
+
+@pytest.mark.parametrize("rings", [2, 6])
+def test_a_tube_becomes_a_line_without_area(rings: int) -> None:
+    vertices, faces = tube(0.03, rings)
+    folded = fold_strands(vertices, faces, np.ones(len(faces), dtype=bool), 0.1)
+    assert face_areas(folded, faces).max() == 0.0
+    assert np.abs(folded[:, 1:]).max() <= 0.03
+    assert np.abs(folded[:, 0] - vertices[:, 0]).max() < 0.1
+
+
+def test_a_line_stays_a_line_where_it_is() -> None:
+    vertices, faces = tube(0.03)
+    every = np.ones(len(faces), dtype=bool)
+    once = fold_strands(vertices, faces, every, 0.1)
+    np.testing.assert_allclose(fold_strands(once, faces, every, 0.1), once, atol=1e-12)
+
+
+def test_what_is_wide_stays() -> None:
+    vertices, faces = tube(0.3)
+    folded = fold_strands(vertices, faces, np.ones(len(faces), dtype=bool), 0.1)
+    np.testing.assert_array_equal(folded, vertices)
+
+
+def test_only_what_spans_moves() -> None:
+    vertices, faces = tube(0.03)
+    spanning = (vertices[faces][:, :, 0] > 0.5).all(axis=1)
+    folded = fold_strands(vertices, faces, spanning, 0.1)
+    assert face_areas(folded, faces)[spanning].max() == 0.0
+    still = vertices[:, 0] < 0.5
+    np.testing.assert_array_equal(folded[still], vertices[still])
+
+
+def test_nothing_spans_nothing_moves() -> None:
+    vertices, faces = mesh_of([(0.0, 0.0, 0.0, 0.4)], 24)
+    folded = fold_strands(vertices, faces, np.zeros(len(faces), dtype=bool), 0.1)
+    assert folded is vertices
