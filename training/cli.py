@@ -29,6 +29,7 @@ USAGE = """usage: python -m training COMMAND [options]     (COMMAND --help lists
   evaluate  PSNR and R-precision of a checkpoint  evaluate checkpoints/toybox.safetensors --json
   sheet     pictures of a checkpoint's prompts    sheet checkpoints/toybox.safetensors
   compact   leave out what no object needs        compact runs/mine/checkpoint.safetensors
+  library   make a library of your own models     library MODELS... -o LIB
   prompts   list prompt sets, or one set          prompts animal1200
   clip      train a small CLIP on the toybox      clip --preset conditioning
   diffusion train a diffusion model on the toybox diffusion --preset cpu32
@@ -108,6 +109,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         "evaluate": _evaluate,
         "sheet": _sheet,
         "compact": _compact,
+        "library": _library,
         "prompts": _prompts,
         "clip": _clip,
         "diffusion": _diffusion,
@@ -304,6 +306,22 @@ def _prompts(arguments: list[str]) -> None:
     )
     for index in wanted:
         print(found.prompts[index])
+
+
+def _library(arguments: list[str]) -> None:
+    import tyro
+
+    from .library.build import LibraryOptions, build
+    from .library.report import printed, write_report
+
+    usage = "python -m training library MODELS... -o LIB"
+    if not arguments or arguments[0].startswith("-o"):
+        raise BadRequest("library needs files, folders or zips of models", f"usage: {usage}")
+    options = tyro.cli(LibraryOptions, args=arguments, prog=usage)
+    index = build(options)
+    written = write_report(options.output, index)
+    print(printed(index, options.output))
+    print(f"library: {options.output}; look at {written[0]}")
 
 
 def _clip(arguments: list[str]) -> None:

@@ -11,6 +11,7 @@ from typing import TypeAlias
 
 from backend.protocol.errors import TrainingError
 
+from .library import LibraryConfig
 from .protocol import (
     AssetCollection,
     ReferenceAssets,
@@ -20,10 +21,10 @@ from .protocol import (
 )
 from .toybox import ToyboxConfig
 
-AnyAssets: TypeAlias = ToyboxConfig
+AnyAssets: TypeAlias = ToyboxConfig | LibraryConfig
 """The union of all kinds' settings: the type of the ``assets`` in a run's configuration."""
 
-KINDS: dict[str, type[AnyAssets]] = {kind.kind: kind for kind in (ToyboxConfig,)}
+KINDS: dict[str, type[AnyAssets]] = {kind.kind: kind for kind in (ToyboxConfig, LibraryConfig)}
 """Every kind by the name that a checkpoint's recipe has for it."""
 
 
@@ -52,6 +53,7 @@ __all__ = [
     "KINDS",
     "AnyAssets",
     "AssetCollection",
+    "LibraryConfig",
     "ReferenceAssets",
     "ReferenceBatch",
     "ToyboxConfig",

@@ -33,4 +33,5 @@ def parse_options(config: type[T], args: Sequence[str], **options: Any) -> T:
         )
 
     with registry:
-        return tyro.cli(config, args=args, **options)
+        # A union, such as the kinds of assets, is of the kind that the default has.
+        return tyro.cli(config, args=args, config=(tyro.conf.AvoidSubcommands,), **options)
