@@ -20,6 +20,7 @@ from typing import Annotated, Any, Literal
 
 import tyro
 
+from .conditions import parse_conditions
 from .failures import describe_failure
 from .protocol.errors import (
     Att3dError,
@@ -55,6 +56,14 @@ Json = Annotated[bool, tyro.conf.arg(help="Print one JSON object on stdout, and 
 CheckpointFile = Annotated[
     Path | None, tyro.conf.arg(metavar="FILE", help="A checkpoint; default: the bundled one.")
 ]
+Conditions = Annotated[
+    tyro.conf.UseAppendAction[tuple[str, ...]],
+    tyro.conf.arg(
+        name="condition",
+        metavar="NAME=VALUE",
+        help="A value of what the checkpoint amortizes over; `att3d info` names them. Repeatable.",
+    ),
+]
 Device = Annotated[str, tyro.conf.arg(help="auto, cpu, cuda, cuda:1 or mps.")]
 
 
@@ -67,6 +76,7 @@ class Generate:
     output: Output
     """Where to. For several prompts a name with {prompt} or {index}, or a folder."""
     options: Mesh = dataclasses.field(default_factory=MeshOptions)
+    conditions: Conditions = ()
     checkpoint: CheckpointFile = None
     device: Device = "auto"
     json: tyro.conf.FlagCreatePairsOff[Json] = False
@@ -81,6 +91,7 @@ class Generate:
                 self.prompts,
                 self.output,
                 self.options,
+                parse_conditions(self.conditions),
                 self.checkpoint,
                 self.device,
                 progress,
@@ -114,6 +125,7 @@ class Interpolate:
     colors: Literal["first", "vertex"] = "first"
     """In a .glb, which cannot blend textures: the first prompt's, or colors at the vertices, which
     some viewers animate."""
+    conditions: Conditions = ()
     checkpoint: CheckpointFile = None
     device: Device = "auto"
     json: tyro.conf.FlagCreatePairsOff[Json] = False
@@ -130,6 +142,7 @@ class Interpolate:
                 self.fps,
                 options,
                 self.colors,
+                parse_conditions(self.conditions),
                 self.checkpoint,
                 self.device,
                 progress,
@@ -163,6 +176,7 @@ class Render:
     size: int = 256
     """Pixels along each view's edge, 16 to 2048."""
     shading: Literal["full", "textureless", "albedo"] = "full"
+    conditions: Conditions = ()
     checkpoint: CheckpointFile = None
     device: Device = "auto"
     json: tyro.conf.FlagCreatePairsOff[Json] = False
@@ -177,6 +191,7 @@ class Render:
                 self.views,
                 self.size,
                 self.shading,
+                parse_conditions(self.conditions),
                 self.checkpoint,
                 self.device,
                 progress,

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from .conditions import check_conditions
 from .field_reader import Field
 from .loading import Model, load_model, text_encoder
 from .mesh_pipeline import field_to_mesh
@@ -30,7 +31,9 @@ __all__ = ["Engine", "GeneratedMesh", "MeshOptions"]
 class Engine:
     """Loads one checkpoint; then a prompt is a field, and a field is a mesh.
 
-    May be used from several threads; jobs run one after another.
+    May be used from several threads; jobs run one after another. ``conditions`` are values of what
+    the checkpoint amortizes over beside the text (A31); those not given have their defaults, and
+    one that it does not have, or out of its range, raises BadRequest.
 
     Args:
         checkpoint_path: a checkpoint; None means the bundled one.
@@ -60,6 +63,7 @@ class Engine:
         options: MeshOptions | None = None,
         progress: ProgressCallback | None = None,
         cancel: CancelToken | None = None,
+        conditions: Mapping[str, float] | None = None,
     ) -> GeneratedMesh:
         """The prompt's object as a textured mesh.
 
@@ -72,7 +76,7 @@ class Engine:
         prompt = normalise_prompt(prompt)
         stages = Stages(progress, cancel)
         with self._lock:
-            field, notes = self._field(prompt, stages)
+            field, notes = self._field(prompt, stages, conditions)
             mesh = field_to_mesh(field, options or MeshOptions(), stages)
         mesh.notes = notes + mesh.notes
         mesh.prompt = prompt
@@ -86,6 +90,7 @@ class Engine:
         options: MeshOptions | None = None,
         progress: ProgressCallback | None = None,
         cancel: CancelToken | None = None,
+        conditions: Mapping[str, float] | None = None,
     ) -> GeneratedMesh:
         """The object at one place of a chain as a textured mesh; its prompt tells the shares.
 
@@ -100,7 +105,7 @@ class Engine:
         stages = Stages(progress, cancel)
         with self._lock:
             with stages.stage("text"):
-                chain = self._chain(clean if len(clean) > 1 else clean * 2)
+                chain = self._chain(clean if len(clean) > 1 else clean * 2, conditions)
             with stages.stage("grid"):
                 field = chain.field(alpha)
             mesh = field_to_mesh(field, options or MeshOptions(), stages)
@@ -119,6 +124,7 @@ class Engine:
         options: ChainOptions | None = None,
         progress: ProgressCallback | None = None,
         cancel: CancelToken | None = None,
+        conditions: Mapping[str, float] | None = None,
     ) -> TrackedMesh:
         """The chain of prompts as one mesh whose vertices and texture change.
 
@@ -132,14 +138,20 @@ class Engine:
         stages = Stages(progress, cancel, TRACK_SHARES)
         with self._lock:
             with stages.stage("text"):
-                chain = self._chain(clean)
+                chain = self._chain(clean, conditions)
             mesh = track(chain, options, stages)
         notes = (self._vocabulary.familiarity(prompt).note for prompt in clean)
         mesh.notes = [note for note in dict.fromkeys(notes) if note] + mesh.notes
         mesh.checkpoint_hash = self.checkpoint.sha256
         return mesh
 
-    def preview(self, prompts: Sequence[str], alpha: float, resolution: int = 40) -> PreviewMesh:
+    def preview(
+        self,
+        prompts: Sequence[str],
+        alpha: float,
+        resolution: int = 40,
+        conditions: Mapping[str, float] | None = None,
+    ) -> PreviewMesh:
         """The object at one place of a chain (or of one prompt), quick and untextured.
 
         Raises:
@@ -151,7 +163,7 @@ class Engine:
         clean = check_place(prompts, alpha)
         started = time.perf_counter()
         with self._lock:
-            chain = self._chain(clean if len(clean) > 1 else clean * 2)
+            chain = self._chain(clean if len(clean) > 1 else clean * 2, conditions)
             field = chain.field(alpha)
             read = time.perf_counter()
             mesh = preview_mesh(field, options.resolution)
@@ -170,7 +182,9 @@ class Engine:
         with self._lock:
             return self._chain(check_chain(prompts))
 
-    def field(self, prompt: str) -> tuple[Field, list[str]]:
+    def field(
+        self, prompt: str, conditions: Mapping[str, float] | None = None
+    ) -> tuple[Field, list[str]]:
         """The prompt's field, and notes about what the checkpoint does not know.
 
         Raises:
@@ -178,7 +192,7 @@ class Engine:
             NotDownloaded: the text encoder is not on this machine.
         """
         with self._lock:
-            return self._field(normalise_prompt(prompt), Stages())
+            return self._field(normalise_prompt(prompt), Stages(), conditions)
 
     def warm_up(self) -> None:
         """Run everything once at its smallest, so that the first prompt is as quick as the next."""
@@ -197,18 +211,31 @@ class Engine:
             "load_seconds": self.load_seconds,
         }
 
-    def _chain(self, prompts: Sequence[str]) -> PromptChain:
+    def _chain(
+        self, prompts: Sequence[str], conditions: Mapping[str, float] | None = None
+    ) -> PromptChain:
         """The chain, its prompts encoded; the one used last is kept, for a slider."""
         key = tuple(prompts)
+        values = self._checked(conditions)
         if self._last_chain is None or self._last_chain.prompts != key:
             embeddings = self._encode(key)
-            self._last_chain = PromptChain(key, embeddings, self.checkpoint.field)
+        else:
+            embeddings = self._last_chain.embeddings
+        self._last_chain = PromptChain(
+            key, embeddings, lambda embedding: self.checkpoint.field(embedding, values)
+        )
         return self._last_chain
 
-    def _field(self, prompt: str, stages: Stages) -> tuple[Field, list[str]]:
+    def _field(
+        self, prompt: str, stages: Stages, conditions: Mapping[str, float] | None
+    ) -> tuple[Field, list[str]]:
+        values = self._checked(conditions)
         with stages.stage("text"):
             note = self._vocabulary.familiarity(prompt).note
             embedding = self._encode([prompt])[0]
         with stages.stage("grid"):
-            field = self.checkpoint.field(embedding)
+            field = self.checkpoint.field(embedding, values)
         return field, [note] if note else []
+
+    def _checked(self, conditions: Mapping[str, float] | None) -> dict[str, float]:
+        return check_conditions(self.checkpoint.metadata.config.conditions, conditions)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -43,6 +43,7 @@ def generate(
     prompts: Sequence[str],
     output: str,
     options: MeshOptions,
+    conditions: Mapping[str, float],
     checkpoint: Path | None,
     device: str,
     progress: ProgressCallback,
@@ -51,6 +52,7 @@ def generate(
     """Everything that can be refused is refused before the model is loaded.
 
     Args:
+        conditions: values of what the checkpoint amortizes over (A31).
         started: ``time.perf_counter()`` when the command began.
 
     Raises:
@@ -77,7 +79,7 @@ def generate(
         def report_progress(fraction: float, stage: str, done: int = index) -> None:
             progress((done + 0.95 * fraction) / len(prompts), stage)
 
-        mesh = engine.generate(prompt, options, report_progress)
+        mesh = engine.generate(prompt, options, report_progress, conditions=conditions)
         writing = time.perf_counter()
         progress((index + 0.95) / len(prompts), "write")
         files = write_mesh(mesh, path)

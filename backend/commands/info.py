@@ -48,6 +48,11 @@ def as_text(facts: dict[str, Any]) -> str:
     lines += [f"                 {prompt}" for prompt in facts["prompts"][:SHOWN_PROMPTS]]
     if len(facts["prompts"]) > SHOWN_PROMPTS:
         lines.append("                 ...")
+    for condition in facts["config"]["conditions"]:
+        lines.append(
+            f"  --condition  {condition['name']}={condition['default']:g}"
+            f" (from {condition['low']:g} to {condition['high']:g})"
+        )
     for title in ("config", "metrics", "recipe"):
         lines.append(f"  {title:<12} {_flat(facts[title]) or 'not stated'}")
     return "\n".join(lines)

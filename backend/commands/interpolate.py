@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -82,6 +82,7 @@ def interpolate(
     fps: int,
     options: ChainOptions,
     colors: Colors,
+    conditions: Mapping[str, float],
     checkpoint: Path | None,
     device: str,
     progress: ProgressCallback,
@@ -90,6 +91,7 @@ def interpolate(
     """Everything that can be refused is refused before the model is loaded.
 
     Args:
+        conditions: values of what the checkpoint amortizes over (A31).
         started: ``time.perf_counter()`` when the command began.
 
     Raises:
@@ -106,7 +108,10 @@ def interpolate(
     engine = Engine(checkpoint, device)
     loaded = time.perf_counter()
     mesh = engine.interpolate(
-        clean, options, lambda fraction, stage: progress(0.97 * fraction, stage)
+        clean,
+        options,
+        lambda fraction, stage: progress(0.97 * fraction, stage),
+        conditions=conditions,
     )
     writing = time.perf_counter()
     progress(0.97, "write")

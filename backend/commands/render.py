@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import tempfile
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -51,6 +52,7 @@ def render(
     views: int | None,
     size: int,
     shading: Shading,
+    conditions: Mapping[str, float],
     checkpoint: Path | None,
     device: str,
     progress: ProgressCallback,
@@ -71,7 +73,7 @@ def render(
 
     engine = Engine(checkpoint, device)
     loaded = time.perf_counter()
-    source, notes = engine.field(prompt)
+    source, notes = engine.field(prompt, conditions)
     embedded = time.perf_counter()
     turntable = Turntable(source)
     pictures = np.empty((count, size, size, 3), dtype=np.uint8)

@@ -13,7 +13,7 @@ from .jsonrpc import Id
 from .options import ChainOptions, MeshOptions, PreviewOptions
 from .schema import ranged
 
-PROTOCOL_VERSION = 1
+PROTOCOL_VERSION = 2
 """Both ends must have the same one; it grows with any change of the messages below."""
 
 State: TypeAlias = Literal["starting", "loading", "ready", "busy", "failed"]
@@ -64,6 +64,9 @@ class GenerateParams(MeshOptions):
     chain: list[str] = field(default_factory=list)
     """Instead of a prompt: the object at ``alpha`` of these, as ``preview`` shows it."""
     alpha: float = 0.0
+    conditions: dict[str, float] = field(default_factory=dict)
+    """Values of what the checkpoint amortizes over beside the prompt, by name; the others have
+    their defaults (A31)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,6 +96,9 @@ class RenderParams:
     views: int = ranged(1, 1, 64)
     size: int = ranged(256, 16, 2048)
     """Pixels along each view's edge."""
+    conditions: dict[str, float] = field(default_factory=dict)
+    """Values of what the checkpoint amortizes over beside the prompt, by name; the others have
+    their defaults (A31)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -118,6 +124,9 @@ class InterpolateParams(ChainOptions):
     """2 to 16; neighbours differ."""
     checkpoint: str | None = None
     """Path of a checkpoint; None: the one that ``initialize`` named."""
+    conditions: dict[str, float] = field(default_factory=dict)
+    """Values of what the checkpoint amortizes over beside the prompt, by name; the others have
+    their defaults (A31)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -207,6 +216,9 @@ class PreviewParams(PreviewOptions):
     alpha: float = 0.0
     """0 to N-1."""
     checkpoint: str | None = None
+    conditions: dict[str, float] = field(default_factory=dict)
+    """Values of what the checkpoint amortizes over beside the prompt, by name; the others have
+    their defaults (A31)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -230,6 +242,18 @@ class CheckpointsParams:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ConditionEntry:
+    """A number that a checkpoint amortizes over beside the prompt: a slider (A31)."""
+
+    name: str
+    minimum: float
+    maximum: float
+    default: float
+    logarithmic: bool = False
+    """Whether equal factors, rather than equal steps, are equally far apart."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class CheckpointEntry:
     path: str
     name: str
@@ -238,6 +262,7 @@ class CheckpointEntry:
     default: bool
     problem: str = ""
     """Why it cannot be used; empty when it can."""
+    conditions: list[ConditionEntry] = field(default_factory=list)
 
 
 @dataclass(frozen=True, kw_only=True)

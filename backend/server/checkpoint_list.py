@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from ..protocol.errors import CheckpointError
-from ..protocol.messages import CheckpointEntry
+from ..protocol.messages import CheckpointEntry, ConditionEntry
 
 
 def list_checkpoints(folders: Sequence[str]) -> list[CheckpointEntry]:
@@ -38,13 +38,31 @@ def _describe(path: Path, *, bundled: bool, default: bool) -> CheckpointEntry:
     from ..model.checkpoint_file import read_metadata
 
     name, size, problem = path.stem, 0, ""
+    conditions: list[ConditionEntry] = []
     try:
         size = path.stat().st_size
-        name = read_metadata(path).name
+        metadata = read_metadata(path)
+        name = metadata.name
+        conditions = [
+            ConditionEntry(
+                name=condition.name,
+                minimum=condition.low,
+                maximum=condition.high,
+                default=condition.default,
+                logarithmic=condition.logarithmic,
+            )
+            for condition in metadata.config.conditions
+        ]
     except CheckpointError as error:
         problem = error.message
     except OSError as error:
         problem = f"it cannot be read: {error.strerror}"
     return CheckpointEntry(
-        path=str(path), name=name, bytes=size, bundled=bundled, default=default, problem=problem
+        path=str(path),
+        name=name,
+        bytes=size,
+        bundled=bundled,
+        default=default,
+        problem=problem,
+        conditions=conditions,
     )

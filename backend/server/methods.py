@@ -89,9 +89,13 @@ def generate(params: GenerateParams, job: Context) -> GenerateResult:
     """A prompt, or a place in a chain, becomes a textured mesh."""
     start = time.perf_counter()
     if params.chain:
-        made = job.engine.between(params.chain, params.alpha, params, job.progress, job.cancel)
+        made = job.engine.between(
+            params.chain, params.alpha, params, job.progress, job.cancel, params.conditions
+        )
     else:
-        made = job.engine.generate(params.prompt, params, job.progress, job.cancel)
+        made = job.engine.generate(
+            params.prompt, params, job.progress, job.cancel, params.conditions
+        )
     arrays = {
         "vertices": made.vertices,
         "faces": made.faces,
@@ -123,7 +127,7 @@ def render(params: RenderParams, job: Context) -> RenderResult:
 
     start = time.perf_counter()
     job.progress(0.0, "text")
-    field, notes = job.engine.field(params.prompt)
+    field, notes = job.engine.field(params.prompt, params.conditions)
     turntable = Turntable(field, job.cancel)
     pictures = []
     for view in range(params.views):
@@ -146,7 +150,9 @@ def render(params: RenderParams, job: Context) -> RenderResult:
 def interpolate(params: InterpolateParams, job: Context) -> InterpolateResult:
     """A chain of prompts becomes one mesh whose vertices and texture change."""
     start = time.perf_counter()
-    made = job.engine.interpolate(params.prompts, params, job.progress, job.cancel)
+    made = job.engine.interpolate(
+        params.prompts, params, job.progress, job.cancel, params.conditions
+    )
     job.cancel.check()
     keys = zip(made.alphas, made.names, made.prompts_of_keys(), strict=True)
     return InterpolateResult(
@@ -181,7 +187,7 @@ def interpolate(params: InterpolateParams, job: Context) -> InterpolateResult:
 def preview(params: PreviewParams, job: Context) -> PreviewResult:
     """The object at one place of a chain, quick and untextured."""
     start = time.perf_counter()
-    made = job.engine.preview(params.prompts, params.alpha, params.resolution)
+    made = job.engine.preview(params.prompts, params.alpha, params.resolution, params.conditions)
     job.cancel.check()
     arrays = {"vertices": made.vertices, "faces": made.faces, "colors": made.colors}
     return PreviewResult(
