@@ -73,6 +73,8 @@ def one_asset(item: Any, folder: Path, number: int) -> dict[str, Any]:
         objects = [item, *item.children_recursive]
         for each in objects:
             scene.collection.objects.link(each)
+    for each in objects:
+        each.hide_viewport = False
     bpy.context.window.scene = scene
     path = folder / f"model{number}.glb"
     write_glb(path)
@@ -85,6 +87,9 @@ def write_glb(path: Path) -> None:
     """Modifiers applied, armatures at rest, the scene at hand."""
     for armature in bpy.data.armatures:
         armature.pose_position = "REST"
+    for each in bpy.context.scene.objects:
+        # Objects of a scene that was never shown have not been placed yet.
+        each.update_tag()
     bpy.context.view_layer.update()
     bpy.ops.export_scene.gltf(
         filepath=str(path),

@@ -61,8 +61,8 @@ def prepare(path: Path) -> GltfFile:
     try:
         if kind == "glb":
             _, version, _ = struct.unpack_from("<3I", raw)
-            if version != 2:
-                raise Unreadable(f"it is glTF {version}, and only glTF 2 is read")
+            if version == 1:
+                raise Unreadable("it is glTF 1, and only glTF 2 is read")
             length, chunk = struct.unpack_from("<2I", raw, 12)
             if chunk != JSON_CHUNK or 20 + length > len(raw):
                 raise Unreadable("it is cut off or damaged")

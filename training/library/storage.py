@@ -96,7 +96,7 @@ def write_model(folder: Path, key: str, model: StoredModel) -> None:
             "distance": model.grid.distance,
             "color": model.grid.color,
         },
-        {"format": FORMAT, "version": str(VERSION)},
+        {"format": f"{FORMAT} {VERSION}"},
     )
     write_whole(model_path(folder, key), data)
 
