@@ -48,6 +48,32 @@ def test_starting_the_command_line_is_light():
     assert not loaded_by("import training.cli") & HEAVY
 
 
+TORCHS = {"backend.model", "backend.text", "backend.rendering", "backend.accelerator"}
+"""Where modules may need torch; the others run in Blender's own Python."""
+
+
+def test_what_does_not_ship_is_imported_only_beside_torch():
+    for path in sorted((ROOT / "backend").rglob("*.py")):
+        module = ".".join(path.relative_to(ROOT).with_suffix("").parts)
+        at_start = imports_at_start(path)
+        assert not at_start & {"tyro", "mcubes"} or module == "backend.cli", path
+        if "torch" in at_start:
+            assert any(module.startswith(name) for name in TORCHS), path
+        elif module != "backend.shapes":
+            assert "jaxtyping" not in at_start, f"{path}: names of shapes come from backend.shapes"
+
+
+def imports_at_start(path: Path) -> set[str]:
+    """Top-level names of the absolute imports that importing a file does."""
+    names: set[str] = set()
+    for node in ast.parse(path.read_text()).body:
+        if isinstance(node, ast.Import):
+            names |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
+            names.add(node.module.split(".")[0])
+    return names
+
+
 def imports_of(path: Path) -> set[str]:
     """Top-level names of the absolute imports anywhere in a file."""
     names: set[str] = set()

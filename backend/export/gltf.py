@@ -14,10 +14,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float, UInt8
 
 from .. import VERSION
 from ..atlas.tangents import corner_frames
+from ..shapes import Float, UInt8
 from ..surface.geometry import vertex_normals
 from ..textured_mesh import GeneratedMesh
 from ..tracking.tracked_mesh import LINEAR_LIGHT, TrackedMesh
