@@ -116,6 +116,10 @@ class Vocabulary:
             known_any=bool(content),
         )
 
+    def known_in(self, prompt: str) -> set[str]:
+        """The prompt's known words that matter, each in the spelling that the training has."""
+        return self._content(prompt)[0]
+
     def _content(self, prompt: str) -> tuple[set[str], list[str]]:
         """The prompt's known words that matter, in one spelling each; and its unknown words."""
         content: set[str] = set()

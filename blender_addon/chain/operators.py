@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
 import bpy
+from bpy.app.translations import pgettext_iface as iface_
 from bpy.app.translations import pgettext_rpt as rpt_
 from bpy.app.translations import pgettext_tip
 from bpy.props import BoolProperty, EnumProperty, StringProperty
@@ -152,6 +154,7 @@ class ATT3D_OT_animate(ResultOperator, bpy.types.Operator):
     )
 
     _chain: Chain | None = None
+    _notes: Sequence[str] = ()
 
     @classmethod
     def description(cls, context: Context, operator: ATT3D_OT_animate) -> str:
@@ -173,9 +176,20 @@ class ATT3D_OT_animate(ResultOperator, bpy.types.Operator):
 
     def request(self, context: Context) -> Reply:
         settings = context.scene.att3d
-        shared = [option.name for option in CHAIN_OPTIONS if option not in KEY_OPTIONS]
-        self.fill_in({name: getattr(settings, name) for name in ("checkpoint", *shared)})
-        self.fill_in({key.name: getattr(settings, f"chain_{key.name}") for key in KEY_OPTIONS})
+        values = {"checkpoint": settings.checkpoint}
+        notes: list[str] = []
+        for option in CHAIN_OPTIONS:
+            prefix = "chain_" if option in KEY_OPTIONS else ""
+            value = getattr(settings, prefix + option.name)
+            if not self.properties.is_property_set(option.name) and option.maximum is not None:
+                if value > option.maximum:  # of a mesh's settings, which allow more
+                    text = rpt_("{label} {value} is more than a chain can have: it has {maximum}.")
+                    label = iface_(option.label)
+                    notes.append(text.format(label=label, value=value, maximum=option.maximum))
+                    value = option.maximum
+            values[option.name] = value
+        self.fill_in(values)
+        self._notes = notes
         self._chain = check(settings.rows)
         self._object_uid = 0
         if self.rebuild:
@@ -204,7 +218,7 @@ class ATT3D_OT_animate(ResultOperator, bpy.types.Operator):
             notes=describe_changes(result.changes, chain.stops),
             key_names=names,
         )
-        notes = list(made.origin.notes)
+        notes = [*self._notes, *made.origin.notes]
         scene = self.scene(context)
         settings = scene.att3d
         target = self.target()

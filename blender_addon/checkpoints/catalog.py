@@ -64,12 +64,18 @@ def choices(folder: str) -> list[Choice]:
 
 
 def find(identifier: str, folder: str) -> Choice | None:
-    """The choice that an identifier, a path or (empty) the default means, if it is there."""
+    """The choice that an identifier, a path, a name or (empty) the default means, if it is there.
+
+    The name is what the panel shows and what objects carry.
+    """
     listed = choices(folder)
     if not identifier:
         return listed[0] if listed and listed[0].bundled else None
     for choice in listed:
         if identifier in (choice.identifier, str(choice.path)):
+            return choice
+    for choice in listed:
+        if identifier == choice.label:
             return choice
     path = Path(identifier).expanduser()
     return Choice(identifier, path, False) if path.is_file() else None

@@ -15,9 +15,13 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-from ...backend.prompts.vocabulary import Familiarity, Vocabulary
+from ...backend.prompts.spelling import split_words
+from ...backend.prompts.vocabulary import STOP_WORDS, Familiarity, Vocabulary
 from . import catalog
 
+_PARTICIPLES = {"made", "carved", "dressed"}
+_SHORT = 5
+"""Letters: fewer make a word that another letter makes another word."""
 INDEXED = 20_000
 """Prompts that are completed from; more would make the index large and the list no better."""
 
@@ -67,17 +71,41 @@ class PromptIndex:
                 self._containing[word].add(index)
                 tails.add(" ".join(split[start:]))
         self._tails = sorted(tails)
+        nouns = {noun for noun in map(subject_of, self.prompts) if noun is not None}
+        self._subjects = set().union(*map(self.vocabulary.known_in, nouns))
         self._words = sorted(set(self._containing) | set(self.vocabulary.words))
 
     def familiarity(self, prompt: str) -> Familiarity:
         """What the training has to do with a prompt."""
         return _familiarity(self, " ".join(prompt.split()))
 
+    def knows_subject(self, prompt: str) -> bool:
+        """Whether the prompt names a thing that is in the training, not only what it is like."""
+        return not self._subjects or bool(self._subjects & self.vocabulary.known_in(prompt))
+
+    def spelled_alike(self, prompt: str) -> str | None:
+        """The prompt with known words for its unknown ones, if that names something it knows.
+
+        A short word is another word when a letter changes ("cat", "cast"), so it is only replaced
+        where that gives a prompt of the training.
+        """
+        about = self.familiarity(prompt)
+        instead = {word: words[0] for word, words in about.suggestions.items()}
+        if not instead or set(about.unknown_words) - instead.keys():
+            return None
+        new = " ".join(instead.get(_bare(part), part) for part in prompt.split())
+        found = self.familiarity(new)
+        short = any(len(word) < _SHORT for word in instead)
+        sound = not found.unknown_words and self.knows_subject(new)
+        return new if sound and (found.seen_exactly or not short) else None
+
     def suggest(self, text: str, count: int = 20) -> list[Suggestion]:
         """Prompts to offer while ``text`` is typed, best first, at most ``count``.
 
         First, where a word is unknown, the nearest known prompts; then what completes the text;
         then prompts with the same words in another order; then words that complete the last one.
+        Blender takes a single entry in place of what was typed, so there never is just one: the
+        text itself goes before it.
         """
         typed = text.casefold().split()
         if not typed:
@@ -93,13 +121,17 @@ class PromptIndex:
             meant = next(iter(_starting_with(self._words, last)), last)
             for prompt in self.familiarity(" ".join([*whole, meant])).nearest:
                 found[prompt] = Suggestion(prompt, hint)
-        whole_text, end_of_text = self._completed(typed)
-        others = (self._with_all(typed), end_of_text, self._words_of(typed))
+        # After an unknown word the next may be unknown too: "sports car" is no "sports carved".
+        words = self._subjects if unknown else None
+        whole_text, end_of_text = self._completed(typed, words)
+        others = (self._with_all(typed), end_of_text, self._words_of(typed, words))
         for prompt in itertools.chain(whole_text, *others):
             if len(found) >= count:
                 break
             found.setdefault(prompt, Suggestion(prompt))
         found.pop(text.strip(), None)
+        if len(found) == 1:
+            return [Suggestion(text), *found.values()]
         return list(found.values())
 
     def neighbours(self, prompt: str, count: int = 24) -> list[Neighbour]:
@@ -111,11 +143,18 @@ class PromptIndex:
 
     # --- completion ---
 
-    def _completed(self, typed: list[str]) -> tuple[list[str], list[str]]:
-        """The text with the rest of a known prompt: of all of it, or of its longest end."""
+    def _completed(self, typed: list[str], words: set[str] | None) -> tuple[list[str], list[str]]:
+        """The text with the rest of a known prompt: of all of it, or of its longest end.
+
+        Args:
+            typed: words; the last may be unfinished.
+            words: what the last word, by itself, may become; None: any.
+        """
         for start in range(len(typed)):
             end = " ".join(typed[start:])
             tails = [tail for tail in _starting_with(self._tails, end) if tail != end]
+            if words is not None and start == len(typed) - 1:
+                tails = [tail for tail in tails if tail.split()[0] in words]
             if tails:
                 tails.sort(key=lambda tail: (tail.count(" "), tail))
                 found = [" ".join([*typed[:start], tail]) for tail in tails]
@@ -132,11 +171,29 @@ class PromptIndex:
         ranked = sorted(fitting, key=lambda index: (self.prompts[index].count(" "), index))
         return [self.prompts[index] for index in ranked]
 
-    def _words_of(self, typed: list[str]) -> Iterable[str]:
-        """The text with its last word completed."""
+    def _words_of(self, typed: list[str], words: set[str] | None) -> Iterable[str]:
+        """The text with its last word completed, to one of ``words`` (None: any)."""
         *whole, last = typed
-        ends = [word for word in _starting_with(self._words, last) if word != last]
+        found = (word for word in _starting_with(self._words, last) if word != last)
+        ends = [word for word in found if words is None or word in words]
         return [" ".join([*whole, word]) for word in ends]
+
+
+def subject_of(prompt: str) -> str | None:
+    """The noun that a prompt is about: the last word before what it does, wears or is made of."""
+    noun = None
+    for word in split_words(prompt):
+        if word.endswith("ing") or word in _PARTICIPLES:
+            return noun
+        if word not in STOP_WORDS:
+            noun = word
+        elif noun is not None:
+            return noun
+    return noun
+
+
+def _bare(word: str) -> str:
+    return word.strip(".,;:!?").casefold()
 
 
 @lru_cache(maxsize=64)
@@ -199,7 +256,7 @@ def _starting_with(ordered: list[str], beginning: str) -> list[str]:
 _lock = threading.Lock()
 _built: dict[tuple[Path, int, int], PromptIndex] = {}
 _threads: dict[tuple[Path, int, int], threading.Thread] = {}
-_KEPT = 4
+_KEPT = 16
 
 
 def prompt_index(path: Path, *, wait: bool = False) -> PromptIndex | None:

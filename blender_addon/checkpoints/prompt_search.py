@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
     from ...backend.prompts.vocabulary import Familiarity
 
+EXAMPLE = "a pig wearing a tophat"
+OTHERS = 12
+"""How many other checkpoints are looked through for a word."""
 LOOK_AGAIN = 0.3
 """Seconds until the panel is drawn again while the checkpoint's words are being read."""
 
@@ -63,6 +66,27 @@ def familiarity(context: Context, prompt: str) -> Familiarity | None:
         return None
     known = known_by(context.scene.att3d.checkpoint, context)
     return known.familiarity(prompt) if known is not None else None
+
+
+def example_prompt(context: Context) -> str:
+    """A prompt that the scene's checkpoint knows, to show in an empty field."""
+    known = known_by(context.scene.att3d.checkpoint, context)
+    if known is None or not known.prompts or EXAMPLE in known.prompts:
+        return EXAMPLE
+    return known.prompts[len(known.prompts) // 3]
+
+
+def others_that_know(context: Context, prompt: str) -> list[catalog.Choice]:
+    """Other checkpoints here that know what a prompt is about, as far as they have been read."""
+    current = chosen(context)
+    listed = catalog.choices(preferences(context).checkpoint_folder_path)
+    others = [choice for choice in listed if current is None or choice.path != current.path]
+    found = []
+    for choice in others[:OTHERS]:
+        known = known_by(choice.identifier, context)
+        if known is not None and known.prompts and known.knows_subject(prompt):
+            found.append(choice)
+    return found
 
 
 def _redraw() -> None:

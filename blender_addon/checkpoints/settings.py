@@ -34,9 +34,8 @@ def _checkpoint_items(settings: CheckpointSettings, context: Context | None) -> 
         missing = "The extension was built without a checkpoint; choose another"
         items.insert(0, ("NONE", "No checkpoint", missing, "ERROR", 0))
     chosen = settings.checkpoint
-    if chosen and catalog.number(chosen) not in {item[4] for item in items}:
-        name = Path(chosen).stem
-        items.append((chosen, name, chosen, "FILE_3D", catalog.number(chosen)))
+    if (number := _get_choice(settings)) not in {item[4] for item in items}:
+        items.append((chosen, Path(chosen).stem, chosen, "FILE_3D", number))
     _items[:] = items
     return _items
 
@@ -54,7 +53,8 @@ def _number(choice: catalog.Choice) -> int:
 
 def _get_choice(settings: CheckpointSettings) -> int:
     chosen = settings.checkpoint
-    return 0 if chosen == catalog.DEFAULT else catalog.number(chosen)
+    choice = catalog.find(chosen, preferences().checkpoint_folder_path) if chosen else None
+    return _number(choice) if choice is not None else catalog.number(chosen)
 
 
 def _set_choice(settings: CheckpointSettings, value: int) -> None:
@@ -74,8 +74,8 @@ class CheckpointSettings:
     checkpoint: StringProperty(
         name="Checkpoint",
         description=(
-            "The trained model: the name of one that comes with the extension, or the path of "
-            "another. Empty: the default"
+            "The trained model: its name, as objects made with it carry it, or the path of its "
+            "file. Empty: the default"
         ),
         update=_checkpoint_changed,
     )

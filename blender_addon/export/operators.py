@@ -13,7 +13,8 @@ from ...backend.protocol.errors import Att3dError, BadRequest, InternalError
 from ..process.session import redraw, session
 from ..scene.animation import chain_of
 from ..scene.collection import select_only
-from ..scene.shape_keys import INTERPOLATION
+from ..scene.keyframes import animated_range
+from ..scene.shape_keys import INTERPOLATION, PATH
 from ..ui.status_text import told
 from .bake import Colors, bake_copy, bake_in_place
 from .formats import FORMATS, Format, check_writable, export, format_of, losses
@@ -39,13 +40,13 @@ class _Baker:
     )
     frame_start: IntProperty(
         name="First Frame",
-        description="Where the bake begins; with Last Frame 0: where the scene begins",
+        description="Where the bake begins; with Last Frame 0: at the first keyframe of the chain",
         default=0,
         options={"SKIP_SAVE"},
     )
     frame_end: IntProperty(
         name="Last Frame",
-        description="Where the bake ends; 0: where the scene ends",
+        description="Where the bake ends; 0: at the last keyframe of the chain",
         default=0,
         options={"SKIP_SAVE"},
     )
@@ -64,12 +65,16 @@ class _Baker:
             return False
         return True
 
-    def range_in(self, scene: bpy.types.Scene) -> tuple[int, int]:
-        """First and last frame. Raises BadRequest when there are none, or far too many."""
-        given = self.frame_start or self.frame_end
-        first, last = (
-            (self.frame_start, self.frame_end) if given else (scene.frame_start, scene.frame_end)
-        )
+    def range_in(self, scene: bpy.types.Scene, ob: bpy.types.Object) -> tuple[int, int]:
+        """First and last frame: those given, else the chain's own, else the scene's.
+
+        Raises BadRequest when there are none, or far too many.
+        """
+        if self.frame_start or self.frame_end:
+            first, last = self.frame_start, self.frame_end
+        else:
+            whole = scene.frame_start, scene.frame_end
+            first, last = animated_range(ob, PATH) or whole
         if not first <= last < first + MOST_FRAMES:
             raise BadRequest(
                 f"Frames {first} to {last} cannot be baked.",
@@ -115,7 +120,7 @@ class _Baker:
         return {"FINISHED"}
 
     def take(self, context: Context, ob: bpy.types.Object) -> tuple[Samples, tuple[int, int]]:
-        first, last = self.range_in(context.scene)
+        first, last = self.range_in(context.scene, ob)
         return sample(context.scene, ob, first, last), (first, last)
 
     def lose(self, wanted: Format | None, ob: bpy.types.Object, colors: Colors) -> None:

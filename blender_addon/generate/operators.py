@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, ClassVar
 import bpy
 from bpy.app.translations import pgettext_rpt as rpt_
 
+from ...backend.protocol.errors import BadPrompt
 from ...backend.protocol.messages import InfoParams, InfoResult
 from ..checkpoints import catalog
+from ..checkpoints.prompt_search import example_prompt, known_by
 from ..process.operator import BackendOperator
 from ..process.reply import Reply
 from ..process.session import redraw, session
@@ -33,7 +35,15 @@ class ATT3D_OT_generate(PromptOperator, bpy.types.Operator):
     bl_options: ClassVar[set[str]] = {"REGISTER", "UNDO"}
 
     def invoke(self, context: Context, event: Event) -> set[str]:
+        """By hand: an empty field means the example in it; a thing that is not known is refused."""
         remember_options(context.scene)
+        if not self.properties.is_property_set("prompt"):
+            fill_in_example(context)
+        self.fill_in(panel_values(context))
+        try:
+            refuse_unknown(context, self.prompt, self.checkpoint)
+        except BadPrompt as error:
+            return self._failed(error)
         return super().invoke(context, event)
 
     def request(self, context: Context) -> Reply:
@@ -49,6 +59,30 @@ class ATT3D_OT_generate(PromptOperator, bpy.types.Operator):
         self.show(context, ob)
         if preferences(context).show_colors:
             show_texture(context)
+
+
+def fill_in_example(context: Context) -> None:
+    """Put the example that an empty prompt field shows into it."""
+    settings = context.scene.att3d
+    if not settings.prompt.strip():
+        settings.fill_in({"prompt": example_prompt(context)})
+
+
+def refuse_unknown(context: Context, prompt: str, checkpoint: str) -> None:
+    """Raise BadPrompt for a prompt about a thing that the checkpoint does not know.
+
+    The model would answer all the same, with some object under the prompt's name.
+    """
+    known = known_by(checkpoint, context)
+    if known is None or known.knows_subject(prompt):
+        return
+    unknown = known.familiarity(prompt).unknown_words
+    if unknown:
+        words = ", ".join(f"“{word}”" for word in unknown[:4])
+        raise BadPrompt(
+            f"This checkpoint knows nothing called {words}.",
+            "Choose a prompt that it knows, or a checkpoint that knows the word.",
+        )
 
 
 class ATT3D_OT_cancel(bpy.types.Operator):

@@ -8,7 +8,7 @@ import bpy
 from bpy.app.translations import pgettext_iface as iface_
 
 from ..checkpoints import catalog
-from ..checkpoints.prompt_search import familiarity
+from ..checkpoints.prompt_search import example_prompt, familiarity
 from ..process.backend_state import State
 from ..process.session import session
 from ..process.status_panel import draw_status, stage_text
@@ -17,7 +17,6 @@ from ..setup.panel import draw_hung, draw_mends, draw_progress, draw_set_up
 from ..ui.preferences import preferences
 from ..ui.status_text import draw_problem, draw_text
 from .result_operator import MESH_OPTIONS
-from .settings import EXAMPLE
 from .suggestions import draw_unknown
 
 if TYPE_CHECKING:
@@ -43,7 +42,7 @@ class ATT3D_PT_create(_Tab, bpy.types.Panel):
         column = layout.column(align=True)
         field = column.row(align=True)
         field.scale_y = 1.3
-        field.prop(settings, "prompt", text="", placeholder=EXAMPLE)
+        field.prop(settings, "prompt", text="", placeholder=example_prompt(context))
         field.operator("att3d.suggest", text="", icon="LIGHT")
         action = column.row(align=True)
         action.scale_y = 1.6

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, ClassVar
 import bpy
 from bpy.props import StringProperty
 
-from ..checkpoints.prompt_search import known_by, search_prompts
+from ..checkpoints.prompt_search import example_prompt, known_by, search_prompts
 from ..process.session import session
-from .settings import EXAMPLE, generate_soon, is_quiet, quietly
+from .settings import generate_soon, is_quiet, quietly
 
 if TYPE_CHECKING:
     from bpy.types import Context, Event
@@ -78,7 +78,9 @@ class ATT3D_PT_ask(bpy.types.Panel):
     def draw(self, context: Context) -> None:
         row = self.layout.row()
         row.activate_init = True
-        row.prop(context.window_manager.att3d_ask, "prompt", text="", placeholder=EXAMPLE)
+        row.prop(
+            context.window_manager.att3d_ask, "prompt", text="", placeholder=example_prompt(context)
+        )
 
 
 CLASSES = (AskedPrompt, ATT3D_OT_ask_prompt, ATT3D_PT_ask)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import bpy
 from bpy.props import EnumProperty, StringProperty
 
+from ...backend.protocol.errors import BadPrompt
 from ...backend.protocol.options import MeshOptions, options_of
 from ..checkpoints.prompt_search import search_prompts
 from ..process.session import session
@@ -18,8 +19,6 @@ from ..ui.preferences import preferences
 if TYPE_CHECKING:
     from bpy.types import Context
 
-EXAMPLE = "a pig wearing a tophat"
-"""Shown in an empty prompt field."""
 
 _quiet = False
 
@@ -40,7 +39,12 @@ def is_quiet() -> bool:
 
 
 def _prompt_confirmed(settings: GenerateSettings, context: Context) -> None:
-    """Enter in the prompt field generates. Scripts that assign the prompt start nothing."""
+    """Enter in the prompt field generates. Scripts that assign the prompt start nothing.
+
+    What was wrong with the prompt before is settled in any case.
+    """
+    if isinstance(session.error, BadPrompt):
+        session.error = None
     region, area = context.region, context.area
     typed = (
         not (bpy.app.background or _quiet)

@@ -8,8 +8,8 @@ import bpy
 from bpy.app.translations import pgettext_iface as iface_
 from bpy.props import StringProperty
 
-from ..checkpoints.prompt_search import familiarity
-from ..process.session import redraw
+from ..checkpoints.prompt_search import known_by, others_that_know
+from ..process.session import redraw, session
 from ..ui.status_text import draw_text
 
 if TYPE_CHECKING:
@@ -22,35 +22,36 @@ def draw_unknown(layout: bpy.types.UILayout, context: Context, prompt: str) -> b
     Returns:
         Whether there was anything to say.
     """
-    about = familiarity(context, prompt)
-    if about is None or not about.note:
+    known = known_by(context.scene.att3d.checkpoint, context) if prompt.strip() else None
+    if known is None:
+        return False
+    about = known.familiarity(prompt)
+    named = known.knows_subject(prompt)
+    if named and not about.note:
         return False
     box = layout.box()
     width = context.region.width
-    if about.unknown_words:
-        words = ", ".join(f"“{word}”" for word in about.unknown_words[:4])
+    words = ", ".join(f"“{word}”" for word in about.unknown_words[:4])
+    if not words:
+        draw_text(box, iface_("Names nothing that this checkpoint knows"), width, "INFO")
+    elif named:
         draw_text(box, iface_("{words}: never seen, ignored").format(words=words), width, "INFO")
     else:
-        draw_text(box, iface_("Names nothing that this checkpoint knows"), width, "INFO")
-    alike = {word: close for word, close in about.suggestions.items() if close}
-    for word, close in list(alike.items())[:3]:
-        instead = _with_word(prompt, word, close[0])
-        if instead != prompt:
-            button = box.operator("att3d.set_prompt", text=instead, icon="FORWARD", translate=False)
-            button.prompt = instead
-    if not alike:
-        for nearest in about.nearest:
-            button = box.operator("att3d.set_prompt", text=nearest, icon="FORWARD", translate=False)
-            button.prompt = nearest
+        text = iface_("This checkpoint knows nothing called {words}").format(words=words)
+        draw_text(box, text, width, "INFO")
+    if not named:
+        for choice in others_that_know(context, prompt)[:2]:
+            text = iface_("Use {checkpoint}").format(checkpoint=choice.label)
+            button = box.operator(
+                "att3d.use_checkpoint", text=text, icon="FILE_3D", translate=False
+            )
+            button.checkpoint = choice.identifier
+    alike = known.spelled_alike(prompt)
+    offered = [alike] if alike is not None else about.nearest
+    for other in offered or [found.prompt for found in known.suggest("", 3)]:
+        button = box.operator("att3d.set_prompt", text=other, icon="FORWARD", translate=False)
+        button.prompt = other
     return True
-
-
-def _with_word(prompt: str, word: str, other: str) -> str:
-    """The prompt with one word in place of another, whatever its case."""
-    split = prompt.split()
-    return " ".join(
-        other if part.strip(".,;:!?").casefold() == word.casefold() else part for part in split
-    )
 
 
 class ATT3D_OT_set_prompt(bpy.types.Operator):
@@ -68,4 +69,22 @@ class ATT3D_OT_set_prompt(bpy.types.Operator):
         return {"FINISHED"}
 
 
-CLASSES = (ATT3D_OT_set_prompt,)
+class ATT3D_OT_use_checkpoint(bpy.types.Operator):
+    """Use this checkpoint, which knows what the prompt is about"""
+
+    bl_idname = "att3d.use_checkpoint"
+    bl_label = "Use Checkpoint"
+    bl_options: ClassVar[set[str]] = {"REGISTER", "UNDO", "INTERNAL"}
+
+    checkpoint: StringProperty(
+        name="Checkpoint", description="Its name, or the path of its file", options={"SKIP_SAVE"}
+    )
+
+    def execute(self, context: Context) -> set[str]:
+        context.scene.att3d.fill_in({"checkpoint": self.checkpoint})
+        session.settle()
+        redraw()
+        return {"FINISHED"}
+
+
+CLASSES = (ATT3D_OT_set_prompt, ATT3D_OT_use_checkpoint)

@@ -6,6 +6,7 @@ each slot, and from 5.0 nothing else.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
@@ -51,6 +52,15 @@ def remove_curves(block: bpy.types.ID, path: str) -> None:
             curves.remove(curve)
     if not any(len(curves) for curves in curve_lists(block)):
         data.action = None
+
+
+def animated_range(block: bpy.types.ID, path: str) -> tuple[int, int] | None:
+    """First and last frame with a keyframe of a property; None where its action has none."""
+    curve = find_curve(block, path)
+    if curve is None or len(curve.keyframe_points) < 2:
+        return None
+    first, last = curve.range()
+    return math.floor(first), math.ceil(last)
 
 
 def in_nla(block: bpy.types.ID) -> bool:

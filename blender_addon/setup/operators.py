@@ -169,7 +169,7 @@ class ATT3D_OT_set_up_from_pypi(bpy.types.Operator):
 
     def execute(self, context: Context) -> set[str]:
         preferences(context).setup.torch_index = builds.PYPI
-        return bpy.ops.att3d.set_up()
+        return ATT3D_OT_set_up.execute(self, context)
 
 
 class ATT3D_OT_cancel_set_up(bpy.types.Operator):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
@@ -9,12 +11,13 @@ from typing import TYPE_CHECKING, ClassVar
 import bpy
 from bpy.props import BoolProperty, IntProperty, PointerProperty, StringProperty
 
+from ...backend.files import atomic_write
 from ...backend.protocol.errors import Att3dError
 from ..checkpoints import catalog
 from ..process import launch
 from ..process.session import redraw, session
 from ..process.status_panel import draw_status
-from ..ui.preferences import EXTENSION
+from ..ui.preferences import EXTENSION, preferences
 from ..ui.status_text import draw_problem
 from ..ui.user_folders import data_folder
 from . import panel
@@ -229,5 +232,47 @@ def _is_set_up() -> bool:
 CLASSES = (SetupSettings, Preferences, ATT3D_OT_open_preferences)
 
 
+KEPT = (
+    "backend_python", "backend_command", "remembered_python", "checkpoint_folder", "log_folder",
+    "history_folder",
+)  # fmt: skip
+"""What is not lost when the extension is disabled, which takes its preferences out of Blender's."""
+
+
+def _kept_file() -> Path:
+    return Path(bpy.utils.extension_path_user(EXTENSION)) / "preferences.json"
+
+
+def _restore() -> None:
+    """Take what was chosen before the extension was disabled, and forget it."""
+    file, chosen = _kept_file(), preferences()
+    try:
+        kept = json.loads(file.read_text(encoding="utf-8"))
+        file.unlink()
+    except (OSError, ValueError, RecursionError):
+        return
+    for name in KEPT:
+        value = kept.get(name) if isinstance(kept, dict) else None
+        if isinstance(value, str) and not chosen.is_property_set(name):
+            setattr(chosen, name, value)
+
+
+def _keep() -> None:
+    """Blender is about to drop the preferences. Where nothing can be written they are lost."""
+    file, chosen = _kept_file(), preferences()
+    values = {name: getattr(chosen, name) for name in KEPT if chosen.is_property_set(name)}
+    if values:
+        with contextlib.suppress(OSError):
+            file.parent.mkdir(parents=True, exist_ok=True)
+            atomic_write(file, json.dumps(values, ensure_ascii=False).encode())
+
+
 def register() -> None:
     session.is_set_up = _is_set_up
+    if EXTENSION in bpy.context.preferences.addons:
+        _restore()
+
+
+def unregister() -> None:
+    if EXTENSION in bpy.context.preferences.addons:
+        _keep()

@@ -14,8 +14,14 @@ import pytest
 from ..timed import within
 from ..wire import extension  # noqa: F401 makes the package importable without bpy
 
-from att3d_extension.blender_addon.checkpoints.prompt_index import PromptIndex, prompt_index  # isort: skip
+from att3d_extension.blender_addon.checkpoints.prompt_index import (  # isort: skip
+    PromptIndex,
+    Suggestion,
+    prompt_index,
+    subject_of,
+)
 
+BUNDLED = Path(__file__).resolve().parents[2] / "checkpoints"
 ANIMALS = ["pig", "squirrel", "fox", "rabbit"]
 ACTIVITIES = ["riding a bike", "playing the guitar", "holding a book"]
 HATS = ["wearing a tophat", "wearing a party hat"]
@@ -122,3 +128,78 @@ def test_keystroke_is_answered_at_once() -> None:
         times.append(time.perf_counter() - started)
     assert found[0] and found[1] and found[2] and not found[3]
     assert within(sorted(times)[2], 0.05)
+
+
+# --- what Enter makes ------------------------------------------------------------------------
+
+
+def entered(known: PromptIndex, text: str) -> str:
+    """What Enter gives after ``text`` was typed, by Blender's rule for a list of suggestions.
+
+    An entry that is what was typed is chosen; so is a single entry, whatever it says.
+    """
+    entries = offered(known, text)
+    if text in entries or len(entries) != 1:
+        return text
+    return entries[0]
+
+
+@pytest.fixture(scope="module", params=sorted(path.stem for path in BUNDLED.glob("*.safetensors")))
+def bundled(request: pytest.FixtureRequest) -> PromptIndex:
+    found = prompt_index(BUNDLED / f"{request.param}.safetensors", wait=True)
+    assert found is not None and found.prompts
+    return found
+
+
+def test_what_is_typed_is_what_is_made(bundled: PromptIndex) -> None:
+    wrong = {p: made for p in bundled.prompts if (made := entered(bundled, p)) != p}
+    assert not wrong
+    for typed in (
+        "a tree in winter",
+        "made out of gold",
+        "a pig wea",
+        "A PIG ",
+        "a robot made of ",
+    ):
+        assert entered(bundled, typed) == typed
+
+
+def test_rule_of_a_single_entry_can_fail() -> None:
+    class Single(PromptIndex):
+        def suggest(self, text: str, count: int = 20) -> list[Suggestion]:
+            return [Suggestion("a tree in wintertime")]
+
+    assert entered(Single(PROMPTS), "a tree in winter") == "a tree in wintertime"
+
+
+# --- things that are not known ---------------------------------------------------------------
+
+
+@pytest.mark.parametrize("prompt", [*PROMPTS[:3], "hog", "a big PIG", "a fox", "two rabbits"])
+def test_subject_is_the_noun_that_prompts_are_about(known: PromptIndex, prompt: str) -> None:
+    assert known.knows_subject(prompt)
+
+
+@pytest.mark.parametrize(
+    "prompt", ["a wizard cat", "un cochon", "a zeppelin wearing a tophat", "riding a bike", ""]
+)
+def test_what_a_thing_wears_or_does_is_no_subject(known: PromptIndex, prompt: str) -> None:
+    assert not known.knows_subject(prompt)
+
+
+def test_subjects_of_the_bundled_checkpoints(bundled: PromptIndex) -> None:
+    assert all(bundled.knows_subject(p) for p in bundled.prompts if subject_of(p) is not None)
+    for prompt in ("a wizard", "un cochon", "a red zeppelin"):
+        assert not bundled.knows_subject(prompt)
+
+
+def test_suggestions_complete_words_and_do_not_glue_them() -> None:
+    known = PromptIndex(["a pig carved out of wood", "a cast iron pig", "a red pig"])
+    assert not [text for text in offered(known, "a red sports car") if "sports" in text]
+    assert "a pig carved out of wood" in offered(known, "a pig car")
+    assert known.spelled_alike("a wizard cat") is None, "wizard has no likeness"
+    assert known.spelled_alike("a cat") is None, "a short word is another word"
+    assert (
+        known.spelled_alike("a rde pig") is None or known.spelled_alike("a rde pig") == "a red pig"
+    )
+    assert known.spelled_alike("a pig carvde out of wood") == "a pig carved out of wood"

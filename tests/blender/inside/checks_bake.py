@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import bpy
 import numpy as np
-from chain_bench import animate, shown
+from chain_bench import ROWS, animate, shown
 from harness import Bench, contents, unchanged
 
 FRAMES = (1, 5, 11, 18, 21, 30, 41)
@@ -138,3 +138,13 @@ def check_one_undo_takes_the_baked_copy_away(bench: Bench) -> None:
     assert contents() != before
     bpy.ops.ed.undo()
     assert contents() == before
+
+
+def check_frames_of_the_chain_are_baked_and_not_those_of_the_scene(bench: Bench) -> None:
+    ob = animate(bench)
+    assert bpy.context.scene.frame_end == 250
+    assert bpy.ops.att3d.bake_for_export() == {"FINISHED"}
+    curves = bench.module("scene.keyframes").curve_lists(bpy.context.object.data.shape_keys)
+    frames = [point.co.x for found in curves for curve in found for point in curve.keyframe_points]
+    assert (min(frames), max(frames)) == (ROWS[0][1], ROWS[-1][1])
+    bpy.context.view_layer.objects.active = ob

@@ -8,7 +8,7 @@ import bpy
 import numpy as np
 from chain_bench import ROWS, animate, blended, fill, keys_of, list_rows, shown, stand_in
 from checks_interface import drawn
-from harness import Bench, contents
+from harness import Bench, contents, refused
 
 
 def curve_of(bench: Bench, ob: bpy.types.Object) -> bpy.types.FCurve:
@@ -315,3 +315,12 @@ def check_chain_panels_draw_in_every_state(bench: Bench) -> None:
     bpy.context.scene.att3d.export_colors = "VALUE"
     drawn("ATT3D_PT_export", bench)
     assert any("at Interpolation 0.50: 2 parts appear" in note for note in bench.session.notes)
+
+
+def check_detail_of_a_mesh_that_is_too_much_for_a_chain_is_lowered_and_said(bench: Bench) -> None:
+    bpy.context.scene.att3d.resolution = 512
+    animate(bench)
+    assert any("Detail 512" in note and "256" in note for note in bench.session.notes)
+    assert json.loads(bpy.context.object["att3d_options"])["resolution"] == 256
+    said = refused(bpy.ops.att3d.animate, resolution=512)
+    assert "512" in said, "what a script asks for is judged, not changed"

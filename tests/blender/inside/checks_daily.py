@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import bpy
 import numpy as np
 from checks_interface import Layout, drawn
-from harness import PROMPT, Bench, contents
+from harness import PACKAGE, PROMPT, Bench, contents
 from timed import within
 
 
@@ -157,3 +157,80 @@ def check_only_objects_of_ours_are_marked(bench: Bench) -> None:
     bpy.ops.att3d.mark_asset()
     assert ob.asset_data is not None and bpy.data.objects["Cube"].asset_data is None
     assert contents() == before
+
+
+def check_thing_that_is_not_known_is_refused_by_hand_and_never_mislabelled(bench: Bench) -> None:
+    """Not after ten seconds; a script that asks for it gets what it asks for, with a note."""
+    settings = bpy.context.scene.att3d
+    settings.prompt = "a wizard cat"
+    text = " ".join(drawn("ATT3D_PT_create", bench))
+    assert "knows nothing called" in text and "“wizard”, “cat”" in text
+    assert "cast" not in text.split(), "and no word that is only spelled alike"
+    operators = bench.module("generate.operators")  # there is no hand in the background
+    try:
+        operators.refuse_unknown(bpy.context, settings.prompt, settings.checkpoint)
+    except operators.BadPrompt as error:
+        bench.session.error = said = error
+    assert "“wizard”, “cat”" in said.message and "checkpoint that knows" in said.remedy
+    operators.refuse_unknown(bpy.context, "a zebra and a pig", settings.checkpoint)
+    settings.prompt = "a pig"
+    assert bench.session.error is None, "another prompt settles it"
+
+
+def check_checkpoint_that_knows_the_word_is_offered(bench: Bench) -> None:
+    settings = bpy.context.scene.att3d
+    settings.prompt = "a tree in a storm"
+    search = bench.module("checkpoints.prompt_search")
+    (other,) = search.others_that_know(bpy.context, settings.prompt)
+    assert other.path.stem == "tree-seasons"
+    assert f"Use {other.label}" in drawn("ATT3D_PT_create", bench)
+    assert bpy.ops.att3d.use_checkpoint(checkpoint=other.identifier) == {"FINISHED"}
+    assert search.chosen(bpy.context).path.stem == "tree-seasons"
+    assert not search.others_that_know(bpy.context, "a wizard")
+
+
+def check_empty_field_means_the_example_in_it(bench: Bench) -> None:
+    settings = bpy.context.scene.att3d
+    operators = bench.module("generate.operators")
+    operators.fill_in_example(bpy.context)
+    assert settings.prompt == PROMPT
+    settings.prompt = "a lion"
+    operators.fill_in_example(bpy.context)
+    assert settings.prompt == "a lion"
+    settings.checkpoint = "tree-seasons"
+    example = bench.module("checkpoints.prompt_search").example_prompt(bpy.context)
+    assert "tree" in example, "one that the checkpoint knows"
+
+
+def check_checkpoint_is_taken_by_the_name_that_objects_carry(bench: Bench) -> None:
+    settings = bpy.context.scene.att3d
+    choice = settings.checkpoint_choice
+    name = bench.generate()["att3d_checkpoint"]
+    settings.checkpoint = name
+    assert settings.checkpoint_choice == choice
+    assert bench.generate()["att3d_checkpoint"] == name
+
+
+def check_settings_for_one_occasion_do_not_return(bench: Bench) -> None:
+    module = bench.module("generate.last_options")
+    scene = bpy.context.scene
+    scene.att3d.faces, scene.att3d.resolution = 150_000, 200
+    module.remember_options(scene)
+    bpy.ops.wm.read_homefile(use_empty=True)
+    settings = bpy.context.scene.att3d
+    assert (settings.faces, settings.resolution) == (8000, 200)
+    bench.preferences.remembered_options = ""
+
+
+def check_disabling_and_enabling_keeps_the_backends_path(bench: Bench) -> None:
+    bench.preferences.backend_python = "/somewhere/python"
+    kept = bench.preferences.checkpoint_folder
+    bpy.ops.preferences.addon_disable(module=PACKAGE)
+    bpy.ops.preferences.addon_enable(module=PACKAGE)
+    assert bench.preferences.backend_python == "/somewhere/python"
+    assert bench.preferences.checkpoint_folder == kept
+    bench.preferences.backend_python = ""
+    bpy.ops.preferences.addon_disable(module=PACKAGE)
+    bpy.ops.preferences.addon_enable(module=PACKAGE)
+    assert bench.preferences.backend_python == "", "what was emptied stays empty"
+    bench.reset()
