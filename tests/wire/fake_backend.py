@@ -55,7 +55,7 @@ class FakeEngine:
     def info(self) -> dict[str, object]:
         return {"device": "fake", "checkpoint": self.checkpoint, "checkpoint_hash": "0" * 64}
 
-    def field(self, prompt: str) -> NoReturn:
+    def field(self, prompt: str, conditions: object = None) -> NoReturn:
         raise BadPrompt("this engine has no pictures")
 
     def between(self, *_: Any, **__: Any) -> NoReturn:
@@ -69,6 +69,7 @@ class FakeEngine:
         options: MeshOptions,
         progress: ProgressCallback | None = None,
         cancel: CancelToken | None = None,
+        conditions: object = None,
     ) -> FakeMesh:
         assert progress is not None
         assert cancel is not None
