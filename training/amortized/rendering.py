@@ -88,8 +88,7 @@ class RenderConfig:
     """Soft shading (B.1.7): textureless pictures keep a random share of their colour, and albedo
     pictures a random share of their light. Otherwise neither keeps anything."""
     ambient: float = AMBIENT
-    """Light everywhere; DreamFusion has 0.1, which leaves our small models' backs too dark to be
-    recognised."""
+    """Light everywhere; DreamFusion has 0.1."""
     diffuse: float = DIFFUSE
     """Light that falls straight on a surface, beside the ambient; DreamFusion has 0.9."""
     background: Background = "environment"
