@@ -3,7 +3,7 @@
 Imports bpy, numpy and ``backend.protocol`` only; the model runs in a process of its own. A folder
 is a feature, or something that features share, and imports only folders before it in this list:
 ``ui``, ``process``, ``scene``, ``checkpoints``, ``setup``, ``history``, ``generate``; then
-``chain``, ``batch``, ``assets`` and ``export``, which do not know each other.
+``chain``, ``batch``, ``assets``, ``export`` and ``library``, which do not know each other.
 ``docs/architecture.md`` shows how they work together.
 """
 
@@ -32,6 +32,7 @@ from .generate.settings import GenerateSettings
 from .history import operators as history_operators
 from .history import panel as history_panel
 from .history import record
+from .library import operators as library_operators
 from .process import operator
 from .setup import operators as setup_operators
 from .setup import preferences
@@ -67,6 +68,7 @@ MODULES = (
     batch_operators,
     asset_operators,
     export_operators,
+    library_operators,
     checkpoint_operators,
     record,
     history_operators,

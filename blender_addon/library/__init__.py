@@ -1,1 +1,2 @@
-"""Models of a Blender file as the models of a library: read for ``python -m training library``."""
+"""Models of Blender files for ``python -m training library``: written by Export Library, and read
+from .blend and .fbx files by a process of its own."""

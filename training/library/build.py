@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Annotated, Any, cast
 
 import tyro
@@ -198,7 +198,10 @@ def _index(
         for model in item.done.models:
             shown = _shown(item.source.name, model["object"])
             own = asset_captions(
-                model["object"], model["description"], model["tags"], options.template
+                model["object"] or PurePosixPath(item.source.name).stem,
+                model["description"],
+                model["tags"],
+                options.template,
             )
             said = captions_of(item.source.name, model["object"], own, captions, options.template)
             if not said:

@@ -62,11 +62,20 @@ def _read_gltf(path: Path) -> ReadModel:
         if not isinstance(mesh, trimesh.Trimesh) or len(mesh.faces) == 0:
             continue
         surfaces.append(_gltf_surface(file, path, mesh, node, np.asarray(transform), world))
-    asset = file.header.get("asset", {})
-    extras = asset.get("extras") if isinstance(asset.get("extras"), dict) else {}
-    licence = str(extras.get("license", extras.get("licence", "")) or "")
-    author = str(extras.get("author", "") or asset.get("copyright", "") or "")
-    return ReadModel(surfaces, "y", author=author, licence=licence, warnings=file.warnings)
+    return ReadModel(surfaces, "y", warnings=file.warnings, **_facts(file.header["asset"]))
+
+
+def _facts(asset: Mapping[str, Any]) -> dict[str, Any]:
+    """What a glTF's ``asset`` says of where it is from; other programs write some of it too."""
+    extras = asset.get("extras")
+    extras = extras if isinstance(extras, dict) else {}
+    tags = extras.get("tags")
+    return {
+        "description": str(extras.get("description") or ""),
+        "tags": [str(tag) for tag in tags] if isinstance(tags, list) else [],
+        "author": str(extras.get("author") or asset.get("copyright") or ""),
+        "licence": str(extras.get("license") or extras.get("licence") or ""),
+    }
 
 
 def _gltf_surface(

@@ -3,6 +3,7 @@
 import importlib.util
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,6 +12,8 @@ from training.library import blender
 from training.library.build import LibraryOptions, build
 from training.library.errors import Unreadable
 from training.library.storage import read_model
+
+ROOT = Path(__file__).resolve().parents[3]
 
 pytestmark = pytest.mark.skipif(
     importlib.util.find_spec("bpy") is None, reason="this Python has no bpy"
@@ -142,3 +145,64 @@ def test_without_a_blender_the_way_out_is_said(folder, tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(Unreadable, match="pip install bpy"):
         blender.export(folder / "TallBox.fbx", tmp_path)
+
+
+EXPORT = """
+import csv, importlib, sys, types
+extension = types.ModuleType("att3d_extension")
+extension.__path__ = [sys.argv[1]]
+sys.modules[extension.__name__] = extension
+import bpy
+bpy.ops.wm.open_mainfile(filepath=sys.argv[2])
+operators = importlib.import_module("att3d_extension.blender_addon.library.operators")
+bpy.utils.register_class(operators.ATT3D_OT_export_library)
+scenes, hidden = len(bpy.data.scenes), [each.hide_viewport for each in bpy.data.objects]
+for source in ("ASSETS", "SELECTION", "COLLECTION"):
+    bpy.ops.object.select_all(action="DESELECT")
+    bpy.data.objects["TallBox"].select_set(True)
+    done = bpy.ops.att3d.export_library(
+        directory=sys.argv[3] + "/" + source, source=source, author="Ben", license="CC0-1.0"
+    )
+    assert done == {"FINISHED"}, done
+assert len(bpy.data.scenes) == scenes
+assert [each.hide_viewport for each in bpy.data.objects] == hidden
+bpy.ops.object.select_all(action="DESELECT")
+try:
+    bpy.ops.att3d.export_library(directory=sys.argv[3] + "/none", source="SELECTION")
+except RuntimeError as error:
+    assert "nothing to export" in str(error), error
+else:
+    raise AssertionError("an empty selection was exported")
+"""
+
+
+@pytest.fixture(scope="module")
+def exported(folder, tmp_path_factory):
+    made = tmp_path_factory.mktemp("exported")
+    script = made / "export.py"
+    script.write_text(EXPORT)
+    command = [sys.executable, script, ROOT, folder / "Assets.blend", made]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=200)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return made
+
+
+def test_export_library_writes_the_assets_with_their_metadata(exported, tmp_path):
+    index = build(LibraryOptions(inputs=(exported / "ASSETS",), output=tmp_path / "lib", workers=1))
+    library = tmp_path / "lib", index
+    assert sorted(e.prompt for e in index.entries) == ["a stone tower", "a wooden stool"]
+    size, stool = extent(library, "a wooden stool")
+    assert stool.captions == ["a wooden stool", "A stool from a tavern", "an old wooden stool"]
+    assert (stool.author, stool.licence) == ("Ann", "CC-BY-4.0")
+    np.testing.assert_allclose(size, [1.0, 1.0, 0.5], atol=1e-4)
+    _, tower = extent(library, "a stone tower")
+    assert (tower.author, tower.licence) == ("Ben", "CC0-1.0")
+
+
+def test_export_library_takes_the_selection_or_a_collection(exported):
+    assert {path.name for path in (exported / "SELECTION").iterdir()} == {
+        "TallBox.glb",
+        "models.csv",
+    }
+    names = {path.stem for path in (exported / "COLLECTION").glob("*.glb")}
+    assert names == {"TallBox", "WoodenStool"}
