@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import sys
 
+from .blas import one_thread_each
+
 
 def main() -> int:
+    one_thread_each()
     if sys.argv[1:2] == ["serve"]:
         from .server import main as serve
 

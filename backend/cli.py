@@ -20,6 +20,7 @@ from typing import Annotated, Any, Literal
 
 import tyro
 
+from .blas import one_thread_each
 from .conditions import parse_conditions
 from .failures import describe_failure
 from .protocol.errors import (
@@ -297,6 +298,7 @@ Command = (
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; the exit code."""
+    one_thread_each()
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(message)s")
     arguments = sys.argv[1:] if arguments is None else arguments
     try:

@@ -14,8 +14,8 @@ from ..shapes import Float
 from .decoder import Decoder
 from .grid import GridTable, Points, Table
 
-CHUNK = 1 << 13
-"""Points read at once: their indices, weights and features stay in a core's own cache."""
+CHUNK = 1 << 14
+"""Points read at once: enough that calls cost little, few enough for a core's own cache."""
 MOST_THREADS = 8
 
 
