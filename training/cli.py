@@ -42,8 +42,8 @@ class EvaluateOptions:
 
     checkpoint: Path
     """The checkpoint to measure."""
-    prompts: str = "toybox"
-    """A prompt set, or a file of prompts."""
+    prompts: str = ""
+    """A prompt set, or a file of prompts; by default the set that it was trained on."""
     count: int = 100
     """Prompts of each kind, evenly chosen; 0: all."""
     scoring: str | None = None
