@@ -4,7 +4,7 @@ Imports bpy, numpy and ``backend.protocol`` only; the model runs in a process of
 is a feature, or something that features share, and imports only folders before it in this list:
 ``ui``, ``process``, ``scene``, ``checkpoints``, ``setup``, ``history``, ``generate``; then
 ``chain``, ``batch``, ``assets``, ``export`` and ``library``, which do not know each other.
-``docs/architecture.md`` shows how they work together.
+``docs/blender.md`` says where a new option, operator or setting goes.
 """
 
 from __future__ import annotations

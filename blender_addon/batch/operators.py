@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from bpy.types import Context, Event
 
 HOPELESS = (MissingDependency, CheckpointError, ProtocolError, NotDownloaded)
-"""After these the next prompt would fail in the same way."""
+"""Errors after which the next prompt would fail in the same way."""
 HEIGHT = 2.0
 """Metres: no object is higher."""
 

@@ -41,9 +41,9 @@ class Neighbour:
 
     prompt: str
     removed: str
-    """Of the other prompt; empty when the phrase was only added."""
+    """The phrase of the other prompt; empty when one was only added."""
     added: str
-    """Of this one; empty when the phrase was only left out."""
+    """The phrase of this one; empty when one was only left out."""
 
 
 class PromptIndex:

@@ -1,1 +1,1 @@
-"""From an animated chain to keys, pictures and files that other programs read."""
+"""Export: an animated chain becomes keys, pictures and files that other programs read."""

@@ -24,7 +24,7 @@ class Format:
     label: str
     description: str
     suffixes: tuple[str, ...]
-    """Of files, the usual one first."""
+    """File-name suffixes, the usual one first."""
     exporter: str
     """The operator, "export_scene.gltf"."""
     options: tuple[tuple[str, object], ...]

@@ -35,7 +35,7 @@ class ATT3D_OT_generate(PromptOperator, bpy.types.Operator):
     bl_options: ClassVar[set[str]] = {"REGISTER", "UNDO"}
 
     def invoke(self, context: Context, event: Event) -> set[str]:
-        """By hand: an empty field means the example in it; a thing that is not known is refused."""
+        """Generate by hand: an empty field means its example, and unknown things are refused."""
         remember_options(context.scene)
         if not self.properties.is_property_set("prompt"):
             fill_in_example(context)

@@ -1,4 +1,4 @@
-"""From an object that was made from a prompt to the same again, or to a variant of it.
+"""Regenerate and variants: an object of ours made again, or another that differs in a phrase.
 
 The model is deterministic: the same prompt, checkpoint and options give the same object, to the
 bit on one machine. So *Regenerate* is for other options, a newer checkpoint, or a mesh that was

@@ -1,4 +1,4 @@
-"""Before a prompt is sent: which of its words the checkpoint never saw, and what to say instead."""
+"""Hints below the prompt: which words the checkpoint never saw, and what to say instead."""
 
 from __future__ import annotations
 

@@ -84,7 +84,7 @@ def keep(
 
 
 def _drawn() -> None:
-    """In a thread, which may not touch bpy's data: the main thread draws the panel again."""
+    """Ask the main thread to draw the panel again: a thread may not touch bpy's data."""
     if not bpy.app.background:
         bpy.app.timers.register(_redraw, first_interval=0.0)
 

@@ -237,7 +237,7 @@ class History:
     def _finish(
         self, entry: Entry, arrays: MeshArrays | ChainArrays, before: threading.Thread | None
     ) -> None:
-        """In a thread: draw the picture, then drop what is too old."""
+        """Draw the picture, then drop what is too old; runs in a thread."""
         if before is not None:
             before.join()
         if isinstance(arrays, ChainArrays):  # as its first prompt

@@ -12,7 +12,7 @@ import numpy as np
 AZIMUTH, ELEVATION = 0.5, 0.32
 """Radians: where the viewer stands, from the front (-y) towards +x, and above the floor."""
 MARGIN = 0.06
-"""Of the picture's width, on each side."""
+"""The empty border on each side, as a share of the picture's width."""
 _SAMPLES_A_PIXEL = 5.0
 _MOST_A_FACE = 1 << 14
 _MOST = 1 << 21

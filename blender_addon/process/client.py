@@ -68,7 +68,7 @@ class BackendClient:
 
     @property
     def pid(self) -> int | None:
-        """Of the running process."""
+        """The running process's number; None when there is none."""
         connection = self._connection
         return connection.process.pid if connection is not None and connection.alive() else None
 

@@ -26,7 +26,7 @@ class Status:
     checkpoint: str = ""
     memory_bytes: int | None = None
     message: str = ""
-    """For ``failed``: why."""
+    """Why the state is ``failed``; else empty."""
     remedy: str = ""
 
 
@@ -62,7 +62,7 @@ class Reply:
 
     @property
     def seconds(self) -> float:
-        """Since it was sent."""
+        """How long ago it was sent."""
         return time.monotonic() - self._started
 
     def result(self, kind: type[T], timeout: float | None = None) -> T:

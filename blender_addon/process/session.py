@@ -65,7 +65,7 @@ class Session:
 
     @property
     def method(self) -> str:
-        """Of the request in progress; empty when there is none."""
+        """The method of the request in progress; empty when there is none."""
         return self._reply.method if self._reply is not None else ""
 
     @property
@@ -78,7 +78,7 @@ class Session:
 
     @property
     def pid(self) -> int | None:
-        """Of the running process."""
+        """The running process's number; None when there is none."""
         return self._client.pid if self._client is not None else None
 
     @property

@@ -1,4 +1,4 @@
-"""From the backend's arrays to one animated object, or to nothing at all."""
+"""Makes one animated object from the backend's arrays, or nothing at all."""
 
 from __future__ import annotations
 
@@ -142,7 +142,7 @@ class _Parts:
 
     mesh: bpy.types.Mesh
     names: list[str]
-    """Of the keys."""
+    """The keys' names."""
     images: list[bpy.types.Image]
     image_names: list[str]
     image_alphas: list[float]

@@ -1,4 +1,4 @@
-"""From the backend's arrays to an object in the scene, or to nothing at all."""
+"""Makes an object in the scene from the backend's arrays, or nothing at all."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ PROPERTY = "att3d_chain"
 
 @dataclass(frozen=True)
 class Chain:
-    """At least two prompts, in the order of their frames."""
+    """Two prompts or more, in the order of their frames."""
 
     prompts: tuple[str, ...]
     """Equal neighbours mean that the object stays as it is from the one frame to the other."""

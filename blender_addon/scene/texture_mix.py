@@ -101,7 +101,7 @@ def images_of(material: bpy.types.Material) -> list[bpy.types.Image]:
 
 
 def corners_of(material: bpy.types.Material) -> list[float]:
-    """Where the images of the chain stand."""
+    """The values of Interpolation at which the images of the chain stand."""
     shares = [node for node in _ours(material) if node.type == "MAP_RANGE"]
     if not shares:
         return [0.0]

@@ -29,7 +29,7 @@ def read_texts() -> dict[str, dict[str, str]]:
 
 
 def _words() -> dict[str, dict[tuple[str, str], str]]:
-    """As Blender wants it: by locale, then by context and English text."""
+    """The texts as Blender wants them: by locale, then by context and English text."""
     words: dict[str, dict[tuple[str, str], str]] = {}
     for language, texts in read_texts().items():
         by_context = {(c, english): text for english, text in texts.items() for c in CONTEXTS}

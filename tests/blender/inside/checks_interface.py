@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import importlib
 import os
+from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -295,3 +296,34 @@ def check_every_option_is_offered_with_the_range_that_the_backend_accepts(bench:
     layout = Layout()
     bpy.types.ATT3D_PT_mesh.draw(SimpleNamespace(layout=layout), bpy.context)
     assert shared <= set(layout.properties), "and all are drawn"
+
+
+def check_a_new_option_becomes_a_property_by_its_declaration_alone(bench: Bench) -> None:
+    """So a new option is a line in the protocol, the place that obeys it, and its translation."""
+    options = importlib.import_module(f"{PACKAGE}.backend.protocol.options")
+    properties = bench.module("ui.option_properties")
+
+    @dataclass(frozen=True)
+    class More(options.MeshOptions):
+        sharp: float = options.option(0.5, "Sharp", "How sharp edges stay", (0, 1), (0.1, 0.9))
+
+    declared = options.options_of(More)
+
+    @properties.settings_of(declared, prefix="new_")
+    class ATT3D_PG_new(bpy.types.PropertyGroup):
+        pass
+
+    @properties.operator_options(declared)
+    class ATT3D_OT_new(bpy.types.Operator):
+        bl_idname, bl_label = "att3d.new", "New"
+
+    for cls in (ATT3D_PG_new, ATT3D_OT_new):
+        bpy.utils.register_class(cls)
+    panel = ATT3D_PG_new.bl_rna.properties["new_sharp"]
+    operator = bpy.ops.att3d.new.get_rna_type().properties["sharp"]
+    for prop in (panel, operator):
+        assert (prop.name, prop.description, prop.default) == ("Sharp", "How sharp edges stay", 0.5)
+        assert abs(prop.soft_max - 0.9) < 1e-6
+    assert (panel.hard_min, panel.hard_max) == (0, 1) and operator.hard_max > 1
+    for cls in (ATT3D_OT_new, ATT3D_PG_new):
+        bpy.utils.unregister_class(cls)

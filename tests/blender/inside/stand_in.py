@@ -3,6 +3,11 @@
 Speaks the real protocol on real pipes, with the standard library and ``backend.protocol`` only, so
 that it starts in a fraction of a second. The prompt says how it behaves: ``slow`` waits,
 ``hang`` never answers, ``die`` ends, ``memory`` and ``broken`` fail; all others make a cube.
+
+Of a chain, which needs numpy, the first prompt says it:
+
+    slow    progress for a minute, unless cancelled        empty   no surface
+    die     the process is killed half-way                 broken  a file that is cut off
 """
 
 from __future__ import annotations
@@ -10,6 +15,7 @@ from __future__ import annotations
 import base64
 import json
 import os
+import signal
 import struct
 import sys
 import tempfile
@@ -22,7 +28,9 @@ from backend.protocol import jsonrpc as rpc
 from backend.protocol import messages as m
 from backend.protocol.errors import BadRequest, Cancelled, OutOfMemory
 from backend.protocol.framing import read_frame, write_frame
-from backend.protocol.schema import encode
+from backend.protocol.schema import decode, encode
+
+VERSION = "0.1.0"
 
 SIDE = 64
 """Of the texture."""
@@ -131,6 +139,86 @@ class StandIn:
             checkpoint_hash="0" * 64, version="stand-in",
         )  # fmt: skip
 
+    def _interpolate(self, request: rpc.Request) -> m.InterpolateResult:
+        import chain_shapes as shapes  # numpy: its start is not for every check
+
+        params = decode(m.InterpolateParams, request.params, request.method)
+        prompts = params.prompts
+        for step in range(6000 if "slow" in prompts[0] else 3):
+            if request.id in self._cancelled:
+                raise Cancelled
+            if "die" in prompts[0] and step == 1:
+                os.kill(os.getpid(), signal.SIGKILL)
+            progress = {"id": request.id, "fraction": step / 6000, "stage": "track"}
+            self._send(rpc.Notification("$/progress", progress))
+            time.sleep(0.01)
+        if "empty" in prompts[0]:
+            raise BadRequest("the object at alpha 0.50 has no surface", "choose other prompts")
+        arrays = shapes.chain_arrays(prompts, params.keys)
+        path = shapes.save(self._session, arrays)
+        if "broken" in prompts[0]:
+            path.write_bytes(path.read_bytes()[:-10])
+        keys = [
+            m.InterpolatedKey(
+                alpha=float(alpha),
+                name=f"{alpha + 1:05.2f} {prompts[int(alpha)]}"
+                if alpha % 1
+                else f"{int(alpha) + 1:02d} {prompts[int(alpha)]}",
+                prompt="" if alpha % 1 else prompts[int(alpha)],
+            )
+            for alpha in arrays["alphas"]
+        ]
+        return m.InterpolateResult(
+            mesh=str(path),
+            prompts=prompts,
+            keys=keys,
+            vertices=arrays["positions"].shape[1],
+            faces=len(arrays["faces"]),
+            quality=[],
+            between=[],
+            drift_pct=0.0,
+            changes=[m.TopologyChange(alpha=0.5, kind="part appears", count=2)],
+            timings={"total": 0.5},
+            notes=["a note about the chain"],
+            checkpoint="tiny.safetensors",
+            checkpoint_hash="0" * 64,
+            version=VERSION,
+        )
+
+    def _preview(self, request: rpc.Request) -> m.PreviewResult:
+        import chain_shapes as shapes
+        import numpy as np
+
+        params = decode(m.PreviewParams, request.params, request.method)
+        prompts = params.prompts
+        if "die" in prompts[0] and params.alpha > 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+        directions, faces, _ = shapes.ball()
+        first = min(int(params.alpha), len(prompts) - 2)
+        share = params.alpha - first
+        size = (
+            shapes.radius(prompts[first]) * (1 - share) + shapes.radius(prompts[first + 1]) * share
+        )
+        colors = np.tile(shapes.color(prompts[first]), (len(directions), 1))
+        if "empty" in prompts[0]:
+            directions, faces, colors = directions[:0], faces[:0], colors[:0]
+        arrays = {
+            "vertices": (directions * size).astype(np.float32),
+            "faces": faces,
+            "colors": colors,
+        }
+        return m.PreviewResult(
+            mesh=str(shapes.save(self._session, arrays)),
+            alpha=params.alpha,
+            vertices=len(directions),
+            faces=len(faces),
+            timings={"total": 0.0},
+            notes=[],
+            checkpoint="tiny.safetensors",
+            checkpoint_hash="0" * 64,
+        )
+
 
 if __name__ == "__main__":
+    sys.path.append(str(Path(__file__).parent))  # the client's environment leaves it out
     StandIn().run()
