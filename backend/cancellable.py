@@ -1,8 +1,8 @@
 """Run a function of a C extension that holds the interpreter lock, so that it can be cancelled.
 
-Decimating half a million faces takes seconds in one call, during which no other Python thread
-runs. A child process can be killed at any moment; it costs a quarter of a second to start, so only
-calls that would take longer are sent there.
+Decimating half a million faces, or unwrapping eight thousand, takes a second in one call, during
+which no other Python thread runs. A child process can be killed at any moment; it costs a quarter
+of a second to start, so only calls that would take longer are sent there.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import io
 import subprocess
 import sys
 import threading
+from collections.abc import Mapping
 
 import numpy as np
 
@@ -19,20 +20,34 @@ from .protocol.errors import InternalError
 
 POLL_SECONDS = 0.02
 
+_CHILD = """
+import io, sys
+import numpy
+arrays = dict(numpy.load(io.BytesIO(sys.stdin.buffer.read())))
+{code}
+answer = io.BytesIO()
+numpy.savez(answer, **results)
+sys.stdout.buffer.write(answer.getvalue())
+"""
 
-def decimate_in_child(
-    vertices: np.ndarray, faces: np.ndarray, target: int, haste: float, cancel: CancelToken
-) -> tuple[np.ndarray, np.ndarray]:
-    """``fast_simplification.simplify`` in a process of its own, which a cancel kills.
+
+def run_in_child(
+    what: str, code: str, arrays: Mapping[str, np.ndarray | float], cancel: CancelToken
+) -> dict[str, np.ndarray]:
+    """Run Python ``code`` in a process of its own, which a cancel kills.
+
+    Args:
+        what: What it does, for an error: "decimation".
+        code: Finds ``arrays`` by name, and sets ``results`` to a dict of arrays.
 
     Raises:
         Cancelled: asked to stop.
         InternalError: the process failed.
     """
     request = io.BytesIO()
-    np.savez(request, vertices=vertices, faces=faces, target=target, haste=haste)
+    np.savez(request, **{name: np.asarray(values) for name, values in arrays.items()})
     process = subprocess.Popen(
-        [sys.executable, "-c", _CHILD],
+        [sys.executable, "-c", _CHILD.format(code=code)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -52,22 +67,6 @@ def decimate_in_child(
             talk.join()
     output, errors = result[0]
     if process.returncode != 0:
-        raise InternalError(f"decimation failed: {errors.decode(errors='replace')[-500:]}")
-    with np.load(io.BytesIO(output)) as arrays:
-        return arrays["vertices"], arrays["faces"]
-
-
-_CHILD = """
-import io, sys
-import fast_simplification, numpy
-request = numpy.load(io.BytesIO(sys.stdin.buffer.read()))
-vertices, faces = fast_simplification.simplify(
-    request["vertices"],
-    request["faces"],
-    target_count=int(request["target"]),
-    agg=float(request["haste"]),
-)
-answer = io.BytesIO()
-numpy.savez(answer, vertices=vertices, faces=faces)
-sys.stdout.buffer.write(answer.getvalue())
-"""
+        raise InternalError(f"{what} failed: {errors.decode(errors='replace')[-500:]}")
+    with np.load(io.BytesIO(output)) as found:
+        return dict(found)

@@ -78,7 +78,8 @@ def field_to_mesh(
     reader = Reader(source, stages.cancel)
     vertices, faces, notes = surface(reader, options, config or PipelineConfig(), stages)
     with stages.stage("uv"):
-        uvs = unwrap(vertices, faces, options.texture_size, stages.cancel).uvs
+        size, way = options.texture_size, options.unwrap
+        uvs = unwrap(vertices, faces, size, stages.cancel, way).uvs
     with stages.stage("bake"):
         texture, normal_map = bake(
             reader, vertices, faces, uvs, options.texture_size, with_normals=options.normal_map

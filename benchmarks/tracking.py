@@ -11,6 +11,8 @@ Targets, means over keys and alphas between where no worst alpha is named. One c
 mean <= .30, 95th percentile <= 1.0, visible back faces <= .1%, drift <= .1. Different ones and
 chains: mean <= .35, worst alpha <= .55, 95th percentile <= 3.2, back faces <= .5% at every alpha
 but those where the topology changes. The worst alpha's 95th percentile is in brackets.
+What a person sees (``far``, ``iou``, ``psnr``, ``extra``: see docs/interpolation.md) is the worst
+of the keys and the worst of 20 alphas between two prompts.
 Time: a pair of 8,000 faces, five keys, 1024 x 1024 textures in 30 s (``--keys 5``).
 """
 
@@ -27,6 +29,7 @@ from PIL import Image
 
 from backend.engine import Engine
 from backend.progress import CancelToken
+from backend.protocol.messages import AlphaQuality
 from backend.protocol.options import ChainOptions
 from backend.protocol.schema import encode
 from backend.surface.clean import CleanConfig, drop_specks_and_cavities
@@ -34,6 +37,7 @@ from backend.surface.geometry import face_crosses, normalise
 from backend.tracking.chain_reader import ChainReader
 from backend.tracking.quality import SAMPLES
 from backend.tracking.solids import extract
+from backend.tracking.track import measure_at
 from backend.tracking.tracked_mesh import TrackedMesh
 from backend.tracking.visibility import frame, look
 
@@ -43,10 +47,38 @@ TARGETS = {
     "same": {"mean": 0.30, "p95": 1.0, "back": 0.1, "drift": 0.1},
     "different": {"mean": 0.35, "worst": 0.55, "p95": 3.2, "back": 0.5},
     "chain": {"mean": 0.35, "worst": 0.55, "p95": 3.2, "back": 0.5},
+    "lacking": {"mean": 0.35, "worst": 0.55, "p95": 3.2, "back": 0.5},
 }
 SECONDS = 30.0
 NEAR = 0.08
 """Alphas this close to a change of the topology may show more back faces."""
+
+
+LACKING = [
+    ("a robot holding a shovel", "a pig"),
+    ("a pig holding a shovel wearing a sombrero", "a pig"),
+    ("a rabbit holding a shovel", "a bear wearing a sweater"),
+    ("a lion wearing a cape", "a pig"),
+    ("a robot wearing a cape", "a robot"),
+    ("a bear wearing a cape", "a squirrel wearing a tophat"),
+    ("a raccoon wielding a katana", "a raccoon"),
+    ("a tiger wielding a katana wearing a suit", "a rabbit wearing a suit"),
+    ("an orangutan wielding a katana", "a robot"),
+    ("a robot holding a blue balloon", "a robot"),
+    ("a squirrel holding a blue balloon wearing a sweater", "a squirrel wearing a sweater"),
+    ("a pig holding a blue balloon", "a lion"),
+    ("a monkey wearing a sombrero", "a monkey"),
+    ("a bear wearing a suit and wearing a sombrero", "a bear wearing a suit"),
+    ("a rabbit wearing a sombrero", "a robot"),
+    ("a monkey riding a motorcycle", "a monkey"),
+    ("a tiger riding a motorcycle wearing a helmet", "a tiger wearing a helmet"),
+    ("a pig riding a motorcycle", "a lion wearing a cape"),
+    ("a rabbit riding a bike", "a rabbit"),
+    ("an orangutan holding a shovel wearing a cape", "an orangutan wearing a party hat"),
+]
+"""One of each pair holds, wears or rides what the other lacks."""
+SHOWN = 20
+"""Alphas between two prompts at which appearance is measured, besides the keys."""
 
 
 def random_pairs(prompts: list[str], count: int, seed: int) -> list[tuple[str, str, str]]:
@@ -61,8 +93,25 @@ def random_pairs(prompts: list[str], count: int, seed: int) -> list[tuple[str, s
     return found
 
 
-def summary(kind: str, prompts: Sequence[str], mesh: TrackedMesh, took: dict[str, float]) -> dict:
-    """One line of the table."""
+def appearance(keys: Sequence[AlphaQuality], between: Sequence[AlphaQuality]) -> dict[str, float]:
+    """What a person sees, worst of the keys and worst of the alphas between."""
+    found = {}
+    for name, where in (("key", keys), ("between", between)):
+        found[f"far_{name}"] = max(one.farthest_pct for one in where)
+        found[f"iou_{name}"] = min(one.silhouette_iou for one in where)
+        found[f"psnr_{name}"] = min(one.picture_psnr_db for one in where)
+        found[f"extra_{name}"] = max(one.extra_pixels_pct for one in where)
+    return found
+
+
+def summary(
+    kind: str,
+    prompts: Sequence[str],
+    mesh: TrackedMesh,
+    between: Sequence[AlphaQuality],
+    took: dict[str, float],
+) -> dict:
+    """One line of the table; ``between`` is for appearance only."""
     measured = [*mesh.quality, *mesh.between]
     changing = np.array([change.alpha for change in mesh.changes])
     calm = [
@@ -86,6 +135,7 @@ def summary(kind: str, prompts: Sequence[str], mesh: TrackedMesh, took: dict[str
         "drift": mesh.drift_pct,
         "keys": len(mesh.alphas),
         "changes": len(mesh.changes),
+        **appearance(mesh.quality, between),
         **took,
         "quality": encode(measured),
     }
@@ -127,6 +177,9 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--keys", type=int, default=ChainOptions.keys, help="most keys a pair")
     parser.add_argument("--chains", action="store_true", help="the bundled chains as well")
+    parser.add_argument(
+        "--lacking", action="store_true", help="20 pairs of which one lacks what the other has"
+    )
     parser.add_argument("--checkpoint", type=Path, default=None)
     parser.add_argument("--out", type=Path, default=ROOT / "out" / "tracking")
     parser.add_argument("--fresh", action="store_true", help="forget earlier results")
@@ -150,6 +203,8 @@ def main() -> None:
             engine.checkpoint.metadata.prompts, options.pairs, options.seed
         )
     ]
+    if options.lacking:
+        work += [(engine, "lacking", pair) for pair in LACKING]
     for name in CHAINS if options.chains else ():
         path = ROOT / "checkpoints" / f"{name}.safetensors"
         if path.exists():
@@ -170,7 +225,10 @@ def main() -> None:
         mesh = model.interpolate(prompts, ChainOptions(keys=options.keys, quality=True))
         seconds = time.perf_counter() - wall - mesh.timings["quality"]
         took = {"seconds": seconds, "cpu": time.process_time() - cpu}
-        line = summary(kind, prompts, mesh, took)
+        source = ChainReader(model.chain(mesh.prompts), 128, CancelToken())
+        shown = np.linspace(0.0, len(prompts) - 1, SHOWN * (len(prompts) - 1) + 2)[1:-1]
+        between = measure_at(mesh, source, [float(alpha) for alpha in shown])
+        line = summary(kind, prompts, mesh, between, took)
         lines.append(line)
         with log.open("a") as file:
             file.write(json.dumps(line) + "\n")
@@ -229,6 +287,8 @@ def report(lines: list[dict]) -> None:
         own = [line for line in lines if line["kind"] == kind]
         if own:
             names = ("mean", "worst", "p95", "p95_worst", "back", "drift", "seconds", "cpu")
+            names += ("far_key", "far_between", "iou_key", "iou_between", "psnr_key")
+            names += ("psnr_between", "extra_key", "extra_between")
             means = ", ".join(f"{name} {np.mean([x[name] for x in own]):.3f}" for name in names)
             held = sum(not missed(line) for line in own)
             print(f"{kind}: {means}; {held} of {len(own)} hold every target")

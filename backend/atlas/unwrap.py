@@ -1,4 +1,4 @@
-"""UV coordinates: charts, projection, a check for overlaps, packing.
+"""UV coordinates: charts, projection, a check for overlaps, flattening, packing.
 
 UVs follow Blender: (0, 0) is the lower left of the texture, v up. Charts are scaled so that a
 texel covers about the same surface everywhere, and keep ``PADDING`` texels free on each side.
@@ -11,16 +11,19 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..progress import CancelToken
+from ..protocol.options import Unwrapper
 from ..shapes import Float, Int
 from ..surface.geometry import face_areas, face_crosses, normalise
 from ..surface.topology import Faces, Vertices
 from .charts import Labels, directions, neighbour_faces, segment, split_connected, split_steep
+from .flatten import flatten
 from .overlap import overlapping_faces
 from .pack import drop_in_order, outline_of
+from .xatlas_charts import xatlas_charts
 
 PADDING = 2.0
 """Texels free on each side of a chart: bilinear filtering and one mipmap level stay inside."""
-CELLS = 256
+CELLS = 384
 """Cells across the texture in which charts are packed."""
 EXPECTED_UTILISATION = 0.5
 """Share of the texture that charts cover: packed again if they reach much less."""
@@ -36,15 +39,42 @@ class Unwrapped:
     chart_of_face: Int[np.ndarray, " faces"]
 
 
-def unwrap(vertices: Vertices, faces: Faces, texture_size: int, cancel: CancelToken) -> Unwrapped:
+def unwrap(
+    vertices: Vertices,
+    faces: Faces,
+    texture_size: int,
+    cancel: CancelToken,
+    unwrapper: Unwrapper = "own",
+) -> Unwrapped:
     """Unfold a mesh into the unit square without overlaps.
+
+    Args:
+        unwrapper: Who cuts the mesh into charts and flattens them.
 
     Raises:
         Cancelled: asked to stop.
+        MissingDependency: xatlas is wanted and not installed.
     """
     vertices = vertices.astype(np.float64)
-    crosses = face_crosses(vertices, faces)
     neighbours = neighbour_faces(faces)
+    if unwrapper == "xatlas":
+        flat, labels = xatlas_charts(vertices, faces, texture_size, cancel)
+    else:
+        flat, labels = _own_charts(vertices, faces, neighbours, cancel)
+    area = face_areas(vertices, faces)
+    flat = _fit(flat, labels, neighbours, area)
+    cancel.check()
+    return Unwrapped(_pack(flat, labels, neighbours, area, texture_size, cancel), labels)
+
+
+def _own_charts(
+    vertices: Vertices,
+    faces: Faces,
+    neighbours: Int[np.ndarray, "faces 3"],
+    cancel: CancelToken,
+) -> tuple[Float[np.ndarray, "faces 3 2"], Labels]:
+    """Each chart in a plane, its faces counter-clockwise, and the chart of each face."""
+    crosses = face_crosses(vertices, faces)
     labels = segment(vertices, faces)
     while True:
         cancel.check()
@@ -56,10 +86,8 @@ def unwrap(vertices: Vertices, faces: Faces, texture_size: int, cancel: CancelTo
             break
         labels = split_connected(labels + (labels.max() + 1) * above, neighbours)
         labels = split_steep(labels, normalise(crosses), crosses, neighbours)
-    area = face_areas(vertices, faces)
-    flat = _fit(flat, labels, neighbours, area)
     cancel.check()
-    return Unwrapped(_pack(flat, labels, neighbours, area, texture_size, cancel), labels)
+    return flatten(vertices, faces, labels, neighbours, flat, depth), labels
 
 
 def _project(

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 import typing
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from typing import Any, Literal, cast
 
 from .schema import RANGE, Range, check
@@ -21,6 +21,7 @@ MAX_PROMPTS = 16
 _LABEL, _HELP, _USUAL, _UNIT = "label", "help", "usual", "unit"
 
 Unit = Literal["", "texels"]
+Unwrapper = Literal["own", "xatlas"]
 
 
 @dataclass(frozen=True)
@@ -134,6 +135,14 @@ class SurfaceOptions(Options):
         "takes longer",
         (32, 512),
         usual=(48, 256),
+    )
+    _: KW_ONLY
+    unwrap: Unwrapper = option(  # noqa: RUF009 (an alias of immutable strings)
+        "own",
+        "Unwrap",
+        "Who cuts the surface into charts for the texture: our own code, which is quick, or "
+        "xatlas, which keeps angles a little better, makes more charts and takes about a second "
+        "longer",
     )
 
 

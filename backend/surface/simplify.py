@@ -5,7 +5,7 @@ from __future__ import annotations
 import fast_simplification
 import numpy as np
 
-from ..cancellable import decimate_in_child
+from ..cancellable import run_in_child
 from ..progress import CancelToken
 from ..protocol.errors import BadRequest
 from .geometry import face_areas
@@ -17,6 +17,14 @@ IN_PROCESS_FACES = 190_000
 CAREFUL, AGGRESSIVE = 3.0, 7.0
 """How fast the decimator's error threshold rises. Slowly costs 20% more time, halves the distance
 to the surface and leaves few slivers; it may stop before the budget, and then the other goes on."""
+
+
+_DECIMATE = """
+import fast_simplification
+target, haste = int(arrays.pop("target_count")), float(arrays.pop("agg"))
+vertices, faces = fast_simplification.simplify(**arrays, target_count=target, agg=haste)
+results = {"vertices": vertices, "faces": faces}
+"""
 
 
 def decimate(
@@ -34,7 +42,9 @@ def decimate(
         cancel.check()
         before = len(faces)
         if before > IN_PROCESS_FACES:
-            vertices, faces = decimate_in_child(vertices, faces, target, haste, cancel)
+            request = {"points": vertices, "triangles": faces, "target_count": target, "agg": haste}
+            found = run_in_child("decimation", _DECIMATE, request, cancel)
+            vertices, faces = found["vertices"], found["faces"]
         else:
             vertices, faces, *_ = fast_simplification.simplify(
                 vertices, faces, target_count=target, agg=haste

@@ -58,7 +58,8 @@ def track(
         tracker = Tracker(source, islands, layers)
         vertices, faces = tracker.vertices, tracker.faces
     with stages.stage("uv"):
-        uvs = unwrap(vertices, faces, options.texture_size, stages.cancel).uvs
+        size, way = options.texture_size, options.unwrap
+        uvs = unwrap(vertices, faces, size, stages.cancel, way).uvs
     with stages.stage("keys"):
         tracker.track_all(lambda done: stages.within("keys", done))
         alphas = choose_keys(tracker, options.keys)

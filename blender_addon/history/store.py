@@ -45,7 +45,7 @@ class Entry:
     checkpoint_hash: str
     checkpoint_choice: str = ""
     """What the scene's setting said: empty for the default, else an identifier or a path."""
-    options: Mapping[str, int | float | bool] = field(default_factory=dict)
+    options: Mapping[str, int | float | bool | str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     extension_version: str = ""
     backend_version: str = ""

@@ -37,7 +37,7 @@ class Provenance:
     """SHA-256 of the checkpoint file."""
     extension_version: str
     backend_version: str
-    options: Mapping[str, int | float | bool]
+    options: Mapping[str, int | float | bool | str]
     """Mesh options: faces, texture_size, resolution, normal_map ..."""
     notes: tuple[str, ...] = ()
     """What the backend remarked, for example words that the checkpoint never saw."""
@@ -80,7 +80,7 @@ def prompt_of(ob: bpy.types.Object | None) -> str | None:
     return value if isinstance(value, str) else None
 
 
-def options_of(ob: bpy.types.Object) -> dict[str, int | float | bool]:
+def options_of(ob: bpy.types.Object) -> dict[str, int | float | bool | str]:
     """The mesh options that made this object; empty when somebody has edited them away."""
     try:
         options = json.loads(ob.get(OPTIONS, "{}"))

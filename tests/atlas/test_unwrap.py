@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import sys
+
 import numpy as np
 import pytest
 
+from backend.atlas.charts import neighbour_faces
+from backend.atlas.flatten import flatten
 from backend.atlas.rasterize import affine, rasterise
 from backend.atlas.unwrap import unwrap
 from backend.progress import CancelToken
+from backend.protocol.errors import Cancelled, MissingDependency
+from backend.protocol.options import Unwrapper
 from backend.surface.geometry import face_areas
+from backend.surface.simplify import decimate
+from tests.surface.analytic import TOY
+from tests.tracking.worlds import mesh_of
 
 CUBE = np.array([[x, y, z] for x in (0, 1) for y in (0, 1) for z in (0, 1)], dtype=float)
 CUBE_FACES = np.array(
@@ -38,6 +47,81 @@ def helix(turns: float, steps: int) -> tuple[np.ndarray, np.ndarray]:
 def texels(uvs: np.ndarray, size: int) -> np.ndarray:
     _, row, column = rasterise(uvs.astype(float) * size, size)
     return row * size + column
+
+
+def bear() -> tuple[np.ndarray, np.ndarray]:
+    """A closed surface with narrow places, 2,000 faces."""
+    return decimate(*mesh_of(TOY), 2000, CancelToken())
+
+
+def singular_values(
+    vertices: np.ndarray, faces: np.ndarray, uvs: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Slow reference: of the linear map from each face's own plane to the texture."""
+    found = []
+    for corners, flat in zip(vertices[faces].astype(float), uvs.astype(float), strict=True):
+        edges = corners[1:] - corners[0]
+        x = edges[0] / np.linalg.norm(edges[0])
+        y = np.cross(np.cross(edges[0], edges[1]), x)
+        y /= np.linalg.norm(y)
+        own = edges @ np.stack([x, y]).T
+        found.append(np.linalg.svd(np.linalg.solve(own, flat[1:] - flat[0]), compute_uv=False))
+    return tuple(np.array(found).T)
+
+
+@pytest.mark.parametrize("unwrapper", ["own", "xatlas"])
+def test_no_face_is_turned_over_and_nothing_overlaps(unwrapper: Unwrapper):
+    vertices, faces = bear()
+    made = unwrap(vertices, faces, 512, CancelToken(), unwrapper)
+    a, b = made.uvs[:, 1] - made.uvs[:, 0], made.uvs[:, 2] - made.uvs[:, 0]
+    area = 0.5 * (a[:, 0] * b[:, 1] - a[:, 1] * b[:, 0])
+    assert area.sum() == pytest.approx(np.abs(area).sum(), rel=1e-3)
+    covered = texels(made.uvs, 512)
+    assert len(covered) - len(np.unique(covered)) <= 2
+    assert len(covered) > 0.4 * 512**2
+
+
+@pytest.mark.parametrize("unwrapper", ["own", "xatlas"])
+def test_angles_and_areas_are_nearly_kept(unwrapper: Unwrapper):
+    vertices, faces = bear()
+    made = unwrap(vertices, faces, 512, CancelToken(), unwrapper)
+    large, small = singular_values(vertices, faces, made.uvs)
+    area = face_areas(vertices.astype(float), faces)
+    assert np.average(large / small, weights=area) < 1.12
+    density = large * small
+    assert np.average(np.abs(density / np.average(density, weights=area) - 1), weights=area) < 0.15
+
+
+def test_what_is_flat_or_rolled_is_flattened_without_any_distortion():
+    """A third of a cylinder: its chart is the rectangle that it was rolled from."""
+    angle, height = np.meshgrid(np.linspace(-1.0, 1.0, 25), np.linspace(0.0, 2.0, 21))
+    vertices = np.stack([np.sin(angle), np.cos(angle), height], -1).reshape(-1, 3)
+    low = (np.arange(20)[:, None] * 25 + np.arange(24)).reshape(-1)
+    faces = np.concatenate(
+        [np.stack([low, low + 25, low + 1], 1), np.stack([low + 1, low + 25, low + 26], 1)]
+    )
+    projected = np.stack([-vertices[..., 0], vertices[..., 2]], -1)[faces]
+    labels, depth = np.zeros(len(faces), dtype=np.int64), vertices[faces][..., 1].mean(axis=1)
+    flat = flatten(vertices, faces, labels, neighbour_faces(faces), projected, depth)
+    for before, after in ((projected, 1.05), (flat, 0.0)):
+        large, small = singular_values(vertices, faces, before)
+        assert (large / small).max() > after
+    assert (large / small).max() < 1.02
+    assert large.max() / small.min() < 1.05
+
+
+def test_xatlas_stops_when_it_is_told_to():
+    token = CancelToken()
+    token.cancel()
+    with pytest.raises(Cancelled):
+        unwrap(CUBE, CUBE_FACES, 256, token, "xatlas")
+
+
+def test_without_xatlas_the_remedy_is_named(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setitem(sys.modules, "xatlas", None)
+    with pytest.raises(MissingDependency, match="xatlas") as caught:
+        unwrap(CUBE, CUBE_FACES, 256, CancelToken(), "xatlas")
+    assert "--unwrap own" in caught.value.remedy
 
 
 def test_a_cube_has_six_charts_of_equal_size():

@@ -22,7 +22,7 @@ NUMBERS = [
     (cls, option.name, option.minimum, option.maximum)
     for cls in DECLARED
     for option in options_of(cls)
-    if option.type is not bool
+    if option.minimum is not None
 ]
 
 
@@ -54,6 +54,14 @@ def test_a_normal_map_is_wanted_or_not():
         MeshOptions(normal_map=1)  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize("cls", [MeshOptions, ChainOptions])
+def test_the_unwrapper_is_one_of_two(cls: Any):
+    assert cls().unwrap == "own"
+    assert cls(unwrap="xatlas").unwrap == "xatlas"
+    with pytest.raises(BadRequest, match="unwrap must be one of own, xatlas, not"):
+        cls(unwrap="blender")
+
+
 @pytest.mark.parametrize("cls", DECLARED)
 def test_every_option_has_what_a_panel_needs(cls: type):
     options = options_of(cls)
@@ -63,7 +71,7 @@ def test_every_option_has_what_a_panel_needs(cls: type):
         assert option.help
         assert not option.help.endswith(".")
         assert type(option.default) is option.type
-        if option.type is not bool:
+        if option.minimum is not None:
             assert option.minimum <= option.usual_minimum < option.usual_maximum <= option.maximum
             assert option.usual_minimum <= option.default <= option.usual_maximum
 
