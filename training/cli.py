@@ -140,11 +140,16 @@ def _fail(error: Att3dError, code: int) -> int:
 
 def _train(arguments: list[str]) -> None:
     from .amortized.config import TrainConfig
-    from .presets import PRESETS, preset
+    from .presets import PRESETS, library_preset, preset
     from .runs.cli_values import parse_options
 
-    chosen, rest = _take_option(arguments, "--preset")
-    default, rest = _with_diffusion_preset(preset(chosen) if chosen else TrainConfig(), rest)
+    library, rest = _take_option(arguments, "--library")
+    chosen, rest = _take_option(rest, "--preset")
+    if library is not None:
+        default = library_preset(library)
+    else:
+        default = preset(chosen) if chosen else TrainConfig()
+    default, rest = _with_diffusion_preset(default, rest)
     config = parse_options(
         TrainConfig,
         rest,
@@ -152,9 +157,16 @@ def _train(arguments: list[str]) -> None:
         prog="python -m training train",
         description=(
             f"Train a model. --preset NAME sets the defaults: {', '.join(PRESETS)}."
-            " --diffusion-preset NAME sets those of --diffusion.*."
+            " --diffusion-preset NAME sets those of --diffusion.*. --library LIB sets those for a"
+            " library of your own models, and --assets.no-attributes leaves out copies of them."
         ),
     )
+    if library is not None:
+        model = config.model
+        _print_once(
+            f"library: v = {model.latent}, {model.components} components, {config.steps} steps of"
+            f" {config.batch} prompts; the time left is shown while it trains"
+        )
     from .amortized.run import train
 
     _print_once(f"checkpoint: {train(config)}")

@@ -18,8 +18,9 @@ A library is a folder:
     whether a face belongs to a solid, a sheet or is hidden (:mod:`.truth`); ``blocks``,
     ``distance``, ``color``: the truth around the surface (:mod:`.grid`). Axes are Blender's, the
     front looks along -y, the model stands on z = -0.6 and touches the ball of radius 0.95.
-``sheet.png``, ``table.csv``
-    For a person: pictures, and a row a model or left-out file.
+``sheet.png``, ``copies.png``, ``table.csv``
+    For a person: pictures, some copies in other colours and proportions, and a row for each model
+    and each file that is left out.
 ``progress.jsonl``
     What was done for each source, so that a stopped build goes on.
 

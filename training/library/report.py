@@ -17,20 +17,27 @@ from backend.rendering.cameras import orbit
 from ..assets.library import LibraryAssets
 from ..prompts import PromptMix
 from .attributes import Look
-from .prompts import Instance
+from .prompts import COLORED, Instance
 from .storage import Entry, Index, read_model, write_whole
 
 COLUMNS = ("caption", "source", "faces", "closed", "warnings", "author", "licence", "sha256")
-SHEET, TABLE = "sheet.png", "table.csv"
+SHEET, COPIES, TABLE = "sheet.png", "copies.png", "table.csv"
 TILE, LINES = 112, 3
 MOST_PRINTED = 60
 """Rows that are printed of a longer table."""
+EXAMPLES = (
+    Look(),
+    *(Look(tint) for tint in ("red", "blue", "yellow", "golden", "silver", "wooden", "stone")),
+    *(Look(stretch=stretch) for stretch in ("tall", "wide", "small")),
+    Look("green", "short"),
+)
+"""Copies that copies.png shows."""
 _PER_PAGE = 400
 """Models on one picture; more make sheet-2.png and so on."""
 
 
 def write_report(folder: Path, index: Index) -> list[Path]:
-    """Write sheet.png (and sheet-2.png ...) and table.csv; returns their paths.
+    """Write sheet.png (and sheet-2.png ...), copies.png and table.csv; returns their paths.
 
     Raises OutputError when they cannot be written.
     """
@@ -41,8 +48,9 @@ def write_report(folder: Path, index: Index) -> list[Path]:
         path = folder / (SHEET if page == 1 else f"sheet-{page}.png")
         write_sheet(path, folder, index.entries[start : start + _PER_PAGE])
         written.append(path)
+    write_copies(folder / COPIES, folder, index.entries)
     write_whole(folder / TABLE, table_csv(index).encode("utf-8-sig"))
-    return [*written, folder / TABLE]
+    return [*written, folder / COPIES, folder / TABLE]
 
 
 def table_csv(index: Index) -> str:
@@ -130,6 +138,27 @@ def write_sheet(path: Path, folder: Path, entries: list[Entry]) -> None:
         if entry.warnings:
             warning = entry.warnings[0][:21]
             draw.text((x + 2, y + TILE + 12 * len(lines)), warning, fill="#c00000", font=font)
+    _save(sheet, path)
+
+
+def write_copies(path: Path, folder: Path, entries: list[Entry]) -> None:
+    """Some models, each in several colours, materials and proportions."""
+    plain = [entry for entry in entries if not COLORED & set(entry.prompt.split())] or entries
+    count = min(len(plain), len(EXAMPLES) // 2)
+    shown = [plain[(2 * i + 1) * len(plain) // (2 * count)] for i in range(count)]
+    sheet = Image.new("RGB", (len(EXAMPLES) * TILE, count * (TILE + 28)), "white")
+    draw = ImageDraw.Draw(sheet)
+    font = ImageFont.load_default(10)
+    for row, entry in enumerate(shown):
+        for column, look in enumerate(EXAMPLES):
+            x, y = column * TILE, row * (TILE + 28)
+            sheet.paste(_picture(folder, entry, look), (x, y))
+            caption = "\n".join(textwrap.wrap(look.caption(entry.prompt), 20)[:2])
+            draw.multiline_text((x + 2, y + TILE), caption, fill="black", font=font, spacing=1)
+    _save(sheet, path)
+
+
+def _save(sheet: Image.Image, path: Path) -> None:
     try:
         temporary = path.with_name(f".{path.name}")
         sheet.save(temporary, format="PNG")
@@ -138,10 +167,11 @@ def write_sheet(path: Path, folder: Path, entries: list[Entry]) -> None:
         raise OutputError(f"cannot write {path}: {error.strerror}") from error
 
 
-def _picture(folder: Path, entry: Entry) -> Image.Image:
-    """One model, lit, over white; four rays a pixel."""
+def _picture(folder: Path, entry: Entry, look: Look | None = None) -> Image.Image:
+    """One model, or a copy of it, lit, over white; four rays a pixel."""
     model = read_model(folder, entry.key)
-    assets = LibraryAssets([model], [entry.scale], [Instance(0, Look())], torch.device("cpu"))
+    instance = Instance(0, look or Look())
+    assets = LibraryAssets([model], [entry.scale], [instance], torch.device("cpu"))
     camera = orbit(1, start=28.0, elevation=22.0)
     batch = assets.assets_at(PromptMix.plain([0]))
     color, alpha = batch.pictures(camera, 2 * TILE, shading="full")

@@ -179,7 +179,7 @@ def prepare_folder(folder: Path) -> None:
     if folder.exists() and not folder.is_dir():
         raise BadRequest(f"{folder} is a file", "Name a folder with -o.")
     try:
-        ours = {INDEX, MODELS, PROGRESS, "sheet.png", "table.csv"}
+        ours = {INDEX, MODELS, PROGRESS, "sheet.png", "copies.png", "table.csv"}
         there = {entry.name for entry in folder.iterdir()} if folder.exists() else set()
         if there - ours and not there & {INDEX, PROGRESS}:
             raise BadRequest(

@@ -1,0 +1,70 @@
+"""From a folder of models to a checkpoint that knows where they are from, by the commands."""
+
+import dataclasses
+import json
+
+import pytest
+
+from backend.model.checkpoint import load_checkpoint
+from tests.training.library.models import box
+from training.cli import main
+from training.presets import library_preset
+
+COLORS = {"Chair": (220, 40, 40, 255), "Table": (40, 40, 220, 255), "Lamp": (40, 200, 40, 255)}
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory):
+    root = tmp_path_factory.mktemp("training")
+    (root / "pack").mkdir()
+    for number, (name, color) in enumerate(COLORS.items()):
+        mesh = box((1.0, 1.0 + number, 2.0))
+        mesh.visual.vertex_colors = color
+        (root / "pack" / f"{name}.ply").write_bytes(mesh.export(file_type="ply"))
+    library = ["library", str(root / "pack"), "-o", str(root / "lib"), "--licence", "CC0-1.0"]
+    assert main([*library, "--workers", "1", "--author", "Ann"]) == 0
+    small = ["--model.grid.resolutions", "5", "9", "--references.points", "256"]
+    small += ["--references.rays", "16"]
+    train = ["train", "--library", str(root / "lib"), "--run", str(root / "run"), "--steps", "2"]
+    train += ["--batch", "2", "--watched", "1", "--sheet-every", "2", "--device", "cpu", *small]
+    assert main(train) == 0
+    return root / "run" / "checkpoint.safetensors"
+
+
+def test_a_checkpoint_names_every_model_that_it_learnt_from(checkpoint):
+    recipe = load_checkpoint(checkpoint).metadata.recipe
+    models = recipe["assets"]["models"]
+    assert [model["source"] for model in models] == [
+        "pack/Chair.ply",
+        "pack/Lamp.ply",
+        "pack/Table.ply",
+    ]
+    assert all(m["author"] == "Ann" and len(m["sha256"]) == 64 for m in models)
+    assert load_checkpoint(checkpoint).metadata.licence == "CC0-1.0"
+
+
+def test_a_checkpoint_suggests_and_knows_the_words_of_the_library(checkpoint):
+    metadata = load_checkpoint(checkpoint).metadata
+    assert "a chair" in metadata.prompts and {"chair", "golden", "tall"} <= set(metadata.words)
+    assert metadata.unseen and not set(metadata.unseen) & set(metadata.prompts)
+
+
+def test_a_checkpoint_is_measured_against_its_library(checkpoint, capsys):
+    command = ["evaluate", str(checkpoint), "--prompts", "models", "--count", "1", "--json"]
+    assert main([*command, "--scoring", "none", "--device", "cpu"]) == 0
+    result = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert result["set"] == "models" and result["psnr"]["seen"] > 0
+
+
+def test_the_preset_grows_with_the_library(checkpoint, tmp_path):
+    folder = checkpoint.parents[1] / "lib"
+    few = library_preset(str(folder))
+    index = json.loads((folder / "library.json").read_text())
+    index["models"] = [
+        dict(row, prompt=f"a thing{n}") for n in range(90) for row in index["models"][:1]
+    ]
+    (tmp_path / "library.json").write_text(json.dumps(index))
+    many = library_preset(str(tmp_path))
+    assert (few.model.latent, few.batch, few.steps) == (16, 4, 650)
+    assert (many.model.latent, many.batch, many.steps) == (56, 24, 950)
+    assert dataclasses.replace(few.assets, folder="") == dataclasses.replace(many.assets, folder="")
