@@ -1,18 +1,21 @@
 """How the backend process is started: which Python, with which environment, logging where. No bpy.
 
-The backend has its own Python, because Blender's has no torch and changes with every Blender.
+Where the accelerator is set up, or a Python is named, that one; else Blender's own, with the
+wheels that the extension carries. The backend never runs inside Blender's process.
 """
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import shlex
 import sys
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 from ...backend.protocol.errors import BadRequest, MissingDependency
 
@@ -26,6 +29,18 @@ SET_UP = (
     "Set it up with the button in the ATT3D tab, or choose the folder of a Python environment that "
     "has the backend's packages in the preferences."
 )
+
+
+CARRIED = "safetensors"
+"""One of the packages that the extension carries: where it is, the others are."""
+
+
+@dataclass(frozen=True)
+class OwnPython:
+    """Blender's own Python, and the folder into which Blender has put the extension's wheels."""
+
+    python: Path
+    packages: Path
 
 
 @dataclass(frozen=True)
@@ -46,6 +61,7 @@ def plan(
     log_folder: Path,
     online: bool,
     managed: str = "",
+    own: Callable[[], OwnPython | None] = lambda: None,
     environ: Mapping[str, str] | None = None,
 ) -> Launch:
     """Decide how to start the backend.
@@ -58,18 +74,59 @@ def plan(
         log_folder: where ``backend.log`` goes.
         online: whether Blender's user allows network access.
         managed: the interpreter of the environment that the extension has set up; empty: none.
+        own: see :func:`own_python`; asked when no Python is named or set up.
         environ: instead of this process's environment.
 
     Raises:
         MissingDependency: there is no interpreter, or it is not where the preference says.
     """
     environ = os.environ if environ is None else environ
+    environment = clean_environment(environ, online)
     if command.strip():
         words = split_command(command)
     else:
-        found = find_python(python, managed, remembered, environ)
+        found = find_python(python, managed, environ)
+        if found is None and (blenders := own()) is not None:
+            found = blenders.python
+            environment["PYTHONPATH"] += os.pathsep + str(blenders.packages)
+        if found is None and remembered:
+            found = interpreter(Path(remembered))
+        if found is None:
+            raise MissingDependency("The backend's Python is not set up yet.", SET_UP)
         words = (str(found), "-m", "backend", "serve")
-    return Launch(words, log_folder / "backend.log", online, clean_environment(environ, online))
+    return Launch(words, log_folder / "backend.log", online, environment)
+
+
+def own_python() -> OwnPython | None:
+    """Blender's own Python, where the extension came with wheels; None where it came without.
+
+    Raises:
+        MissingDependency: the wheels are not installed, or this Blender has no Python to start.
+    """
+    if not manifest().get("wheels"):
+        return None
+    spec = importlib.util.find_spec(CARRIED)
+    if spec is None or spec.origin is None:
+        raise MissingDependency(
+            "Blender has not installed the packages that this extension carries.",
+            "Disable and enable the extension, or install the zip for this system again.",
+        )
+    python = blender_python(Path(sys.executable), Path(sys.prefix))
+    if python is None:
+        raise MissingDependency(f"This Blender has no Python to start in {sys.prefix}.", SET_UP)
+    return OwnPython(python, Path(spec.origin).parents[1])
+
+
+def blender_python(executable: Path, prefix: Path) -> Path | None:
+    """The interpreter below a running Blender: what Python says it is, else what lies where Blender
+    keeps it."""
+    if executable.name.lower().startswith("python") and executable.is_file():
+        return executable
+    version = f"python{sys.version_info.major}.{sys.version_info.minor}"
+    for name in (version, "python3", "python", "python.exe"):
+        if (prefix / "bin" / name).is_file():
+            return prefix / "bin" / name
+    return None
 
 
 def split_command(text: str, windows: bool = sys.platform == "win32") -> tuple[str, ...]:
@@ -92,9 +149,9 @@ def split_command(text: str, windows: bool = sys.platform == "win32") -> tuple[s
         ) from error
 
 
-def find_python(preference: str, managed: str, remembered: str, environ: Mapping[str, str]) -> Path:
+def find_python(preference: str, managed: str, environ: Mapping[str, str]) -> Path | None:
     """The interpreter: the preference, else ``ATT3D_PYTHON``, else that of the environment that was
-    set up, else the one that worked last time.
+    set up.
 
     One that is named but missing is an error, never a reason to use the next: a person who chose an
     environment wants that one.
@@ -110,10 +167,7 @@ def find_python(preference: str, managed: str, remembered: str, environ: Mapping
                 "Choose the backend's Python environment in the preferences of this extension.",
             )
         return found
-    for value in filter(None, (managed, remembered)):
-        if (found := interpreter(Path(value))) is not None:
-            return found
-    raise MissingDependency("The backend's Python is not set up yet.", SET_UP)
+    return interpreter(Path(managed)) if managed else None
 
 
 def interpreter(path: Path) -> Path | None:
@@ -148,7 +202,12 @@ def clean_environment(environ: Mapping[str, str], online: bool) -> dict[str, str
 
 
 @lru_cache(maxsize=1)
+def manifest() -> Mapping[str, Any]:
+    """What the extension says of itself to Blender."""
+    text = (EXTENSION_ROOT / "blender_manifest.toml").read_text(encoding="utf-8")
+    return tomllib.loads(text)
+
+
 def extension_version() -> str:
     """The version in the manifest."""
-    text = (EXTENSION_ROOT / "blender_manifest.toml").read_text(encoding="utf-8")
-    return tomllib.loads(text)["version"]
+    return manifest()["version"]

@@ -154,6 +154,7 @@ class Preferences(bpy.types.AddonPreferences):
             command=self.backend_command,
             managed=self.setup.environment,
             remembered=remembered,
+            own=launch.own_python,
             log_folder=self.log_folder_path,
             online=bpy.app.online_access,
         )
