@@ -92,8 +92,10 @@ def _gltf_surface(
     skin = _skin_of(file.header, node)
     if skin is not None and "_JOINTS_0" in attributes and "_WEIGHTS_0" in attributes:
         matrices = gltf.skin_matrices(file, skin, world, path)
-        weights = gltf.unit_values(attributes["_WEIGHTS_0"])
-        weights = weights / np.maximum(weights.sum(1, keepdims=True), 1e-9)
+        weights = np.nan_to_num(gltf.unit_values(attributes["_WEIGHTS_0"]))
+        # A vertex that no joint has any share of follows the first it names.
+        weights[weights.sum(1) <= 0, 0] = 1.0
+        weights = weights / weights.sum(1, keepdims=True)
         joints = attributes["_JOINTS_0"].astype(np.int64).clip(0, len(matrices) - 1)
         blended = np.einsum("vk,vkab->vab", weights, matrices[joints])
         vertices = np.einsum("vab,vb->va", blended[:, :3, :3], vertices) + blended[:, :3, 3]

@@ -123,7 +123,9 @@ def test_instances_and_transforms_of_nodes_all_count(tmp_path):
 def test_a_skinned_mesh_takes_the_pose_of_its_skeleton_and_not_its_nodes(tmp_path):
     gltf = Gltf()
     joints = gltf.accessor(np.array([[0, 0, 0, 0]] * 4, dtype=np.uint8), "VEC4")
-    weights = gltf.accessor(np.array([[1, 0, 0, 0]] * 4, dtype=np.float32), "VEC4")
+    # Files of real artists have weights that are no numbers.
+    shares = [[1, 0, 0, 0]] * 2 + [[0, 0, 0, 0], [np.nan] * 4]
+    weights = gltf.accessor(np.array(shares, dtype=np.float32), "VEC4")
     shape = quad(gltf, gltf.material(), JOINTS_0=joints, WEIGHTS_0=weights)
     bone = gltf.node(translation=[0.0, 5.0, 0.0])
     inverse = np.eye(4, dtype=np.float32)
@@ -134,6 +136,7 @@ def test_a_skinned_mesh_takes_the_pose_of_its_skeleton_and_not_its_nodes(tmp_pat
     for suffix in (".glb", ".gltf"):
         points = points_of(read(gltf.write(tmp_path / f"skinned{suffix}")))
         np.testing.assert_allclose(points.min(0), [0.0, 5.0, 1.0], atol=1e-6)
+        np.testing.assert_allclose(points.max(0), [1.0, 6.0, 1.0], atol=1e-6)
 
 
 def test_draco_gives_the_same_model(tmp_path):
