@@ -25,10 +25,11 @@ PINS = ROOT / "blender_addon" / "setup" / "requirements.txt"
 CACHE = ROOT / "build" / "wheels"
 _GLIBC = (28, 27, 24, 17)
 """Newest first; Blender 4.2 and newer need glibc 2.28."""
-_CLASSIFIERS = {
+_LICENSES = {
     "License :: OSI Approved :: Apache Software License": "Apache-2.0",
     "License :: OSI Approved :: BSD License": "BSD-3-Clause",
     "License :: OSI Approved :: MIT License": "MIT",
+    "MIT License": "MIT",
 }
 """What wheels declare that have no SPDX expression."""
 
@@ -175,9 +176,10 @@ def license_of(wheel: Path) -> str:
         about = HeaderParser().parsestr(archive.read(inside).decode("utf-8", "replace"))
     if expression := about.get("License-Expression"):
         return expression.strip()
-    for classifier in about.get_all("Classifier", []):
-        if classifier in _CLASSIFIERS:
-            return _CLASSIFIERS[classifier]
+    first = about.get("License", "").strip().partition("\n")[0].strip()
+    for said in (*about.get_all("Classifier", []), first):
+        if said in _LICENSES:
+            return _LICENSES[said]
     raise BuildFailed(f"{wheel.name} does not say under which license it is.")
 
 

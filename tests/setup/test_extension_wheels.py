@@ -5,6 +5,7 @@ The wheels are tiny and made here, with the names, versions and tags of the real
 
 from __future__ import annotations
 
+import ast
 import os
 import subprocess
 import sys
@@ -13,7 +14,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from packaging.utils import parse_wheel_filename
+from packaging.utils import canonicalize_name, parse_wheel_filename
 
 from .wheels import Index, make_wheel
 
@@ -69,6 +70,30 @@ def test_every_target_gets_what_it_needs(target: Target, tmp_path: Path) -> None
     assert "numpy" not in names, "Blender brings it"
 
 
+NOT_CARRIED = {
+    "numpy",  # Blender's
+    "torch", "huggingface_hub", "open_clip",  # the accelerator's
+    "tyro", "imageio", "bpy",  # the command line's
+    "jaxtyping",  # only where shapes are checked
+}  # fmt: skip
+DISTRIBUTIONS = {"PIL": "pillow", "mcubes": "pymcubes", "skimage": "scikit-image"}
+
+
+def test_everything_that_the_backend_imports_is_carried() -> None:
+    """Whatever is not is named above, with its reason."""
+    imported = set()
+    for path in ROOT.glob("backend/**/*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import):
+                imported |= {alias.name.partition(".")[0] for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and not node.level and node.module:
+                imported.add(node.module.partition(".")[0])
+    outside = imported - sys.stdlib_module_names - NOT_CARRIED
+    carried = {canonicalize_name(pin.name) for pin in pinned()}
+    wanted = {canonicalize_name(DISTRIBUTIONS.get(name, name)) for name in outside}
+    assert {"scipy", "pillow", "pymcubes", "scikit-image"} <= wanted <= carried, wanted - carried
+
+
 def test_versions_are_those_that_the_suite_runs_with() -> None:
     assert all(str(pin.specifier).startswith("==") for pin in pinned())
 
@@ -121,11 +146,13 @@ def test_wheels_are_downloaded_once(tmp_path: Path, monkeypatch: pytest.MonkeyPa
             gather(foreign, tmp_path / "cache")
 
 
-def test_license_is_the_expression_or_the_classifier(tmp_path: Path) -> None:
+def test_license_is_the_expression_or_the_classifier_or_the_text(tmp_path: Path) -> None:
     said = make_wheel(tmp_path, "a", "1", about="License-Expression: MIT AND Apache-2.0\n")
     assert license_of(said) == "MIT AND Apache-2.0"
     classified = "Classifier: License :: OSI Approved :: Apache Software License\n"
     assert license_of(make_wheel(tmp_path, "b", "1", about=classified)) == "Apache-2.0"
+    text = "License: MIT License\n         \n         Copyright (c) 2021 Somebody\n"
+    assert license_of(make_wheel(tmp_path, "d", "1", about=text)) == "MIT"
     with pytest.raises(BuildFailed, match="under which license"):
         license_of(make_wheel(tmp_path, "c", "1"))
 
