@@ -12,6 +12,18 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 
 _PIECES = re.compile(r"[^\W_]+(?:['\u2019][^\W_]+)?|[^\w\s]")
+STOP_WORDS = frozenset(
+    re.findall(
+        r"\w+",
+        """
+        a an the this that these those some one is are was were be being been it its his her their
+        and or but with without of in on at by for to from as into onto over under while who which
+        has have had very really please make me my i want show photo picture image render 3d model
+        highly detailed no not never neither nor
+        """,
+    )
+)
+"""Words that change nothing about an object: never reported as unknown, never compared."""
 _SHORTEST_PART = 3
 """Letters; shorter halves of a compound are coincidences ("a" + "corn")."""
 
@@ -48,18 +60,23 @@ def known_forms(word: str, known: Collection[str]) -> list[str] | None:
     return None
 
 
-def resolve(words: Sequence[str], known: Collection[str]) -> list[tuple[str, list[str] | None]]:
+def resolve(
+    words: Sequence[str], known: Collection[str], join_known: bool = False
+) -> list[tuple[str, list[str] | None]]:
     """Each word with the known words that it stands for, or None.
 
     Two words of which the first is unknown, but which are one known word when joined (top hat for
     tophat), count as that one.
+
+    Args:
+        join_known: join them also where the first one is known by itself.
     """
     found: list[tuple[str, list[str] | None]] = []
     position = 0
     while position < len(words):
         word = words[position]
         forms = known_forms(word, known)
-        if forms is None and position + 1 < len(words):
+        if (forms is None or join_known) and position + 1 < len(words):
             joined = known_forms(word + words[position + 1], known)
             if joined is not None and len(joined) == 1:
                 word, forms = f"{word} {words[position + 1]}", joined
@@ -92,6 +109,33 @@ def _inflections(word: str) -> list[str]:
     base = word[:-1] if word.endswith("e") else word
     stems += [word + "s", word + "es", base + "ing", base + "ed"]
     return stems
+
+
+def shorten(text: str, known: Collection[str], limit: int) -> tuple[str, tuple[str, ...]]:
+    """The text with at most ``limit`` words, as a tokenizer counts them, and the words left out.
+
+    Filler goes first, then unknown words, then known ones; of each kind the last ones first.
+    Filler that went is not named.
+    """
+    tokens = text.split()
+    counts, ranks = [], []
+    for token in tokens:
+        words = split_words(token)
+        forms = [known_forms(word, known) for word in words]
+        counts.append(sum(len(form) if form else 1 for form in forms))
+        filler = all(word in STOP_WORDS for word in words)
+        ranks.append(0 if filler else 2 if all(forms) else 1)
+    left_out: set[int] = set()
+    total = sum(counts)
+    for index in sorted(range(len(tokens)), key=lambda index: (ranks[index], -index)):
+        if total <= limit:
+            break
+        if counts[index]:
+            total -= counts[index]
+            left_out.add(index)
+    kept = " ".join(token for index, token in enumerate(tokens) if index not in left_out)
+    named = tuple(tokens[index] for index in sorted(left_out) if ranks[index])
+    return kept, named
 
 
 def learn_words(captions: Iterable[str], minimum: int = 1) -> tuple[str, ...]:

@@ -9,30 +9,20 @@ from __future__ import annotations
 import difflib
 import heapq
 import math
-import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from .spelling import learn_words, resolve, split_words
-
-STOP_WORDS = frozenset(
-    re.findall(
-        r"\w+",
-        """
-        a an the this that these those some one is are was were be being been it its his her their
-        and or but with without of in on at by for to from as into onto over under while who which
-        has have had very really please make me my i want show photo picture image render 3d model
-        highly detailed
-        """,
-    )
-)
-"""Words that change nothing about an object: never reported as unknown, never compared."""
+from .combinations import Combinations, Unheard
+from .negation import remove_negations
+from .spelling import STOP_WORDS, learn_words, resolve, shorten, split_words
 
 _SUGGESTIONS = 2
 """Alternatives offered for an unknown word."""
 _QUOTED = 6
 """Unknown words that the note names; a long text would name hundreds."""
+_QUOTED_CUT = 120
+"""Characters of what was left out of a long prompt that the note shows."""
 
 
 @dataclass(frozen=True)
@@ -49,10 +39,35 @@ class Familiarity:
     """The prompt was trained on, up to case, punctuation and inflection."""
     known_any: bool = True
     """Some word that matters is known."""
+    heard: str = ""
+    """What the text encoder is given: the prompt without ``negated`` and ``cut``."""
+    negated: tuple[str, ...] = ()
+    """Phrases that say what is not wanted: taken out."""
+    cut: tuple[str, ...] = ()
+    """Words beyond what the text encoder reads."""
+    limit: int | None = None
+    """How many words that is."""
+    unheard: Unheard = field(default_factory=Unheard)
+    """Known words that have no effect in this prompt."""
 
     @property
     def note(self) -> str:
         """One line for the person, or "" when there is nothing to say."""
+        said = [self._unknown_note]
+        if self.unheard:
+            said.append(self.unheard.note)
+        if self.negated:
+            left = self.negated[0] not in self.heard
+            done = "was taken out" if left else "is drawn all the same"
+            said.append(f"It cannot leave things away: {_quote(self.negated)} {done}.")
+        if self.cut:
+            words = " ".join(self.cut)
+            words = words if len(words) <= _QUOTED_CUT else words[:_QUOTED_CUT].rstrip() + "..."
+            said.append(f'It reads {self.limit} words of a prompt: "{words}" was left out.')
+        return " ".join(filter(None, said))
+
+    @property
+    def _unknown_note(self) -> str:
         if not self.unknown_words and self.known_any:
             return ""
         near = f" Nearest prompts it knows: {_quote(self.nearest)}." if self.nearest else ""
@@ -78,6 +93,7 @@ class Vocabulary:
         prompts: Sequence[str],
         words: Iterable[str] = (),
         synonyms: Mapping[str, str] | None = None,
+        limit: int | None = None,
     ) -> None:
         """
         Args:
@@ -85,15 +101,25 @@ class Vocabulary:
             words: what the text encoder knows; those of ``prompts`` are added.
             synonyms: word to the word that ``prompts`` use for it ("hog": "pig"), so that a
                 paraphrase finds its prompt.
+            limit: how many words the text encoder reads; None: it is not counted in words.
         """
         self.prompts = list(dict.fromkeys(prompts))
-        self.words = frozenset(words) | frozenset(learn_words(self.prompts))
+        # "knight's" of a caption is "knight" in a prompt's words, "orang-utan" is two of them.
+        self.words = frozenset(learn_words([*words, *self.prompts]))
+        self.limit = limit
         self._suggestable = sorted(word for word in self.words - STOP_WORDS if len(word) > 2)
-        self._synonyms = dict(synonyms or {})
+        self._synonyms = {
+            word: stands_for
+            for name, stands_for in (synonyms or {}).items()
+            for word in split_words(name)
+        }
         self._containing: dict[str, list[int]] = defaultdict(list)
         self._weights: list[float] = []
         self._seen: set[frozenset[str]] = set()
-        sets = [self._content(prompt)[0] for prompt in self.prompts]
+        sequences = [self._content(prompt)[0] for prompt in self.prompts]
+        sequences = [[kind for _, kind in sequence] for sequence in sequences]
+        self._combinations = Combinations(sequences)
+        sets = [set(sequence) for sequence in sequences]
         counts = Counter(word for words_ in sets for word in words_)
         self._rarity = {word: math.log(1.0 + len(sets) / count) for word, count in counts.items()}
         for index, content in enumerate(sets):
@@ -104,7 +130,14 @@ class Vocabulary:
 
     def familiarity(self, prompt: str, nearest: int = 3) -> Familiarity:
         """Compare a prompt with the training; a few milliseconds for thousands of prompts."""
-        content, unknown = self._content(prompt)
+        heard, negated = remove_negations(prompt)
+        cut: tuple[str, ...] = ()
+        if self.limit is not None:
+            heard, cut = shorten(heard, self.words, self.limit)
+        words, unknown = self._content(heard)
+        unheard = self._combinations.unheard(words, heard)
+        without_effect = {word for word, _ in unheard.alone}
+        content = {kind for word, kind in words if word not in without_effect}
         close = {word: self._similar(word) for word in unknown}
         return Familiarity(
             unknown_words=tuple(unknown),
@@ -113,20 +146,27 @@ class Vocabulary:
                 content | {w for words in close.values() for w in words}, nearest
             ),
             seen_exactly=not unknown and frozenset(content) in self._seen,
-            known_any=bool(content),
+            known_any=bool(words),
+            heard=heard,
+            negated=negated,
+            cut=cut,
+            limit=self.limit,
+            unheard=unheard,
         )
 
     def known_in(self, prompt: str) -> set[str]:
         """The prompt's known words that matter, each in the spelling that the training has."""
-        return self._content(prompt)[0]
+        return {kind for _, kind in self._content(prompt)[0]}
 
-    def _content(self, prompt: str) -> tuple[set[str], list[str]]:
-        """The prompt's known words that matter, in one spelling each; and its unknown words."""
-        content: set[str] = set()
+    def _content(self, prompt: str) -> tuple[list[tuple[str, str]], list[str]]:
+        """The known words that matter, as written and in one spelling; the unknown words."""
+        content: list[tuple[str, str]] = []
         unknown: list[str] = []
-        for word, forms in resolve(split_words(prompt), self.words):
+        for word, forms in resolve(split_words(prompt), self.words, join_known=True):
             if forms is not None:
-                content.update(self._canonical(form) for form in forms if form not in STOP_WORDS)
+                content += [
+                    (word, self._canonical(form)) for form in forms if form not in STOP_WORDS
+                ]
             elif word not in STOP_WORDS and word not in unknown:
                 unknown.append(word)
         return content, unknown
