@@ -15,7 +15,7 @@ from .paths import default_checkpoint
 from .progress import CancelToken, ProgressCallback
 from .prompts.chain import check_chain, check_place
 from .prompts.normalize import normalise_prompt
-from .prompts.vocabulary import Vocabulary
+from .prompts.vocabulary import Vocabulary, words_read
 from .protocol.options import ChainOptions, MeshOptions, PreviewOptions
 from .stages import Stages
 from .textured_mesh import GeneratedMesh
@@ -52,7 +52,12 @@ class Engine:
         self.device = self.checkpoint.device
         metadata = self.checkpoint.metadata
         self._encoder_name, self._encode = text_encoder(self.checkpoint)
-        self._vocabulary = Vocabulary(metadata.prompts, metadata.words, metadata.synonyms)
+        self._vocabulary = Vocabulary(
+            metadata.prompts,
+            metadata.words,
+            metadata.synonyms,
+            words_read(metadata.text_encoder),
+        )
         self._last_chain: PromptChain | None = None
         self._lock = threading.Lock()
         self.load_seconds = time.perf_counter() - started
@@ -218,7 +223,8 @@ class Engine:
         key = tuple(prompts)
         values = self._checked(conditions)
         if self._last_chain is None or self._last_chain.prompts != key:
-            embeddings = self._encode(key)
+            heard = [self._vocabulary.familiarity(prompt).heard for prompt in key]
+            embeddings = self._encode(heard)
         else:
             embeddings = self._last_chain.embeddings
         self._last_chain = PromptChain(
@@ -231,8 +237,9 @@ class Engine:
     ) -> tuple[Field, list[str]]:
         values = self._checked(conditions)
         with stages.stage("text"):
-            note = self._vocabulary.familiarity(prompt).note
-            embedding = self._encode([prompt])[0]
+            about = self._vocabulary.familiarity(prompt)
+            note = about.note
+            embedding = self._encode([about.heard])[0]
         with stages.stage("grid"):
             field = self.checkpoint.field(embedding, values)
         return field, [note] if note else []

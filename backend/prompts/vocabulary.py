@@ -198,5 +198,20 @@ class Vocabulary:
         return [self.prompts[index] for index in best]
 
 
+def words_read(text_encoder: Mapping[str, object]) -> int | None:
+    """How many words of a prompt the text encoder of a checkpoint reads.
+
+    Args:
+        text_encoder: its description in the checkpoint's metadata.
+
+    Returns:
+        None for encoders that do not count in words.
+    """
+    context = text_encoder.get("context")
+    if text_encoder.get("kind") == "small" and isinstance(context, int) and context > 1:
+        return context - 1
+    return None
+
+
 def _quote(prompts: Sequence[str]) -> str:
     return ", ".join(f'"{prompt}"' for prompt in prompts)

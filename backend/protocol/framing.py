@@ -15,6 +15,8 @@ MAX_HEADER = 4096
 """Bytes of a frame's header lines together."""
 MAX_BODY = 16 * 1024 * 1024
 """Bytes of a frame's body. Arrays travel in files, so a message is small."""
+MAX_RELAYED = 8 * MAX_BODY
+"""Bytes of a body between supervisor and worker: the same values may take more as we write them."""
 _CHUNK = 1024 * 1024
 _NAME = re.compile(rb"[A-Za-z0-9-]+")
 

@@ -7,6 +7,7 @@ id; a :class:`Notification` is answered by nothing. Standard library only.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar, NoReturn, TypeAlias
@@ -15,6 +16,9 @@ from .errors import Att3dError, BadRequest, Cancelled, InternalError, ProtocolEr
 from .schema import encode
 
 Id: TypeAlias = int | str
+
+MAX_DEPTH = 32
+"""Most lists and objects within each other in a message; the deepest of ours has five."""
 
 
 @dataclass(frozen=True)
@@ -93,7 +97,14 @@ def dump_message(message: Message) -> bytes:
         case ErrorResponse(id, error):
             described = {"code": rpc_code(error), "message": error.message, "data": error.to_dict()}
             body |= {"id": id, "error": described}
-    return json.dumps(body, allow_nan=False, separators=(",", ":")).encode()
+    try:
+        return _json(body, ascii=False).encode()
+    except UnicodeEncodeError:  # half a surrogate pair, which UTF-8 cannot hold
+        return _json(body, ascii=True).encode()
+
+
+def _json(body: object, *, ascii: bool) -> str:
+    return json.dumps(body, allow_nan=False, ensure_ascii=ascii, separators=(",", ":"))
 
 
 def parse_message(body: bytes) -> Message:
@@ -103,8 +114,16 @@ def parse_message(body: bytes) -> Message:
         ParseError: not JSON in UTF-8.
         InvalidMessage: JSON, but not a JSON-RPC 2.0 message.
     """
+    infinite: list[str] = []
+
+    def parse_float(text: str) -> float:
+        number = float(text)
+        if math.isinf(number):
+            infinite.append(text)
+        return number
+
     try:
-        data = json.loads(body.decode(), parse_constant=_refuse_constant)
+        data = json.loads(body.decode(), parse_constant=_refuse_constant, parse_float=parse_float)
     except (ValueError, RecursionError) as error:
         raise ParseError(f"A message is not JSON: {error}.") from None
     if not isinstance(data, dict):
@@ -116,6 +135,10 @@ def parse_message(body: bytes) -> Message:
     def invalid(why: str) -> NoReturn:
         raise InvalidMessage(why, id)
 
+    if infinite:
+        invalid(f"A message has a number that is too large: {infinite[0][:20]}.")
+    if _too_deep(data):
+        invalid(f"A message is nested more than {MAX_DEPTH} deep.")
     if data.get("jsonrpc") != "2.0":
         invalid('A message does not say "jsonrpc": "2.0".')
     if "method" in data:
@@ -141,6 +164,22 @@ def parse_message(body: bytes) -> Message:
             invalid("A response has no id, or its result is not an object.")
         return Response(id, data["result"])
     return invalid("A message has no method, result or error.")
+
+
+def _too_deep(data: object) -> bool:
+    """Whether lists and objects are nested more than :data:`MAX_DEPTH` deep; not recursive."""
+    level = [data]
+    for _ in range(MAX_DEPTH + 1):
+        if not level:
+            return False
+        inner: list[object] = []
+        for value in level:
+            if isinstance(value, dict):
+                inner += value.values()
+            elif isinstance(value, list):
+                inner += value
+        level = [value for value in inner if isinstance(value, dict | list)]
+    return True
 
 
 def _refuse_constant(name: str) -> NoReturn:

@@ -39,7 +39,10 @@ class ResultFolder:
         try:
             self.path = Path(tempfile.mkdtemp(prefix=PREFIX, dir=parent)).resolve()
         except OSError as error:
-            raise OutputError(f"No folder for results could be made: {error}.") from error
+            raise OutputError(
+                f"No folder for results could be made: {error}.",
+                "Free some space where temporary files go, or set TMPDIR to another folder.",
+            ) from error
 
     def new_file(self, suffix: str) -> Path:
         """A name that is not in use, inside the folder."""
@@ -55,6 +58,8 @@ class ResultFolder:
         """Write a new file; its path. Nobody knows its name before it is complete."""
         path = self.new_file(suffix)
         try:
+            # Programs that clean temporary folders remove ours when nothing is made for days.
+            self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
             path.write_bytes(data)
         except OSError as error:
             with contextlib.suppress(OSError):

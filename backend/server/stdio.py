@@ -7,8 +7,9 @@ import sys
 import threading
 from typing import BinaryIO
 
+from ..protocol.errors import ProtocolError
 from ..protocol.framing import write_frame
-from ..protocol.jsonrpc import Message, dump_message
+from ..protocol.jsonrpc import ErrorResponse, Message, Response, dump_message
 
 
 def claim_stdio() -> tuple[BinaryIO, BinaryIO]:
@@ -40,7 +41,13 @@ class MessageWriter:
         self._lock = threading.Lock()
 
     def send(self, message: Message) -> None:
-        self.send_body(dump_message(message))
+        """Write a message. A result that is too large for a frame is answered with an error."""
+        try:
+            self.send_body(dump_message(message))
+        except ProtocolError as error:
+            if not isinstance(message, Response):
+                raise
+            self.send_body(dump_message(ErrorResponse(message.id, error)))
 
     def send_body(self, body: bytes) -> None:
         with self._lock:

@@ -21,8 +21,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import BinaryIO, cast
 
+from ..failures import describe_failure
 from ..protocol.errors import BadRequest, Cancelled, ProtocolError
-from ..protocol.framing import read_frame, write_frame
+from ..protocol.framing import MAX_RELAYED, read_frame, write_frame
 from ..protocol.jsonrpc import (
     ErrorResponse,
     Id,
@@ -111,7 +112,12 @@ class Supervisor:
                     return
                 if method == "initialize":
                     self._initializing.add(ours)
-                self._to_worker(Request(ours, method, params))
+                try:
+                    self._to_worker(Request(ours, method, params))
+                except Exception as error:  # every request is answered
+                    log.exception("The request %r could not be passed on", id)
+                    self._close(ours)
+                    self._client.send(ErrorResponse(id, describe_failure(error)))
             case Notification("$/cancel", params):
                 self._cancel(params)
             case Notification(method):
@@ -136,7 +142,7 @@ class Supervisor:
     def _to_worker(self, message: Message) -> None:
         pipe = cast(BinaryIO, self._worker.stdin)
         with contextlib.suppress(OSError, ValueError):  # it ended: _relay_answers says so
-            write_frame(pipe, dump_message(message))
+            write_frame(pipe, dump_message(message), MAX_RELAYED)
 
     def _abandon(self, ours: int) -> None:
         """Answer for a job that has not stopped yet; what it says later goes nowhere."""

@@ -20,7 +20,7 @@ from ..progress import CancelToken, ProgressCallback
 from ..protocol import jsonrpc as rpc
 from ..protocol import messages as m
 from ..protocol.errors import Att3dError, BadRequest, ProtocolError
-from ..protocol.framing import read_frame
+from ..protocol.framing import MAX_RELAYED, read_frame
 from ..protocol.schema import decode, encode
 from .checkpoint_list import list_checkpoints
 from .engine_pool import EngineFactory, EnginePool, resident_bytes
@@ -85,7 +85,7 @@ class Worker:
 
     def _read(self) -> None:
         try:
-            while (body := read_frame(self._requests)) is not None:
+            while (body := read_frame(self._requests, MAX_RELAYED)) is not None:
                 self._receive(body)
         except ProtocolError as error:
             log.error("%s", error)

@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-from ...backend.prompts.spelling import split_words
-from ...backend.prompts.vocabulary import STOP_WORDS, Familiarity, Vocabulary
+from ...backend.prompts.spelling import STOP_WORDS, split_words
+from ...backend.prompts.vocabulary import Familiarity, Vocabulary, words_read
 from . import catalog
 
 _PARTICIPLES = {"made", "carved", "dressed"}
@@ -53,6 +53,7 @@ class PromptIndex:
         prompts: what it can make, of its own training's prompt sets.
         words: every word of its training.
         synonyms: word to the word that ``prompts`` use for it.
+        limit: how many words of a prompt its text encoder reads.
     """
 
     def __init__(
@@ -60,9 +61,10 @@ class PromptIndex:
         prompts: Sequence[str],
         words: Iterable[str] = (),
         synonyms: Mapping[str, str] | None = None,
+        limit: int | None = None,
     ) -> None:
         self.prompts = tuple(dict.fromkeys(prompts))
-        self.vocabulary = Vocabulary(self.prompts, words, synonyms)
+        self.vocabulary = Vocabulary(self.prompts, words, synonyms, limit)
         self._containing: dict[str, set[int]] = defaultdict(set)
         tails: set[str] = set()
         for index, prompt in enumerate(self.prompts[:INDEXED]):
@@ -290,12 +292,13 @@ def prompt_index(path: Path, *, wait: bool = False) -> PromptIndex | None:
 def _build(key: tuple[Path, int, int]) -> None:
     said = catalog.metadata(key[0])
     prompts = [*catalog.texts(said.get("prompts")), *catalog.texts(said.get("unseen"))]
-    synonyms = said.get("synonyms")
+    synonyms, encoder = said.get("synonyms"), said.get("text_encoder")
     pairs = synonyms.items() if isinstance(synonyms, Mapping) else ()
     known = PromptIndex(
         prompts,
         catalog.texts(said.get("words")),
         {a: b for a, b in pairs if isinstance(a, str) and isinstance(b, str)},
+        words_read(encoder) if isinstance(encoder, Mapping) else None,
     )
     with _lock:
         while len(_built) >= _KEPT:

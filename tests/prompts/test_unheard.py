@@ -1,4 +1,4 @@
-"""What of a prompt is not heard is said: negation, length, words that the captions never combine."""
+"""What of a prompt is not heard is said: negations, its end, words that nothing combines."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def vocabulary() -> Vocabulary:
     [
         ("a pig without a tophat", "a pig", ["without a tophat"]),
         ("a pig without a tophat riding a bike", "a pig riding a bike", ["without a tophat"]),
-        ("a pig with no hat and no cape", "a pig", ["with no hat", "and no cape"]),
+        ("a pig with no hat and no cape", "a pig", ["with no hat and no cape"]),
         ("a pig, not a rabbit, with a hat", "a pig, with a hat", ["not a rabbit"]),
         ("a pig that isn't wearing a hat", "a pig", ["that isn't wearing a hat"]),
         ("a pig that isn\u2019t in a suit", "a pig", ["that isn\u2019t in a suit"]),
@@ -98,10 +98,10 @@ def test_what_is_left_fits(words: list[str]) -> None:
 
 
 def test_the_limit_and_what_was_cut_are_said(vocabulary: Vocabulary) -> None:
-    prompt = "a pig riding a bike wearing a suit wearing a tophat and a kettle of brass and tin"
+    prompt = "a pig riding a bike wearing a suit wearing a tophat with a big old rusty red tin pot"
     about = vocabulary.familiarity(prompt)
-    assert about.cut == ("brass", "tin") or "kettle" in about.cut
-    assert "It reads 12 words of a prompt" in about.note
+    assert about.cut == ("pot",)
+    assert 'It reads 12 words of a prompt: "pot" was left out.' in about.note
     assert {"pig", "bike", "suit", "tophat"} <= set(split_words(about.heard))
     assert vocabulary.familiarity("a pig riding a bike").cut == ()
 
