@@ -11,7 +11,7 @@ from bpy.props import IntProperty, StringProperty
 
 from ..ui.icons import icon_of
 from ..ui.preferences import preferences
-from ..ui.status_text import draw_problem, wrap
+from ..ui.status_text import draw_problem, draw_text, wrap
 from . import record
 from .record import history
 from .store import Entry
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 PAGE = 6
 """Results shown at a time."""
+DROPPED = 3
+"""How many dropped results are named."""
 LINES = 3
 """How many lines of a long prompt are shown."""
 
@@ -61,6 +63,12 @@ class ATT3D_PT_history(bpy.types.Panel):
         if not entries:
             layout.label(text="What you make appears here", icon="TIME")
             return
+        if dropped := history().dropped:
+            text = iface_("Dropped to stay below {size} MB: {results}").format(
+                size=preferences(context).history_limit,
+                results=", ".join(f"“{name}”" for name in dropped[:DROPPED]),
+            )
+            draw_text(layout, text, width, "INFO")
         view = context.window_manager.att3d_history
         layout.prop(view, "search", text="", icon="VIEWZOOM", placeholder="Search")
         found = matching(entries, view.search)

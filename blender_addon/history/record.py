@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from ..scene.arrays import ChainArrays, MeshArrays
     from ..scene.provenance import Provenance
 
+MEGABYTE = 2**20
 problem: OutputError | None = None
 """Why the last result is not in the history; shown in its panel."""
 _history: History | None = None
@@ -26,7 +27,7 @@ def history() -> History:
     """The history in the folder that the preferences name."""
     global _history
     chosen = preferences()
-    folder, limit = chosen.history_folder_path, chosen.history_limit * 2**20
+    folder, limit = chosen.history_folder_path, chosen.history_limit * MEGABYTE
     if _history is None or _history.folder != folder:
         _history = History(folder, limit, lambda _: _drawn())
     _history.limit = limit

@@ -1,10 +1,11 @@
 """The history on the disk: a folder a result, with what it was made from, mesh and picture. No bpy.
 
-    <folder>/<time>-<random>/entry.json, mesh.safetensors, picture.png
+    <folder>/<time>-<random>/entry.json, mesh.safetensors.z, picture.png
 
 A folder appears under its name when it is complete but for the picture, so several Blenders can
-share a history and none ever reads half an entry. The oldest results go when there are too many
-bytes. Nothing here may stop a result from reaching the scene: callers report an OutputError.
+share a history and none ever reads half an entry. The mesh is compressed in a thread, after it has
+been moved in. The oldest results go when there are too many bytes. Nothing here may stop a result
+from reaching the scene: callers report an OutputError.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import os
 import secrets
 import shutil
 import threading
+import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
@@ -22,6 +24,7 @@ from pathlib import Path
 
 from ...backend.files import atomic_write
 from ...backend.protocol.errors import Att3dError, OutputError, ProtocolError
+from ..process.safetensors_reader import COMPRESSED
 from ..scene.arrays import ChainArrays, MeshArrays, read_chain, read_mesh
 from ..scene.chain import PROPERTY, Chain
 from ..scene.provenance import Provenance
@@ -66,7 +69,9 @@ class Entry:
 
     @property
     def mesh(self) -> Path:
-        return self.folder / _MESH
+        """The mesh file: compressed, unless it has only just been made."""
+        packed = self.folder / (_MESH + COMPRESSED)
+        return packed if packed.is_file() else self.folder / _MESH
 
     @property
     def picture(self) -> Path:
@@ -104,19 +109,28 @@ class Entry:
         Raises:
             OutputError: it is gone or damaged.
         """
-        chain = self.chain
         try:
-            if chain is None:
-                return read_mesh(self.mesh)
-            arrays = read_chain(self.mesh, len(chain.stops))
-            if len(arrays.alphas) != len(self.key_names):
-                raise ProtocolError(f"it has {len(self.key_names)} names for its keys.")
-            return arrays
+            path = self.mesh
+            try:
+                return self._arrays(path)
+            except Att3dError:
+                if path.exists():
+                    raise
+                return self._arrays(self.mesh)  # it was being compressed
         except Att3dError as error:
             raise OutputError(
                 f"The mesh of “{self.name[:60]}” in the history is gone or damaged: {error}",
                 "Use its prompt and generate it again.",
             ) from error
+
+    def _arrays(self, path: Path) -> MeshArrays | ChainArrays:
+        chain = self.chain
+        if chain is None:
+            return read_mesh(path)
+        arrays = read_chain(path, len(chain.stops))
+        if len(arrays.alphas) != len(self.key_names):
+            raise ProtocolError(f"it has {len(self.key_names)} names for its keys.")
+        return arrays
 
 
 class History:
@@ -133,6 +147,8 @@ class History:
     ) -> None:
         self.folder = folder
         self.limit = limit
+        self.dropped: tuple[str, ...] = ()
+        """What went, when results were last dropped to stay below the limit."""
         self._on_picture = on_picture
         self._seen: dict[str, Entry | None] = {}
         self._listed: tuple[int, tuple[Entry, ...]] | None = None
@@ -237,7 +253,7 @@ class History:
     def _finish(
         self, entry: Entry, arrays: MeshArrays | ChainArrays, before: threading.Thread | None
     ) -> None:
-        """Draw the picture, then drop what is too old; runs in a thread."""
+        """Draw the picture, compress the mesh, then drop what is too old; runs in a thread."""
         if before is not None:
             before.join()
         if isinstance(arrays, ChainArrays):  # as its first prompt
@@ -247,16 +263,19 @@ class History:
         pixels = thumbnail.draw(vertices, arrays.faces, arrays.uvs, texture, PICTURE_SIZE)
         with contextlib.suppress(OSError):  # the entry was removed, or the disk is full
             atomic_write(entry.picture, png_bytes(pixels))
+            _compress(entry.folder / _MESH)
         self._prune()
         self._on_picture(entry)
 
     def _prune(self) -> None:
-        total = 0
+        total, dropped = 0, []
         for index, entry in enumerate(self.entries()):
             total += _bytes(entry)
             if index and total > self.limit:
                 with contextlib.suppress(OutputError):  # tried again after the next result
                     self.remove(entry.identifier)
+                    dropped.append(entry.name)
+        self.dropped = tuple(dropped)
 
     def _read(self, name: str) -> Entry | None:
         """An entry, or None when the folder is not one that is whole."""
@@ -276,6 +295,16 @@ class History:
         texts = (entry.prompt, entry.checkpoint, entry.checkpoint_hash, entry.checkpoint_choice)
         texts = (*texts, entry.title, *entry.source.values())
         return entry if all(isinstance(text, str) for text in texts) else None
+
+
+def _compress(file: Path) -> None:
+    """Put a compressed file in place of this one. Textures shrink to a part of their size.
+
+    Raises:
+        OSError: it cannot be read or written; it is as it was.
+    """
+    atomic_write(file.with_name(file.name + COMPRESSED), zlib.compress(file.read_bytes(), 3))
+    file.unlink()
 
 
 def _bytes(entry: Entry) -> int:

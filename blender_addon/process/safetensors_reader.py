@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -18,11 +19,13 @@ MAX_HEADER = 1024 * 1024
 """Bytes; ours take some hundreds."""
 MAX_FILE = 2 * 1024**3
 DTYPES = {"F32": "<f4", "F16": "<f2", "I32": "<i4", "U8": "|u1"}
+COMPRESSED = ".z"
+"""Suffix of a file that zlib has compressed, as the history keeps them."""
 _MAX_DIMENSIONS = 8
 
 
 def read_arrays(path: Path) -> dict[str, np.ndarray]:
-    """All arrays of a .safetensors file, by name, read-only.
+    """All arrays of a .safetensors file, or of a compressed one (``.z``), by name, read-only.
 
     Raises:
         ProtocolError: the file cannot be read, or its header does not describe its bytes.
@@ -32,8 +35,15 @@ def read_arrays(path: Path) -> dict[str, np.ndarray]:
         if size > MAX_FILE:
             raise ProtocolError(f"{path.name} is larger than {MAX_FILE} bytes.")
         data = path.read_bytes()
+        if path.suffix == COMPRESSED:
+            unpacker = zlib.decompressobj()
+            data = unpacker.decompress(data, MAX_FILE)
+            if not unpacker.eof:
+                raise ProtocolError(f"{path.name} is cut off, or holds more than {MAX_FILE} bytes.")
     except OSError as error:
         raise ProtocolError(f"{path} cannot be read: {error.strerror}.") from error
+    except zlib.error as error:
+        raise ProtocolError(f"{path.name} is damaged: {error}.") from error
     length = int.from_bytes(data[:8], "little")
     if len(data) < 8 or length > MAX_HEADER or 8 + length > len(data):
         raise ProtocolError(f"{path.name} is truncated or not a .safetensors file.")

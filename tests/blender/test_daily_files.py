@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import io
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -97,6 +98,35 @@ def test_history_that_cannot_be_written_says_so_and_leaves_nothing(tmp_path: Pat
         History(tmp_path / "file" / "history", 10**9).keep(file, entry("a pig"), cube())
     assert raised.value.remedy
     assert sorted(p.name for p in tmp_path.iterdir()) == ["file"], "the result is not left over"
+
+
+def test_kept_meshes_are_compressed_and_what_went_is_named(tmp_path: Path) -> None:
+    history = History(tmp_path / "history", 3000)
+    noise = np.random.default_rng(0).integers(0, 256, (32, 32, 3), dtype=np.uint8)
+    noisy = dataclasses.replace(cube(), texture=noise)
+    for prompt in ("a", "b", "c"):
+        history.keep(result(tmp_path, noisy), entry(prompt), noisy)
+        history.wait()
+    (newest,) = history.entries()
+    assert newest.prompt == "c" and history.dropped == ("b",)
+    assert newest.mesh.name == "mesh.safetensors.z"
+    assert not (newest.folder / "mesh.safetensors").exists()
+    assert np.array_equal(newest.read().texture, noise)
+    for damaged in (b"damaged", newest.mesh.read_bytes()[:-20], b""):
+        newest.mesh.write_bytes(damaged)
+        with pytest.raises(OutputError, match="gone or damaged"):
+            newest.read()
+
+
+def test_history_of_before_meshes_were_compressed_is_read(tmp_path: Path) -> None:
+    history = History(tmp_path, 10**9)
+    history.keep(result(tmp_path, cube()), entry("a pig"), cube())
+    history.wait()
+    (found,) = history.entries()
+    raw = zlib.decompress(found.mesh.read_bytes())
+    found.mesh.unlink()
+    (found.folder / "mesh.safetensors").write_bytes(raw)
+    assert np.array_equal(found.read().vertices, cube().vertices)
 
 
 # --- pictures --------------------------------------------------------------------------------

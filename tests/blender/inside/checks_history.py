@@ -139,11 +139,25 @@ def check_results_can_be_removed(bench: Bench) -> None:
 
 def check_oldest_results_go_when_there_are_too_many_bytes(bench: Bench) -> None:
     fresh(bench)
-    bench.preferences.history_limit = 1
-    bench.generate("a lion", texture_size=512)  # 0.75 MB
-    bench.generate("a pig", texture_size=512)
-    assert [entry.prompt for entry in entries(bench)] == ["a pig"]
-    bench.preferences.history_limit = 500
+    record = bench.module("history.record")
+    megabyte, record.MEGABYTE = record.MEGABYTE, 1  # so that the limit is 500 bytes
+    try:
+        bench.generate("a lion", texture_size=512)
+        entries(bench)
+        bench.generate("a pig", texture_size=512)
+        assert [entry.prompt for entry in entries(bench)] == ["a pig"]
+        assert "Dropped to stay below 500 MB: “a lion”" in " ".join(drawn(bench))
+    finally:
+        record.MEGABYTE = megabyte
+
+
+def check_kept_meshes_are_compressed(bench: Bench) -> None:
+    fresh(bench)
+    ob = bench.generate(texture_size=512)
+    (entry,) = entries(bench)
+    assert entry.mesh.suffix == ".z" and len(list(entry.folder.iterdir())) == 3
+    assert entry.mesh.stat().st_size < 512 * 512 * 3 / 2, "less than half of the texture alone"
+    assert len(entry.read().faces) == len(ob.data.polygons)
 
 
 def check_history_that_cannot_be_written_stops_nothing(bench: Bench) -> None:
