@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 import bpy
+from bpy.app.translations import pgettext_rpt as rpt_
 from bpy.props import EnumProperty, StringProperty
 
 from ...backend.protocol.errors import Att3dError, BadRequest, InternalError, OutputError
@@ -74,7 +75,9 @@ class ATT3D_OT_export_library(bpy.types.Operator):
             self.report({"ERROR"}, told(error))
             return {"CANCELLED"}
         context.window_manager.clipboard = command(folder)
-        self.report({"INFO"}, f"{count} models in “{folder}”. To the clipboard: {command(folder)}")
+        text = rpt_("{count} models in “{folder}”. To the clipboard: {command}")
+        line = text.format(count=count, folder=folder, command=command(folder))
+        self.report({"INFO"}, line)
         redraw()
         return {"FINISHED"}
 
