@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_type_hints
 
 import tyro
 
@@ -40,10 +40,11 @@ _BAD_INPUT = (BadPrompt, BadRequest, CheckpointError, OutputError)
 def _arguments(cls: type) -> Callable[..., Any]:
     """``cls`` as tyro is to read it: each option with the help and range that it declares."""
     described = []
+    types = get_type_hints(cls)
     for option, field in zip(options_of(cls), dataclasses.fields(cls), strict=True):
         limits = "" if option.minimum is None else f" {option.minimum} to {option.maximum}."
         about = tyro.conf.arg(help=f"{option.help}.{limits}")
-        shown = Annotated[option.type, about, tyro.conf.FlagCreatePairsOff]
+        shown = Annotated[types[option.name], about, tyro.conf.FlagCreatePairsOff]
         kept = dataclasses.field(default=option.default, metadata=field.metadata)
         described.append((option.name, shown, kept))
     return dataclasses.make_dataclass(cls.__name__, described, bases=(cls,), frozen=True)

@@ -68,6 +68,16 @@ def assert_refused(result: Result, *words: str, code: int = 2) -> None:
         assert word in result.err
 
 
+def test_xatlas_unwraps_if_it_is_asked_to_and_nobody_else(
+    att3d: Run, tiny: list[str], tmp_path: Path
+):
+    result = att3d("generate", "a pig", "--unwrap", "xatlas", "-o", "pig.glb", *tiny, *SMALL)
+    assert result.code == 0 and (tmp_path / "pig.glb").is_file()
+    result = att3d("generate", "a pig", "--unwrap", "blender", "-o", "other.glb", *tiny, *SMALL)
+    assert result.code == 2 and "--unwrap" in result.err and "xatlas" in result.err
+    assert not (tmp_path / "other.glb").exists()
+
+
 def test_a_prompt_becomes_a_file(att3d: Run, tiny: list[str], tmp_path: Path):
     result = att3d("generate", "a pig", "-o", "pig.glb", *tiny, *SMALL)
     assert result.code == 0 and "pig.glb: 300 faces" in result.out
