@@ -13,6 +13,7 @@ from backend.rendering.cameras import CameraConfig
 from ..assets import AnyAssets, ToyboxConfig
 from ..guidance.diffusion.config import DiffusionGuidanceConfig, DiffusionModelConfig
 from ..guidance.mixed import GuidanceConfig
+from ..runs.ranges import within
 from .interpolation import InterpolationConfig
 from .rendering import RenderConfig
 
@@ -24,13 +25,13 @@ Precision = Literal["fp32", "bf16"]
 class OptimizerConfig:
     """Adam as in A21; the MLP and environment map may have a rate of their own."""
 
-    lr: float = 0.1
+    lr: float = within(0.1, 0.0, 1e6)
     """Of the mapping network."""
-    mlp_lr: float = 0.1
+    mlp_lr: float = within(0.1, 0.0, 1e6)
     """Of the NeRF MLP and the environment map. With references a much smaller one is steadier."""
-    beta1: float = 0.0
-    beta2: float = 0.999
-    eps: float = 1e-8
+    beta1: float = within(0.0, 0.0, 0.9999)
+    beta2: float = within(0.999, 0.0, 0.999999)
+    eps: float = within(1e-8, 0.0, 1.0)
     """Added to the root of Adam's second moment. A loss that is a mean over pixels and batch has
     gradients of 1e-12 and less at the grid, whose steps this would make hundreds of times smaller
     than the rate. The paper's presets have 1e-19: below it a square is no number in single
@@ -43,32 +44,32 @@ class OptimizerConfig:
 class ReferencesConfig:
     """Guidance by reference assets: pictures from the same cameras, and truth at 3D points."""
 
-    size: int = 64
+    size: int = within(64, 1, 4096)
     """Pixels of a reference picture's side."""
     rays: int = 256
     """Rays compared a prompt a step; 0 turns pictures off."""
-    picture_every: int = 1
+    picture_every: int = within(1, 1)
     """Steps between those that compare pictures."""
-    samples: int = 64
+    samples: int = within(64, 1, 4096)
     """Samples a ray (A17)."""
     points: int = 4096
     """Points compared a prompt a step; 0 turns points off."""
-    near_sigma: tuple[float, float] = (0.005, 0.15)
+    near_sigma: tuple[float, float] = within((0.005, 0.15), 1e-9, 100.0)
     """Spread of the points near the surface, metres, log-uniform."""
-    near_share: float = 0.5
+    near_share: float = within(0.5, 0.0, 1.0)
     """Share of the points drawn near the asset's own surface."""
-    other_share: float = 0.3
+    other_share: float = within(0.3, 0.0, 1.0)
     """Share drawn near the surface of another asset of the batch; the rest is uniform."""
-    slope: float = 300.0
+    slope: float = within(300.0, 0.0, 1e9)
     """Pre-density (before the model's density scale) per metre of distance to the surface."""
-    truncation: float = 14.0
+    truncation: float = within(14.0, 1e-9, 1e9)
     """Beyond this much of it from the surface's level, only the side matters."""
-    color_band: float = 0.06
+    color_band: float = within(0.06, 0.0, 100.0)
     """Colour is compared at points closer to the surface than this, metres."""
-    density_weight: float = 1.0
-    color_weight: float = 2.0
-    picture_weight: float = 1.0
-    alpha_weight: float = 0.5
+    density_weight: float = within(1.0, 0.0, 1e9)
+    color_weight: float = within(2.0, 0.0, 1e9)
+    picture_weight: float = within(1.0, 0.0, 1e9)
+    alpha_weight: float = within(0.5, 0.0, 1e9)
 
 
 @dataclass(frozen=True)
@@ -83,7 +84,7 @@ class TrainConfig:
     lists)."""
     prompt: str = ""
     """One prompt in place of a set: a model of its own (A24)."""
-    paraphrase: float = 0.5
+    paraphrase: float = within(0.5, 0.0, 1.0)
     """Share of the visits in which a prompt is said in other words."""
     text: str = "small"
     """``small`` (the text tower trained here), or an open_clip model such as ViT-L-14/openai."""
@@ -99,13 +100,13 @@ class TrainConfig:
     rendering: RenderConfig = field(default_factory=RenderConfig)
     interpolation: InterpolationConfig = field(default_factory=InterpolationConfig)
     cameras: CameraConfig = field(default_factory=CameraConfig)
-    batch: int = 32
+    batch: int = within(32, 1, 1_000_000)
     """Prompts in each step, over all processes (A12)."""
-    accumulate: int = 1
+    accumulate: int = within(1, 1, 1_000_000)
     """Parts that a process's share of the batch is computed in, one after the other: less memory,
     the same update."""
-    steps: int = 10_000
-    seed: int = 0
+    steps: int = within(10_000, 1)
+    seed: int = within(0, 0, 2**40)
     device: str = "auto"
     """``auto``, ``cpu``, ``cuda``, ``mps``."""
     compiled: bool = True
@@ -116,9 +117,9 @@ class TrainConfig:
     """Folder of the run: state, logs, pictures; runs/NAME by default."""
     resume: bool = True
     """Go on from the run folder's state if there is one."""
-    save_every: int = 250
+    save_every: int = within(250, 1)
     """Steps between saves of the whole state."""
-    sheet_every: int = 500
+    sheet_every: int = within(500, 1)
     """Steps between contact sheets and figures on seen and unseen prompts."""
     watched: int = 6
     """Seen and unseen prompts in a contact sheet."""

@@ -12,11 +12,13 @@ from backend.model.att3d import ATT3D
 from backend.model.checkpoint import save_checkpoint
 from backend.model.checkpoint_file import CheckpointMetadata
 from backend.model.offset import OutputOffset
+from backend.protocol.errors import TrainingError
 from backend.text.encoder import TextEncoder
 from backend.text.small_encoder import SmallEncoder
 
 from ..assets import AssetCollection
 from ..prompts import PromptSet
+from ..runs.loop import all_finite
 from ..runs.state import Progress
 from .config import TrainConfig, config_as_json
 
@@ -44,7 +46,17 @@ def export(
     offset: OutputOffset | None = None,
 ) -> None:
     """Write ``model`` as a checkpoint that says how it was made; with ``offset``, as a checkpoint
-    fine-tuned on the set's prompt."""
+    fine-tuned on the set's prompt.
+
+    Raises:
+        TrainingError: some weights are not finite.
+        OutputError: the file cannot be written.
+    """
+    if not all_finite(model) or (offset is not None and not all_finite(offset)):
+        raise TrainingError(
+            f"the weights after step {progress.step} are not finite, so there is no checkpoint",
+            "lower --optimizer.lr and start again in a new --run",
+        )
     kind, tensors = describe_encoder(encoder)
     distilled = max(config.guidance.diffusion) > 0
     how = "score distillation" if distilled else "references"

@@ -11,6 +11,8 @@ from pathlib import Path
 
 from backend.model.offset import OutputOffset
 
+from ..runs.folder import locked
+from ..runs.ranges import check_ranges
 from .config import TrainConfig
 from .one_prompt import OnePrompt
 from .run import build_guidance, finish
@@ -27,6 +29,12 @@ def finetune(checkpoint: Path, prompt: str, config: TrainConfig) -> Path:
         BadPrompt: the prompt is empty or too long.
         TrainingError, NotDownloaded, OutputError: as :func:`~training.amortized.run.train`.
     """
+    check_ranges(config)
+    with locked(config.folder):
+        return _finetune(checkpoint, prompt, config)
+
+
+def _finetune(checkpoint: Path, prompt: str, config: TrainConfig) -> Path:
     start = OnePrompt(checkpoint, prompt, config)
     config = dataclasses.replace(config, model=start.model.config)
     guidance = build_guidance(config, start.prompts, start.encoder, start.assets, start.device)

@@ -14,6 +14,7 @@ from backend.prompts.normalize import normalise_prompt
 from ..assets import references_of
 from ..guidance import Guidance
 from ..prompts import PromptSet
+from ..runs.contents import fingerprint
 from .config import TrainConfig
 from .run import embedder
 from .trainer import Trainer
@@ -53,5 +54,8 @@ class OnePrompt:
             seen=self.prompts.seen,
             device=self.device,
             offset=offset,
-            origin=f"{self.prompt!r} of {self.checkpoint.sha256[:12]}",
+            contents={
+                "prompts": f"{self.prompt!r} of {self.checkpoint.sha256[:12]}",
+                "assets": fingerprint(self.collection.fingerprint(self.prompts.prompts)),
+            },
         )

@@ -13,6 +13,7 @@ from backend.accelerator import choose_device
 from backend.model.att3d import ATT3D
 from backend.protocol.errors import TrainingError
 from backend.text.encoder import TextEncoder
+from backend.text.small_encoder import SmallEncoder
 
 from ..assets import AssetCollection, ReferenceAssets, references_of
 from ..guidance import Guidance
@@ -20,6 +21,9 @@ from ..guidance.mixed import MixedGuidance
 from ..guidance.pictures import PictureGuidance
 from ..guidance.references import ReferenceGuidance
 from ..prompts import Chance, PromptSet, single_prompt
+from ..runs.contents import fingerprint
+from ..runs.folder import locked
+from ..runs.ranges import check_ranges
 from .conditioning import conditioning_encoder
 from .config import TrainConfig
 from .export import export
@@ -34,12 +38,20 @@ def train(config: TrainConfig, prompts: PromptSet | None = None) -> Path:
     ``prompts`` stands in for the set that the configuration names.
 
     Raises:
-        TrainingError: bad configuration, prompts without references, a run that diverges.
+        TrainingError: bad configuration, prompts without references, a run that diverges, another
+            run in the folder.
+        BadRequest: there is no such device.
         NotDownloaded: the text encoder or diffusion model is not on this machine.
         OutputError: the run folder cannot be written.
     """
-    torch.manual_seed(config.seed)
+    check_ranges(config)
     device = choose_device(config.device)
+    with locked(config.folder):
+        return _train(config, prompts, device)
+
+
+def _train(config: TrainConfig, prompts: PromptSet | None, device: torch.device) -> Path:
+    torch.manual_seed(config.seed)
     collection = config.assets.open()
     prompts = prompts or chosen_prompts(config, collection)
     encoder = text_encoder(config, prompts, collection)
@@ -55,6 +67,7 @@ def train(config: TrainConfig, prompts: PromptSet | None = None) -> Path:
         guidance=build_guidance(config, prompts, encoder, assets, device),
         seen=prompts.seen,
         device=device,
+        contents=contents_of(config, prompts, collection, encoder),
     )
     return finish(trainer, prompts, encoder, collection, assets)
 
@@ -95,6 +108,22 @@ def chosen_prompts(config: TrainConfig, collection: AssetCollection) -> PromptSe
         BadPrompt: the one prompt is empty or too long.
     """
     return single_prompt(config.prompt) if config.prompt else collection.prompt_set(config.prompts)
+
+
+def contents_of(
+    config: TrainConfig, prompts: PromptSet, collection: AssetCollection, encoder: TextEncoder
+) -> dict[str, str]:
+    """Hashes of what ``config`` names, by option: a resumed run must have the same contents,
+    wherever they are now."""
+    contents = {
+        "prompts": fingerprint([list(prompts.prompts), list(prompts.seen)]),
+        "assets": fingerprint(collection.fingerprint(prompts.prompts)),
+    }
+    if isinstance(encoder, SmallEncoder):
+        contents["text"] = fingerprint(encoder.fingerprint)
+    if Path(config.diffusion_model).exists() and config.diffusion_model:
+        contents["diffusion_model"] = fingerprint(Path(config.diffusion_model))
+    return contents
 
 
 def text_encoder(

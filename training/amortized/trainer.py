@@ -12,9 +12,8 @@ number of them.
 from __future__ import annotations
 
 import math
-import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import cast
 
@@ -22,7 +21,6 @@ import torch
 from accelerate import Accelerator
 from jaxtyping import Float
 from torch import Tensor, nn
-from tqdm import tqdm
 
 from backend.model.att3d import ATT3D
 from backend.model.mapping import MappingNetwork
@@ -31,14 +29,14 @@ from backend.protocol.errors import TrainingError
 
 from ..guidance import Guidance, Step
 from ..prompts import PromptMix
+from ..runs.contents import with_contents
 from ..runs.distributed import build_accelerator, leave
+from ..runs.loop import Loop, LoopConfig
 from ..runs.optimizer import build_optimizer, set_rates
-from ..runs.state import Progress, load_state, save_state
+from ..runs.state import Progress
 from .config import TrainConfig, config_as_json
 from .interpolation import sample_conditions, sample_mix
 
-MAX_BAD_STEPS = 20
-"""So many steps in a row without a finite loss end the run."""
 FRAME_LOSSES = ("picture", "sds")
 """Parts of the loss for which each object of the batch was rendered (A33)."""
 WHITENED_PROMPTS = 1024
@@ -97,8 +95,9 @@ class Trainer:
     device: torch.device
     offset: OutputOffset | None = None
     """Fine-tuning: all that is trained (A25)."""
-    origin: str = ""
-    """What a run goes on from that does not start from nothing; a resumed one has the same."""
+    contents: Mapping[str, str] = field(default_factory=dict)
+    """Hashes of what the configuration only names, such as files of prompts, by option: a resumed
+    run has the same."""
 
     def __post_init__(self) -> None:
         mapping = self.model.mapping
@@ -226,42 +225,24 @@ class Trainer:
                 used.
             OutputError: the state cannot be saved.
         """
-        config, folder = self.config, self.config.folder
-        plain = config_as_json(config) | ({"origin": self.origin} if self.origin else {})
-        progress = Progress(0, 0.0)
-        if config.resume:
-            progress = load_state(folder, self.module, self.optimizer, plain) or progress
-        bad = 0
-        started = time.monotonic() - progress.seconds
-        bar = tqdm(
-            range(progress.step, config.steps),
-            initial=progress.step,
-            total=config.steps,
-            desc=config.name,
-            dynamic_ncols=True,
-            disable=not self.accelerator.is_main_process,
-        )
-        for index in bar:
-            losses = self.step(index)
-            bad = bad + 1 if math.isnan(losses["loss"]) else 0
-            if bad >= MAX_BAD_STEPS:
-                raise TrainingError(
-                    f"no finite loss for {bad} steps in a row, up to step {index}",
-                    f"the last good state is in {folder}; lower --optimizer.lr and go on in a"
-                    " new --run",
-                )
-            progress = Progress(
-                index + 1,
-                time.monotonic() - started,
-                progress.frames + config.batch * sum(name in losses for name in FRAME_LOSSES),
-            )
-            bar.set_postfix(loss=f"{losses['loss']:.4f}")
-            if progress.step % config.save_every == 0 or progress.step == config.steps:
-                if bad == 0 and self.accelerator.is_main_process:
-                    save_state(folder, self.module, self.optimizer, progress, plain)
-            if self.accelerator.is_main_process:
-                watch(self, progress, losses)
-        return progress
+        config = self.config
+        return Loop(
+            LoopConfig(
+                name=config.name,
+                folder=config.folder,
+                steps=config.steps,
+                save_every=config.save_every,
+                resume=config.resume,
+                rate_option="--optimizer.lr",
+            ),
+            self.module,
+            self.optimizer,
+            with_contents(config_as_json(config), self.contents),
+            self.step,
+            watch=lambda progress, losses: watch(self, progress, losses),
+            frames=lambda losses: config.batch * sum(name in losses for name in FRAME_LOSSES),
+            main=self.accelerator.is_main_process,
+        ).run()
 
     def close(self) -> None:
         """Leave the other processes; nothing can be trained after it. The model stays."""

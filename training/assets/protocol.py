@@ -122,7 +122,8 @@ class AssetCollection(Protocol):
         ...
 
     def fingerprint(self, prompts: Sequence[str]) -> str:
-        """A hash of what the prompts' assets are: it changes when their pictures would."""
+        """A hash of what the prompts' assets are: it changes when a person edits them, and not
+        with the place that they are read from."""
         ...
 
     def provenance(self, prompts: Sequence[str]) -> Mapping[str, object]:

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from ..runs.ranges import within
+
 Preset = Literal["conditioning", "scoring"]
 
 
@@ -68,13 +70,13 @@ class BankConfig:
 
     folder: Path = Path("out/clip-bank")
     """Holds finished shards; rendering continues where it stopped."""
-    size: int = 64
+    size: int = within(64, 1, 1024)
     """Pixels."""
-    views: int = 16384
+    views: int = within(16384, 1)
     """Random views, spread evenly over the captions."""
-    held_out: int = 256
+    held_out: int = within(256, 1)
     """Captions whose four fixed views (front, left, back, right) measure retrieval."""
-    shard: int = 1024
+    shard: int = within(1024, 1)
     """Views a file."""
     seed: int = 0
 
@@ -89,29 +91,29 @@ class ClipTrainConfig:
     """Where the finished model goes; None: training/weights/."""
     run: Path | None = None
     """Log and resumable state; None: out/clip-PRESET."""
-    minutes: float = 12.0
+    minutes: float = within(12.0, 0.0, 1e6)
     """Time for training, the bank not included; the learning rate reaches zero at its end."""
-    steps: int | None = None
+    steps: int | None = within(None, 1)
     """Exactly so many steps instead: repeatable to the last bit on one machine."""
-    batch: int = 128
+    batch: int = within(128, 2, 1_000_000)
     """Pairs a step; every one is a negative of all the others."""
-    learning_rate: float = 2e-3
-    weight_decay: float = 0.05
+    learning_rate: float = within(2e-3, 0.0, 1e30)
+    weight_decay: float = within(0.05, 0.0, 1e6)
     warmup: int = 25
     """Steps of rising learning rate."""
-    hard_negatives: float = 0.5
+    hard_negatives: float = within(0.5, 0.0, 1.0)
     """Part of a batch drawn in groups that differ in a single attribute."""
-    paraphrases: float = 0.5
+    paraphrases: float = within(0.5, 0.0, 1.0)
     """Part of the captions that are paraphrased; the others are the template's."""
-    unknown_words: float = 0.15
+    unknown_words: float = within(0.15, 0.0, 1.0)
     """Part of the captions that get one unknown word, so that the tower learns to pass over it."""
-    backgrounds: float = 0.2
+    backgrounds: float = within(0.2, 0.0, 1.0)
     """Part of the pictures on a random solid colour; the others are on white."""
     bfloat16: bool = True
     """Mixed precision; on CPUs without bfloat16 instructions, switch it off."""
     seed: int | None = None
     """None: the preset's own."""
-    save_every: int = 100
+    save_every: int = within(100, 1)
     """Steps between resumable states (and retrieval measurements)."""
     resume: bool = True
     """Continue the run folder's state if there is one."""

@@ -13,6 +13,7 @@ from backend.rendering.cameras import CameraConfig
 from backend.rendering.lighting import LightConfig
 
 from ..guidance.diffusion.views import ViewScheme
+from ..runs.ranges import within
 from .model import UNetConfig
 
 
@@ -27,11 +28,11 @@ class DataConfig:
     model does, also those that ATT3D never sees. ``seen``: only those that ATT3D trains on."""
     views: ViewScheme = "sided"
     """View words in the captions (A16)."""
-    without_view: float = 0.05
+    without_view: float = within(0.05, 0.0, 1.0)
     """Share of the captions that leave the view words out."""
-    paraphrase: float = 0.25
+    paraphrase: float = within(0.25, 0.0, 1.0)
     """Share of the captions that are said in other words."""
-    dropout: float = 0.12
+    dropout: float = within(0.12, 0.0, 1.0)
     """Share of the captions that are empty: what guidance subtracts."""
     cameras: CameraConfig = field(
         default_factory=lambda: CameraConfig(
@@ -41,13 +42,13 @@ class DataConfig:
     """Narrow: the toy fills the picture, and its size is not left to guess."""
     lights: LightConfig = field(default_factory=LightConfig)
     """The paper's point light (A14)."""
-    albedo_share: float = 0.3
+    albedo_share: float = within(0.3, 0.0, 1.0)
     """Share of the pictures without light (A15); the others are shaded."""
-    supersample: int = 2
+    supersample: int = within(2, 1, 16)
     """Pictures are rendered so many times larger and averaged."""
-    bank: int = 12
+    bank: int = within(12, 1, 100_000)
     """Chunks of views that are drawn from at a time."""
-    chunk: int = 512
+    chunk: int = within(512, 1, 1_000_000)
     """Views a chunk."""
     refresh: int = 64
     """Steps after which a new chunk replaces the oldest; 0: never."""
@@ -66,20 +67,20 @@ class DiffusionConfig:
     zero_terminal_snr: bool = False
     """Rescale the schedule so that its last level is nothing but noise (Lin et al. 2024). The
     cosine schedule ends there anyway, to within 5e-5 of the signal."""
-    batch: int = 32
-    steps: int = 4_000
-    lr: float = 1e-3
+    batch: int = within(32, 1, 1_000_000)
+    steps: int = within(4_000, 1)
+    lr: float = within(1e-3, 0.0, 1e6)
     warmup: int = 100
     """Steps of rising rate."""
-    cool: float = 0.4
+    cool: float = within(0.4, 0.0, 1.0)
     """The last share of the steps, in which the rate falls to zero (a cosine)."""
-    weight_decay: float = 0.01
-    beta2: float = 0.99
-    clip: float = 1.0
+    weight_decay: float = within(0.01, 0.0, 1e6)
+    beta2: float = within(0.99, 0.0, 0.999999)
+    clip: float = within(1.0, 1e-9, 1e9)
     """Largest norm of a gradient."""
-    ema: float = 0.999
+    ema: float = within(0.999, 0.0, 1.0)
     """Of the weights that are saved and sampled; the average starts short and grows."""
-    min_snr: float = 5.0
+    min_snr: float = within(5.0, 0.0, 1e9)
     """Loss weights after Hang et al. 2023 (this is their gamma); 0: every v counts the same."""
     precision: Literal["fp32", "bf16"] = "bf16"
     """``bf16``: autocast; on CPUs with bfloat16 instructions too."""
@@ -89,14 +90,14 @@ class DiffusionConfig:
     """Render with torch.compile: many times faster; needs a C++ compiler."""
     compiled_unet: bool = False
     """Compile the network as well: pays on a GPU."""
-    seed: int = 0
+    seed: int = within(0, 0, 2**40)
     run: Path | None = None
     """Folder of the run: state, model, logs, pictures; runs/NAME by default."""
     resume: bool = True
     """Go on from the run folder's state if there is one."""
-    save_every: int = 200
+    save_every: int = within(200, 1)
     """Steps between saves of the whole state."""
-    sheet_every: int = 500
+    sheet_every: int = within(500, 1)
     """Steps between sample sheets, figures, and snapshots of the model's folder."""
     watched: int = 8
     """Prompts in a sheet."""

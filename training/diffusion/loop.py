@@ -9,8 +9,7 @@ from __future__ import annotations
 import contextlib
 import copy
 import math
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,17 +17,14 @@ import torch
 from torch import nn
 from tqdm import tqdm
 
-from backend.protocol.errors import TrainingError
-
-from ..runs.state import Progress, load_state, save_state
+from ..runs.contents import with_contents
+from ..runs.loop import Figures, Loop, LoopConfig
+from ..runs.state import Progress
 from .bank import StreamingBank
 from .captions import Captions, Tokens
 from .config import DiffusionConfig
 from .loss import noise_levels, v_loss
 from .model import PixelUNet
-
-MAX_BAD_STEPS = 20
-"""So many steps in a row without a finite loss end the run."""
 
 Watcher = Callable[["DiffusionTrainer", Progress, dict[str, float]], None]
 """Called after every step with its figures."""
@@ -45,6 +41,8 @@ class DiffusionTrainer:
     captions: Captions
     tokens: Tokens
     device: torch.device
+    contents: Mapping[str, str] = field(default_factory=dict)
+    """Hashes of what the configuration only names, by option: a resumed run has the same."""
     average: PixelUNet = field(init=False)
     """The exponential moving average of the weights: what is sampled and saved."""
 
@@ -108,42 +106,32 @@ class DiffusionTrainer:
                 used.
             OutputError: the state or the pictures cannot be saved.
         """
-        config, folder = self.config, self.config.folder
-        plain = config.as_json()
-        state = self.state
-        progress = Progress(0, 0.0)
-        if config.resume:
-            progress = load_state(folder, state, self.optimizer, plain) or progress
-            _match_layout(self.optimizer)
+        config = self.config
+        return Loop(
+            LoopConfig(
+                name=config.name,
+                folder=config.folder,
+                steps=config.steps,
+                save_every=config.save_every,
+                resume=config.resume,
+                rate_option="--lr",
+            ),
+            self.state,
+            self.optimizer,
+            with_contents(config.as_json(), self.contents),
+            self._step_on_new_views,
+            watch=lambda progress, figures: watch(self, progress, figures),
+            start=self._start,
+            frames=lambda figures: config.batch,
+        ).run()
+
+    def _start(self, progress: Progress) -> None:
+        _match_layout(self.optimizer)
         self._fill(progress.step)
-        bad = 0
-        started = time.monotonic() - progress.seconds
-        bar = tqdm(
-            range(progress.step, config.steps),
-            initial=progress.step,
-            total=config.steps,
-            desc=config.name,
-            dynamic_ncols=True,
-            mininterval=1.0,
-        )
-        for index in bar:
-            self.bank.advance(index)
-            figures = self.step(index)
-            bad = bad + 1 if math.isnan(figures["loss"]) else 0
-            if bad >= MAX_BAD_STEPS:
-                raise TrainingError(
-                    f"no finite loss for {bad} steps in a row, up to step {index}",
-                    f"the last good state is in {folder}; lower --lr and go on in a new --run",
-                )
-            progress = Progress(
-                index + 1, time.monotonic() - started, progress.frames + config.batch
-            )
-            bar.set_postfix(loss=f"{figures['loss']:.4f}", refresh=False)
-            last = progress.step == config.steps
-            if (progress.step % config.save_every == 0 or last) and bad == 0:
-                save_state(folder, state, self.optimizer, progress, plain)
-            watch(self, progress, figures)
-        return progress
+
+    def _step_on_new_views(self, index: int) -> Figures:
+        self.bank.advance(index)
+        return self.step(index)
 
     def _fill(self, step: int) -> None:
         with tqdm(desc="pictures", unit="chunk", mininterval=1.0, dynamic_ncols=True) as bar:

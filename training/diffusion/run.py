@@ -22,6 +22,9 @@ from ..clip.scoring import ScoringClip
 from ..figures.contact_sheet import Row, contact_sheet
 from ..guidance.diffusion.views import VIEW_WORDS
 from ..prompts import PromptSet, known_words, prompt_set, synonyms
+from ..runs.contents import fingerprint
+from ..runs.folder import locked
+from ..runs.ranges import check_ranges
 from ..runs.state import Progress
 from .bank import StreamingBank, ViewMaker
 from .captions import Captions, Tokens
@@ -45,8 +48,14 @@ def train_diffusion(config: DiffusionConfig) -> Path:
         TrainingError: bad configuration, prompts without toys, a run that diverges.
         OutputError: the run folder cannot be written.
     """
-    torch.manual_seed(config.seed)
+    check_ranges(config)
     device = choose_device(config.device)
+    with locked(config.folder):
+        return _train(config, device)
+
+
+def _train(config: DiffusionConfig, device: torch.device) -> Path:
+    torch.manual_seed(config.seed)
     prompts = prompt_set(config.data.prompts)
     known = _known(prompts, config)
     captions = Captions(known, config.data)
@@ -67,6 +76,7 @@ def train_diffusion(config: DiffusionConfig) -> Path:
         captions=captions,
         tokens=Tokens(encoder),
         device=device,
+        contents={"text": fingerprint(base.fingerprint), "data.prompts": fingerprint(known)},
     )
     watcher = _Watcher(config, known, encoder, maker, trainer)
     with closing(trainer.bank):

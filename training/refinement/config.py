@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from backend.protocol.errors import TrainingError
-
 from ..amortized.config import TrainConfig
+from ..runs.ranges import within
 
 
 @dataclass(frozen=True)
@@ -22,14 +21,8 @@ class RefineConfig(TrainConfig):
     """Samples along each axis when the first surface is looked for."""
     texture_size: int = 2048
     """Width and height of the texture in texels."""
-    stiffness: float = 20.0
+    stiffness: float = within(20.0, 0.0, 1e6)
     """How far a vertex takes its neighbours along; 0: not at all."""
-
-    def __post_init__(self) -> None:
-        if not 0.0 <= self.stiffness <= 1e6:
-            raise TrainingError(
-                f"the stiffness cannot be {self.stiffness:g}", "set --stiffness from 0 to 1e6"
-            )
 
     @property
     def mesh(self) -> Path:

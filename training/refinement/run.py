@@ -12,6 +12,8 @@ from backend.protocol.options import MeshOptions
 
 from ..amortized.one_prompt import OnePrompt
 from ..amortized.run import build_guidance
+from ..runs.folder import locked
+from ..runs.ranges import check_ranges
 from .config import RefineConfig
 from .mesh import contoured, painted
 from .progress_sheet import RefineWatcher
@@ -30,6 +32,12 @@ def refine(checkpoint: Path, prompt: str, config: RefineConfig) -> Path:
         BadRequest: the object has no surface, or an option of the mesh is out of range.
         TrainingError, NotDownloaded, OutputError: as :func:`~training.amortized.run.train`.
     """
+    check_ranges(config)
+    with locked(config.folder):
+        return _refine(checkpoint, prompt, config)
+
+
+def _refine(checkpoint: Path, prompt: str, config: RefineConfig) -> Path:
     options = MeshOptions(config.faces, config.texture_size, config.resolution)
     if config.interpolation.kind != "none":
         raise TrainingError("one prompt has nothing in between", "leave out --interpolation.*")

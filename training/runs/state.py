@@ -7,7 +7,9 @@ seeds its own generator from the run's seed and its number.
 
 from __future__ import annotations
 
+import dataclasses
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +23,8 @@ from backend.files import remove_unfinished, replacing
 from backend.protocol.errors import OutputError, TrainingError
 
 STATE_FILE = "state.safetensors"
+SHOWN = 3
+"""Options that a refusal names."""
 
 
 @dataclass(frozen=True)
@@ -40,16 +44,21 @@ def save_state(
     model: nn.Module,
     optimizer: torch.optim.Optimizer,
     progress: Progress,
-    config: dict[str, object],
+    identity: Mapping[str, object],
 ) -> None:
-    """Write the state of a run; raises ``OutputError``, leaving the previous state in place."""
+    """Write the state of a run, together with what must not change between its starts.
+
+    Raises:
+        OutputError: it cannot be written; the previous state stays in place.
+    """
     tensors: dict[str, Tensor] = {f"model.{k}": v for k, v in model.state_dict().items()}
     for index, values in optimizer.state_dict()["state"].items():
         for name, value in values.items():
             tensors[f"optimizer.{index}.{name}"] = torch.as_tensor(value)
     header = {
-        "progress": json.dumps(progress.__dict__),
-        "config": json.dumps(config),
+        "progress": json.dumps(dataclasses.asdict(progress)),
+        "config": json.dumps(identity),
+        "tensors": json.dumps(sorted(tensors)),
     }
     content = {k: v.detach().cpu().contiguous() for k, v in tensors.items()}
     try:
@@ -69,12 +78,13 @@ def load_state(
     folder: Path,
     model: nn.Module,
     optimizer: torch.optim.Optimizer,
-    config: dict[str, object],
+    identity: Mapping[str, object],
 ) -> Progress | None:
     """Restore a run saved by :func:`save_state`; None when there is none.
 
     Raises:
-        TrainingError: the state is damaged, or belongs to a run with another configuration.
+        TrainingError: the state is damaged, lacks something, or belongs to a run with another
+            configuration. Model and optimizer are then as they were.
     """
     path = folder / STATE_FILE
     if not path.exists():
@@ -84,29 +94,77 @@ def load_state(
             header: dict[str, str] = file.metadata() or {}
             progress = Progress(**json.loads(header["progress"]))
             saved: dict[str, Any] = json.loads(header["config"])
-            differs = _difference(saved, json.loads(json.dumps(config)))
-            if differs:
+            differ = differences(saved, json.loads(json.dumps(identity)))
+            if differ:
+                more = f", and {len(differ) - SHOWN} more" if len(differ) > SHOWN else ""
                 raise TrainingError(
-                    f"the run in {folder} was started with another {differs}",
-                    "use the same options, or another folder with --run",
+                    f"the run in {folder} was started with other settings:"
+                    f" {', '.join(differ[:SHOWN])}{more}",
+                    "use the same options and files, or another folder with --run",
                 )
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            _require_same_names(tensors, json.loads(header["tensors"]))
+        weights, values = _sorted_apart(tensors)
+        _require_same_shapes(weights, model)
+        groups = optimizer.state_dict()["param_groups"]
+        _require_fitting(values, optimizer)
     except (OSError, ValueError, KeyError, TypeError, safetensors.SafetensorError) as error:
+        said = f"{error} is missing" if isinstance(error, KeyError) else str(error)
         raise TrainingError(
-            f"the run's state {path} cannot be read: {error}",
+            f"the run's state {path} cannot be read: {said}",
             "delete that file to start over, or choose another folder with --run",
         ) from error
-    model.load_state_dict(
-        {k.removeprefix("model."): v for k, v in tensors.items() if k.startswith("model.")}
-    )
-    state = optimizer.state_dict()
+    model.load_state_dict(weights)
+    optimizer.load_state_dict({"state": values, "param_groups": groups})
+    return progress
+
+
+def _sorted_apart(
+    tensors: dict[str, Tensor],
+) -> tuple[dict[str, Tensor], dict[int, dict[str, Tensor]]]:
+    """The model's tensors by name, and the optimizer's by parameter and name."""
+    weights: dict[str, Tensor] = {}
     values: dict[int, dict[str, Tensor]] = {}
     for name, tensor in tensors.items():
-        if name.startswith("optimizer."):
-            _, index, key = name.split(".", 2)
+        kind, _, rest = name.partition(".")
+        if kind == "model":
+            weights[rest] = tensor
+        elif kind == "optimizer":
+            index, _, key = rest.partition(".")
             values.setdefault(int(index), {})[key] = tensor
-    optimizer.load_state_dict({"state": values, "param_groups": state["param_groups"]})
-    return progress
+        else:
+            raise ValueError(f"there is an unknown tensor {name!r} in it")
+    return weights, values
+
+
+def _require_same_names(found: Mapping[str, object], listed: list[str]) -> None:
+    for name in sorted(set(listed) ^ set(found)):
+        raise ValueError(f"{name!r} is " + ("missing" if name in listed else "too many"))
+
+
+def _require_same_shapes(weights: dict[str, Tensor], model: nn.Module) -> None:
+    wanted = model.state_dict()
+    _require_same_names(weights, list(wanted))
+    for name, tensor in weights.items():
+        if tensor.shape != wanted[name].shape:
+            raise ValueError(
+                f"{name!r} has the shape {list(tensor.shape)}, not {list(wanted[name].shape)}"
+            )
+        if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()):
+            raise ValueError(f"{name!r} holds numbers that are not finite")
+
+
+def _require_fitting(
+    values: dict[int, dict[str, Tensor]], optimizer: torch.optim.Optimizer
+) -> None:
+    """Raise ValueError if the optimizer's values are not those of its parameters."""
+    parameters = [p for group in optimizer.param_groups for p in group["params"]]
+    for index, named in values.items():
+        if not 0 <= index < len(parameters):
+            raise ValueError(f"the optimizer has no parameter {index}")
+        for name, tensor in named.items():
+            if tensor.ndim and tensor.shape != parameters[index].shape:
+                raise ValueError(f"the optimizer's {name!r} of parameter {index} is misshapen")
 
 
 MAY_CHANGE = frozenset(
@@ -132,8 +190,16 @@ MAY_CHANGE = frozenset(
 schedule of the new length from there on."""
 
 
-def _difference(saved: dict[str, Any], wanted: dict[str, Any]) -> str | None:
-    for key in sorted(set(saved) | set(wanted)):
-        if key not in MAY_CHANGE and saved.get(key) != wanted.get(key):
-            return f"{key} ({saved.get(key)!r}, now {wanted.get(key)!r})"
-    return None
+def differences(saved: Any, wanted: Any, option: str = "") -> list[str]:
+    """The options in which two configurations differ, each with both values.
+
+    Options of :data:`MAY_CHANGE` do not count.
+    """
+    if isinstance(saved, dict) and isinstance(wanted, dict):
+        found = []
+        for key in sorted(set(saved) | set(wanted)):
+            if option or key not in MAY_CHANGE:
+                inner = f"{option}.{key}" if option else f"--{key}"
+                found += differences(saved.get(key), wanted.get(key), inner.replace("_", "-"))
+        return found
+    return [] if saved == wanted else [f"{option} (it was {saved!r}, and is {wanted!r} here)"]

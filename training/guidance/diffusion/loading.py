@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 
+from backend.accelerator import choose_device
 from backend.paths import cache_dir
 from backend.protocol.errors import TrainingError
 from backend.text.encoder import TextEncoder
@@ -50,12 +51,13 @@ def load_diffusion_model(
             same name is not: Stable Diffusion's tokens differ beyond the end of the prompt.
 
     Raises:
+        BadRequest: there is no device ``config.device``.
         NotDownloaded: the hub's model is not on this machine and cannot be fetched.
         TrainingError: not a pipeline, of a kind that is not known, or damaged.
         MissingDependency: diffusers or transformers is not installed.
     """
     config = config or DiffusionModelConfig()
-    place = torch.device(config.device or device)
+    place = choose_device(config.device) if config.device else torch.device(device)
     pipeline = find_pipeline(name_or_folder, config.variant, config.revision)
     match pipeline.kind:
         case "Att3dPixelPipeline":

@@ -1,0 +1,92 @@
+"""A run's folder: one run at a time, nothing left behind, refused before any work."""
+
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from backend.protocol.errors import OutputError, TrainingError
+from training.runs.folder import locked
+
+HOLD = (
+    "import sys; from pathlib import Path; from training.runs.folder import locked\n"
+    "with locked(Path(sys.argv[1])):\n"
+    "    print('held', flush=True); sys.stdin.read()"
+)
+
+
+def holder(folder):
+    process = subprocess.Popen(
+        [sys.executable, "-c", HOLD, str(folder)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    assert process.stdout.readline().strip() == b"held"
+    return process
+
+
+def test_two_runs_do_not_share_a_folder_and_a_killed_run_gives_it_back(tmp_path):
+    process = holder(tmp_path)
+    with pytest.raises(TrainingError, match="another run is at work"), locked(tmp_path):
+        pass
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    with locked(tmp_path):
+        pass
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_a_killed_run_was_writing_goes_and_all_else_stays(tmp_path):
+    (tmp_path / "sheets").mkdir()
+    for name in (".state.safetensors.tmp", "sheets/.000500.png.part"):
+        (tmp_path / name).write_bytes(b"half")
+    kept = ["state.safetensors", "sheets/000250.png"]
+    for name in kept:
+        (tmp_path / name).write_bytes(b"whole")
+    with locked(tmp_path):
+        files = [p.relative_to(tmp_path).as_posix() for p in tmp_path.rglob("*") if p.is_file()]
+    assert sorted(set(files) - {".lock"}) == sorted(kept)
+
+
+def test_a_model_folder_that_was_between_two_renames_is_whole_again(tmp_path):
+    (tmp_path / ".model.old").mkdir()
+    (tmp_path / ".model.old" / "att3d.json").write_text("{}")
+    (tmp_path / ".model.1234abcd").mkdir()
+    with locked(tmp_path):
+        pass
+    assert [p.name for p in tmp_path.iterdir()] == ["model"]
+    assert (tmp_path / "model" / "att3d.json").exists()
+
+
+def test_a_file_in_the_folders_place_is_one_line(tmp_path):
+    (tmp_path / "run").write_text("")
+    with pytest.raises(OutputError, match="it is a file"), locked(tmp_path / "run"):
+        pass
+
+
+@pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="root writes everywhere")
+def test_a_folder_that_cannot_be_written_is_one_line(tmp_path):
+    tmp_path.chmod(0o500)
+    try:
+        with pytest.raises(OutputError, match="cannot be written"), locked(tmp_path / "run"):
+            pass
+    finally:
+        tmp_path.chmod(0o700)
+
+
+def test_a_disk_that_takes_no_files_is_one_line(tmp_path, monkeypatch):
+    from training.runs import folder
+
+    def read_only(self):
+        raise OSError(30, "Read-only file system")
+
+    monkeypatch.setattr(folder.FileLock, "acquire", read_only)
+    with pytest.raises(OutputError, match="Read-only file system"), locked(tmp_path):
+        pass
+
+
+def test_of_several_processes_the_first_holds_the_folder(tmp_path, monkeypatch):
+    with locked(tmp_path):
+        monkeypatch.setenv("RANK", "1")
+        with locked(tmp_path):
+            pass

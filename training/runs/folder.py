@@ -1,0 +1,67 @@
+"""A run's folder: one run at a time, and nothing left behind by a run that was killed."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from backend.protocol.errors import OutputError, TrainingError
+
+LOCK_FILE = ".lock"
+_UNFINISHED = (".tmp", ".part")
+"""Ends of the names that files have while they are written, see ``backend/files``."""
+
+
+@contextlib.contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Hold ``folder`` for one run, and remove the files that a killed run left half written.
+
+    The operating system gives the lock back when the process ends, in whatever way. Of a run of
+    several processes the first holds it.
+
+    Raises:
+        TrainingError: another run is in the folder.
+        OutputError: the folder cannot be made or written.
+    """
+    if os.environ.get("RANK", "0") != "0":
+        yield
+        return
+    lock = FileLock(folder / LOCK_FILE, timeout=0)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock.acquire()
+    except Timeout:
+        raise TrainingError(
+            f"another run is at work in {folder}",
+            "wait for its end, or choose another folder with --run",
+        ) from None
+    except OSError as error:
+        reason = "it is a file" if folder.is_file() else error.strerror or str(error)
+        raise OutputError(
+            f"the run's folder {folder} cannot be written: {reason}",
+            "choose another folder with --run",
+        ) from error
+    try:
+        remove_unfinished(folder)
+        yield
+    finally:
+        lock.release()
+        (folder / LOCK_FILE).unlink(missing_ok=True)
+
+
+def remove_unfinished(folder: Path) -> None:
+    """Remove what was being written in ``folder`` when a run was killed; nobody else writes it."""
+    for path in list(folder.rglob("*")):
+        if path.suffix in _UNFINISHED and path.is_file():
+            with contextlib.suppress(OSError):
+                path.unlink()
+    for path in folder.glob(".model.*"):
+        if path.name == ".model.old" and not (folder / "model").exists():
+            path.rename(folder / "model")
+        else:
+            shutil.rmtree(path, ignore_errors=True)

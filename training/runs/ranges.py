@@ -1,0 +1,62 @@
+"""The range of every number in a configuration, checked before any work.
+
+A field says its range where it is declared: ``batch: int = within(32, 1)``. Numbers that say
+nothing are finite, and whole ones not negative; pairs in the classes of :data:`ORDERED` are a
+smallest and a largest value.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from typing import Any, cast
+
+from backend.protocol.errors import TrainingError
+from backend.rendering.cameras import CameraConfig
+from backend.rendering.lighting import LightConfig
+
+_RANGE = "range"
+ORDERED = (CameraConfig, LightConfig)
+"""Configurations whose pairs are (smallest, largest)."""
+
+
+def within(default: float | tuple[float, ...] | None, low: float, high: float = math.inf) -> Any:
+    """A dataclass field for a number from ``low`` to ``high``, both included.
+
+    Where the default is None, None is allowed as well.
+    """
+    return dataclasses.field(default=default, metadata={_RANGE: (low, high)})
+
+
+def check_ranges(config: object, prefix: str = "") -> None:
+    """Check every number in ``config`` and in the configurations inside it.
+
+    Raises:
+        TrainingError: a number is out of its range; the message names its option.
+    """
+    for field in dataclasses.fields(cast(Any, config)):
+        value = getattr(config, field.name)
+        option = f"--{prefix}{field.name.replace('_', '-')}"
+        if dataclasses.is_dataclass(value):
+            check_ranges(value, f"{option[2:]}.")
+            continue
+        numbers = value if isinstance(value, tuple) else (value,)
+        for number in numbers:
+            if isinstance(number, int | float) and not isinstance(number, bool):
+                _check(option, number, field.metadata.get(_RANGE))
+        if isinstance(config, ORDERED) and isinstance(value, tuple) and value[0] > value[-1]:
+            raise TrainingError(
+                f"{option} is {value[0]:g} {value[-1]:g}, but the smallest value comes first",
+                f"write {option} {value[-1]:g} {value[0]:g}",
+            )
+
+
+def _check(option: str, number: float, allowed: tuple[float, float] | None) -> None:
+    low, high = allowed or ((0, math.inf) if isinstance(number, int) else (-math.inf, math.inf))
+    if math.isfinite(number) and low <= number <= high:
+        return
+    if math.isfinite(high):
+        said = f"from {low:g} to {high:g}"
+    else:
+        said = f"{low:g} or more" if math.isfinite(low) else "a finite number"
+    raise TrainingError(f"{option} is {number:g}, but must be {said}", f"choose {option} {said}")
