@@ -56,7 +56,11 @@ def _check(option: str, number: float, allowed: tuple[float, float] | None) -> N
     if math.isfinite(number) and low <= number <= high:
         return
     if math.isfinite(high):
-        said = f"from {low:g} to {high:g}"
+        said = f"from {_short(low)} to {_short(high)}"
     else:
-        said = f"{low:g} or more" if math.isfinite(low) else "a finite number"
+        said = f"{_short(low)} or more" if math.isfinite(low) else "a finite number"
     raise TrainingError(f"{option} is {number:g}, but must be {said}", f"choose {option} {said}")
+
+
+def _short(number: float) -> str:
+    return str(int(number)) if float(number).is_integer() and abs(number) < 1e13 else f"{number:g}"

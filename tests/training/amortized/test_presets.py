@@ -18,10 +18,10 @@ from training.amortized.config import TrainConfig
 from training.amortized.curve import read_curve
 from training.amortized.interpolation import InterpolationConfig
 from training.amortized.run import train
+from training.commands import parse_options
 from training.guidance.diffusion.presets import guidance_preset
 from training.presets import PRESETS, TOYBOX_CHAINS, preset
 from training.prompts import prompt_set
-from training.runs.cli_values import parse_options
 
 
 @pytest.mark.parametrize("name", PRESETS)

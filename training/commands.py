@@ -1,0 +1,373 @@
+"""The commands of ``python -m training``: one dataclass each, whose fields are its options.
+
+Options of a run are those of its configuration. ``--preset`` names the configuration that the other
+options change, so it is read first; everything else is tyro's.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Any, Literal, Protocol, Union
+
+import tyro
+from tyro.constructors import ConstructorRegistry, PrimitiveConstructorSpec
+
+from backend.model.config import Condition
+from backend.protocol.errors import BadRequest
+
+from .amortized.config import TrainConfig
+from .clip.config import ClipTrainConfig
+from .diffusion.config import PRESETS as DIFFUSION_PRESETS
+from .diffusion.config import DiffusionConfig
+from .diffusion.config import preset as diffusion_preset
+from .guidance.diffusion.presets import GUIDANCE_PRESETS, guidance_preset
+from .presets import FINETUNE, PRESETS, REFINE, preset
+from .refinement.config import RefineConfig
+from .runs.ranges import check_ranges, within
+
+CheckpointFile = Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="CHECKPOINT")]
+Flag = tyro.conf.FlagCreatePairsOff[bool]
+
+
+class Command(Protocol):
+    """What a command line says is to be done."""
+
+    def run(self) -> None:
+        """Do it. Raises: errors of :mod:`backend.protocol.errors`."""
+        ...
+
+
+@dataclass(frozen=True)
+class Presets:
+    """The options that choose the configuration which all other options change."""
+
+    preset: str = ""
+    diffusion_preset: str = ""
+
+    def of(self, default: TrainConfig) -> TrainConfig:
+        """``default`` with the published settings of score distillation that are asked for."""
+        if not self.diffusion_preset:
+            return default
+        return dataclasses.replace(default, diffusion=guidance_preset(self.diffusion_preset))
+
+
+PresetName = Annotated[str, tyro.conf.arg(metavar="NAME", help=f"One of {', '.join(PRESETS)}.")]
+DiffusionPresetName = Annotated[
+    str,
+    tyro.conf.arg(
+        metavar="NAME",
+        help=f"Published settings for --diffusion.*: {', '.join(GUIDANCE_PRESETS)}.",
+    ),
+]
+
+
+@dataclass(frozen=True)
+class Train:
+    """Train a model on a prompt set: train --preset toybox-animals"""
+
+    preset: PresetName = ""
+    diffusion_preset: DiffusionPresetName = ""
+    config: Annotated[TrainConfig, tyro.conf.arg(name="")] = field(default_factory=TrainConfig)
+
+    @classmethod
+    def with_presets(cls, chosen: Presets) -> Train:
+        start = preset(chosen.preset) if chosen.preset else TrainConfig()
+        return cls(config=chosen.of(start))
+
+    def run(self) -> None:
+        from .amortized.run import train
+
+        _print_once(f"checkpoint: {train(self.config)}")
+
+
+@dataclass(frozen=True)
+class _OnePrompt:
+    """Commands that go on from a checkpoint with one prompt."""
+
+    checkpoint: CheckpointFile
+    """The checkpoint to go on from."""
+    prompt: str = ""
+    """What to make, in quotes."""
+    diffusion_preset: DiffusionPresetName = ""
+
+    def _require_prompt(self, command: str) -> None:
+        if not self.prompt:
+            raise BadRequest(
+                f"{command} needs a checkpoint and a prompt",
+                f'usage: python -m training {command} CHECKPOINT --prompt "a pig" [options]',
+            )
+
+
+@dataclass(frozen=True)
+class Finetune(_OnePrompt):
+    """Train a checkpoint on one prompt: finetune CHECKPOINT --prompt "a pig" """
+
+    config: Annotated[TrainConfig, tyro.conf.arg(name="")] = FINETUNE
+
+    @classmethod
+    def with_presets(cls, chosen: Presets) -> Finetune:
+        return cls(tyro.MISSING, config=chosen.of(FINETUNE))
+
+    def run(self) -> None:
+        self._require_prompt("finetune")
+        from .amortized.finetune import finetune
+
+        _print_once(f"checkpoint: {finetune(self.checkpoint, self.prompt, self.config)}")
+
+
+@dataclass(frozen=True)
+class Refine(_OnePrompt):
+    """Refine the mesh of one prompt: refine CHECKPOINT --prompt "a pig" """
+
+    config: Annotated[RefineConfig, tyro.conf.arg(name="")] = REFINE
+
+    @classmethod
+    def with_presets(cls, chosen: Presets) -> Refine:
+        return cls(tyro.MISSING, config=chosen.of(REFINE))  # pyright: ignore[reportArgumentType]
+
+    def run(self) -> None:
+        self._require_prompt("refine")
+        from .refinement.run import refine
+
+        _print_once(f"mesh: {refine(self.checkpoint, self.prompt, self.config)}")
+
+
+@dataclass(frozen=True)
+class Evaluate:
+    """Figures of a checkpoint: PSNR, silhouettes, R-precision."""
+
+    checkpoint: CheckpointFile
+    """The checkpoint to measure."""
+    prompts: str = "toybox"
+    """A prompt set, or a file of prompts."""
+    count: int = within(100, 0)
+    """Prompts of each kind, evenly chosen; 0: all."""
+    scoring: str | None = None
+    """The CLIP that scores: the bundled one (as a rule), a file that ``clip --preset scoring``
+    wrote, any open_clip model (ViT-B-32/openai, hf-hub:OWNER/REPOSITORY, a folder), or none."""
+    queries: tuple[str, ...] = ()
+    """Files or sets of further prompts among which each prompt must be found: DF411 for DF27."""
+    device: str = "auto"
+    """``auto``, ``cpu``, ``cuda``, ``mps``."""
+    json: Flag = False
+    """Print one JSON object and nothing else."""
+    record: Flag = False
+    """Keep the figures in the checkpoint's metadata."""
+    compiled: Flag = False
+    """Render the references with torch.compile: worth it from a few hundred prompts on."""
+
+    def run(self) -> None:
+        check_ranges(self)
+        from .amortized.evaluate_command import evaluate_checkpoint, figures_table
+
+        result = evaluate_checkpoint(
+            self.checkpoint,
+            self.prompts,
+            count=self.count,
+            scoring=self.scoring,
+            queries=self.queries,
+            device=self.device,
+            compiled=self.compiled,
+            record=self.record,
+        )
+        print(json.dumps(result) if self.json else figures_table(result))
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """Draw what a checkpoint makes of some prompts."""
+
+    checkpoint: CheckpointFile
+    """The checkpoint to look at."""
+    output: Annotated[Path, tyro.conf.arg(aliases=["-o"])] = Path("sheet.png")
+    """The picture to write."""
+    prompts: str = "toybox"
+    """A prompt set, or a file of prompts."""
+    count: int = within(4, 1, 100)
+    """Seen and unseen prompts, evenly chosen."""
+    tile: int = within(160, 8, 4096)
+    """Pixels of a picture's side."""
+
+    def run(self) -> None:
+        check_ranges(self)
+        from backend.model.checkpoint import load_checkpoint
+
+        from .amortized.evaluation import evenly
+        from .assets import ToyboxConfig
+        from .figures.contact_sheet import checkpoint_sheet
+
+        collection = ToyboxConfig().open()
+        prompts = collection.prompt_set(self.prompts)
+        chosen = evenly(prompts.seen, self.count) + evenly(prompts.unseen, self.count)
+        checkpoint = load_checkpoint(self.checkpoint)
+        checkpoint_sheet(self.output, checkpoint, prompts, chosen, collection, tile=self.tile)
+        print(self.output)
+
+
+@dataclass(frozen=True)
+class Compact:
+    """Leave out of a checkpoint what no object needs."""
+
+    checkpoint: CheckpointFile
+    """The checkpoint to make smaller."""
+    output: Annotated[Path | None, tyro.conf.arg(aliases=["-o"])] = None
+    """The file to write; without one, the checkpoint itself is replaced."""
+    decibels: float = 46.0
+    """Least PSNR between a picture before and after."""
+
+    def run(self) -> None:
+        from .amortized.compact import compact
+
+        output = self.output or self.checkpoint
+        done = compact(self.checkpoint, output, decibels=self.decibels)
+        changed = (
+            f"the picture that changed most at {done.decibels:.1f} dB"
+            if done.decibels < math.inf
+            else "no picture changed"
+        )
+        print(
+            f"{output}: {done.after / 2**20:.1f} MiB instead of {done.before / 2**20:.1f};"
+            f" {done.left_out:.0%} of the vertices left out, {changed}"
+        )
+
+
+@dataclass(frozen=True)
+class Prompts:
+    """List the prompt sets, or one set: prompts animal1200"""
+
+    name: Annotated[tyro.conf.Positional[str | None], tyro.conf.arg(metavar="SET")] = None
+    """A set's name or a file; without one, all sets are listed."""
+    split: Literal["all", "seen", "unseen"] = "all"
+    """Which of its prompts."""
+
+    def run(self) -> None:
+        from .prompts import prompt_set, prompt_set_names
+
+        if self.name is None:
+            for name in prompt_set_names():
+                found = prompt_set(name)
+                print(
+                    f"{name:12} {len(found.prompts):6} prompts, {len(found.seen):6} seen,"
+                    f" {len(found.unseen):6} unseen"
+                )
+            return
+        found = prompt_set(self.name)
+        wanted = {"seen": found.seen, "unseen": found.unseen}
+        for index in wanted.get(self.split, range(len(found.prompts))):
+            print(found.prompts[index])
+
+
+@dataclass(frozen=True)
+class Clip:
+    """Train a small CLIP: clip --preset conditioning"""
+
+    config: Annotated[ClipTrainConfig, tyro.conf.arg(name="")] = field(
+        default_factory=ClipTrainConfig
+    )
+
+    def run(self) -> None:
+        from .clip import train_clip
+
+        train_clip(self.config)
+
+
+@dataclass(frozen=True)
+class Diffusion:
+    """Train a diffusion model on toybox renders: diffusion --preset cpu32"""
+
+    preset: Annotated[
+        str, tyro.conf.arg(metavar="NAME", help=f"One of {', '.join(DIFFUSION_PRESETS)}.")
+    ] = ""
+    config: Annotated[DiffusionConfig, tyro.conf.arg(name="")] = field(
+        default_factory=DiffusionConfig
+    )
+
+    @classmethod
+    def with_presets(cls, chosen: Presets) -> Diffusion:
+        name = chosen.preset
+        return cls(config=diffusion_preset(name) if name else DiffusionConfig())
+
+    def run(self) -> None:
+        from .diffusion.run import train_diffusion
+
+        print(f"diffusion model: {train_diffusion(self.config)}")
+
+
+COMMANDS: dict[str, type[Command]] = {
+    "train": Train,
+    "finetune": Finetune,
+    "refine": Refine,
+    "evaluate": Evaluate,
+    "sheet": Sheet,
+    "compact": Compact,
+    "prompts": Prompts,
+    "clip": Clip,
+    "diffusion": Diffusion,
+}
+
+
+def parse(arguments: Sequence[str]) -> Command:
+    """The command that a command line says.
+
+    Raises:
+        BadRequest: there is no such command.
+        TrainingError: there is no such preset.
+        SystemExit: an option is wrong (2), or help was asked for (0); tyro has said so.
+    """
+    name = arguments[0] if arguments else ""
+    if name and not name.startswith("-") and name not in COMMANDS:
+        raise BadRequest(f"there is no command {name!r}", f"choose one of: {', '.join(COMMANDS)}")
+    chosen, _ = tyro.cli(Presets, args=arguments, return_unknown_args=True, add_help=False)
+    kinds = []
+    for said, kind in COMMANDS.items():
+        start = getattr(kind, "with_presets", None) if said == name else None
+        default = {"default": start(chosen)} if start else {}
+        kinds.append(Annotated[kind, tyro.conf.subcommand(said, **default)])
+    command: Any = Union[tuple(kinds)]  # noqa: UP007
+    with _values():
+        return tyro.cli(
+            command,
+            args=arguments,
+            prog="python -m training",
+            description="Train and measure text-to-3D models. COMMAND --help lists its options.",
+        )
+
+
+def parse_options(config: type[Any], arguments: Sequence[str], **options: Any) -> Any:
+    """``config`` as ``arguments`` say; ``options`` are those of ``tyro.cli``, such as ``default``.
+
+    A :class:`Condition` is written ``NAME:LOW:HIGH:DEFAULT`` or ``NAME:LOW:HIGH:DEFAULT:log``.
+    """
+    with _values():
+        return tyro.cli(config, args=arguments, **options)
+
+
+def _values() -> ConstructorRegistry:
+    """How values that are more than a number or a word are written."""
+    registry = ConstructorRegistry()
+
+    @registry.primitive_rule
+    def condition(info: Any) -> PrimitiveConstructorSpec[Condition] | None:
+        if info.type is not Condition:
+            return None
+        return PrimitiveConstructorSpec(
+            nargs=1,
+            metavar="NAME:LOW:HIGH:DEFAULT[:log]",
+            instance_from_str=lambda said: Condition.parse(said[0]),
+            is_instance=lambda value: isinstance(value, Condition),
+            str_from_instance=lambda value: [str(value)],
+        )
+
+    return registry
+
+
+def _print_once(line: str) -> None:
+    """Print ``line`` in the first of a run's processes only."""
+    from accelerate import PartialState
+
+    PartialState().print(line)
