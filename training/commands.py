@@ -91,12 +91,11 @@ class _OnePrompt:
 
     checkpoint: CheckpointFile
     """The checkpoint to go on from."""
-    prompt: str = ""
-    """What to make, in quotes."""
     diffusion_preset: DiffusionPresetName = ""
 
-    def _require_prompt(self, command: str) -> None:
-        if not self.prompt:
+    @staticmethod
+    def _require_prompt(config: TrainConfig, command: str) -> None:
+        if not config.prompt:
             raise BadRequest(
                 f"{command} needs a checkpoint and a prompt",
                 f'usage: python -m training {command} CHECKPOINT --prompt "a pig" [options]',
@@ -114,10 +113,10 @@ class Finetune(_OnePrompt):
         return cls(tyro.MISSING, config=chosen.of(FINETUNE))
 
     def run(self) -> None:
-        self._require_prompt("finetune")
+        self._require_prompt(self.config, "finetune")
         from .amortized.finetune import finetune
 
-        _print_once(f"checkpoint: {finetune(self.checkpoint, self.prompt, self.config)}")
+        _print_once(f"checkpoint: {finetune(self.checkpoint, self.config.prompt, self.config)}")
 
 
 @dataclass(frozen=True)
@@ -131,10 +130,10 @@ class Refine(_OnePrompt):
         return cls(tyro.MISSING, config=chosen.of(REFINE))  # pyright: ignore[reportArgumentType]
 
     def run(self) -> None:
-        self._require_prompt("refine")
+        self._require_prompt(self.config, "refine")
         from .refinement.run import refine
 
-        _print_once(f"mesh: {refine(self.checkpoint, self.prompt, self.config)}")
+        _print_once(f"mesh: {refine(self.checkpoint, self.config.prompt, self.config)}")
 
 
 @dataclass(frozen=True)
