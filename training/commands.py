@@ -12,7 +12,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, Literal, Protocol, Union
+from typing import Annotated, Any, Literal, Protocol, Union, cast
 
 import tyro
 from tyro.constructors import ConstructorRegistry, PrimitiveConstructorSpec
@@ -21,12 +21,14 @@ from backend.model.config import Condition
 from backend.protocol.errors import BadRequest
 
 from .amortized.config import TrainConfig
+from .assets import LibraryConfig
 from .clip.config import ClipTrainConfig
 from .diffusion.config import PRESETS as DIFFUSION_PRESETS
 from .diffusion.config import DiffusionConfig
 from .diffusion.config import preset as diffusion_preset
 from .guidance.diffusion.presets import GUIDANCE_PRESETS, guidance_preset
-from .presets import FINETUNE, PRESETS, REFINE, preset
+from .library.build import LibraryOptions
+from .presets import FINETUNE, PRESETS, REFINE, library_preset, preset
 from .refinement.config import RefineConfig
 from .runs.ranges import check_ranges, within
 
@@ -48,6 +50,27 @@ class Presets:
 
     preset: str = ""
     diffusion_preset: str = ""
+    library: Path | None = None
+
+    def start(self, default: TrainConfig) -> TrainConfig:
+        """The configuration that ``preset`` names, or ``default``, on the library if there is one.
+
+        Raises:
+            TrainingError: there is no such preset, or no such library.
+            BadRequest: the preset of libraries has none.
+        """
+        if self.library is None:
+            if self.preset == "library":
+                raise BadRequest(
+                    "--preset library needs a library",
+                    "name one with --library LIB; `python -m training library` makes it",
+                )
+            return self.of(preset(self.preset) if self.preset else default)
+        fitting = library_preset(str(self.library))
+        if self.preset == "library":
+            return self.of(fitting)
+        start = self.of(preset(self.preset) if self.preset else default)
+        return dataclasses.replace(start, assets=fitting.assets, prompts=fitting.prompts)
 
     def of(self, default: TrainConfig) -> TrainConfig:
         """``default`` with the published settings of score distillation that are asked for."""
@@ -66,22 +89,36 @@ DiffusionPresetName = Annotated[
 ]
 
 
+LibraryFolder = Annotated[
+    Path | None,
+    tyro.conf.arg(metavar="LIB", help="A library of your own models, in place of the toybox."),
+]
+
+
 @dataclass(frozen=True)
 class Train:
     """Train a model on a prompt set: train --preset toybox-animals"""
 
     preset: PresetName = ""
     diffusion_preset: DiffusionPresetName = ""
+    library: LibraryFolder = None
     config: Annotated[TrainConfig, tyro.conf.arg(name="")] = field(default_factory=TrainConfig)
 
     @classmethod
     def with_presets(cls, chosen: Presets) -> Train:
-        start = preset(chosen.preset) if chosen.preset else TrainConfig()
-        return cls(config=chosen.of(start))
+        if chosen.library is not None and not chosen.preset:
+            chosen = dataclasses.replace(chosen, preset="library")
+        return cls(config=chosen.start(TrainConfig()))
 
     def run(self) -> None:
         from .amortized.run import train
 
+        if isinstance(self.config.assets, LibraryConfig):
+            model = self.config.model
+            _print_once(
+                f"library: v = {model.latent}, {model.components} components,"
+                f" {self.config.steps} steps of {self.config.batch} prompts"
+            )
         _print_once(f"checkpoint: {train(self.config)}")
 
 
@@ -92,6 +129,7 @@ class _OnePrompt:
     checkpoint: CheckpointFile
     """The checkpoint to go on from."""
     diffusion_preset: DiffusionPresetName = ""
+    library: LibraryFolder = None
 
     @staticmethod
     def _require_prompt(config: TrainConfig, command: str) -> None:
@@ -106,11 +144,12 @@ class _OnePrompt:
 class Finetune(_OnePrompt):
     """Train a checkpoint on one prompt: finetune CHECKPOINT --prompt "a pig" """
 
+    preset: PresetName = ""
     config: Annotated[TrainConfig, tyro.conf.arg(name="")] = FINETUNE
 
     @classmethod
     def with_presets(cls, chosen: Presets) -> Finetune:
-        return cls(tyro.MISSING, config=chosen.of(FINETUNE))
+        return cls(tyro.MISSING, config=chosen.start(FINETUNE))
 
     def run(self) -> None:
         self._require_prompt(self.config, "finetune")
@@ -127,7 +166,8 @@ class Refine(_OnePrompt):
 
     @classmethod
     def with_presets(cls, chosen: Presets) -> Refine:
-        return cls(tyro.MISSING, config=chosen.of(REFINE))  # pyright: ignore[reportArgumentType]
+        chosen = dataclasses.replace(chosen, preset="")
+        return cls(tyro.MISSING, config=cast(RefineConfig, chosen.start(REFINE)))
 
     def run(self) -> None:
         self._require_prompt(self.config, "refine")
@@ -142,8 +182,9 @@ class Evaluate:
 
     checkpoint: CheckpointFile
     """The checkpoint to measure."""
-    prompts: str = "toybox"
-    """A prompt set, or a file of prompts."""
+    prompts: str = ""
+    """A prompt set, or a file of prompts; those that it was trained on by default."""
+    library: LibraryFolder = None
     count: int = within(100, 0)
     """Prompts of each kind, evenly chosen; 0: all."""
     scoring: str | None = None
@@ -167,6 +208,7 @@ class Evaluate:
         result = evaluate_checkpoint(
             self.checkpoint,
             self.prompts,
+            library=self.library,
             count=self.count,
             scoring=self.scoring,
             queries=self.queries,
@@ -185,8 +227,9 @@ class Sheet:
     """The checkpoint to look at."""
     output: Annotated[Path, tyro.conf.arg(aliases=["-o"])] = Path("sheet.png")
     """The picture to write."""
-    prompts: str = "toybox"
-    """A prompt set, or a file of prompts."""
+    prompts: str = ""
+    """A prompt set, or a file of prompts; those that it was trained on by default."""
+    library: LibraryFolder = None
     count: int = within(4, 1, 100)
     """Seen and unseen prompts, evenly chosen."""
     tile: int = within(160, 8, 4096)
@@ -197,13 +240,12 @@ class Sheet:
         from backend.model.checkpoint import load_checkpoint
 
         from .amortized.evaluation import evenly
-        from .assets import ToyboxConfig
+        from .assets import prompts_of
         from .figures.contact_sheet import checkpoint_sheet
 
-        collection = ToyboxConfig().open()
-        prompts = collection.prompt_set(self.prompts)
-        chosen = evenly(prompts.seen, self.count) + evenly(prompts.unseen, self.count)
         checkpoint = load_checkpoint(self.checkpoint)
+        collection, prompts = prompts_of(checkpoint.metadata.recipe, self.prompts, self.library)
+        chosen = evenly(prompts.seen, self.count) + evenly(prompts.unseen, self.count)
         checkpoint_sheet(self.output, checkpoint, prompts, chosen, collection, tile=self.tile)
         print(self.output)
 
@@ -297,6 +339,29 @@ class Diffusion:
         print(f"diffusion model: {train_diffusion(self.config)}")
 
 
+@dataclass(frozen=True)
+class Library:
+    """Make a library of your own models: library MODELS... -o LIB"""
+
+    config: Annotated[LibraryOptions, tyro.conf.arg(name="")] = field(
+        default_factory=LibraryOptions
+    )
+
+    def run(self) -> None:
+        from .library.build import build
+        from .library.report import printed, write_report
+
+        if not self.config.inputs:
+            raise BadRequest(
+                "library needs files, folders or zips of models",
+                "usage: python -m training library MODELS... -o LIB",
+            )
+        index = build(self.config)
+        written = write_report(self.config.output, index)
+        print(printed(index, self.config.output))
+        print(f"library: {self.config.output}; look at {written[0]}")
+
+
 COMMANDS: dict[str, type[Command]] = {
     "train": Train,
     "finetune": Finetune,
@@ -304,6 +369,7 @@ COMMANDS: dict[str, type[Command]] = {
     "evaluate": Evaluate,
     "sheet": Sheet,
     "compact": Compact,
+    "library": Library,
     "prompts": Prompts,
     "clip": Clip,
     "diffusion": Diffusion,
@@ -333,6 +399,7 @@ def parse(arguments: Sequence[str]) -> Command:
             command,
             args=arguments,
             prog="python -m training",
+            config=(tyro.conf.AvoidSubcommands,),
             description="Train and measure text-to-3D models. COMMAND --help lists its options.",
         )
 
@@ -343,7 +410,7 @@ def parse_options(config: type[Any], arguments: Sequence[str], **options: Any) -
     A :class:`Condition` is written ``NAME:LOW:HIGH:DEFAULT`` or ``NAME:LOW:HIGH:DEFAULT:log``.
     """
     with _values():
-        return tyro.cli(config, args=arguments, **options)
+        return tyro.cli(config, args=arguments, config=(tyro.conf.AvoidSubcommands,), **options)
 
 
 def _values() -> ConstructorRegistry:

@@ -13,7 +13,7 @@ from backend.model.checkpoint import load_checkpoint, update_metadata
 from backend.model.checkpoint_file import read_metadata
 from backend.protocol.errors import BadRequest
 
-from ..assets import assets_from_json
+from ..assets import prompts_of
 from ..clip.scoring import BUNDLED, load_scorer
 from .evaluation import evaluate
 from .r_metrics import Queries, UnknownWords
@@ -24,8 +24,9 @@ DECIMALS = {"psnr": 2, "iou": 3, "sides": 3}
 
 def evaluate_checkpoint(
     path: Path,
-    prompts: str,
+    prompts: str = "",
     *,
+    library: Path | None = None,
     count: int = 100,
     scoring: str | None = None,
     queries: Sequence[str] = (),
@@ -33,8 +34,10 @@ def evaluate_checkpoint(
     compiled: bool = False,
     record: bool = False,
 ) -> dict[str, Any]:
-    """Figures of the checkpoint at ``path`` over a prompt set of the assets that it was trained on,
-    or over the one that it was trained with; see :func:`~training.amortized.evaluation.evaluate`.
+    """Figures of the checkpoint at ``path`` over a prompt set, by default that which it was
+    trained on; see :func:`~training.amortized.evaluation.evaluate`.
+
+    ``library`` is where its library is, if it is not where it was.
 
     ``scoring`` is the scoring model's name, or ``none``. Without one the bundled model scores; if
     it never saw some words of the prompts, R-figures are left out with a line on stderr, as long
@@ -47,10 +50,8 @@ def evaluate_checkpoint(
         BadRequest: no such scoring model or device.
     """
     chosen = choose_device(device)
-    recipe = read_metadata(path).recipe.get("config", {})
-    collection = assets_from_json(recipe.get("assets")).open()
-    measured = collection.prompt_set(prompts or str(recipe.get("prompts", "toybox")))
     checkpoint = load_checkpoint(path, chosen)
+    collection, measured = prompts_of(checkpoint.metadata.recipe, prompts, library)
     asked = None
     if scoring != "none":
         more = [prompt for name in queries for prompt in collection.prompt_set(name).prompts]

@@ -11,7 +11,7 @@ from backend.model.checkpoint import load_checkpoint
 from backend.model.offset import OutputOffset
 from backend.prompts.normalize import normalise_prompt
 
-from ..assets import references_of
+from ..assets import ToyboxConfig, assets_of, references_of
 from ..guidance import Guidance
 from ..prompts import PromptSet
 from ..runs.contents import fingerprint
@@ -38,7 +38,11 @@ class OnePrompt:
         self.encoder = self.checkpoint.encoder()
         name = f"{self.checkpoint.metadata.name}, {self.prompt!r}"
         self.prompts = PromptSet(name, (self.prompt,), (0,), ())
-        self.collection = config.assets.open()
+        assets = config.assets
+        if isinstance(assets, ToyboxConfig):
+            assets = assets_of(self.checkpoint.metadata.recipe)
+        self.collection = assets.open()
+        """The configuration's, or those that the checkpoint was trained on."""
         self.assets = references_of(
             self.collection, self.prompts.prompts, self.device, compiled=config.compiled
         )

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TypeAlias
 
 from backend.protocol.errors import TrainingError
 
+from ..prompts import PromptSet
 from .library import LibraryConfig
 from .protocol import (
     AssetCollection,
@@ -49,6 +51,37 @@ def assets_from_json(described: object) -> AnyAssets:
         ) from error
 
 
+def prompts_of(
+    recipe: Mapping[str, object], prompts: str = "", library: Path | None = None
+) -> tuple[AssetCollection, PromptSet]:
+    """The collection and the prompt set of a checkpoint by its recipe, or those asked for.
+
+    ``library`` is where its library is, if it is not where it was.
+
+    Raises:
+        TrainingError: there is no such set, library or file.
+    """
+    config = recipe.get("config")
+    made = config if isinstance(config, Mapping) else {}
+    collection = assets_of(recipe, library).open()
+    return collection, collection.prompt_set(prompts or str(made.get("prompts", "toybox")))
+
+
+def assets_of(recipe: Mapping[str, object], library: Path | None = None) -> AnyAssets:
+    """The assets that a checkpoint was trained on, by its recipe; or ``library``.
+
+    Raises:
+        TrainingError: the recipe's cannot be understood.
+    """
+    config = recipe.get("config")
+    found = assets_from_json(config.get("assets") if isinstance(config, Mapping) else None)
+    if library is None:
+        return found
+    if isinstance(found, LibraryConfig):
+        return dataclasses.replace(found, folder=str(library))
+    return LibraryConfig(str(library))
+
+
 __all__ = [
     "KINDS",
     "AnyAssets",
@@ -58,6 +91,8 @@ __all__ = [
     "ReferenceBatch",
     "ToyboxConfig",
     "assets_from_json",
+    "assets_of",
     "lit_on_white",
+    "prompts_of",
     "references_of",
 ]

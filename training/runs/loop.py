@@ -23,6 +23,9 @@ from .state import STATE_FILE, Progress, load_state, save_state
 MAX_BAD_STEPS = 20
 """So many steps in a row without a finite loss end the run."""
 
+PACE_STEPS = 20
+"""Steps after which a run says how long it will take."""
+
 Figures = dict[str, float]
 """What a step gives: ``loss`` (NaN if the step changed nothing), and more for the log."""
 
@@ -86,6 +89,7 @@ class Loop:
             progress = found or progress
         self.start(progress)
         started = time.monotonic() - progress.seconds
+        first = progress
         bad = 0
         with tqdm(
             initial=progress.step,
@@ -115,8 +119,20 @@ class Loop:
                 if bad == 0 and self.main and (progress.step % config.save_every == 0 or last):
                     self._save(progress)
                 if self.main:
+                    self._promise(progress, first)
                     self.watch(progress, figures)
         return progress
+
+    def _promise(self, progress: Progress, first: Progress) -> None:
+        """Say how long the whole run will take, once its pace is known."""
+        if self.config.steps is None or progress.step - first.step != PACE_STEPS:
+            return
+        pace = (progress.seconds - first.seconds) / PACE_STEPS
+        left = pace * (self.config.steps - progress.step)
+        tqdm.write(
+            f"{self.config.name}: {self.config.steps} steps, {pace:.2g} s each:"
+            f" about {math.ceil(left / 60)} min"
+        )
 
     def _save(self, progress: Progress) -> None:
         if not all_finite(self.module):
