@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import io
 import json
 import logging
+import os
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -302,6 +304,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     one_thread_each()
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(message)s")
     arguments = sys.argv[1:] if arguments is None else arguments
+    _make_printable()
     try:
         command: Any = tyro.cli(
             Command,
@@ -309,7 +312,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             args=arguments,
             description="Amortized text-to-3D: a prompt becomes a textured object.",
         )
-        return command.run()
+        code = command.run()
+        sys.stdout.flush()  # a full disk is noticed here, where it can still be said
+        return code
     except KeyboardInterrupt:
         _say("interrupted")
         return 130
@@ -327,14 +332,31 @@ def _report(failure: Att3dError, cause: Exception, as_json: bool) -> int:
     _say(f"error: {failure.message}")
     _say(f"try: {failure.remedy}")
     if as_json:
-        _print_json({"error": failure.to_dict()})
+        with contextlib.suppress(OSError):
+            _print_json({"error": failure.to_dict()})
+    with contextlib.suppress(OSError):
+        sys.stdout.flush()
     return 2 if isinstance(failure, _BAD_INPUT) else 1
 
 
+def _make_printable() -> None:
+    """No character and no missing stream may end a command whose work is done.
+
+    What stdout or stderr cannot show becomes an escape; a stream that is not there (``2>&-``,
+    pythonw) swallows what is printed.
+    """
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115
+        elif isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
 def _say(line: str) -> None:
-    """One line on stderr, whatever characters it has and whatever stderr can show."""
-    encoding = sys.stderr.encoding or "utf-8"
-    sys.stderr.write(line.encode(encoding, "replace").decode(encoding) + "\n")
+    """One line on stderr."""
+    with contextlib.suppress(OSError):
+        sys.stderr.write(line + "\n")
 
 
 def _print_json(content: object) -> None:

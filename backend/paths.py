@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
+import tempfile
 from pathlib import Path
 
 from .protocol.errors import CheckpointError
@@ -37,14 +39,21 @@ def default_checkpoint() -> Path:
 
 
 def cache_dir() -> Path:
-    """Where downloads and embeddings are kept: ``ATT3D_CACHE``, or the system's cache folder."""
+    """Where downloads and embeddings are kept: ``ATT3D_CACHE``, or the system's cache folder.
+
+    Where neither says anything that can be used (no home folder, a relative path), a folder where
+    temporary files go: a cache is a convenience.
+    """
     chosen = os.environ.get("ATT3D_CACHE")
     if chosen:
-        return Path(chosen).expanduser()
-    if sys.platform == "win32":
-        base = Path(os.environ.get("LOCALAPPDATA", Path.home() / "AppData" / "Local"))
-    elif sys.platform == "darwin":
-        base = Path.home() / "Library" / "Caches"
-    else:
-        base = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache"))
-    return base / "att3d"
+        with contextlib.suppress(RuntimeError):  # "~" without a home folder
+            return Path(chosen).expanduser()
+    named = os.environ.get("LOCALAPPDATA" if sys.platform == "win32" else "XDG_CACHE_HOME")
+    if named and Path(named).is_absolute():
+        return Path(named) / "att3d"
+    try:
+        home = Path.home()
+    except RuntimeError:
+        return Path(tempfile.gettempdir()) / "att3d-cache"
+    usual = {"win32": "AppData/Local", "darwin": "Library/Caches"}.get(sys.platform, ".cache")
+    return home / usual / "att3d"

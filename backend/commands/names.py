@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Sequence
 from pathlib import Path
 
+from ..files import file_stem
 from ..protocol.errors import BadRequest
 
-MAX_NAME_BYTES = 100
 
+def check_name(path: Path, ending: str) -> None:
+    """Refuse a file without a name of its own: ``""``, ``.glb``.
 
-def slug(prompt: str) -> str:
-    """A file name that shows the prompt and is allowed everywhere: "a-pig-in-a-tophat"."""
-    words = re.sub(r"[^\w]+", "-", prompt.casefold(), flags=re.UNICODE).strip("-_")
-    short = words.encode()[:MAX_NAME_BYTES].decode(errors="ignore").strip("-_")
-    return short or "object"
+    Raises:
+        BadRequest: the message says what to do, with the usual ``ending``.
+    """
+    if not path.name or (path.name.startswith(".") and not path.suffix):
+        raise BadRequest(
+            f"the output {str(path) if path.name else ''!r} has no name before its ending",
+            f"name a file: -o object{ending}",
+        )
 
 
 def output_paths(output: str, prompts: Sequence[str], ending: str) -> list[Path]:
@@ -33,7 +37,10 @@ def output_paths(output: str, prompts: Sequence[str], ending: str) -> list[Path]
     """
     separators = tuple(filter(None, (os.sep, os.altsep)))
     path = Path(output).expanduser()
-    if output.endswith(separators) or path.is_dir():
+    folder = output.endswith(separators) or path.is_dir()
+    if not folder or not output:
+        check_name(path, ending)
+    if folder:
         pattern = str(path / f"{{prompt}}{ending}")
     elif "{prompt}" in output or "{index}" in output or len(prompts) == 1:
         pattern = str(path)
@@ -46,7 +53,7 @@ def output_paths(output: str, prompts: Sequence[str], ending: str) -> list[Path]
     paths = []
     for index, prompt in enumerate(prompts, start=1):
         # Literal replacement: other braces in a folder's name mean nothing.
-        named = pattern.replace("{prompt}", slug(prompt)).replace("{index}", str(index))
+        named = pattern.replace("{prompt}", file_stem(prompt)).replace("{index}", str(index))
         candidate, copy = Path(named), 1
         while str(candidate).casefold() in taken:
             copy += 1

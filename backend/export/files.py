@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from ..files import write_together
+from ..files import check_target, write_together
 from ..protocol.errors import BadRequest, OutputError
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def check_output(path: Path, *, animated: bool = False) -> None:
         what = "an animation to " if animated else ""
         raise BadRequest(
             f"cannot write {what}{path.name}: the file's ending must be one of {', '.join(able)}",
-            f"name it {path.stem or 'chain'}.glb",
+            f"name it {path.stem.lstrip('.') or 'object'}.glb",
         )
     FORMATS[path.suffix.lower()].check()
     check_folder(path)
@@ -73,12 +73,13 @@ def check_output(path: Path, *, animated: bool = False) -> None:
 
 def check_folder(path: Path) -> None:
     """Raise OutputError unless a file can be made beside ``path``."""
-    if path.is_dir():
-        raise OutputError(f"{path} is a folder", "add a file name to it")
     try:
+        check_target(path)
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=path.parent):
             pass
+    except IsADirectoryError:
+        raise OutputError(f"{path} is a folder", "add a file name to it") from None
     except OSError as error:
         raise _output_error(path, error) from error
 

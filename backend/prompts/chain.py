@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from ..protocol.errors import BadRequest
 from ..protocol.options import MAX_PROMPTS
 from .normalize import normalise_prompt
+from .spelling import split_words
 
 
 def check_chain(prompts: Sequence[str]) -> list[str]:
@@ -30,7 +31,7 @@ def check_chain(prompts: Sequence[str]) -> list[str]:
         )
     found = [normalise_prompt(prompt) for prompt in prompts]
     for index, (one, other) in enumerate(itertools.pairwise(found), start=1):
-        if one.casefold() == other.casefold():
+        if one.casefold() == other.casefold() or split_words(one) == split_words(other) != []:
             raise BadRequest(
                 f"the prompts {index} and {index + 1} of the chain are equal ({one!r}): nothing "
                 "would change between them",

@@ -1,0 +1,117 @@
+"""Where results go and what can be printed: refused before any work, or never in the way of it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from backend.commands.names import output_paths
+from backend.export.files import check_output
+from backend.paths import cache_dir
+from backend.prompts.chain import check_chain
+from backend.protocol.errors import BadRequest, OutputError
+
+posix = pytest.mark.skipif(sys.platform == "win32", reason="POSIX files and streams")
+
+
+@pytest.mark.parametrize("output", ["", ".glb", "there/.glb"])
+def test_a_name_that_is_only_an_ending_is_refused(output: str) -> None:
+    with pytest.raises(BadRequest, match="no name before its ending") as caught:
+        output_paths(output, ["a pig"], ".glb")
+    assert "object.glb" in caught.value.remedy
+
+
+def test_a_hidden_folder_is_a_folder() -> None:
+    assert output_paths(".new/", ["a pig"], ".glb") == [Path(".new/a-pig.glb")]
+
+
+@posix
+def test_what_cannot_be_replaced_is_refused_before_any_work(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.glb")
+    (tmp_path / "kept.glb").touch(mode=0o444)
+    (tmp_path / "loop.glb").symlink_to("loop.glb")
+    (tmp_path / "device.glb").symlink_to(os.devnull)
+    (tmp_path / "link.glb").symlink_to("elsewhere.glb")
+    refused = {
+        "pipe.glb": "not a regular file",
+        "kept.glb": "read-only",
+        "loop.glb": "circle",
+        "device.glb": "not a regular file",
+        f"{'豚' * 84}.glb": "256 bytes",
+    }
+    for name, says in refused.items():
+        with pytest.raises(OutputError, match=says):
+            check_output(tmp_path / name)
+    check_output(tmp_path / "link.glb")
+    check_output(tmp_path / f"{'豚' * 83}.glb")
+
+
+@pytest.mark.parametrize("other", ["A PIG.", "a  pig!", "a pig's", "A P\u00cdG"])
+def test_what_reads_the_same_is_the_same_prompt(other: str) -> None:
+    with pytest.raises(BadRequest, match="are equal"):
+        check_chain(["a pig", other])
+
+
+@posix
+def test_a_cache_is_found_or_done_without(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.delenv("ATT3D_CACHE", raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    usual = "Library/Caches" if sys.platform == "darwin" else ".cache"
+    for named in ("", "relative"):
+        monkeypatch.setenv("XDG_CACHE_HOME", named)
+        assert cache_dir() == tmp_path / usual / "att3d"
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "xdg"))
+    assert cache_dir() == tmp_path / "xdg" / "att3d"
+    monkeypatch.delenv("XDG_CACHE_HOME")
+
+    def nobody() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr(Path, "home", nobody)
+    assert cache_dir().is_absolute()
+    monkeypatch.setenv("ATT3D_CACHE", "/somewhere")
+    assert cache_dir() == Path("/somewhere")
+
+
+def listing(shell: str, **environment: str) -> subprocess.CompletedProcess[bytes]:
+    """``att3d checkpoints`` of a folder with an odd name, in a shell."""
+    line = f'"{sys.executable}" -m backend {shell}'
+    return subprocess.run(
+        ["/bin/sh", "-c", line],
+        capture_output=True,
+        env=os.environ | environment,
+        cwd=Path(__file__).resolve().parents[2],
+    )
+
+
+@posix
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252", "utf-8"])
+def test_what_cannot_be_shown_becomes_an_escape(tmp_path: Path, encoding: str) -> None:
+    folder = tmp_path / "\u8c5a"
+    folder.mkdir()
+    (folder / "a.safetensors").touch()
+    done = listing(f'checkpoints "{folder}"', PYTHONIOENCODING=encoding, PYTHONUTF8="0")
+    assert done.returncode == 0, done.stderr
+    shown = "\u8c5a" if encoding == "utf-8" else "\\u8c5a"
+    assert shown.encode() in done.stdout
+    refused = listing(f'checkpoints "{folder}x"', PYTHONIOENCODING=encoding, PYTHONUTF8="0")
+    assert refused.returncode == 2
+
+
+@posix
+@pytest.mark.parametrize(("closed", "code"), [("2>&-", 0), (">&-", 0), (">&- 2>&-", 0)])
+def test_streams_that_are_not_there_swallow_what_is_printed(closed: str, code: int) -> None:
+    assert listing(f"checkpoints {closed}").returncode == code
+    assert listing(f"checkpoints /nowhere {closed}").returncode == 2
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="this system has no /dev/full")
+def test_a_full_device_is_said() -> None:
+    done = listing("checkpoints --json > /dev/full")
+    assert done.returncode == 2
+    assert b"the disk is full" in done.stderr.lower()
+    assert b"Traceback" not in done.stderr
