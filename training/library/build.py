@@ -9,6 +9,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Any, cast
@@ -137,12 +138,13 @@ def _run(
     if not todo:
         return
     workers = options.workers or os.cpu_count() or 1
-    with ProcessPool(
+    pool = ProcessPool(
         max_workers=min(workers, len(todo)),
         max_tasks=TASKS,
         initializer=_start_worker,
-        context=cast(Any, multiprocessing.get_context("spawn")),
-    ) as pool:
+        context=cast(Any, _context()),
+    )
+    with _one_thread_each(), pool:
         queue = iter(todo)
         running: dict[Future[Any], str] = {}
         try:
@@ -178,11 +180,30 @@ def _result(future: Future[Any]) -> Done:
     return Done(left_out=[("", reason)])
 
 
+def _context() -> Any:
+    """How workers start: from a process that has read the readers once, where the system can."""
+    if "forkserver" not in multiprocessing.get_all_start_methods():
+        return multiprocessing.get_context("spawn")
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([process.__module__])
+    return context
+
+
+@contextmanager
+def _one_thread_each() -> Iterator[None]:
+    """Processes that start now use one thread each: libraries look when they are imported."""
+    before = dict(os.environ)
+    os.environ.update({f"{name}_NUM_THREADS": "1" for name in ("OMP", "OPENBLAS", "IGL")})
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+
+
 def _start_worker() -> None:
-    """One thread a worker; Ctrl-C is the parent's business."""
+    """Ctrl-C is the parent's business."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "IGL_NUM_THREADS"):
-        os.environ[name] = "1"
 
 
 def _index(

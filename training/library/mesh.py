@@ -24,8 +24,9 @@ STEP = 6
 """Levels, of 255, that neighbouring texels of a gradient may differ by."""
 SOLID, SHEET, HIDDEN = 0, 1, 2
 """Kinds of faces; ``truth`` says what they are."""
-THICKNESS = 0.025
-"""Of a sheet, where the ball's radius is 1: what the finest grid of the model can hold."""
+THICKNESS = 0.04
+"""Of a sheet, where the ball's radius is 1: more than a cell of the model's finest grid (0.035), so
+that a vertex of it is always inside."""
 FLAT = 3
 """Colours of one triangle that differ by no more than this, of 255, are one colour."""
 

@@ -128,7 +128,7 @@ def test_flat_things_and_needles_are_said():
     assert warnings(box((1.0, 1.0, 0.9)), kinds) == []
     assert warnings(box((1.0, 1.0, 0.01)), kinds) == ["flat"]
     assert warnings(box((0.01, 1.0, 0.02)), kinds) == ["needle"]
-    assert warnings(box(), np.full(12, SHEET, dtype=np.uint8)) == ["mostly sheets, 2.5 cm thick"]
+    assert warnings(box(), np.full(12, SHEET, dtype=np.uint8)) == ["mostly sheets, 4.0 cm thick"]
 
 
 def test_a_fingerprint_tells_looks_and_not_the_order_of_faces():
