@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..shapes import Bool, Float, Int
+from ..shapes import Bool, Int
 from ..surface.topology import Faces, Vertices, label_parts
 
 
@@ -33,8 +33,7 @@ def fold_strands(
     group = _side_by_side(positions, across, widest)
     _, strand = label_parts(across, len(positions))
     a, b, c = group[across].T
-    wide = _sizes(positions, group)[group[across]].max(axis=1) > widest
-    wide |= (a != b) & (b != c) & (c != a)
+    wide = (a != b) & (b != c) & (c != a)
     folded = across[~np.isin(strand, strand[wide])]
     own = np.zeros(len(positions), dtype=bool)
     own[folded] = True
@@ -47,36 +46,25 @@ def fold_strands(
 
 
 def _side_by_side(positions: Vertices, faces: Faces, widest: float) -> Int[np.ndarray, " vertices"]:
-    """A number for each vertex, the same for those that become one: of each face the two nearest
-    corners, and so on until no face has three numbers, or those that have are wider than
-    ``widest``."""
+    """A number for each vertex, the same for those that become one: the ends of the shortest edge
+    of a face whose corners all differ, and so on until there is none, or none that could be joined
+    within ``widest``."""
     group = np.arange(len(positions))
-    length = np.linalg.norm(
-        positions[faces].astype(np.float64) - positions[np.roll(faces, -1, axis=1)], axis=2
-    )
+    low, high = positions.astype(np.float64), positions.astype(np.float64)
+    corner = faces.astype(np.int64)
+    length = np.linalg.norm(low[faces] - low[np.roll(faces, -1, axis=1)], axis=2)
     while True:
-        corner = group[faces]
-        three = (corner != np.roll(corner, -1, axis=1)).all(axis=1)
-        shortest = length.argmin(axis=1)
-        rows = np.flatnonzero(three & (length.min(axis=1) <= widest))
-        if not len(rows):
+        after = np.roll(corner, -1, axis=1)
+        three = (corner != after).all(axis=1)
+        size = np.linalg.norm(
+            np.maximum(high[corner], high[after]) - np.minimum(low[corner], low[after]), axis=2
+        )
+        allowed = np.where(three[:, None] & (size <= widest), length, np.inf)
+        face, side = np.unravel_index(int(allowed.argmin()), allowed.shape)
+        if not np.isfinite(allowed[face, side]):
             return group
-        one = corner[rows, shortest[rows]]
-        other = corner[rows, (shortest[rows] + 1) % 3]
-        joined = np.arange(len(positions))
-        np.minimum.at(joined, np.maximum(one, other), np.minimum(one, other))
-        while (joined[joined] != joined).any():
-            joined = joined[joined]
-        group = joined[group]
-
-
-def _sizes(
-    positions: Vertices, group: Int[np.ndarray, " vertices"]
-) -> Float[np.ndarray, " vertices"]:
-    """The diagonal of each group's bounding box, by the group's number."""
-    low = np.full(positions.shape, np.inf)
-    high = np.full(positions.shape, -np.inf)
-    np.minimum.at(low, group, positions)
-    np.maximum.at(high, group, positions)
-    size = np.linalg.norm(high - low, axis=1)
-    return np.where(np.isfinite(size), size, 0.0)
+        one, other = corner[face, side], after[face, side]
+        low[one] = np.minimum(low[one], low[other])
+        high[one] = np.maximum(high[one], high[other])
+        group[group == other] = one
+        corner[corner == other] = one

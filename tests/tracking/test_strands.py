@@ -27,7 +27,7 @@ def tube(radius: float, rings: int = 6, sides: int = 8) -> tuple[np.ndarray, np.
     return vertices, faces
 
 
-@pytest.mark.parametrize("rings", [2, 6])
+@pytest.mark.parametrize("rings", [2, 6, 40])
 def test_a_tube_becomes_a_line_without_area(rings: int) -> None:
     vertices, faces = tube(0.03, rings)
     folded = fold_strands(vertices, faces, np.ones(len(faces), dtype=bool), 0.1)
