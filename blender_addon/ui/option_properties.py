@@ -56,7 +56,7 @@ def _annotated(
 def _property(option: Option, more: dict[str, Any]) -> Any:
     facts = {"name": option.label, "description": option.help, "default": option.default, **more}
     if option.choices:
-        items = [(choice, choice.title(), "") for choice in option.choices]
+        items = [(choice, choice.title(), option.help) for choice in option.choices]
         return EnumProperty(items=items, **facts)
     kinds = {bool: BoolProperty, int: IntProperty, float: FloatProperty, str: StringProperty}
     return kinds[option.type](**facts)
