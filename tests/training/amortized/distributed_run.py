@@ -5,6 +5,11 @@ from pathlib import Path
 
 from tests.training.amortized.spheres import sphere_trainer
 
+CONTINUOUS = 1e-2
+"""An eps that makes Adam's step a continuous function of the gradient. With beta1 = 0 and a tiny
+eps a step is the sign of the gradient nearly everywhere: where a gradient is nothing but rounding,
+two processors step in opposite directions, and no tolerance tells that from a mistake."""
+
 
 def group_threads() -> list[str]:
     """Threads of process groups that run in this process, by name (Linux)."""
@@ -14,7 +19,9 @@ def group_threads() -> list[str]:
 
 if __name__ == "__main__":
     folder, steps, accumulate = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
-    trainer = sphere_trainer(folder, steps=steps, batch=4, accumulate=accumulate, save_every=1)
+    trainer = sphere_trainer(
+        folder, steps=steps, batch=4, accumulate=accumulate, save_every=1, eps=CONTINUOUS
+    )
     trainer.run(lambda _trainer, _progress, _losses: None)
     rank = trainer.accelerator.process_index
     trainer.close()

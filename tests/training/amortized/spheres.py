@@ -62,7 +62,7 @@ REFERENCES = ReferencesConfig(size=16, rays=32, samples=24, points=256)
 
 
 def sphere_trainer(
-    folder, *, steps=6, batch=3, references=REFERENCES, save_every=2, **changes
+    folder, *, steps=6, batch=3, references=REFERENCES, save_every=2, eps=1e-8, **changes
 ) -> Trainer:
     """A tiny trainer on the balls; its prompts are fixed random embeddings."""
     config = TrainConfig(
@@ -73,7 +73,7 @@ def sphere_trainer(
         save_every=save_every,
         model=TINY,
         references=references,
-        optimizer=OptimizerConfig(mlp_lr=0.005),
+        optimizer=OptimizerConfig(mlp_lr=0.005, eps=eps),
         device="cpu",
         **changes,
     )

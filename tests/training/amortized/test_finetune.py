@@ -84,7 +84,7 @@ def test_a_diffusion_model_fine_tunes_too(short_run, tmp_path):
             steps=2,
             guidance=distillation.guidance,
             diffusion=distillation.diffusion,
-            diffusion_model=str(Path(__file__).parents[1] / "data" / "pixel32"),
+            diffusion_model=str(Path(__file__).parents[2] / "data" / "pixel32"),
             rendering=dataclasses.replace(distillation.rendering, samples=16),
             cameras=distillation.cameras,
         ),
