@@ -21,7 +21,7 @@ from training.presets import preset
 from training.prompts import PromptSet
 from training.runs.state import Progress
 
-MODEL = Path(__file__).parents[1] / "data" / "pixel32"
+MODEL = Path(__file__).parents[2] / "data" / "pixel32"
 PROMPTS = (
     "a pig",
     "a robot wearing a cape",
