@@ -1,11 +1,13 @@
-"""From prompt to textured mesh: our pipeline against the straightforward one, in one run.
+"""From prompt to textured mesh: our pipeline in numpy and in torch, and the straightforward one.
 
     python benchmarks/prompt_to_mesh.py [--prompts ...] [--checkpoint FILE] [--json FILE]
 
 The straightforward pipeline evaluates the whole 128^3 grid at points (eight corners a level, as the
 paper's tables are read), runs PyMCubes, unwraps the raw mesh with xatlas, and evaluates the colour
-of every texel. ``grid_sample`` is the same with that kernel of torch's for the reads. All start
-from the loaded model and are measured warm, ours as the median of several runs. Chamfer distances
+of every texel. ``grid_sample`` is the same with that kernel of torch's for the reads.
+``ours`` is what a processor runs (numpy); ``torch`` is the same pipeline with fields that torch
+computes there. All start from the loaded model and are measured warm, ours in turns, as the median
+of several runs. Chamfer distances
 are to a 256^3 extraction of the same field, in millimetres and as a share of its bounding box's
 diagonal; the straightforward mesh keeps every face of marching cubes, ours has the face budget.
 ``chamfer_ratio`` is ours divided by the straightforward one's: at most 1 is equal or better. Ours
@@ -28,13 +30,17 @@ from unittest import mock
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+os.environ["OPENBLAS_NUM_THREADS"] = "1"  # see backend/blas.py
+
 import mcubes
 import numpy as np
 import torch
 import xatlas
 
+from backend.accelerator import TorchModel
 from backend.atlas.rasterize import affine, rasterise
 from backend.engine import Engine
+from backend.loading import text_encoder
 from backend.model import grid
 from backend.model.field import Field
 from backend.progress import CancelToken
@@ -50,9 +56,11 @@ RESOLUTION, REFERENCE, TEXTURE = 128, 256, 1024
 
 
 @torch.inference_mode()
-def read(engine: Engine, field: Field, points: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+def read(
+    source: TorchModel, field: Field, points: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor]:
     """Pre-density and colour at points the way training reads them."""
-    model = engine.checkpoint.model
+    model = source.checkpoint.model
     objects = model.objects_of_latent(field.latent[None])
     parts = [model.sample(objects, part[None].to(field.device)) for part in points.split(1 << 17)]
     density, color = (torch.cat([part[i][0] for part in parts]).cpu() for i in range(2))
@@ -60,15 +68,15 @@ def read(engine: Engine, field: Field, points: torch.Tensor) -> tuple[torch.Tens
 
 
 def straightforward(
-    engine: Engine, prompt: str, *, corners: bool
+    source: TorchModel, embedding: torch.Tensor, *, corners: bool
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, dict[str, float]]:
     """Vertices, faces and texture without any of our shortcuts, and seconds by stage."""
     with mock.patch.object(grid, "POINTS_WORTH", 0 if corners else math.inf):
-        return _straightforward(engine, prompt)
+        return _straightforward(source, embedding)
 
 
 def _straightforward(
-    engine: Engine, prompt: str
+    model: TorchModel, embedding: torch.Tensor
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, dict[str, float]]:
     timings: dict[str, float] = {}
     clock = time.perf_counter()
@@ -78,11 +86,11 @@ def _straightforward(
         now = time.perf_counter()
         timings[stage], clock = now - clock, now
 
-    field, _ = engine.field(prompt)
-    lap("text and grid")
+    field = model.checkpoint.field(embedding)
+    lap("grid")
     line = torch.linspace(-field.bound, field.bound, RESOLUTION)
     points = torch.stack(torch.meshgrid(line, line, line, indexing="ij"), -1).reshape(-1, 3)
-    values = read(engine, field, points)[0].numpy()
+    values = read(model, field, points)[0].numpy()
     lap("density")
     vertices, faces = extract(values.reshape((RESOLUTION,) * 3), field)
     lap("contour")
@@ -99,7 +107,7 @@ def _straightforward(
     offset = np.stack([column + 0.5, row + 0.5], 1) - pixels[triangle, 0]
     position = np.zeros((TEXTURE, TEXTURE, 3), dtype=np.float32)
     position[row, column] = base[triangle] + (offset[:, :, None] * slopes[triangle]).sum(1)
-    colour = read(engine, field, torch.from_numpy(position.reshape(-1, 3)))[1]
+    colour = read(model, field, torch.from_numpy(position.reshape(-1, 3)))[1]
     texture = (colour.cpu().numpy().reshape(TEXTURE, TEXTURE, 3) * 255).astype(np.uint8)
     lap("bake")
     return vertices, faces, texture, timings
@@ -112,17 +120,26 @@ def extract(values: np.ndarray, field: Field) -> tuple[np.ndarray, np.ndarray]:
 
 
 def compare(engine: Engine, prompt: str, options: MeshOptions, rounds: int) -> dict[str, Any]:
-    """Both pipelines on one prompt."""
-    engine.generate(prompt, options)
-    runs, totals = [], []
-    for _ in range(rounds):
-        started = time.perf_counter()
-        runs.append(engine.generate(prompt, options))
-        totals.append(time.perf_counter() - started)
-    ours = runs[0]
-    vertices, faces, _, slow = straightforward(engine, prompt, corners=True)
-    *_, sampled = straightforward(engine, prompt, corners=False)
-    field, _ = engine.field(prompt)
+    """All pipelines on one prompt."""
+    models = {"ours": engine.checkpoint, "torch": TorchModel(engine.checkpoint.path)}
+    source = models["torch"]
+    assert isinstance(source, TorchModel)
+    runs: dict[str, list[GeneratedMesh]] = {name: [] for name in models}
+    totals: dict[str, list[float]] = {name: [] for name in models}
+    for turn in range(rounds + 1):
+        for name, model in models.items():
+            engine.checkpoint = model
+            started = time.perf_counter()
+            made = engine.generate(prompt, options)
+            if turn:  # the first warms up
+                runs[name].append(made)
+                totals[name].append(time.perf_counter() - started)
+    engine.checkpoint = models["ours"]
+    ours = runs["ours"][0]
+    embedding = torch.from_numpy(text_encoder(source)[1]([prompt])[0])
+    vertices, faces, _, slow = straightforward(source, embedding, corners=True)
+    *_, sampled = straightforward(source, embedding, corners=False)
+    field = source.checkpoint.field(embedding)
     reference = extract(field.dense(REFERENCE).cpu().numpy(), field)
     used = np.unique(reference[1])
     diagonal = float(np.linalg.norm(np.ptp(reference[0][used], axis=0)))
@@ -130,15 +147,20 @@ def compare(engine: Engine, prompt: str, options: MeshOptions, rounds: int) -> d
         "whole": against(reference, ours, (vertices, faces)),
         "object": against(without_specks(reference), ours, without_specks((vertices, faces))),
     }
-    total = statistics.median(totals)
+    seconds = {
+        name: {
+            stage: statistics.median(run.timings[stage] for run in runs[name])
+            for stage in ours.timings
+        }
+        | {"total": statistics.median(totals[name])}
+        for name in models
+    }
+    total = seconds["ours"]["total"]
     return {
         "prompt": prompt,
+        "torch": {"seconds": seconds["torch"], "faces": len(runs["torch"][0].faces)},
         "ours": {
-            "seconds": {
-                stage: statistics.median(run.timings[stage] for run in runs)
-                for stage in ours.timings
-            }
-            | {"total": total},
+            "seconds": seconds["ours"],
             "faces": len(ours.faces),
             "area_m2": float(face_areas(ours.vertices, ours.faces).sum()),
             "notes": ours.notes,
@@ -181,7 +203,7 @@ def table(results: list[dict[str, Any]]) -> str:
     lines = []
     for result in results:
         lines.append(result["prompt"])
-        for name in ("ours", "straightforward", "grid_sample"):
+        for name in ("ours", "torch", "straightforward", "grid_sample"):
             seconds = result[name]["seconds"]
             stages = "  ".join(f"{k} {v:.2f}" for k, v in seconds.items() if k != "total")
             lines.append(

@@ -19,11 +19,9 @@ from ..protocol.errors import Att3dError, MissingDependency
 Status = Literal["ok", "missing", "optional"]
 
 NEEDED = {
-    "torch": ("torch", "the model"),
-    "numpy": ("numpy", "meshes and pictures"),
+    "numpy": ("numpy", "the model, meshes and pictures"),
     "scipy": ("scipy", "mesh clean-up and textures"),
     "safetensors": ("safetensors", "checkpoints"),
-    "open_clip": ("open_clip_torch", "text encoders"),
     **(
         {"mcubes": ("PyMCubes", "finding the surface")}
         if sys.version_info < (3, 13)
@@ -32,10 +30,12 @@ NEEDED = {
     "fast_simplification": ("fast-simplification", "reducing faces"),
     "PIL": ("pillow", "textures and pictures"),
     "tyro": ("tyro", "this command line"),
-    "jaxtyping": ("jaxtyping", "array shapes"),
 }
 """Module: distribution and purpose."""
 OPTIONAL = {
+    "torch": ("torch", "GPUs and training"),
+    "open_clip": ("open_clip_torch", "checkpoints that read prompts with CLIP, and training"),
+    "jaxtyping": ("jaxtyping", "training"),
     "imageio": ("imageio", "turntables as .mp4"),
     "imageio_ffmpeg": ("imageio-ffmpeg", "turntables as .mp4"),
     "diffusers": ("diffusers", "training by score distillation"),
@@ -103,6 +103,10 @@ def _package(module: str, distribution: str, purpose: str, *, needed: bool) -> F
         if module == "bpy":  # importing it starts Blender
             if importlib.util.find_spec(module) is None:
                 raise ModuleNotFoundError(module)
+        elif module == "open_clip":  # beside a torchvision of another build
+            from ..text.open_clip_import import import_open_clip
+
+            import_open_clip()
         else:
             importlib.import_module(module)
         return Finding(distribution, "ok", f"{_version(distribution)}, for {purpose}")
@@ -125,6 +129,11 @@ def _version(distribution: str) -> str:
 
 
 def _device() -> Iterator[Finding]:
+    from ..loading import has_torch
+
+    if not has_torch():
+        yield Finding("device", "ok", f"CPU, {os.cpu_count()} cores; no GPU needed")
+        return
     import torch
 
     from ..accelerator import choose_device
@@ -165,12 +174,12 @@ def _disk() -> Iterator[Finding]:
 
 
 def _checkpoints() -> Iterator[Finding]:
-    from ..model.checkpoint import load_checkpoint
+    from ..loading import load_model
 
     default = default_checkpoint()
     for path in bundled_checkpoints():
         try:
-            checkpoint = load_checkpoint(path)
+            checkpoint = load_model(path, "cpu")
         except Att3dError as error:
             status: Status = "missing" if path == default else "optional"
             yield Finding(path.name, status, error.message, error.remedy)

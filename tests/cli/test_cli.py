@@ -295,6 +295,21 @@ def test_doctor_finds_what_is_missing(att3d: Run, monkeypatch: pytest.MonkeyPatc
     assert found["Python"] == found["torch"] == found["open_clip_torch"] == "ok"
 
 
+def test_doctor_is_content_without_torch():
+    script = (
+        "import sys\n"
+        "for name in ('torch', 'open_clip', 'jaxtyping'): sys.modules[name] = None\n"
+        "from backend.commands.doctor import examine\n"
+        "for finding in examine(): print(finding.status, finding.what)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True, cwd=ROOT
+    )
+    found = done.stdout.splitlines()
+    assert {"optional torch", "ok device", "ok toybox.safetensors"} <= set(found)
+    assert not [line for line in found if line.startswith("missing")]
+
+
 def test_doctor_examines_the_bundled_checkpoint(
     att3d: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ):
