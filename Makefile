@@ -16,7 +16,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 help:
 	@sed -n 's/^## //p' $(MAKEFILE_LIST)
 
-## make demo              set up, then: two prompts -> .blend, .glb, picture in out/demo/
+## make demo              set up, then: this machine's zip; two prompts -> .blend, .glb, picture in out/demo/
 demo: $(VENV)/.ready
 	$(BIN)/python scripts/demo.py
 
@@ -62,6 +62,7 @@ format: $(VENV)/.ready
 benchmark: $(VENV)/.ready
 	$(BIN)/python benchmarks/prompt_to_mesh.py
 	$(BIN)/python benchmarks/startup.py
+	$(BIN)/python benchmarks/first_object.py
 
 $(VENV)/.ready: pyproject.toml scripts/setup.sh blender_addon/setup/requirements.txt
 	bash scripts/setup.sh $(PYTHON) $(VENV)

@@ -1,8 +1,9 @@
 """The job of ``make demo``: two prompts become Blender files, GLBs and pictures in ``out/demo/``.
 
-Builds the extension, installs it into Blender (as the bpy module, with a profile of its own that is
-thrown away), and asks for both prompts as a person's script would: ``bpy.ops.att3d.generate``. The
-backend is the process that the extension starts, with this Python.
+Builds this machine's extension with its wheels, installs it into a Blender that has nothing else
+(``fresh_blender.py``), and asks for both prompts as a person's script would:
+``bpy.ops.att3d.generate``. The backend is the process that the extension starts with Blender's own
+Python; no torch is there.
 
     python scripts/demo.py
 """
@@ -10,15 +11,12 @@ backend is the process that the extension starts, with this Python.
 from __future__ import annotations
 
 import argparse
-import json
-import os
-import subprocess
 import sys
-import tempfile
 import time
 from pathlib import Path
 
-from build_extension import BuildFailed, build
+from extension_wheels import CACHE, BuildFailed
+from fresh_blender import BlenderFailed, build_for_this_machine, fresh_blender
 
 ROOT = Path(__file__).resolve().parent.parent
 PROMPTS = {
@@ -27,65 +25,49 @@ PROMPTS = {
 }
 """The first was in the training set; the second composition was not, though its words were."""
 
+WITHOUT_WHEELS = (
+    "Try again with the network, or put the wheels of the extra `extension` (pyproject.toml) "
+    f"below {CACHE}: the message says which one is missing."
+)
+
 
 def run(output: Path, prompts: dict[str, str], samples: int, checkpoint: str) -> int:
     """Do everything; returns the exit code."""
     started = time.monotonic()
     try:
-        zip_file = build()
+        zip_file = build_for_this_machine()
+        print(f"{zip_file}  built in {time.monotonic() - started:.1f} s", flush=True)
+        output.mkdir(parents=True, exist_ok=True)
+        job = {
+            "zip": str(zip_file),
+            "output": str(output),
+            "prompts": prompts,
+            "samples": samples,
+            "checkpoint": checkpoint,
+        }
+        with fresh_blender() as blender:
+            script = ROOT / "scripts" / "demo_blender.py"
+            show(blender.run(script, job, output / "blender.log"))
     except BuildFailed as error:
-        print(f"demo: building the extension failed. {error}", file=sys.stderr)
+        print(f"demo: no extension with wheels was built. {error}", file=sys.stderr)
+        print(f"demo: {WITHOUT_WHEELS}", file=sys.stderr)
+        return 2
+    except BlenderFailed as error:
+        print(f"demo: {error}", file=sys.stderr)
         return 1
-    print(f"{zip_file}  built in {time.monotonic() - started:.1f} s", flush=True)
-    output.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix="att3d-demo-") as profile:
-        job = Path(profile) / "job.json"
-        job.write_text(
-            json.dumps(
-                {
-                    "zip": str(zip_file),
-                    "output": str(output),
-                    "prompts": prompts,
-                    "samples": samples,
-                    "checkpoint": checkpoint,
-                    "report": str(Path(profile) / "report.json"),
-                }
-            ),
-            encoding="utf-8",
-        )
-        log = output / "blender.log"
-        with log.open("w", encoding="utf-8") as stream:
-            done = subprocess.run(
-                [sys.executable, str(ROOT / "scripts" / "demo_blender.py"), str(job)],
-                env=environment(Path(profile)),
-                stdin=subprocess.DEVNULL,
-                stdout=stream,
-                stderr=subprocess.STDOUT,
-                check=False,
-            )
-        report = Path(profile) / "report.json"
-        if done.returncode or not report.is_file():
-            lines = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
-            said = next((line for line in lines if line.startswith("demo: ")), "")
-            print(said or f"demo: Blender ended with code {done.returncode}", file=sys.stderr)
-            print(f"demo: everything it said is in {log}", file=sys.stderr)
-            return 1
-        show(json.loads(report.read_text(encoding="utf-8")))
     print(f"total  {time.monotonic() - started:.1f} s")
     return 0
 
 
-def environment(profile: Path) -> dict[str, str]:
-    """Blender's settings go into the profile, and the backend runs in this Python."""
-    return os.environ | {
-        "BLENDER_USER_RESOURCES": str(profile / "blender"),
-        "ATT3D_PYTHON": os.environ.get("ATT3D_PYTHON", sys.executable),
-        "PYTHONUNBUFFERED": "1",
-    }
-
-
 def show(report: dict) -> None:
-    """Print what was made, and how long each stage took."""
+    """Print what ran, what was made, and how long each stage took."""
+    generate = [entry["seconds"]["generate"] for entry in report["prompts"]]
+    print(f"backend: {report['backend']}")
+    print(
+        f"first object {generate[0]:.1f} s after Generate (the backend starts and loads the model)"
+    )
+    if generate[1:]:
+        print(f"next {'  '.join(f'{seconds:.1f} s' for seconds in generate[1:])}")
     for entry in report["prompts"]:
         print(f"\n“{entry['prompt']}” ({entry['kind']}): {entry['faces']:,} faces")
         for path in entry["files"]:

@@ -10,6 +10,7 @@ from bpy.app.translations import pgettext_iface as iface_
 from ..checkpoints import catalog
 from ..checkpoints.prompt_search import example_prompt, familiarity
 from ..process.backend_state import State
+from ..process.launch import carries_backend
 from ..process.session import session
 from ..process.status_panel import draw_status, stage_text
 from ..scene import provenance
@@ -62,8 +63,8 @@ class ATT3D_PT_create(_Tab, bpy.types.Panel):
         elif state is State.HUNG:
             draw_hung(layout, width)
         elif chosen.missing is not None and not session.busy:
-            named = session.error is not None or chosen.backend_python or chosen.backend_command
-            if problem is not None and named:
+            named = chosen.backend_python or chosen.backend_command or carries_backend()
+            if problem is not None and (named or session.error is not None):
                 draw_problem(layout, problem, width)
                 draw_mends(layout, state, session.error, set_up=False)
             draw_set_up(layout, chosen.setup, width)

@@ -44,7 +44,8 @@ class Facts:
     setting_up: bool = False
     """The worker of the set-up runs."""
     set_up: bool = True
-    """There is something to start: an environment, a Python that was named, or a command."""
+    """There is something to start: the wheels that the extension carries, which need no set-up; an
+    environment, a Python that was named, or a command."""
     process: Status = field(default_factory=Status)
     """What the backend's process says; its state is None when there is no process."""
     busy: bool = False

@@ -103,7 +103,7 @@ def own_python() -> OwnPython | None:
     Raises:
         MissingDependency: the wheels are not installed, or this Blender has no Python to start.
     """
-    if not manifest().get("wheels"):
+    if not carries_backend():
         return None
     spec = importlib.util.find_spec(CARRIED)
     if spec is None or spec.origin is None:
@@ -115,6 +115,12 @@ def own_python() -> OwnPython | None:
     if python is None:
         raise MissingDependency(f"This Blender has no Python to start in {sys.prefix}.", SET_UP)
     return OwnPython(python, Path(spec.origin).parents[1])
+
+
+def carries_backend() -> bool:
+    """Whether the extension came with the wheels that the backend needs: nothing is to be set up
+    then, and an environment with torch is an accelerator."""
+    return bool(manifest().get("wheels"))
 
 
 def blender_python(executable: Path, prefix: Path) -> Path | None:

@@ -125,10 +125,10 @@ def unregister() -> None:
 
 
 class ATT3D_OT_set_up(bpy.types.Operator):
-    """Make the backend's own Python environment, outside Blender. Goes on where it broke off"""
+    """Make an environment with PyTorch, outside Blender. Goes on where it broke off"""
 
     bl_idname = "att3d.set_up"
-    bl_label = "Set Up Backend"
+    bl_label = "Set Up Accelerator"
 
     @classmethod
     def poll(cls, context: Context) -> bool:
@@ -191,7 +191,7 @@ class ATT3D_OT_cancel_set_up(bpy.types.Operator):
 
 
 class ATT3D_OT_delete_backend(bpy.types.Operator):
-    """Delete the backend that was set up here, with all its packages, and free the disk"""
+    """Delete the environment that was set up here, with all its packages, and free the disk"""
 
     bl_idname = "att3d.delete_backend"
     bl_label = "Delete Backend"

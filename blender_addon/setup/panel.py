@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 import bpy
 
 from ...backend.protocol.errors import Att3dError, Cancelled, NotDownloaded
-from ..process import backend_state
+from ..process import backend_state, launch
 from ..process.backend_state import State
 from ..process.session import session
 from ..process.watchdog import SILENT_SECONDS
@@ -32,6 +32,10 @@ STEPS = {
     "torch": "Installing PyTorch",
     "check": "Testing the backend",
 }
+
+
+OPTIONAL = "Optional: PyTorch, for graphics cards and for checkpoints that need it"
+"""Where the extension carries a backend."""
 
 
 def say(text: str) -> str:
@@ -55,6 +59,8 @@ def draw_set_up(layout: bpy.types.UILayout, settings: SetupSettings, width: int)
     folder = settings.folder_path
     marker = folders.read_marker(folder)
     box = layout.box()
+    if launch.carries_backend():
+        draw_text(box, say(OPTIONAL), width, "INFO")
     column = box.column()
     column.use_property_split = True
     column.use_property_decorate = False
@@ -80,7 +86,8 @@ def draw_set_up(layout: bpy.types.UILayout, settings: SetupSettings, width: int)
     _draw_failure(box, settings, build, width)
     action = box.row()
     action.scale_y = 1.5
-    action.operator("att3d.set_up", text=say(set_up_label(marker)), icon="IMPORT", translate=False)
+    label = set_up_label(marker, launch.carries_backend())
+    action.operator("att3d.set_up", text=say(label), icon="IMPORT", translate=False)
 
 
 def _draw_failure(
@@ -99,12 +106,14 @@ def _draw_failure(
         box.operator("att3d.set_up_from_pypi", text="Take PyTorch from PyPI", icon="URL")
 
 
-def set_up_label(marker: folders.Marker | None) -> str:
-    """What the button does now."""
+def set_up_label(marker: folders.Marker | None, carried: bool = False) -> str:
+    """What the button does now; ``carried``: the extension has a backend of its own already."""
     if marker is None:
-        return "Set Up Backend"
+        return "Set Up Accelerator" if carried else "Set Up Backend"
     if marker.state == "incomplete":
         return "Continue Set-Up"
+    if carried and marker.pins != pins.read().fingerprint:
+        return "Update Accelerator"
     return "Update Backend" if marker.pins != pins.read().fingerprint else "Set Up Again"
 
 

@@ -44,9 +44,9 @@ class Preferences(bpy.types.AddonPreferences):
     backend_python: StringProperty(
         name="Backend Python",
         description=(
-            "The Python that has torch and runs the model: an interpreter, or the folder of its "
-            "environment. Empty: the environment variable ATT3D_PYTHON, then the backend that was "
-            "set up here, then the one that worked last time"
+            "The Python that runs the model: an interpreter, or the folder of its environment. "
+            "Empty: the environment variable ATT3D_PYTHON, then what was set up here, then "
+            "Blender's own where the extension carries packages, then the one that worked last time"
         ),
         subtype="FILE_PATH",
         update=_start_changed,

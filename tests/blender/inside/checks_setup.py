@@ -11,9 +11,10 @@ import sys
 import time
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 
 import bpy
-from checks_interface import drawn
+from checks_interface import Layout, drawn
 from checks_random import children, connect
 from harness import PACKAGE, Bench, refused
 
@@ -225,27 +226,57 @@ def check_new_versions_are_offered_as_an_update(bench: Bench) -> None:
     assert label(marker("complete", pins="older")) == "Update Backend"
     assert label(marker("complete", pins=pins.read().fingerprint)) == "Set Up Again"
     assert label(None) == "Set Up Backend"
+    assert label(None, carried=True) == "Set Up Accelerator"
+    assert label(marker("complete", pins="older"), carried=True) == "Update Accelerator"
+
+
+def preferences_text(bench: Bench) -> str:
+    class Hand:
+        """The preferences with a layout that takes notes."""
+
+        layout = Layout()
+
+        def __getattr__(self, name: str) -> object:
+            return getattr(bench.preferences, name)
+
+    region = SimpleNamespace(width=1000)
+    context = SimpleNamespace(region=region, preferences=bpy.context.preferences)
+    type(bench.preferences).draw(Hand(), context)
+    return " ".join(Hand.layout.texts)
 
 
 def check_preferences_draw_in_every_state(bench: Bench) -> None:
-    from types import SimpleNamespace
-
-    from checks_interface import Layout
-
-    def text() -> str:
-        class Hand:
-            """The preferences with a layout that takes notes."""
-
-            layout = Layout()
-
-            def __getattr__(self, name: str) -> object:
-                return getattr(bench.preferences, name)
-
-        region = SimpleNamespace(width=1000)
-        context = SimpleNamespace(region=region, preferences=bpy.context.preferences)
-        type(bench.preferences).draw(Hand(), context)
-        return " ".join(Hand.layout.texts)
-
-    assert "Starts with the first prompt" in text()
+    assert "Starts with the first prompt" in preferences_text(bench)
     with small_set_up(bench, "drawn"):
-        assert "Not set up" in text()
+        assert "Not set up" in preferences_text(bench)
+
+
+@contextmanager
+def carried(bench: Bench, package: str):
+    """The extension as if it had come with wheels, of which ``package`` is one."""
+    launch = bench.module("process.launch")
+    manifest, one = launch.manifest, launch.CARRIED
+    launch.manifest = lambda: {**manifest(), "wheels": ["./wheels/one.whl"]}
+    launch.CARRIED = package
+    bench.preferences.remembered_python = ""
+    try:
+        yield
+    finally:
+        launch.manifest, launch.CARRIED = manifest, one
+
+
+def check_carried_backend_needs_no_set_up(bench: Bench) -> None:
+    """The tab has no set-up; the preferences offer the accelerator, and say that it is optional."""
+    with small_set_up(bench, "carried"), carried(bench, "numpy"):
+        assert bench.session.state.name == "STOPPED", "it starts with the first prompt"
+        assert "Set Up" not in words(bench)
+        text = preferences_text(bench)
+        assert "Set Up Accelerator" in text and "Optional" in text
+        assert "Set Up Backend" not in text
+
+
+def check_carried_packages_that_blender_has_not_installed_are_named(bench: Bench) -> None:
+    with small_set_up(bench, "uninstalled"), carried(bench, "att3d_no_such_package"):
+        assert bench.session.state.name == "NOT_SET_UP"
+        assert "has not installed the packages" in words(bench)
+        assert "has not installed the packages" in preferences_text(bench)
