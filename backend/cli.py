@@ -136,12 +136,13 @@ class Interpolate:
 
     def run(self) -> int:
         from .commands.interpolate import interpolate
+        from .commands.names import expanded
 
         options = dataclasses.replace(self.options, quality=self.options.quality or self.json)
         with _quiet_stdout(), _Progress(self.json) as progress:
             report = interpolate(
                 self.prompts,
-                Path(self.output).expanduser(),
+                expanded(self.output),
                 self.frames,
                 self.fps,
                 options,
@@ -186,12 +187,13 @@ class Render:
     json: tyro.conf.FlagCreatePairsOff[Json] = False
 
     def run(self) -> int:
+        from .commands.names import expanded
         from .commands.render import render
 
         with _quiet_stdout(), _Progress(self.json) as progress:
             report = render(
                 self.prompt,
-                Path(self.output).expanduser(),
+                expanded(self.output),
                 self.views,
                 self.size,
                 self.shading,
@@ -312,6 +314,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             args=arguments,
             description="Amortized text-to-3D: a prompt becomes a textured object.",
         )
+        _check_current_folder()
         code = command.run()
         sys.stdout.flush()  # a full disk is noticed here, where it can still be said
         return code
@@ -351,6 +354,18 @@ def _make_printable() -> None:
             setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115
         elif isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
+
+
+def _check_current_folder() -> None:
+    """Refuse to start in a folder that was deleted: relative names lead nowhere, and libraries
+    that ask for it end the process."""
+    try:
+        os.getcwd()
+    except OSError:
+        raise BadRequest(
+            "the current folder does not exist any more",
+            "change to a folder that exists (cd), and start again",
+        ) from None
 
 
 def _say(line: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
 import importlib.metadata
 import importlib.util
@@ -9,6 +10,7 @@ import os
 import platform
 import shutil
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Literal
@@ -161,13 +163,23 @@ def _memory() -> Iterator[Finding]:
 
 def _disk() -> Iterator[Finding]:
     folder = cache_dir()
-    folder.mkdir(parents=True, exist_ok=True)
-    free = shutil.disk_usage(folder).free
-    writable = os.access(folder, os.W_OK)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder) as file:
+            file.write(b"0")
+        free = shutil.disk_usage(folder).free
+    except OSError as error:
+        full = error.errno == errno.ENOSPC
+        yield Finding(
+            "cache",
+            "optional",
+            f"nothing can be kept in {folder}: {error.strerror or error}",
+            f"{'free some space, or ' if full else ''}set ATT3D_CACHE to a folder that you may"
+            " write to",
+        )
+        return
     detail = f"{free / 2**30:.1f} GiB free for the cache in {folder}"
-    if not writable:
-        yield Finding("cache", "optional", f"{folder} cannot be written", "set ATT3D_CACHE")
-    elif free < DISK_BYTES:
+    if free < DISK_BYTES:
         yield Finding("cache", "optional", detail, "free some space, or set ATT3D_CACHE")
     else:
         yield Finding("cache", "ok", detail)

@@ -13,6 +13,7 @@ from ..prompts.chain import check_chain
 from ..protocol.errors import BadRequest
 from ..protocol.messages import AlphaQuality, TopologyChange
 from ..protocol.options import ChainOptions
+from .names import check_name
 
 FRAMES = 48
 """From one prompt to the next, when nothing is said."""
@@ -101,6 +102,7 @@ def interpolate(
     at = frames_of_prompts(frames, len(clean))
     if not 1 <= fps <= 240:
         raise BadRequest(f"fps must be from 1 to 240, not {fps}", "24 is usual")
+    check_name(output, ".glb")
     check_output(output, animated=True)
     progress(0.0, "load")
     from ..engine import Engine

@@ -10,6 +10,20 @@ from ..files import file_stem
 from ..protocol.errors import BadRequest
 
 
+def expanded(output: str) -> Path:
+    """The path that ``output`` means, ``~`` being the home folder.
+
+    Raises:
+        BadRequest: there is no such home folder.
+    """
+    try:
+        return Path(output).expanduser()
+    except RuntimeError:
+        raise BadRequest(
+            f"there is no home folder for {output}", "name the folder without ~"
+        ) from None
+
+
 def check_name(path: Path, ending: str) -> None:
     """Refuse a file without a name of its own: ``""``, ``.glb``.
 
@@ -33,10 +47,10 @@ def output_paths(output: str, prompts: Sequence[str], ending: str) -> list[Path]
         ending: For files in a folder, ".glb".
 
     Raises:
-        BadRequest: several prompts and one file.
+        BadRequest: several prompts and one file; no name before the ending; no home folder.
     """
     separators = tuple(filter(None, (os.sep, os.altsep)))
-    path = Path(output).expanduser()
+    path = expanded(output)
     folder = output.endswith(separators) or path.is_dir()
     if not folder or not output:
         check_name(path, ending)

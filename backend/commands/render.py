@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import tempfile
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -12,11 +11,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..export.files import check_folder, write_files
+from ..export.files import check_folder, working_folder, write_files
 from ..progress import ProgressCallback
 from ..prompts.normalize import normalise_prompt
 from ..protocol.errors import BadRequest
 from ..shapes import UInt8
+from .names import check_name
 
 if TYPE_CHECKING:
     from ..rendering import Shading
@@ -106,6 +106,7 @@ def render(
 
 def _check(output: Path, views: int | None, size: int) -> int:
     """The number of views; raises BadRequest when something cannot be."""
+    check_name(output, ".png")
     ending = output.suffix.lower()
     if ending not in FORMATS:
         raise BadRequest(
@@ -149,8 +150,8 @@ def _encode(pictures: Pictures, ending: str) -> bytes:
 def _mp4(pictures: Pictures) -> bytes:
     import imageio.v2 as imageio
 
-    with tempfile.TemporaryDirectory(prefix="att3d-") as folder:
-        path = Path(folder, "turntable.mp4")
+    with working_folder() as folder:
+        path = folder / "turntable.mp4"
         rate = len(pictures) / TURN_SECONDS
         imageio.mimwrite(
             path,

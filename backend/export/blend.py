@@ -8,18 +8,18 @@ Nothing of the extension is imported here; a test holds :data:`WRITER` against i
 
 from __future__ import annotations
 
+import errno
 import importlib.util
 import json
 import os
 import subprocess
 import sys
-import tempfile
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..paths import root
 from ..protocol.errors import InternalError, MissingDependency
+from .files import working_folder
 
 if TYPE_CHECKING:
     import numpy as np
@@ -70,6 +70,7 @@ def blend_bytes(mesh: GeneratedMesh) -> bytes:
 
     Raises:
         MissingDependency: no Python with bpy.
+        OutputError: there is no room for temporary files.
         InternalError: bpy failed.
     """
     arrays = {
@@ -103,6 +104,7 @@ def chain_blend_bytes(mesh: TrackedMesh, frames: Sequence[int], fps: int) -> byt
 
     Raises:
         MissingDependency: no Python with bpy.
+        OutputError: there is no room for temporary files.
         InternalError: bpy failed.
     """
     arrays = {
@@ -124,12 +126,12 @@ def chain_blend_bytes(mesh: TrackedMesh, frames: Sequence[int], fps: int) -> byt
 
 def _write(arrays: Mapping[str, np.ndarray], facts: Mapping[str, object]) -> bytes:
     """Hand over to the child, and read the file that it wrote."""
-    from safetensors.numpy import save_file
+    from safetensors.numpy import save
 
     python = find_python()
-    with tempfile.TemporaryDirectory(prefix="att3d-blend-") as folder:
-        source, target = Path(folder, "mesh.safetensors"), Path(folder, "out.blend")
-        save_file(dict(arrays), source)
+    with working_folder() as folder:
+        source, target = folder / "mesh.safetensors", folder / "out.blend"
+        source.write_bytes(save(dict(arrays)))
         command = [
             python,
             "-c",
@@ -161,6 +163,8 @@ def _write(arrays: Mapping[str, np.ndarray], facts: Mapping[str, object]) -> byt
             raise MissingDependency(
                 f"{python} does not have bpy", f"set {PYTHON_VARIABLE} to a Python that has it"
             )
+        if os.strerror(errno.ENOSPC) in done.stderr:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(folder))
         if done.returncode != 0 or not target.is_file():
             raise InternalError(f"bpy could not write the .blend file: {done.stderr[-500:]}")
         return target.read_bytes()

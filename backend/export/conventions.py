@@ -1,4 +1,5 @@
-"""What files want otherwise than we have it: axes, the direction of v, UVs at vertices, PNG.
+"""What files want otherwise than we have it: axes, the direction of v, UVs at vertices, PNG,
+ASCII.
 
 Inside the program: Blender's axes, v up, UVs at corners, texture rows down. Conversions are named
 by what it turns into what; each pair is its own inverse.
@@ -7,6 +8,7 @@ by what it turns into what; each pair is its own inverse.
 from __future__ import annotations
 
 import io
+import json
 from dataclasses import dataclass
 
 import numpy as np
@@ -88,3 +90,12 @@ def v_up_to_v_down(uvs: Float[np.ndarray, "*n 2"]) -> Float[np.ndarray, "*n 2"]:
 def v_down_to_v_up(uvs: Float[np.ndarray, "*n 2"]) -> Float[np.ndarray, "*n 2"]:
     """glTF to Blender."""
     return v_up_to_v_down(uvs)
+
+
+def ascii_comment(text: str) -> str:
+    """``text`` in one line of ASCII, as JSON writes it: in quotes, the rest escaped.
+
+    For headers that strict readers decode as ASCII, where a backslash at the end of a line would
+    join it to the next one.
+    """
+    return json.dumps(text, ensure_ascii=True)

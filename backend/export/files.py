@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeAlias
@@ -82,6 +83,27 @@ def check_folder(path: Path) -> None:
         raise OutputError(f"{path} is a folder", "add a file name to it") from None
     except OSError as error:
         raise _output_error(path, error) from error
+
+
+@contextlib.contextmanager
+def working_folder() -> Iterator[Path]:
+    """A temporary folder for what another program can only write to a file; gone afterwards.
+
+    Raises:
+        OutputError: there is no room for it, or nothing can be written there.
+    """
+    where = ""
+    try:
+        where = f" in {tempfile.gettempdir()}"
+        with tempfile.TemporaryDirectory(prefix="att3d-") as folder:
+            yield Path(folder)
+    except OSError as error:
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+        reason = "the disk is full" if full else error.strerror or error
+        raise OutputError(
+            f"cannot write temporary files{where}: {reason}",
+            "free some space there, or set TMPDIR to a folder that has it",
+        ) from error
 
 
 def write_mesh(mesh: GeneratedMesh, path: Path) -> list[Path]:

@@ -1,19 +1,27 @@
-"""Wavefront OBJ with its material and textures beside it; y up, v up."""
+"""Wavefront OBJ with its material and textures beside it; y up, v up.
+
+All three are ASCII: readers disagree about Unicode, and split a file's name at its spaces.
+"""
 
 from __future__ import annotations
 
+import hashlib
+import os
 from pathlib import Path
 
 import numpy as np
 
+from ..files import ascii_stem
 from ..textured_mesh import GeneratedMesh
-from .conventions import png_bytes, split_at_seams, z_up_to_y_up
+from .conventions import ascii_comment, png_bytes, split_at_seams, z_up_to_y_up
 from .gltf import METALLIC, ROUGHNESS
 
 
 def obj_files(mesh: GeneratedMesh, path: Path) -> dict[Path, bytes]:
     """Contents of ``name.obj``, ``name.mtl``, ``name.png`` and perhaps ``name_normal.png``.
 
+    The .obj is called ``path``; where that is a name that some readers do not take, the files
+    beside it, which it names, have one of ASCII letters.
     The object keeps one position for each vertex of the mesh: only the texture coordinates are
     split at seams.
     """
@@ -21,8 +29,8 @@ def obj_files(mesh: GeneratedMesh, path: Path) -> dict[Path, bytes]:
     positions = z_up_to_y_up(mesh.vertices.astype(np.float64))
     normal_of = np.zeros_like(positions)
     normal_of[split.source] = z_up_to_y_up(split.normals)
-    stem = path.stem
-    lines = [f"# ATT3D: {mesh.prompt}", f"mtllib {stem}.mtl", "o ATT3D"]
+    stem = _stem_inside(path.stem)
+    lines = [f"# ATT3D: {ascii_comment(mesh.prompt)}", f"mtllib {stem}.mtl", "o ATT3D"]
     lines += [f"v {x:.6f} {y:.6f} {z:.6f}" for x, y, z in positions.tolist()]
     lines += [f"vt {u:.6f} {v:.6f}" for u, v in split.uvs.tolist()]
     lines += [f"vn {x:.4f} {y:.4f} {z:.4f}" for x, y, z in normal_of.tolist()]
@@ -38,10 +46,19 @@ def obj_files(mesh: GeneratedMesh, path: Path) -> dict[Path, bytes]:
     ]
     files = {
         path: "\n".join(lines).encode() + b"\n",
-        path.with_suffix(".png"): png_bytes(mesh.texture),
+        path.with_name(f"{stem}.png"): png_bytes(mesh.texture),
     }
     if mesh.normal_map is not None:
         material.append(f"norm {stem}_normal.png")
         files[path.with_name(f"{stem}_normal.png")] = png_bytes(mesh.normal_map)
-    files[path.with_suffix(".mtl")] = "\n".join(material).encode() + b"\n"
+    files[path.with_name(f"{stem}.mtl")] = "\n".join(material).encode() + b"\n"
     return files
+
+
+def _stem_inside(stem: str) -> str:
+    """What the files beside ``stem``.obj are called: the same, or ASCII with a hash of ``stem``,
+    so that two objects in a folder never share a texture."""
+    plain = ascii_stem(stem)
+    if plain == stem:
+        return stem
+    return f"{plain}-{hashlib.sha256(os.fsencode(stem)).hexdigest()[:8]}"

@@ -7,6 +7,7 @@ import numpy as np
 from ..shapes import UInt8
 from ..surface.geometry import vertex_normals
 from ..textured_mesh import GeneratedMesh
+from .conventions import ascii_comment
 
 
 def ply_bytes(mesh: GeneratedMesh) -> bytes:
@@ -22,7 +23,7 @@ def ply_bytes(mesh: GeneratedMesh) -> bytes:
     header = [
         "ply",
         "format binary_little_endian 1.0",
-        f"comment ATT3D: {mesh.prompt}",
+        f"comment ATT3D: {ascii_comment(mesh.prompt)}",
         f"element vertex {count}",
         *(f"property float {name}" for name in ("x", "y", "z", "nx", "ny", "nz")),
         *(f"property uchar {name}" for name in ("red", "green", "blue")),

@@ -9,12 +9,15 @@ from pathlib import Path
 
 import pytest
 
+from backend import cli
+from backend.commands import doctor
 from backend.commands.names import output_paths
 from backend.export.files import check_output
 from backend.paths import cache_dir
 from backend.prompts.chain import check_chain
 from backend.protocol.errors import BadRequest, OutputError
 
+ROOT = Path(__file__).resolve().parents[2]
 posix = pytest.mark.skipif(sys.platform == "win32", reason="POSIX files and streams")
 
 
@@ -23,6 +26,23 @@ def test_a_name_that_is_only_an_ending_is_refused(output: str) -> None:
     with pytest.raises(BadRequest, match="no name before its ending") as caught:
         output_paths(output, ["a pig"], ".glb")
     assert "object.glb" in caught.value.remedy
+
+
+@pytest.mark.parametrize("output", ["", ".glb", ".png"])
+@pytest.mark.parametrize("command", [["interpolate", "a pig", "a lion"], ["render", "a pig"]])
+def test_every_command_refuses_it(
+    command: list[str], output: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main([*command, "-o", output]) == 2
+    assert "no name before its ending" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", [["generate"], ["interpolate", "a lion"], ["render"]])
+def test_a_home_folder_of_nobody_is_refused(
+    command: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main([*command, "a pig", "-o", "~nobody-of-this-name/x.glb"]) == 2
+    assert "no home folder" in capsys.readouterr().err
 
 
 def test_a_hidden_folder_is_a_folder() -> None:
@@ -77,6 +97,35 @@ def test_a_cache_is_found_or_done_without(monkeypatch: pytest.MonkeyPatch, tmp_p
     assert cache_dir() == Path("/somewhere")
 
 
+def test_the_remedy_for_a_cache_is_a_folder(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("ATT3D_CACHE", str(tmp_path / "file" / "cache"))
+    (found,) = doctor._disk()
+    assert (found.what, found.status) == ("cache", "optional")
+    assert str(tmp_path / "file" / "cache") in found.detail
+    assert found.remedy == "set ATT3D_CACHE to a folder that you may write to"
+
+
+@posix
+@pytest.mark.parametrize("command", ["checkpoints", "info", "doctor", "generate pig -o x.glb"])
+def test_a_current_folder_that_was_deleted_is_said(command: str, tmp_path: Path) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    done = subprocess.run(
+        ["/bin/sh", "-c", f'rmdir "$PWD" && exec "{sys.executable}" -m backend {command}'],
+        capture_output=True,
+        text=True,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        cwd=gone,
+    )
+    assert done.returncode == 2
+    error, remedy = done.stderr.splitlines()
+    assert error == "error: the current folder does not exist any more"
+    assert "cd" in remedy
+
+
 def listing(shell: str, **environment: str) -> subprocess.CompletedProcess[bytes]:
     """``att3d checkpoints`` of a folder with an odd name, in a shell."""
     line = f'"{sys.executable}" -m backend {shell}'
@@ -84,7 +133,7 @@ def listing(shell: str, **environment: str) -> subprocess.CompletedProcess[bytes
         ["/bin/sh", "-c", line],
         capture_output=True,
         env=os.environ | environment,
-        cwd=Path(__file__).resolve().parents[2],
+        cwd=ROOT,
     )
 
 

@@ -7,9 +7,11 @@ import importlib.util
 import io
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -133,6 +135,38 @@ def test_obj_has_its_material_and_texture_beside_it(mesh: GeneratedMesh, tmp_pat
     assert len(positions) == len(mesh.vertices)
 
 
+@pytest.mark.parametrize("name", ["my pig", "Schwein 豚", "豚", "#1 - pig", "a" * 240])
+def test_every_reader_finds_the_texture_of_an_obj(mesh: GeneratedMesh, tmp_path: Path, name: str):
+    files = write_mesh(mesh, tmp_path / f"{name}.obj")
+    assert files[0].name == f"{name}.obj"
+    for file in files[1:]:
+        assert re.fullmatch(r"[A-Za-z0-9._-]+", file.name)
+    texts = [file.read_text("ascii") for file in files if file.suffix in (".obj", ".mtl")]
+    named = re.findall(r"^(?:mtllib|map_Kd|norm) (\S+)$", "\n".join(texts), re.MULTILINE)
+    assert sorted(named) == sorted(file.name for file in files[1:])
+    read = trimesh.load(files[0], process=False, force="mesh")
+    assert isinstance(read, trimesh.Trimesh)
+    assert read.visual.material.image.size == (512, 512)
+
+
+def test_objects_of_other_scripts_do_not_share_a_texture(mesh: GeneratedMesh, tmp_path: Path):
+    names = ("豚", "虎", "my pig", "my_pig")
+    files = [file for name in names for file in write_mesh(mesh, tmp_path / f"{name}.obj")]
+    assert len(set(files)) == len(files) == 4 * len(names)
+
+
+@pytest.mark.parametrize("ending", [".ply", ".obj"])
+@pytest.mark.parametrize("prompt", ["Schwein 豚", "back\\", "line\nend_header"])
+def test_headers_are_lines_of_ascii(mesh: GeneratedMesh, tmp_path: Path, ending: str, prompt: str):
+    odd = GeneratedMesh(**{**vars(mesh), "prompt": prompt})
+    content = write_mesh(odd, tmp_path / f"x{ending}")[0].read_bytes()
+    lines = content.partition(b"end_header\n")[0].decode("ascii").splitlines()
+    (comment,) = [line for line in lines if "ATT3D: " in line]
+    assert json.loads(comment.partition("ATT3D: ")[2]) == prompt
+    read = trimesh.load(tmp_path / f"x{ending}", process=False, force="mesh")
+    assert len(read.faces) == len(mesh.faces)
+
+
 def test_ply_has_vertex_colours(mesh: GeneratedMesh, tmp_path: Path):
     read = trimesh.load(write_mesh(mesh, tmp_path / "bear.ply")[0], process=False)
     assert isinstance(read, trimesh.Trimesh)
@@ -209,6 +243,39 @@ def test_blend_with_a_python_that_is_not_there(
     monkeypatch.setenv(blend.PYTHON_VARIABLE, str(tmp_path / "python"))
     with pytest.raises(MissingDependency, match="cannot run"):
         write_mesh(mesh, tmp_path / "bear.blend")
+
+
+def test_blend_without_a_temporary_folder(
+    mesh: GeneratedMesh, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+):
+    monkeypatch.setenv(blend.PYTHON_VARIABLE, sys.executable)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "gone"))
+    with pytest.raises(OutputError, match=r"temporary files in .*gone: No such file") as caught:
+        write_mesh(mesh, tmp_path / "bear.blend")
+    assert "TMPDIR" in caught.value.remedy
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="this system has no /dev/full")
+@pytest.mark.parametrize("full", ["mesh.safetensors", "out.blend"])
+def test_blend_with_a_full_temporary_folder(
+    mesh: GeneratedMesh, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, full: str
+):
+    original = Path.open
+
+    def opened(self: Path, *arguments: object, **keywords: object) -> object:
+        target = Path("/dev/full") if self.name == full else self
+        return original(target, *arguments, **keywords)  # type: ignore[arg-type]
+
+    python = tmp_path / "python"
+    python.write_text("#!/bin/sh\necho 'No space left on device' >&2\nexit 1\n")
+    python.chmod(0o755)
+    monkeypatch.setenv(blend.PYTHON_VARIABLE, str(python))
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(Path, "open", opened)
+    with pytest.raises(OutputError, match=r"temporary files in .*the disk is full") as caught:
+        write_mesh(mesh, tmp_path / "bear.blend")
+    assert "TMPDIR" in caught.value.remedy
+    assert [p.name for p in tmp_path.iterdir()] == ["python"]
 
 
 @pytest.mark.parametrize("name", ["bear.fbx", "bear", "bear.glb.txt"])
