@@ -26,8 +26,9 @@ from backend.protocol.errors import Att3dError, OutputError, TrainingError
 from backend.rendering.cameras import CameraConfig
 from backend.rendering.lighting import LightConfig
 
-from ..guidance.diffusion.views import ViewScheme
-from .model import PixelUNet, import_diffusers
+from ..guidance.diffusion.pipeline import import_diffusers, load_weights
+from ..guidance.diffusion.views import VIEW_WORDS, ViewScheme
+from .model import PixelUNet
 from .text import PixelTextEncoder
 
 CLASS_NAME = "Att3dPixelPipeline"
@@ -179,11 +180,17 @@ def load_pixel_model(
         if version != FORMAT:
             raise ValueError(f"its format is {version}, and this version reads {FORMAT}")
         config = PixelModelConfig.from_dict(described)
-        inner = diffusers.UNet2DConditionModel.from_pretrained(
-            folder / "unet", torch_dtype=dtype, local_files_only=True
+        inner = load_weights(
+            diffusers.UNet2DConditionModel,
+            folder / "unet",
+            torch_dtype=dtype,
+            local_files_only=True,
         )
         scheduler = diffusers.DDIMScheduler.from_pretrained(folder / "scheduler")
         encoder = PixelTextEncoder.load(folder / "text_encoder")
+        for words in VIEW_WORDS[config.views]:
+            if words not in encoder.views:
+                raise ValueError(f"its text encoder lacks the tensor {words!r}")
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RuntimeError) as error:
         raise _damaged(folder, error) from error
     except (SafetensorError, Att3dError) as error:

@@ -15,7 +15,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn import functional
 
-from backend.text.open_clip_import import import_torchvision
+from ..guidance.diffusion.pipeline import import_diffusers
 
 LEVELS = 1000
 """Noise levels of the schedule."""
@@ -59,14 +59,6 @@ class PixelUNet(nn.Module):
         folded = folded.contiguous(memory_format=torch.channels_last)
         predicted = self.unet(folded, t, encoder_hidden_states=tokens, return_dict=False)[0]
         return functional.pixel_shuffle(predicted, self.patch)
-
-
-def import_diffusers() -> Any:
-    """diffusers, also where torchvision's extension does not load (see ``import_torchvision``)."""
-    import_torchvision()
-    import diffusers
-
-    return diffusers
 
 
 def build_unet(config: UNetConfig, text_width: int) -> PixelUNet:

@@ -86,10 +86,11 @@ class PixelTextEncoder:
         """Inverse of :meth:`save`.
 
         Raises:
-            CheckpointError: the tower is missing or damaged.
-            TrainingError: the views are.
+            CheckpointError: the tower is missing, damaged, or lacks a tensor.
+            TrainingError: the views are missing or damaged.
         """
         tower = SmallEncoder.load(folder / TOWER_FILE)
+        tower.encode(tower.config.words[:1])  # The tower takes its tensors when it is first used.
         try:
             with safe_open(folder / VIEWS_FILE, framework="pt") as file:
                 names = list(file.keys())

@@ -2,9 +2,12 @@
 
 import json
 import shutil
+from pathlib import Path
 
 import pytest
 import torch
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
 
 from backend.protocol.errors import OutputError, TrainingError
 from backend.rendering.cameras import CameraConfig
@@ -19,6 +22,7 @@ from training.diffusion import (
     save_pixel_model,
 )
 
+SHIPPED = Path(__file__).parents[2] / "data" / "pixel32"
 SHAPE = UNetConfig(size=16, channels=(16, 16), attention=(False, True), heads=2, groups=4)
 CAMERAS = CameraConfig(distance=(2.9, 3.1), focal=(1.3, 1.4))
 CONFIG = PixelModelConfig(size=16, patch=2, prompts="pig64", cameras=CAMERAS, recipe={"steps": 3})
@@ -71,7 +75,7 @@ def test_weights_are_stored_in_half_precision(saved):
 
 
 def test_diffusers_reads_the_parts(saved):
-    from training.diffusion.model import import_diffusers
+    from training.guidance.diffusion.pipeline import import_diffusers
 
     diffusers = import_diffusers()
     index = json.loads((saved / "model_index.json").read_text())
@@ -151,6 +155,35 @@ def test_a_damaged_model_is_named(copied, damage, missing):
     with pytest.raises(TrainingError, match="cannot be read") as info:
         load_pixel_model(copied)
     assert "\n" not in info.value.message
+
+
+@pytest.mark.parametrize(
+    ("file", "tensor", "reason"),
+    [
+        (
+            "unet/diffusion_pytorch_model.safetensors",
+            "conv_in.bias",
+            "lack the tensor conv_in.bias",
+        ),
+        ("text_encoder/model.safetensors", "ln_final.bias", "text encoder's weights do not fit"),
+        ("text_encoder/views.safetensors", "rear view", "lacks the tensor 'rear view'"),
+    ],
+)
+def test_a_missing_tensor_is_one_clear_line(tmp_path, capfd, file, tensor, reason):
+    """Diffusers warns in two lines and leaves a parameter on the meta device."""
+    folder = shutil.copytree(SHIPPED, tmp_path / "model")
+    tensors = load_file(folder / file)
+    del tensors[tensor]
+    save_file(tensors, folder / file, _metadata(folder / file))
+    with pytest.raises(TrainingError, match=f"cannot be read.*{reason}") as info:
+        load_pixel_model(folder)
+    assert "\n" not in info.value.message
+    assert capfd.readouterr().err == ""
+
+
+def _metadata(path):
+    with safe_open(path, framework="pt") as file:
+        return file.metadata()
 
 
 def test_a_newer_format_is_named(copied):

@@ -6,6 +6,7 @@ import shutil
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 
 from backend.protocol.errors import Att3dError, NotDownloaded, TrainingError
 from backend.rendering.cameras import CameraConfig
@@ -151,6 +152,25 @@ def test_latents_are_the_scaled_mean_of_the_vae(load):
     images = torch.rand(2, 16, 16, 3)
     expected = model.vae.encode(images.permute(0, 3, 1, 2) * 2 - 1).latent_dist.mode() * 0.18215
     torch.testing.assert_close(model.encode(images), expected)
+
+
+@pytest.mark.parametrize(
+    ("kind", "part"),
+    [("sd", "vae"), ("sd", "text_encoder"), ("xl", "unet"), ("if", "text_encoder")],
+)
+def test_a_missing_tensor_is_named(folders, tmp_path, kind, part):
+    """Diffusers leaves it on the meta device, transformers draws it at random."""
+    folder = shutil.copytree(folders[kind], tmp_path / kind)
+    (file,) = (folder / part).glob("*.safetensors")
+    tensors = load_file(file)
+    removed = min(name for name in tensors if name.endswith("weight"))
+    del tensors[removed]
+    save_file(tensors, file, {"format": "pt"})
+    with pytest.raises(TrainingError, match="lack the tensor") as info:
+        load_diffusion_model(folder, DiffusionModelConfig(cache_gib=0)).embed(["a pig"])
+    assert part in info.value.message
+    assert removed.rpartition(".")[0] in info.value.message
+    assert "\n" not in info.value.message
 
 
 def test_pictures_of_any_size_are_resized(load):

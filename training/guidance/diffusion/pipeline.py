@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -63,12 +64,14 @@ class Pipeline:
             if self.variant and self._has_variant(part):
                 options["variant"] = self.variant
         try:
+            if hasattr(cls, "parameters"):
+                return load_weights(cls, self.folder / part, **options)
             return cls.from_pretrained(self.folder / part, **options)
         except (OSError, ValueError, KeyError, RuntimeError, TypeError, SafetensorError) as error:
             reason = (str(error).strip() or type(error).__name__).splitlines()[0]
             raise TrainingError(
                 f"the {part} of {self.name} cannot be loaded from {self.folder / part}: {reason}",
-                "weights must be in safetensors files; copy or download the model again",
+                "weights must be whole and in safetensors files; copy or download the model again",
             ) from error
 
     def _has_variant(self, part: str) -> bool:
@@ -125,6 +128,30 @@ def import_diffusers() -> Any:
     except ImportError as error:
         raise MissingDependency(f"diffusion models need diffusers: {error}") from error
     return diffusers
+
+
+def load_weights(cls: Any, folder: Path, **options: Any) -> Any:
+    """A network of diffusers or transformers with the weights in ``folder``, all of them.
+
+    Both libraries only warn of tensors that the files lack, and go on with random weights or with
+    none.
+
+    Raises:
+        ValueError: the files lack tensors; the error names the first of them.
+        OSError, ValueError, KeyError, RuntimeError, TypeError, SafetensorError: from the library.
+    """
+    logging = sys.modules[cls.__module__.partition(".")[0]].utils.logging
+    verbosity = logging.get_verbosity()
+    logging.set_verbosity_error()
+    try:
+        model, found = cls.from_pretrained(folder, output_loading_info=True, **options)
+    finally:
+        logging.set_verbosity(verbosity)
+    missing = sorted(found["missing_keys"])
+    if missing:
+        more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
+        raise ValueError(f"its weights lack the tensor {missing[0]}{more}")
+    return model
 
 
 def _class(library: str, name: str) -> Any:
