@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import torch
@@ -28,61 +28,106 @@ _log = logging.getLogger(__name__)
 _SUFFIX = ".safetensors"
 
 
-class EmbeddingCache:
-    """A folder of embeddings with a limit on its size; the longest unused go first."""
+class TensorCache:
+    """A folder of what text encoders made of prompts, with a limit on its size.
 
-    def __init__(self, folder: Path, max_bytes: int = 256 * 2**20) -> None:
+    A file holds one prompt's tensors by name. The longest unused files go first, a tenth of the
+    limit at a time, so that the folder is rarely listed.
+    """
+
+    def __init__(self, folder: Path, max_bytes: int) -> None:
         self.folder = folder
         self.max_bytes = max_bytes
+        self._used: int | None = None
+        """Bytes in the folder, as far as this process knows; None: not counted yet."""
+        self._broken = False
 
     def path(self, fingerprint: str, prompt: str) -> Path:
-        """Where the embedding of a normalised prompt is, or would be."""
+        """Where the tensors of a prompt are, or would be."""
         key = hashlib.sha256(f"{fingerprint}\0{prompt}".encode()).hexdigest()
         return self.folder / f"{key}{_SUFFIX}"
 
-    def get(self, fingerprint: str, prompt: str) -> Float[Tensor, "tokens width"] | None:
-        """The stored embedding, or None when it is absent or cannot be read."""
+    def has(self, fingerprint: str, prompt: str) -> bool:
+        """Whether there is a file for the prompt; it may be damaged."""
+        return self.path(fingerprint, prompt).is_file()
+
+    def read(self, fingerprint: str, prompt: str) -> dict[str, Tensor] | None:
+        """The stored tensors, or None when they are absent or cannot be read."""
         path = self.path(fingerprint, prompt)
         try:
             with safe_open(path, framework="pt") as file:
                 if (file.metadata() or {}).get("prompt") != prompt:
                     return None
-                embedding = file.get_tensor("embedding")
+                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
             os.utime(path)
         except FileNotFoundError:
             return None
         except (OSError, SafetensorError) as error:
             _log.info("ignoring the damaged cache entry %s: %s", path.name, error)
             return None
-        if embedding.dtype != torch.float32 or embedding.ndim != 2:
-            return None
-        return embedding
+        return tensors
 
-    def put(self, fingerprint: str, prompt: str, embedding: Float[Tensor, "tokens width"]) -> None:
-        """Store an embedding atomically, then remove the oldest while the folder is too large."""
-        data = save({"embedding": embedding.contiguous()}, {"prompt": prompt})
+    def write(self, fingerprint: str, prompt: str, tensors: Mapping[str, Tensor]) -> None:
+        """Store tensors atomically, then remove the longest unused if the folder is too large."""
+        whole = {name: tensor.contiguous() for name, tensor in tensors.items()}
+        data = save(whole, {"prompt": prompt})
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             atomic_write(self.path(fingerprint, prompt), data)
-            self._trim()
+            self._trim(len(data))
         except OSError as error:
-            _log.warning("the embedding cache %s cannot be written: %s", self.folder, error)
+            if not self._broken:
+                _log.warning(
+                    "embeddings cannot be kept: the folder %s cannot be written: %s",
+                    self.folder,
+                    error,
+                )
+            self._broken = True
 
-    def _trim(self) -> None:
-        entries: list[tuple[float, int, str]] = []
+    def _trim(self, added: int) -> None:
+        if self._used is None:
+            self._used = sum(size for _, size, _ in self._entries())
+        else:
+            self._used += added
+        if self._used <= self.max_bytes:
+            return
+        entries = sorted(self._entries())
+        self._used = sum(size for _, size, _ in entries)
+        if self._used <= self.max_bytes:
+            return
+        for _, size, path in entries:
+            if self._used <= 0.9 * self.max_bytes:
+                return
+            Path(path).unlink(missing_ok=True)
+            self._used -= size
+
+    def _entries(self) -> Iterator[tuple[float, int, str]]:
+        """Each file's time of last use, bytes and path."""
         with os.scandir(self.folder) as listing:
             for entry in listing:
                 try:
                     info = entry.stat()
                 except FileNotFoundError:
                     continue
-                entries.append((info.st_mtime, info.st_size, entry.path))
-        total = sum(size for _, size, _ in entries)
-        for _, size, path in sorted(entries):
-            if total <= self.max_bytes:
-                return
-            Path(path).unlink(missing_ok=True)
-            total -= size
+                yield info.st_mtime, info.st_size, entry.path
+
+
+class EmbeddingCache(TensorCache):
+    """The embeddings of one prompt each, in float32."""
+
+    def __init__(self, folder: Path, max_bytes: int = 256 * 2**20) -> None:
+        super().__init__(folder, max_bytes)
+
+    def get(self, fingerprint: str, prompt: str) -> Float[Tensor, "tokens width"] | None:
+        """The stored embedding, or None when it is absent or cannot be read."""
+        embedding = (self.read(fingerprint, prompt) or {}).get("embedding")
+        if embedding is None or embedding.dtype != torch.float32 or embedding.ndim != 2:
+            return None
+        return embedding
+
+    def put(self, fingerprint: str, prompt: str, embedding: Float[Tensor, "tokens width"]) -> None:
+        """Store the embedding of a normalised prompt."""
+        self.write(fingerprint, prompt, {"embedding": embedding})
 
 
 class CachedEncoder:

@@ -1,25 +1,19 @@
 """Prompts to conditions: from memory, from disk, or by the text encoder, which loads when needed.
 
 The encoders of diffusion models are large (T5-XXL: 10 GB in half precision) and prompts come again
-and again, so a prompt is embedded once a machine (A9). One file an embedding, in 256 folders; a
-set of 100,000 prompts is never in memory as embeddings.
+and again, so a prompt is embedded once a machine (A9). A set of 100,000 prompts is never in memory
+as embeddings.
 """
 
 from __future__ import annotations
 
-import hashlib
 import logging
-import os
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
-from pathlib import Path
 from typing import Protocol, runtime_checkable
 
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
-
-from backend.files import atomic_write
+from backend.text.cache import TensorCache
 
 from .condition import TextCondition
 
@@ -57,85 +51,22 @@ class ConditionEncoder(Protocol):
         ...
 
 
-class ConditionStore:
+class ConditionStore(TensorCache):
     """Conditions on disk, as a convenience: what cannot be read or written is encoded again."""
-
-    def __init__(self, folder: Path, max_bytes: int) -> None:
-        self.folder = folder
-        self.max_bytes = max_bytes
-        self._used: int | None = None
-        """Bytes in the folder; None: not counted yet."""
-        self._broken = False
-
-    def path(self, fingerprint: str, prompt: str) -> Path:
-        """Where a prompt's condition is, or would be."""
-        key = hashlib.sha256(f"{fingerprint}\0{prompt}".encode()).hexdigest()
-        return self.folder / key[:2] / f"{key}.safetensors"
-
-    def has(self, fingerprint: str, prompt: str) -> bool:
-        return self.path(fingerprint, prompt).is_file()
 
     def get(self, fingerprint: str, prompt: str) -> TextCondition | None:
         """The stored condition of one prompt, or None when it is absent or cannot be read."""
-        path = self.path(fingerprint, prompt)
-        try:
-            with safe_open(path, framework="pt") as file:
-                if (file.metadata() or {}).get("prompt") != prompt:
-                    return None
-                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-            os.utime(path)
-        except FileNotFoundError:
-            return None
-        except (OSError, SafetensorError) as error:
-            _log.info("ignoring the damaged text embedding %s: %s", path.name, error)
-            return None
+        tensors = self.read(fingerprint, prompt) or {}
         if "tokens" not in tensors or tensors["tokens"].ndim != 3:
             return None
         return TextCondition(tensors["tokens"], tensors.get("pooled"))
 
     def put(self, fingerprint: str, prompt: str, condition: TextCondition) -> None:
-        """Store the condition of one prompt; the longest unused go when there are too many."""
-        tensors = {"tokens": condition.tokens.contiguous()}
+        """Store the condition of one prompt."""
+        tensors = {"tokens": condition.tokens}
         if condition.pooled is not None:
-            tensors["pooled"] = condition.pooled.contiguous()
-        data = save(tensors, {"prompt": prompt})
-        path = self.path(fingerprint, prompt)
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            atomic_write(path, data)
-            self._count(len(data))
-        except OSError as error:
-            if not self._broken:
-                _log.warning("text embeddings cannot be kept in %s: %s", self.folder, error)
-            self._broken = True
-
-    def _count(self, added: int) -> None:
-        """Keep track of the folder's size; a tenth is freed at a time, so that scans are rare."""
-        if self._used is None:
-            self._used = sum(size for _, size, _ in self._entries())
-        else:
-            self._used += added
-        if self._used <= self.max_bytes:
-            return
-        entries = sorted(self._entries())
-        self._used = sum(size for _, size, _ in entries)
-        for _, size, path in entries:
-            if self._used <= 0.9 * self.max_bytes:
-                break
-            Path(path).unlink(missing_ok=True)
-            self._used -= size
-
-    def _entries(self) -> Iterator[tuple[float, int, str]]:
-        for folder in self.folder.iterdir():
-            if len(folder.name) != 2 or not folder.is_dir():
-                continue
-            with os.scandir(folder) as listing:
-                for entry in listing:
-                    try:
-                        info = entry.stat()
-                    except FileNotFoundError:
-                        continue
-                    yield info.st_mtime, info.st_size, entry.path
+            tensors["pooled"] = condition.pooled
+        self.write(fingerprint, prompt, tensors)
 
 
 class Conditions:
