@@ -362,6 +362,28 @@ class Library:
         print(f"library: {self.config.output}; look at {written[0]}")
 
 
+@dataclass(frozen=True)
+class Figure:
+    """Make a figure of the paper with its runs: figure kappa --scale cpu -- --steps 100"""
+
+    name: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="NAME")]
+    """The figure: quality-pig, quality-animal, interpolation-types, kappa."""
+    options: Annotated[
+        tyro.conf.Positional[tuple[str, ...]], tyro.conf.arg(metavar="[-- OPTIONS]")
+    ] = ()
+    """Options of train, after ``--``: they change every run of the figure."""
+    scale: Annotated[str, tyro.conf.arg(metavar="cpu|paper")] = "cpu"
+    """``cpu``: two cores and our diffusion model; ``paper``: the paper's sizes."""
+    output: Annotated[Path, tyro.conf.arg(aliases=["-o"])] = Path("docs/paper")
+    """The folder for NAME-SCALE.png and NAME-SCALE.json."""
+
+    def run(self) -> None:
+        from .figures.catalog import figure_named
+        from .figures.figure import make_figure
+
+        print(make_figure(figure_named(self.name), self.scale, self.output, options=self.options))
+
+
 COMMANDS: dict[str, type[Command]] = {
     "train": Train,
     "finetune": Finetune,
@@ -373,6 +395,7 @@ COMMANDS: dict[str, type[Command]] = {
     "prompts": Prompts,
     "clip": Clip,
     "diffusion": Diffusion,
+    "figure": Figure,
 }
 
 

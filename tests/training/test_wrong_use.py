@@ -56,7 +56,8 @@ def test_a_split_that_there_is_not(capsys):
 
 
 @pytest.mark.parametrize(
-    "command", ["train", "finetune", "refine", "evaluate", "sheet", "compact", "prompts", "clip"]
+    "command",
+    ["train", "finetune", "refine", "evaluate", "sheet", "compact", "prompts", "clip", "figure"],
 )
 def test_every_command_has_help(command, capsys):
     with pytest.raises(SystemExit) as info:

@@ -1,0 +1,169 @@
+"""Figures of the paper: a list of runs, and what is drawn of them (A37).
+
+A figure's runs are trained one after another, each in a folder of its own that figures share, so
+that a figure which was interrupted goes on where it was and one that needs the same run does not
+train it again. Then the figure is drawn (PNG) and its numbers are written beside it (JSON).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, get_args
+
+from backend.files import replacing
+from backend.protocol.errors import BadRequest, OutputError
+
+from ..amortized.config import TrainConfig
+from ..amortized.curve import read_curve
+from ..amortized.run import train
+from ..prompts import PromptSet
+from ..runs.ranges import check_ranges
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure as Plot
+
+Scale = Literal["cpu", "paper"]
+"""``cpu``: our diffusion model on two cores. ``paper``: the paper's sizes, with models of the
+hub."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """One training run of a figure."""
+
+    label: str
+    """Names its line or row, and its folder."""
+    config: TrainConfig
+    prompts: PromptSet | None = None
+    """Stands in for the set that the configuration names."""
+    group: str = ""
+    """Runs of one group are averaged into one line, which has this name."""
+
+    def changed(self, folder: Path, options: Sequence[str]) -> Run:
+        """The same run in ``folder``, as the options of ``train`` say.
+
+        Raises:
+            BadRequest: an option changes what the figure itself decides, or is out of range.
+            SystemExit: there is no such option (2).
+        """
+        # Imported late: the command line imports this module.
+        from ..commands import parse_options
+
+        start = dataclasses.replace(self.config, name=self.label, run=folder)
+        config = parse_options(TrainConfig, options, default=start, prog="training figure")
+        fixed = ["name", "run"] + (["prompt", "prompts"] if self.prompts else [])
+        for option in fixed:
+            if getattr(config, option) != getattr(start, option):
+                raise BadRequest(
+                    f"--{option} cannot be changed: the figure sets it for each of its runs",
+                    f"leave out --{option}",
+                )
+        check_ranges(config)
+        return dataclasses.replace(self, config=config)
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A run that has been trained."""
+
+    run: Run
+    checkpoint: Path
+    curve: list[dict[str, Any]]
+    """Its figures against frames a prompt."""
+
+    @property
+    def folder(self) -> Path:
+        return self.checkpoint.parent
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A figure of the paper."""
+
+    name: str
+    numbers: str
+    """Which of the paper's figures it stands for."""
+    about: str
+    """What it shows, in a line."""
+    scales: Mapping[Scale, Callable[[], list[Run]]]
+    """Its runs at each scale that it has."""
+    draw: Callable[[Sequence[Finished]], tuple[Plot, dict[str, Any]]]
+    """The plot and its numbers."""
+
+    def runs(self, scale: str) -> list[Run]:
+        """What is trained at ``scale``.
+
+        Raises:
+            BadRequest: the figure has no such scale.
+        """
+        for known, runs in self.scales.items():
+            if known == scale:
+                return runs()
+        reason = f"figure {self.name} has no scale" if scale in get_args(Scale) else "no scale is"
+        raise BadRequest(f"{reason} {scale!r}", f"choose one of: {', '.join(self.scales)}")
+
+
+def make_figure(
+    figure: Figure,
+    scale: str,
+    output: Path = Path("docs/paper"),
+    runs: Path = Path("runs/figures"),
+    options: Sequence[str] = (),
+) -> Path:
+    """Train what is not trained yet, draw, and return the PNG's path.
+
+    ``options`` are those of ``train``, and change every run of the figure.
+
+    Raises:
+        BadRequest: there is no such scale, an option cannot be used, or ``torchrun`` started this.
+        TrainingError, NotDownloaded, OutputError: as :func:`~training.amortized.run.train`. What is
+            trained stays, and the same call goes on from there.
+    """
+    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        raise BadRequest(
+            "a figure trains its runs in one process, not in several",
+            "start it without torchrun; --accumulate N after `--` divides a batch that is too big",
+        )
+    planned = [
+        run.changed(runs / scale / folder_name(run.label), options) for run in figure.runs(scale)
+    ]
+    # Before hours of training rather than after them.
+    with _writing_to(output):
+        output.mkdir(parents=True, exist_ok=True)
+    finished = [
+        Finished(run, train(run.config, run.prompts), read_curve(run.config.folder))
+        for run in planned
+    ]
+    plot, numbers = figure.draw(finished)
+    said = {"figure": figure.numbers, "about": figure.about, "scale": scale, **numbers}
+    picture = output / f"{figure.name}-{scale}.png"
+    with (
+        _writing_to(output),
+        replacing(picture) as png,
+        replacing(picture.with_suffix(".json")) as written,
+    ):
+        plot.savefig(png, format="png", dpi=120, bbox_inches="tight")
+        written.write_text(json.dumps(said, indent=1) + "\n", encoding="utf-8")
+    return picture
+
+
+@contextmanager
+def _writing_to(output: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise OutputError(
+            f"cannot write the figure to {output}: {error}",
+            "free some space or choose another --output; finished runs are kept",
+        ) from error
+
+
+def folder_name(label: str) -> str:
+    """The name of the folder of the run called ``label``."""
+    return "".join(c if c.isalnum() or c in "-." else "-" for c in label)[:80]
