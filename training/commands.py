@@ -381,7 +381,12 @@ class Figure:
         from .figures.catalog import figure_named
         from .figures.figure import make_figure
 
-        print(make_figure(figure_named(self.name), self.scale, self.output, options=self.options))
+        def change(start: TrainConfig) -> TrainConfig:
+            return parse_options(
+                TrainConfig, self.options, default=start, prog="python -m training figure NAME --"
+            )
+
+        print(make_figure(figure_named(self.name), self.scale, self.output, change=change))
 
 
 COMMANDS: dict[str, type[Command]] = {

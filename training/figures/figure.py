@@ -32,6 +32,9 @@ Scale = Literal["cpu", "paper"]
 """``cpu``: our diffusion model on two cores. ``paper``: the paper's sizes, with models of the
 hub."""
 
+Change = Callable[[TrainConfig], TrainConfig]
+"""What a person changes in the configuration of every run."""
+
 
 @dataclass(frozen=True)
 class Run:
@@ -45,18 +48,14 @@ class Run:
     group: str = ""
     """Runs of one group are averaged into one line, which has this name."""
 
-    def changed(self, folder: Path, options: Sequence[str]) -> Run:
-        """The same run in ``folder``, as the options of ``train`` say.
+    def changed(self, folder: Path, change: Change) -> Run:
+        """The same run in ``folder``, as ``change`` makes it.
 
         Raises:
-            BadRequest: an option changes what the figure itself decides, or is out of range.
-            SystemExit: there is no such option (2).
+            BadRequest: what the figure itself decides is changed, or a value is out of range.
         """
-        # Imported late: the command line imports this module.
-        from ..commands import parse_options
-
         start = dataclasses.replace(self.config, name=self.label, run=folder)
-        config = parse_options(TrainConfig, options, default=start, prog="training figure")
+        config = change(start)
         fixed = ["name", "run"] + (["prompt", "prompts"] if self.prompts else [])
         for option in fixed:
             if getattr(config, option) != getattr(start, option):
@@ -114,14 +113,12 @@ def make_figure(
     scale: str,
     output: Path = Path("docs/paper"),
     runs: Path = Path("runs/figures"),
-    options: Sequence[str] = (),
+    change: Change = lambda config: config,
 ) -> Path:
     """Train what is not trained yet, draw, and return the PNG's path.
 
-    ``options`` are those of ``train``, and change every run of the figure.
-
     Raises:
-        BadRequest: there is no such scale, an option cannot be used, or ``torchrun`` started this.
+        BadRequest: no such scale, a change that cannot be, or a start by ``torchrun``.
         TrainingError, NotDownloaded, OutputError: as :func:`~training.amortized.run.train`. What is
             trained stays, and the same call goes on from there.
     """
@@ -131,7 +128,7 @@ def make_figure(
             "start it without torchrun; --accumulate N after `--` divides a batch that is too big",
         )
     planned = [
-        run.changed(runs / scale / folder_name(run.label), options) for run in figure.runs(scale)
+        run.changed(runs / scale / folder_name(run.label), change) for run in figure.runs(scale)
     ]
     # Before hours of training rather than after them.
     with _writing_to(output):
