@@ -18,7 +18,7 @@ from training.toybox import (
     stack,
 )
 from training.toybox.primitives import ball
-from training.toybox.sheet import contact_sheet, family_rows, rows
+from training.toybox.sheet import family_rows, render_sheet, rows
 from training.toybox.table import pack
 
 SPECS = (
@@ -133,11 +133,11 @@ def test_an_asset_far_from_every_ray_gives_an_empty_picture() -> None:
     assert (picture.rgb == 1).all()
 
 
-def test_the_contact_sheet_shows_everything() -> None:
+def test_the_rendered_sheet_shows_everything() -> None:
     sheet = rows()
     shown = [spec for row in sheet for spec, _ in row if isinstance(spec, CharacterSpec)]
     assert {spec.animal for spec in shown} >= {"squirrel", "bear"} and len(sheet) == 8
-    small = contact_sheet([sheet[0][:2], sheet[3][:1]], 16, compiled=False)
+    small = render_sheet([sheet[0][:2], sheet[3][:1]], 16, compiled=False)
     assert small.shape == (32, 32, 3)
     assert (small[16:, 16:] == 1).all()
 
@@ -148,4 +148,4 @@ def test_the_families_sheet_leads_from_the_first_prompt_to_the_last() -> None:
     stages, shares = zip(*(toy for toy, _ in sheet[0]), strict=True)
     assert stages[0][0] == chain(FAMILIES[0])[0] and shares[0] == (1.0, 0.0)
     assert stages[-1][1] == chain(FAMILIES[0])[-1] and shares[-1] == (0.0, 1.0)
-    assert contact_sheet([sheet[0][:1]], 8, compiled=False).shape == (8, 8, 3)
+    assert render_sheet([sheet[0][:1]], 8, compiled=False).shape == (8, 8, 3)

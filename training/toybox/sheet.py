@@ -88,7 +88,7 @@ def family_rows(columns: int = COLUMNS, azimuths: Sequence[int] = (25,)) -> list
     return sheet
 
 
-def contact_sheet(
+def render_sheet(
     sheet: Sequence[Sequence[View]], size: int, *, compiled: bool = True
 ) -> Float[Tensor, "height width 3"]:
     """Render the views of a sheet, ``size`` pixels each, from twice as large pictures."""
@@ -129,7 +129,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--families", action="store_true", help="the families instead")
     options = parser.parse_args(arguments)
     shown = family_rows() if options.families else rows(options.seed)
-    sheet = contact_sheet(shown, options.size, compiled=not options.eager)
+    sheet = render_sheet(shown, options.size, compiled=not options.eager)
     picture = Image.fromarray((sheet.clamp(0, 1) * 255).round().byte().numpy())
     options.output.parent.mkdir(parents=True, exist_ok=True)
     picture.save(options.output, optimize=True)
