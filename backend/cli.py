@@ -127,7 +127,7 @@ class Interpolate:
     options: Chain = dataclasses.field(default_factory=ChainOptions)
     """``--json`` measures the result too."""
     colors: Literal["first", "vertex"] = "first"
-    """In a .glb, which cannot blend textures: the first prompt's, or colors at the vertices, which
+    """Colors in a .glb, which cannot blend textures: the first prompt's, or the vertices', which
     some viewers animate."""
     conditions: Conditions = ()
     checkpoint: CheckpointFile = None

@@ -80,7 +80,7 @@ def affine(
 def ranges(
     counts: Int[np.ndarray, " n"],
 ) -> tuple[Int[np.ndarray, " total"], Int[np.ndarray, " total"]]:
-    """For counts [2, 0, 3]: owners [0, 0, 2, 2, 2] and offsets [0, 1, 0, 1, 2]."""
+    """Owners and offsets of runs: counts [2, 0, 3] give [0, 0, 2, 2, 2] and [0, 1, 0, 1, 2]."""
     owner = np.repeat(np.arange(len(counts)), counts)
     begin = np.cumsum(counts) - counts
     return owner, np.arange(len(owner)) - begin[owner]

@@ -16,7 +16,7 @@ from ..protocol.options import ChainOptions
 from .names import check_name
 
 FRAMES = 48
-"""From one prompt to the next, when nothing is said."""
+"""Frames from one prompt to the next, when nothing is said."""
 
 
 @dataclass
@@ -26,12 +26,12 @@ class InterpolateReport:
     file: str
     prompts: list[str]
     frames: list[int]
-    """At which each prompt is shown."""
+    """The frame at which each prompt is shown."""
     vertices: int
     faces: int
     keys: list[AlphaQuality]
     between: list[AlphaQuality]
-    """At random alphas between the keys."""
+    """Quality at random alphas between the keys."""
     drift_pct: float
     changes: list[TopologyChange]
     notes: list[str]
@@ -39,7 +39,7 @@ class InterpolateReport:
     checkpoint_hash: str
     device: str
     seconds: dict[str, float]
-    """By stage, with ``load`` (imports included), ``write`` and ``total``."""
+    """Seconds by stage, with ``load`` (imports included), ``write`` and ``total``."""
 
 
 def frames_of_prompts(frames: Sequence[int], prompts: int) -> list[int]:

@@ -1,1 +1,1 @@
-"""From a field to a textured mesh, and from there to a file."""
+"""Meshes and animated meshes as files that other programs read."""

@@ -30,7 +30,7 @@ class Timeline:
     """When an animated object shows what."""
 
     frames: Sequence[int]
-    """At which each prompt is shown; rising."""
+    """The frame at which each prompt is shown; rising."""
     fps: int
     """Frames a second."""
     colors: Colors = "first"

@@ -111,7 +111,7 @@ def plain_state(module: nn.Module) -> dict[str, Tensor]:
 
 
 def largest_singular_values(module: nn.Module) -> dict[str, float]:
-    """Of the weight of every linear layer in ``module``, exactly."""
+    """Largest singular value of the weight of every linear layer in ``module``, exactly."""
     norms = {}
     for name, weight in plain_state(module).items():
         if name.endswith("weight") and weight.ndim == 2:

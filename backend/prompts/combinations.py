@@ -111,7 +111,7 @@ class Combinations:
         return tuple(dict.fromkeys(alone)), rest
 
     def _whole(self, words: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
-        """Without nouns whose other half is missing or is another word: "hat" of "Mexican hat"."""
+        """Leave out nouns whose other half is missing or another word: "hat" of "Mexican hat"."""
         found: list[tuple[str, str]] = []
         for index, (word, kind) in enumerate(words):
             before = words[index - 1][1] if index else ""

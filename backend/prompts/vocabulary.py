@@ -30,7 +30,7 @@ class Familiarity:
     """What a checkpoint's training has to do with one prompt."""
 
     unknown_words: tuple[str, ...]
-    """In the prompt's order, each once."""
+    """Words that were never seen, in the prompt's order, each once."""
     suggestions: Mapping[str, tuple[str, ...]]
     """Similarly spelt known words of those unknown words that have any."""
     nearest: list[str]

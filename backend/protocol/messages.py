@@ -160,7 +160,7 @@ class AlphaQuality:
     silhouette_iou: float
     """Intersection over union of what the two cover in pictures from eight sides; 1 is equal."""
     picture_psnr_db: float
-    """Of shaded, textured pictures from these sides."""
+    """PSNR of shaded, textured pictures from these sides, dB."""
     extra_pixels_pct: float
     """Pixels in which something shows where the object has nothing, % of the object's pixels."""
 
@@ -184,13 +184,13 @@ class InterpolateResult:
     prompts: list[str]
     """As normalised."""
     keys: list[InterpolatedKey]
-    """In the order of ``positions``."""
+    """The keys, in the order of ``positions``."""
     vertices: int
     faces: int
     quality: list[AlphaQuality]
-    """At every key; empty when not asked for."""
+    """Quality at every key; empty when not asked for."""
     between: list[AlphaQuality]
-    """At other alphas, where the two keys around are blended linearly; empty when not asked for."""
+    """Quality between the keys, which are blended linearly there; empty when not asked for."""
     drift_pct: float
     """Mean tangential travel, from prompt to prompt, of vertices where the surface stays."""
     changes: list[TopologyChange]
@@ -302,7 +302,7 @@ class FetchResult:
     data: str
     """Base64."""
     size: int
-    """Of the whole file, bytes."""
+    """Size of the whole file, bytes."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -349,7 +349,7 @@ class StatusParams:
     checkpoint: str = ""
     memory_bytes: int | None = None
     message: str = ""
-    """For ``failed``: why."""
+    """The reason, where the state is ``failed``."""
     remedy: str = ""
 
 

@@ -36,12 +36,12 @@ class Option:
     """
 
     name: str
-    """Of the field, and of the parameter on the wire."""
+    """Name of the field, and of the parameter on the wire."""
     type: type
     """``bool``, ``int``, ``float`` or ``str``."""
     default: Any
     label: str
-    """In title case, for a panel."""
+    """The name that a panel shows, in title case."""
     help: str
     """One or two sentences without the last full stop."""
     minimum: Any = None

@@ -130,7 +130,7 @@ class _Camera:
 
     position: Float[np.ndarray, "3"]
     axes: Float[np.ndarray, "3 3"]
-    """To the right, up, and into the picture; rows."""
+    """Directions to the right, up, and into the picture; rows."""
 
     @classmethod
     def at(cls, azimuth: float) -> _Camera:

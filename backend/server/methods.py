@@ -56,11 +56,11 @@ class JobMethod:
     """How a method is answered by a job."""
 
     run: Callable[[Any, Context], object]
-    """From the parameters to the result; in the thread that may touch the model."""
+    """Turns the parameters into the result; runs in the thread that may touch the model."""
     check: Callable[[Any], object]
     """Raises Att3dError for what can be refused at once, before the job is queued."""
     latest: bool
-    """Of the requests that wait, only the last is worth an answer."""
+    """Whether only the last of the requests that wait is worth an answer."""
 
 
 JOBS: dict[str, JobMethod] = {}

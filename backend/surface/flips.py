@@ -17,7 +17,7 @@ from .geometry import normalise
 from .topology import Faces, Vertices, half_edges, twins
 
 LEAST_QUALITY = 0.1
-"""Of a new face: 1 is equilateral, 0 a line."""
+"""Least quality of a new face: 1 is equilateral, 0 a line."""
 LEAST_FACING = 0.8
 """Cosine of the largest angle between a new face and the two old ones' mean normal."""
 
@@ -93,7 +93,7 @@ def _allowed(vertices: Vertices, faces: Faces, quads: Quads) -> Bool[np.ndarray,
 def _gain(
     reader: Reader, vertices: Vertices, level_at: Float[np.ndarray, " vertices"], quads: Quads
 ) -> Float[np.ndarray, " edges"]:
-    """By how many metres the surface bends less along the new diagonal than along the old edge."""
+    """Gain of each flip: metres by which the new diagonal bends less than the old edge."""
     a, b, c, d = (vertices[index] for index in quads[2:])
     _, slope, _ = slopes(reader, (0.25 * (a + b + c + d)).astype(np.float32))
     middles = reader.pre_density((0.5 * np.concatenate([a + b, c + d])).astype(np.float32))
@@ -104,7 +104,7 @@ def _gain(
 
 
 def _independent(quads: Quads, faces: int) -> Int[np.ndarray, " chosen"]:
-    """Of edges sorted by gain, those that are the best of both their faces; each new edge once."""
+    """Edges that are the best of both their faces, of those sorted by gain; each new edge once."""
     rank = np.arange(len(quads.a))
     best = np.full(faces, len(rank))
     np.minimum.at(best, quads.first, rank)

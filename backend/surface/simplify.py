@@ -30,7 +30,7 @@ results = {"vertices": vertices, "faces": faces}
 def decimate(
     vertices: Vertices, faces: Faces, budget: int, cancel: CancelToken
 ) -> tuple[NewVertices, NewFaces]:
-    """At most ``budget`` faces; closed and manifold if the input is closed.
+    """Decimate to at most ``budget`` faces; closed and manifold if the input is closed.
 
     Raises:
         Cancelled: asked to stop.

@@ -17,7 +17,7 @@ class TextEncoder(Protocol):
 
     @property
     def name(self) -> str:
-        """For people and for metadata: ``"ViT-L-14/openai"``, ``"small"``."""
+        """Name for people and for metadata: ``"ViT-L-14/openai"``, ``"small"``."""
         ...
 
     @property

@@ -24,7 +24,7 @@ from .tokenizer import WordTokenizer
 _BATCH = 256
 """Prompts a forward pass; bounds memory."""
 _EPSILON = 1e-5
-"""In the variance of a layer norm, as torch has it."""
+"""Added to the variance of a layer norm, as torch does."""
 
 Tokens = Float[np.ndarray, "prompts tokens width"]
 
@@ -34,7 +34,7 @@ class SmallEncoderConfig:
     """Shape and vocabulary of the tower; stored as JSON."""
 
     words: tuple[str, ...]
-    """In the order of their ids."""
+    """The known words, in the order of their ids."""
     context: int = 32
     """Positions; the last one holds the summary."""
     width: int = 128

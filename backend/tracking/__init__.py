@@ -1,1 +1,1 @@
-"""From a chain of prompts to one animated mesh: tracking, textures, quality, previews."""
+"""A chain of prompts becomes one animated mesh: tracking, textures, quality, previews."""

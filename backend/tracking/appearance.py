@@ -42,7 +42,7 @@ class Appearance:
     silhouette_iou: float
     """Intersection over union of the covered pixels of all views; 1 is equal."""
     psnr: float
-    """Of all pictures together, dB, on a white ground."""
+    """PSNR of all pictures together, dB, on a white ground."""
     extra: float
     """Pixels in which something shows where the object has nothing, % of the object's."""
 

@@ -25,7 +25,7 @@ class TuckConfig:
     views: int = 21
     """Over the sphere, all at other places than those of :mod:`.quality`."""
     size: int = 224
-    """Of a view, pixels."""
+    """Width and height of a view, pixels."""
     step: float = 0.004
     reach: float = 0.02
     """How far a vertex may move in all."""

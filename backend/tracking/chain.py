@@ -70,7 +70,7 @@ def key_name(prompts: Sequence[str], alpha: float) -> str:
 
 
 def _cut(text: str, size: int) -> str:
-    """At most ``size`` bytes of UTF-8."""
+    """Cut a text to at most ``size`` bytes of UTF-8."""
     if len(text.encode()) <= size:
         return text
     return text.encode()[: size - 3].decode(errors="ignore").rstrip() + "..."

@@ -15,7 +15,7 @@ from .solids import Solid, clean, read_solid, union
 from .topology_changes import changes_between
 
 INTERVALS = 8
-"""Between two prompts the chain is read at multiples of 1 / INTERVALS; where the topology changes,
+"""The chain is read at multiples of 1 / INTERVALS between two prompts; where the topology changes,
 at the middle of the interval as well."""
 KEPT_BYTES = 256 * 2**20
 """Solids kept in memory: 32 of them at the default resolution."""

@@ -25,7 +25,7 @@ THIN = 1e-3
 POINT = 0.1
 """Share of its diameter up to which a line is a point."""
 SPACING = 2.0
-"""Of groups along the line, in its longest edges."""
+"""Distance of groups along the line, in its longest edges."""
 
 
 def shrink(

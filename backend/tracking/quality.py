@@ -24,7 +24,7 @@ from .appearance import compare
 from .visibility import directions, look
 
 SAMPLES = 45_000
-"""Of each surface."""
+"""Points that are sampled on each surface."""
 PROBE = 0.016
 """Step of the central differences that say which way a surface looks, metres."""
 STILL = 0.001
@@ -39,7 +39,7 @@ class Samples:
 
 @dataclass(frozen=True)
 class Distances:
-    """Between two surfaces, both ways, in % of the reference's diagonal."""
+    """Distances between two surfaces, both ways, in % of the reference's diagonal."""
 
     mean: float
     p95: float
@@ -72,7 +72,7 @@ def place_samples(
 
 
 def diagonal(vertices: Points) -> float:
-    """Of the bounding box, metres."""
+    """Diagonal of the bounding box, metres."""
     return float(np.linalg.norm(vertices.max(axis=0) - vertices.min(axis=0)))
 
 

@@ -27,7 +27,7 @@ from ..surface.topology import Faces, Vertices, half_edges
 from .quality import Samples, place_samples, sample_surface
 
 SAMPLES = 25_000
-"""Of a whole object's surface."""
+"""Points that are sampled on a whole object's surface."""
 
 
 @dataclass(frozen=True)

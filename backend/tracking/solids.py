@@ -70,7 +70,7 @@ def extract(solid: Solid, cancel: CancelToken) -> tuple[Vertices, Faces]:
 
 
 def clean(solid: Solid, config: CleanConfig) -> Solid:
-    """Without parts whose surface is tiny against the largest one's, and without cavities.
+    """Remove parts whose surface is tiny against the largest one's, and cavities.
 
     The outermost layer of samples is set outside, so that every part is closed.
     """

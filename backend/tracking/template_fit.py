@@ -29,9 +29,9 @@ from .solids import GridField, Solid, clean, extract, islands_of, only
 LEVELS = (0.05, 0.2, 0.5, 0.8)
 """Potentials of the solids at which the flow is interrupted."""
 SPREAD = SettleConfig(rounds=4)
-"""On these solids."""
+"""How a mesh settles on solids that are spread out in alpha."""
 TIGHT = SettleConfig(rounds=10, rim=100.0)
-"""On the object, drawing tight what spans gaps."""
+"""How a mesh settles on the object itself, drawing tight what spans gaps."""
 GOOD = 0.02
 """Share of the two surfaces farther than :data:`FAR` from the other up to which nothing else is
 tried ..."""
@@ -107,7 +107,7 @@ class Fitter:
         return self._settled(reader, surface, self._follow(shell, start), None)
 
     def _staged(self, shell: Shell) -> Fit:
-        """On the object, but not settled."""
+        """Bring the template onto the object, but do not settle it."""
         current = Fit(self.topology.vertices, np.zeros(self.topology.count, dtype=bool))
         for level in LEVELS:
             middle = clean(between(shell, level), CleanConfig())

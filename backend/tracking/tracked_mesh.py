@@ -18,14 +18,14 @@ LINEAR_LIGHT = np.where(
 
 @dataclass
 class TrackedMesh:
-    """In Blender's axes (z up, front at -y), metres. Between keys everything is blended linearly
+    """One mesh in Blender's axes (z up, front at -y), metres. Between keys all is blended linearly
     in alpha."""
 
     prompts: list[str]
     alphas: Float[np.ndarray, " keys"]
     """Rising, from 0 to N-1; every whole number is a key."""
     names: list[str]
-    """Of the keys."""
+    """Names of the keys."""
     faces: Int[np.ndarray, "faces 3"]
     """int32, counter-clockwise seen from outside."""
     uvs: Float[np.ndarray, "faces 3 2"]
@@ -35,7 +35,7 @@ class TrackedMesh:
     textures: UInt8[np.ndarray, "keys size size 3"]
     """sRGB; the top row first."""
     quality: list[AlphaQuality] = field(default_factory=list)
-    """At the keys."""
+    """Quality at the keys."""
     between: list[AlphaQuality] = field(default_factory=list)
     drift_pct: float = 0.0
     changes: list[TopologyChange] = field(default_factory=list)

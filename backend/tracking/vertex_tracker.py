@@ -28,7 +28,7 @@ STEPS = 8
 COMING = 1.01 / STEPS
 """How far from an alpha at which it is an island a part is laid where it will come out."""
 APART = 0.004
-"""By how much the two sides of a sheet without thickness are kept apart, metres."""
+"""Distance at which the two sides of a sheet without thickness are kept, metres."""
 INSET = 0.002
 """How deep what is hidden lies inside, metres."""
 SPANNING = 1.5

@@ -30,9 +30,9 @@ class Build:
     index: str
     """Where torch and torchvision come from; everything else comes from PyPI."""
     download_mb: int
-    """About; with everything else."""
+    """Size of the download with everything else, roughly, MB."""
     disk_mb: int
-    """About; when it is installed."""
+    """Size when it is installed, roughly, MB."""
 
     @property
     def needed_mb(self) -> int:

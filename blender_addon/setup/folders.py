@@ -44,7 +44,7 @@ class Marker:
     state: State
     """Complete only after the installed backend has been seen to work."""
     build: str = ""
-    """Of torch."""
+    """Build of torch."""
     pins: str = ""
     """Fingerprint of the list of versions that were asked for."""
     extension: str = ""
@@ -52,7 +52,7 @@ class Marker:
     python: str = ""
     """Version of the environment's Python."""
     size_mb: int = 0
-    """Of the folder when it was complete."""
+    """Size of the folder when it was complete, MB."""
 
 
 def default_folder(
@@ -154,7 +154,7 @@ def free_mb(folder: Path) -> int | None:
 
 
 def size_mb(folder: Path) -> int:
-    """Of everything in the folder. Reads every name: not for Blender's main thread.
+    """Size of everything in the folder, MB. Reads every name: not for Blender's main thread.
 
     A file with several names, as uv's cache and the environment share theirs, counts once.
     """

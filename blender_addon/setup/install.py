@@ -38,7 +38,7 @@ Say = Callable[[float, str, str], None]
 _STEPS = {"python": 0.02, "environment": 0.05, "packages": 0.30, "torch": 0.93, "check": 1.0}
 """Where each step ends on the bar."""
 _OTHERS_MB = 500
-"""About; of everything but torch, when it is unpacked."""
+"""Size of everything but torch when it is unpacked, roughly, MB."""
 _TAIL = 200
 """Lines of a command's output that are kept to explain its failure."""
 _LOOK_SECONDS = 0.5

@@ -39,7 +39,7 @@ OPTIONAL = "Optional: PyTorch, for graphics cards and for checkpoints that need 
 
 
 def say(text: str) -> str:
-    """In the language of the interface."""
+    """Translate a text into the language of the interface."""
     return bpy.app.translations.pgettext_iface(text)
 
 
@@ -129,7 +129,7 @@ def draw_progress(layout: bpy.types.UILayout) -> None:
 
 
 def draw_managed(layout: bpy.types.UILayout, settings: SetupSettings, width: int) -> None:
-    """In the preferences: what is set up, and everything that can be done about it."""
+    """Draw in the preferences what is set up, and everything that can be done about it."""
     marker = folders.read_marker(settings.folder_path)
     if marker is not None and marker.state == "complete" and not control.running:
         build = builds.BUILDS.get(marker.build)

@@ -43,7 +43,7 @@ class Plan:
     check: tuple[str, ...] = CHECK
     """Arguments for the environment's Python: exit code 0 says that the backend works."""
     environment: dict[str, str] = field(default_factory=dict)
-    """Of the check: what the backend will be started with."""
+    """Environment of the check: what the backend will be started with."""
 
     def to_json(self) -> str:
         return json.dumps(asdict(self))

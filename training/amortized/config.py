@@ -26,9 +26,10 @@ class OptimizerConfig:
     """Adam as in A21; the MLP and environment map may have a rate of their own."""
 
     lr: float = within(0.1, 0.0, 1e6)
-    """Of the mapping network."""
+    """Learning rate of the mapping network."""
     mlp_lr: float = within(0.1, 0.0, 1e6)
-    """Of the NeRF MLP and the environment map. With references a much smaller one is steadier."""
+    """Learning rate of the NeRF MLP and the environment map. With references a much smaller one is
+    steadier."""
     beta1: float = within(0.0, 0.0, 0.9999)
     beta2: float = within(0.999, 0.0, 0.999999)
     eps: float = within(1e-8, 0.0, 1.0)

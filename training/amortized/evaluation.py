@@ -114,7 +114,7 @@ class Figures:
     NAMES = ("psnr", "iou", "sides", *R_FIGURES)
 
     def __init__(self, queries: Queries | None = None) -> None:
-        """Without ``queries`` there are no R-figures."""
+        """Scores against ``queries``; there are no R-figures without them."""
         self._queries = queries
         self._values: dict[str, dict[str, list[float]]] = {name: {} for name in self.NAMES}
 

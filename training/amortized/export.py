@@ -1,4 +1,4 @@
-"""From a model in training to a checkpoint that says how it was made."""
+"""A model in training becomes a checkpoint that says how it was made."""
 
 from __future__ import annotations
 

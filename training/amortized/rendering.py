@@ -94,7 +94,7 @@ class RenderConfig:
     background: Background = "environment"
     """``environment``: the model's own map (A10); ``random``: one random colour a picture."""
     solid_share: float = 0.5
-    """Of ``mix``: share of the pictures over a random colour; the others over the map."""
+    """Share of a mix's pictures over a random color; the others are over the map."""
     normals: Normals = "differences"
     """Central differences, or the trilinear field's own gradient, which jumps at every cell.
     Against the toys' true normals: median 3.5 degrees at step 0.02, and 6.6 by the gradient, at

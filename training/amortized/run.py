@@ -1,4 +1,4 @@
-"""From a configuration to a checkpoint: builds the parts, trains, watches, exports."""
+"""A run, from a configuration to a checkpoint: builds the parts, trains, watches, exports."""
 
 from __future__ import annotations
 

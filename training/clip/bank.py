@@ -33,7 +33,7 @@ class Bank:
     objects: Int[Tensor, " views"]
 
     def of_object(self, count: int) -> list[Int[Tensor, " views"]]:
-        """For each of ``count`` objects, its views."""
+        """Views of each of ``count`` objects."""
         order = torch.argsort(self.objects, stable=True)
         sizes = torch.bincount(self.objects, minlength=count)
         return list(order.split(sizes.tolist()))

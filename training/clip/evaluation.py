@@ -111,11 +111,11 @@ class Separability:
     """Linear readability of the attributes in a text tower's embeddings, on unseen objects."""
 
     template: dict[str, float]
-    """From the last position, unseen objects' own captions."""
+    """Figures from the last position, of unseen objects' own captions."""
     paraphrase: dict[str, float]
-    """From the last position, unseen objects said in other words."""
+    """Figures from the last position, of unseen objects said in other words."""
     flattened: dict[str, float]
-    """From all positions, which the mapping network flattens (A4); other words."""
+    """Figures from all positions, which the mapping network flattens (A4); other words."""
 
     def line(self) -> str:
         def group(name: str, values: dict[str, float]) -> str:

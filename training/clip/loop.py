@@ -75,9 +75,9 @@ class _Data:
 
     bank: Bank
     views: list[Int[Tensor, " views"]]
-    """For each object, its pictures in the bank."""
+    """Pictures of each object in the bank."""
     near: list[Int[Tensor, " near"]]
-    """For each object that may be trained on, those that differ in one attribute."""
+    """Objects that differ in one attribute from each that may be trained on."""
     held_out: Int[Tensor, " objects"]
     pictures: UInt8[Tensor, "objects views 4 size size"]
 

@@ -21,7 +21,7 @@ _GROUP = 8
 
 
 def neighbours(attributes: Int[Tensor, "objects attributes"]) -> list[Int[Tensor, " near"]]:
-    """For each object, those that differ from it in exactly one attribute."""
+    """Objects that differ from each object in exactly one attribute."""
     differences = (attributes[:, None] != attributes[None]).sum(-1)
     return [row.nonzero()[:, 0] for row in differences == 1]
 

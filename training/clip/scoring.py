@@ -32,7 +32,7 @@ class Scorer(Protocol):
 
     @property
     def name(self) -> str:
-        """For reports: every figure names its model."""
+        """Name for reports: every figure names its model."""
         ...
 
     @property
@@ -93,7 +93,7 @@ class ScoringClip:
     def __init__(self, clip: SmallClip, name: str) -> None:
         self.clip = clip
         self.name = name
-        """For reports: every figure names its model."""
+        """Name for reports: every figure names its model."""
 
     @staticmethod
     def load(path: Path | None = None) -> ScoringClip:

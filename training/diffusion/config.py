@@ -79,7 +79,7 @@ class DiffusionConfig:
     clip: float = within(1.0, 1e-9, 1e9)
     """Largest norm of a gradient."""
     ema: float = within(0.999, 0.0, 1.0)
-    """Of the weights that are saved and sampled; the average starts short and grows."""
+    """Decay of the average of weights that is saved and sampled; it starts short and grows."""
     min_snr: float = within(5.0, 0.0, 1e9)
     """Loss weights after Hang et al. 2023 (this is their gamma); 0: every v counts the same."""
     precision: Literal["fp32", "bf16"] = "bf16"

@@ -31,14 +31,14 @@ class UNetConfig:
     """The network sees blocks of ``patch * patch`` pixels as channels: a quarter of the positions
     at 2, which is what makes it quick."""
     channels: tuple[int, ...] = (64, 96, 96)
-    """Of each level; every level halves the resolution."""
+    """Channels of each level; every level halves the resolution."""
     attention: tuple[bool, ...] = (False, True, True)
     """Which levels attend: to themselves and to the caption."""
     layers: int = 1
     """Residual blocks a level."""
     heads: int = 4
     groups: int = 16
-    """Of the group norms: divides all channels."""
+    """Groups of the group norms; divides all channels."""
 
 
 class PixelUNet(nn.Module):

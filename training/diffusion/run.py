@@ -1,4 +1,4 @@
-"""From a configuration to a model's folder: builds the parts, trains, looks, saves."""
+"""A run, from a configuration to a model's folder: builds the parts, trains, looks, saves."""
 
 from __future__ import annotations
 

@@ -38,7 +38,7 @@ class Exported:
 
     path: Path
     name: str
-    """Of the asset, or empty for a file's only model."""
+    """Name of the asset, or empty for a file's only model."""
     description: str = ""
     tags: list[str] = field(default_factory=list)
     author: str = ""

@@ -51,9 +51,9 @@ class LibraryOptions:
     relative_sizes: bool = False
     """Keep how large models are beside each other; otherwise each is as large as can be."""
     author: str = ""
-    """Of the models whose files do not say."""
+    """Author of the models whose files do not say."""
     licence: str = ""
-    """Of the models whose files do not say, such as CC0-1.0."""
+    """Licence of the models whose files do not say, such as CC0-1.0."""
     workers: int = 0
     """Processes; 0: one a core."""
 

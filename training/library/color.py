@@ -1,4 +1,4 @@
-"""From linear colours, which glTF's factors and vertex colours are, to sRGB."""
+"""Conversion of linear colors, which glTF's factors and vertex colors are, to sRGB."""
 
 from __future__ import annotations
 

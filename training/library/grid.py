@@ -34,7 +34,7 @@ class Grid:
     blocks: Int[np.ndarray, "blocks blocks blocks"]
     """Index into the stored blocks, by x, y and z; or ``OUTSIDE``, ``INSIDE``."""
     distance: Int8[np.ndarray, "stored 64"]
-    """In ``LEVEL``s, clipped to the band."""
+    """Signed distance in ``LEVEL``s, clipped to the band."""
     color: UInt8[np.ndarray, "stored 64 3"]
 
 

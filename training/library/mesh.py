@@ -25,8 +25,8 @@ STEP = 6
 SOLID, SHEET, HIDDEN = 0, 1, 2
 """Kinds of faces; ``truth`` says what they are."""
 THICKNESS = 0.04
-"""Of a sheet, where the ball's radius is 1: more than a cell of the model's finest grid (0.035), so
-that a vertex of it is always inside."""
+"""Thickness of a sheet in a ball of radius 1: more than a cell of the model's finest grid (0.035),
+so that a vertex of it is always inside."""
 FLAT = 3
 """Colours of one triangle that differ by no more than this, of 255, are one colour."""
 

@@ -31,7 +31,7 @@ _FROM_Y_UP = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, -1.0], [0.0, 1.0, 0.0]])
 
 
 def rotation(up: str, yaw: float) -> Float[np.ndarray, "3 3"]:
-    """From a file's axes to ours, then turned about z by ``yaw`` degrees, counter-clockwise seen
+    """Rotation from a file's axes to ours, then about z by ``yaw`` degrees, counter-clockwise seen
     from above."""
     c, s = math.cos(math.radians(yaw)), math.sin(math.radians(yaw))
     turn = np.array([[c, -s, 0.0], [s, c, 0.0], [0.0, 0.0, 1.0]])
@@ -59,14 +59,14 @@ def placement(points: Float[np.ndarray, "points 3"]) -> tuple[float, Float[np.nd
 
 @dataclass(frozen=True)
 class Yaws:
-    """By how much the models of some folders or files are turned, so that all look the same way."""
+    """Turns of the models of some folders or files, so that all look the same way."""
 
     degrees: dict[str, float]
-    """By folder or file, as in a source's name or an end of it; ``*`` and ``?`` are wild."""
+    """Degrees by folder or file, as in a source's name or its end; ``*`` and ``?`` are wild."""
 
     @classmethod
     def parse(cls, given: Sequence[str]) -> Yaws:
-        """From ``90`` (for all), ``FOLDER=90`` and names of tables (``FOLDER,90`` a line).
+        """Read ``90`` (for all), ``FOLDER=90`` and names of tables (``FOLDER,90`` a line).
 
         Raises BadRequest for anything else.
         """

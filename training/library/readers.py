@@ -1,4 +1,4 @@
-"""From a file of somebody's to surfaces, by trimesh; .fbx and .blend go through Blender."""
+"""Readers of anybody's files: surfaces by trimesh; .fbx and .blend go through Blender."""
 
 from __future__ import annotations
 

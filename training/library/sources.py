@@ -14,9 +14,9 @@ from backend.protocol.errors import BadRequest
 from .readers import SUFFIXES
 
 MOST_BYTES = 1 << 30
-"""Of one model file; larger ones are left out."""
+"""Most bytes of one model file; larger ones are left out."""
 MOST_UNPACKED = 8 << 30
-"""Of everything in one zip together."""
+"""Most bytes of everything in one zip together."""
 MOST_MEMBERS = 200_000
 MOST_RATIO = 500
 """Unpacked over packed size of one zip: a bomb is far above, meshes as text far below."""

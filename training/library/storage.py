@@ -50,13 +50,13 @@ class Entry:
     object: str
     """The object in that file, where it holds several models."""
     sha256: str
-    """Of the source file."""
+    """Hash of the source file."""
     author: str
     licence: str
     faces: int
     closed: bool
     size: float
-    """Of the model's largest side in the file, in the file's units."""
+    """Length of the model's largest side in the file, in the file's units."""
     scale: float = 1.0
     """Smaller than 1 where relative sizes are kept: about the point it stands on."""
     warnings: list[str] = field(default_factory=list)

@@ -64,7 +64,7 @@ class ReadModel:
     up: str
     """``y``: the file's axes are glTF's (front towards +z); ``z``: Blender's (front -y)."""
     name: str = ""
-    """Of the object inside the file, where one file holds several models."""
+    """Name of the object inside the file, where one file holds several models."""
     description: str = ""
     tags: list[str] = field(default_factory=list)
     author: str = ""

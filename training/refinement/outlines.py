@@ -122,7 +122,7 @@ def _crossings(
 def _last_of_each(
     key: Int[Tensor, " pairs"], value: Float[Tensor, " pairs"]
 ) -> Int[Tensor, " chosen"]:
-    """Of the entries with the same key, the one of largest value: an outline of small triangles
+    """Keep of the entries with the same key the one of largest value: an outline of small triangles
     zigzags, and its outermost edge counts."""
     order = value.argsort()
     order = order[key[order].argsort(stable=True)]

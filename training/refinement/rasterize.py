@@ -41,9 +41,9 @@ class Visible:
     """Pixels, row by row, that see the mesh."""
     face: Int[Tensor, " hits"]
     weights: Float[Tensor, "hits 3"]
-    """Of the triangle's corners at the point that is seen; differentiable."""
+    """Weights of the triangle's corners at the point that is seen; differentiable."""
     closeness: Float[Tensor, " pixels"]
-    """Of every pixel; not differentiable."""
+    """Closeness of every pixel; not differentiable."""
 
     def interpolate(
         self, values: Float[Tensor, "vertices n"], faces: Int[Tensor, "faces 3"]

@@ -1,4 +1,4 @@
-"""From a checkpoint and a prompt to a refined mesh (A26)."""
+"""A refinement, from a checkpoint and a prompt to a mesh (A26)."""
 
 from __future__ import annotations
 

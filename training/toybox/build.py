@@ -1,4 +1,4 @@
-"""From what a prompt says to a table of primitives."""
+"""Building a toy: what a prompt says becomes a table of primitives."""
 
 from __future__ import annotations
 

@@ -92,7 +92,7 @@ class Primitive:
     soft: bool = False
     """Joins the other soft primitives with a fillet; the others meet with a crease."""
     paints: tuple[Layer, ...] = ()
-    """For paint: the layers that it colours."""
+    """Layers that this colors, where it is paint."""
 
     def painted(self, material: Material) -> Primitive:
         return replace(self, material=material)

@@ -1,4 +1,4 @@
-"""From a network's several outputs for one noisy image to the guided one.
+"""Guidance: a network's several outputs for one noisy image become the guided one.
 
 Here ``e_u`` is the output for the empty (or negative) prompt and ``e`` that for the prompt. All of
 this is linear in the outputs up to a factor an image, so it reads the same for noise, v and x_0.

@@ -16,7 +16,7 @@ class TextCondition:
     """Text embeddings in a diffusion model's own form, one a prompt."""
 
     tokens: Float[Tensor, "prompts tokens width"]
-    """For the cross-attention."""
+    """Tokens for the cross-attention."""
     pooled: Float[Tensor, "prompts features"] | None = None
     """SDXL's summary of the prompt."""
 

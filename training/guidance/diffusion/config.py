@@ -21,13 +21,13 @@ class DiffusionModelConfig:
     """How a diffusion model is held and run. It is never trained."""
 
     precision: ModelPrecision = "fp32"
-    """Of its weights and activations. ``fp16`` and ``bf16`` halve the memory; for a GPU."""
+    """Precision of its weights and activations. ``fp16`` and ``bf16`` halve memory, on a GPU."""
     device: str = ""
     """Where it runs; empty: where the objects are."""
     variant: str = ""
-    """Of the stored weights on the hub, such as ``fp16``: a smaller download."""
+    """Variant of the stored weights on the hub, such as ``fp16``: a smaller download."""
     revision: str = ""
-    """Of the hub's repository: a branch, a tag or a commit; empty: its main branch."""
+    """Branch, tag or commit of the hub's repository; empty: its main branch."""
     offload: Offload = "none"
     """``model``: the UNet and the VAE are on the GPU only while they run. ``layers``: the UNet's
     layers one by one, much slower, with the least memory. Both need accelerate."""
@@ -42,7 +42,7 @@ class DiffusionModelConfig:
     compiled: bool = False
     """``torch.compile`` the UNet; the first steps take minutes."""
     batch: int = 0
-    """At most so many images in one pass of the UNet; 0: a step's all at once."""
+    """Most images in one pass of the UNet; 0: all of a step at once."""
     image_size: int = 0
     """Pixels of the pictures the model sees; 0: the size it was trained on."""
     cache: Path | None = None
@@ -79,7 +79,7 @@ class DiffusionGuidanceConfig:
     views: ViewScheme | Literal["none"] = "paper"
     """View words in the diffusion prompt (A16)."""
     blended: bool = False
-    """Between two view words, their embeddings are mixed by azimuth (DreamFusion)."""
+    """Whether embeddings of two view words are mixed by azimuth between them (DreamFusion)."""
     perp_neg: bool = False
     """Views that the camera does not see as negative prompts, perpendicular to the prompt."""
     per_pixel: bool = True

@@ -25,7 +25,7 @@ class DiffusionModel(Protocol):
 
     @property
     def name(self) -> str:
-        """For people and for the log."""
+        """Name for people and for the log."""
         ...
 
     @property
@@ -35,7 +35,7 @@ class DiffusionModel(Protocol):
 
     @property
     def channels(self) -> int:
-        """Of ``x``."""
+        """Channels of ``x``."""
         ...
 
     @property

@@ -36,7 +36,7 @@ class Pipeline:
     index: Mapping[str, Any]
     """``model_index.json``."""
     variant: str = ""
-    """Of the weight files, such as ``fp16``."""
+    """Variant of the weight files, such as ``fp16``."""
 
     @property
     def kind(self) -> str:

@@ -61,7 +61,7 @@ class Prompter:
         return one[torch.zeros(count, dtype=torch.long, device=one.tokens.device)]
 
     def ask(self, prompts: Sequence[int], cameras: Cameras) -> Question:
-        """About each prompt from its camera. With Perp-Neg the view words are blended."""
+        """Ask about each prompt from its camera. With Perp-Neg the view words are blended."""
         config = self._config
         if config.views == "none":
             return Question(self._model.embed([self._prompts[i] for i in prompts]))

@@ -27,7 +27,7 @@ TAIL: tuple[tuple[Vector, float], ...] = (
 ELBOW, WRIST = (0.40, 0.20, 0.06), (0.52, 0.20, 0.46)
 FINGERS = ((0.86, 0.24, 0.22), (0.74, 0.26, -0.14), (0.47, 0.26, -0.26))
 SHOULDER = (0.12, 0.14, -0.22)
-"""Of the left wing, fully grown."""
+"""Shoulder of the left wing, fully grown."""
 
 
 def assemble(age: Dragon) -> Figure:

@@ -31,7 +31,7 @@ class House:
     lower_wall: Color
     lower_lines: Color
     frame: Color
-    """Of the windows."""
+    """Color of the windows' frames."""
     door: Color
     chimney: float
     """Height above the ridge."""

@@ -24,7 +24,7 @@ from .family import Family, frustum, grown
 
 BASE, CRAG, CRYSTAL, PLANT, CONE = Layer.TORSO, Layer.HEAD, Layer.ITEM, Layer.TAIL, Layer.COAT
 HEART = (0.0, 0.0, -0.60)
-"""Inside the base: everything grows from here."""
+"""Point inside the base from which everything grows."""
 
 
 @dataclass(frozen=True)
