@@ -32,7 +32,7 @@ PAPER_ACTIVITIES = (
     "wielding a katana",
     "riding a bike",
 )
-"""Activities in the printed order. The pig list prints "riding a bicycle" first, which its last says
+"""Activities as printed. The pig list prints "riding a bicycle" first, which its last activity says
 again; a later paper's grid of the same set has the motorcycle there."""
 PIG_THEMES = (
     "made out of gold",
