@@ -33,6 +33,7 @@ from .protocol.errors import (
     InternalError,
     OutputError,
 )
+from .protocol.foreign_text import one_line
 from .protocol.options import ChainOptions, MeshOptions, options_of
 
 _STARTED = time.perf_counter()
@@ -252,7 +253,8 @@ class Checkpoints:
         for entry in entries:
             default = " (default)" if entry.default else ""
             problem = f"  cannot be used: {entry.problem}" if entry.problem else ""
-            print(f"{entry.name}{default}  {entry.bytes / 2**20:.1f} MiB  {entry.path}{problem}")
+            size = f"{entry.bytes / 2**20:.1f} MiB"
+            print(one_line(f"{entry.name}{default}"), size, one_line(f"{entry.path}{problem}"))
         if not entries:
             print("none")
         return 0

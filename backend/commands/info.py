@@ -9,6 +9,7 @@ from typing import Any
 
 from ..model.checkpoint_file import file_sha256, read_metadata
 from ..paths import default_checkpoint
+from ..protocol.foreign_text import printable
 
 SHOWN_PROMPTS = 8
 
@@ -55,7 +56,7 @@ def as_text(facts: dict[str, Any]) -> str:
         )
     for title in ("config", "metrics", "recipe"):
         lines.append(f"  {title:<12} {_flat(facts[title]) or 'not stated'}")
-    return "\n".join(lines)
+    return "\n".join(printable(line).replace("\n", " ") for line in lines)
 
 
 def _flat(values: dict[str, Any]) -> str:

@@ -9,14 +9,14 @@ from pathlib import Path
 
 import numpy as np
 
-from ..model.checkpoint_file import CheckpointMetadata, file_sha256, metadata_of, opened
+from ..model.checkpoint_file import CheckpointMetadata, file_sha256, metadata_of, opened, tensors_of
 from ..model.config import ModelConfig
 from ..protocol.errors import BadRequest, MissingDependency
 from ..shapes import Float
 from .decoder import Decoder
 from .field import NumpyField
 from .grid import GridTable
-from .stored import StoredRows, StoredTensors
+from .stored import StoredRows, StoredTensors, check_floats
 
 Embedding = Float[np.ndarray, "tokens width"]
 
@@ -36,17 +36,15 @@ class NumpyModel:
         self.path = path
         with opened(path, "np") as file:
             self.metadata: CheckpointMetadata = metadata_of(path, file.metadata())
-            tensors = {
-                name: file.get_tensor(name)
-                for name in file.keys()  # noqa: SIM118
-                # The environment map is behind objects: nothing but training looks at it.
-                if not name.startswith("environment.")
-            }
+            # The environment map is behind objects: nothing but training looks at it.
+            tensors = tensors_of(path, file, without="environment.")
         self.text_tensors: dict[str, np.ndarray] = {
             name.removeprefix("text."): tensors.pop(name)
             for name in list(tensors)
             if name.startswith("text.")
         }
+        for name, tensor in self.text_tensors.items():
+            check_floats(path, f"text.{name}", tensor)
         config = self.config
         if config.mapping == "attention":
             raise MissingDependency(

@@ -58,6 +58,15 @@ class StoredRows:
         table[self._vertices] += rows
 
 
+def check_floats(path: Path, name: str, tensor: np.ndarray) -> None:
+    """Raises ``CheckpointError`` unless the tensor holds finite floats, 16 or 32 bits each."""
+    if tensor.dtype not in (np.float16, np.float32):
+        raise broken(path, f"the tensor {name} holds {tensor.dtype}, not floats")
+    # The extremes keep a NaN, and need no array of truths.
+    if tensor.size and not (np.isfinite(tensor.min()) and np.isfinite(tensor.max())):
+        raise broken(path, f"the tensor {name} holds numbers that are not finite")
+
+
 class StoredTensors:
     """Takes tensors out by name; each must be there once, of the right shape, and finite.
 
@@ -94,18 +103,21 @@ class StoredTensors:
         kept = self._tensors.pop(f"{short}.kept", None)
         if integers is None or scale is None:
             return StoredRows(self._floats(name, shape), None, self._vertices)
-        if integers.dtype != np.int8 or len(integers) != len(scale) * self._features:
-            raise self._broken("of its quantised weights, integers and scales do not fit together")
         if kept is None:
-            kept = np.ones(len(scale), dtype=bool)
-        if kept.dtype != np.bool_ or kept.ndim != 1 or kept.sum() != len(scale):
+            kept = np.ones(len(scale) if scale.ndim else 0, dtype=bool)
+        shaped = integers.ndim > 0 and scale.ndim == kept.ndim == 1
+        if not shaped or (integers.dtype, kept.dtype) != (np.int8, np.bool_):
+            raise self._broken(f"the tensors {short} are not those of quantised weights")
+        check_floats(self._path, f"{short}.scale", scale)
+        if len(integers) != len(scale) * self._features:
+            raise self._broken("of its quantised weights, integers and scales do not fit together")
+        if kept.sum() != len(scale):
             raise self._broken(
                 "of its quantised weights, the kept vertices are not those that are there"
             )
         whole = (len(kept) * self._features, *integers.shape[1:])
         if whole != shape:
             raise self._broken(f"the tensor {name} is {list(whole)}, not {list(shape)}")
-        self._check_finite(name, scale)
         return StoredRows(integers, scale, self._vertices[kept])
 
     def expect_nothing_more(self) -> None:
@@ -119,15 +131,8 @@ class StoredTensors:
             raise self._broken(f"the tensor {name} is missing")
         if tensor.shape != shape:
             raise self._broken(f"the tensor {name} is {list(tensor.shape)}, not {list(shape)}")
-        if tensor.dtype not in (np.float16, np.float32):
-            raise self._broken(f"the tensor {name} holds {tensor.dtype}, not floats")
-        self._check_finite(name, tensor)
+        check_floats(self._path, name, tensor)
         return tensor
-
-    def _check_finite(self, name: str, tensor: np.ndarray) -> None:
-        # The extremes keep a NaN, and need no array of truths.
-        if tensor.size and not (np.isfinite(tensor.min()) and np.isfinite(tensor.max())):
-            raise self._broken(f"the tensor {name} holds numbers that are not finite")
 
     def _broken(self, what: str) -> CheckpointError:
         return broken(self._path, what)

@@ -28,6 +28,7 @@ from .checkpoint_file import (
     file_sha256,
     metadata_of,
     opened,
+    tensors_of,
 )
 from .config import config_to_json
 from .field import Field
@@ -128,7 +129,7 @@ def update_metadata(path: Path, metadata: CheckpointMetadata) -> None:
     """
     with opened(path, "pt") as file:
         metadata_of(path, file.metadata())
-        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        tensors = tensors_of(path, file)
     _write(path, tensors, metadata)
 
 
@@ -157,12 +158,14 @@ def load_checkpoint(path: Path | str, device: torch.device | str = "cpu") -> Che
     path = Path(path)
     with opened(path, "pt") as file:
         metadata = metadata_of(path, file.metadata())
-        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        tensors = tensors_of(path, file)
     text_tensors = {
         name.removeprefix("text."): tensors.pop(name)
         for name in list(tensors)
         if name.startswith("text.")
     }
+    for name, tensor in text_tensors.items():
+        _check_floats(path, f"text.{name}", tensor)
     # Only inference: spectral norm is in the stored weights. The meta device allocates nothing,
     # so a configuration that asks for absurd sizes fails on the comparison below.
     with torch.device("meta"):
@@ -171,13 +174,15 @@ def load_checkpoint(path: Path | str, device: torch.device | str = "cpu") -> Che
     for name in shapes:
         short = name.removesuffix(".weight")
         if f"{short}.integers" in tensors and f"{short}.scale" in tensors:
+            integers, scale = tensors.pop(f"{short}.integers"), tensors.pop(f"{short}.scale")
+            kept = tensors.pop(f"{short}.kept", torch.ones(len(scale) if scale.dim() else 0).bool())
+            shaped = integers.dim() > 0 and scale.dim() == kept.dim() == 1
+            if not shaped or (integers.dtype, kept.dtype) != (torch.int8, torch.bool):
+                raise broken(path, f"the tensors {short} are not those of quantised weights")
+            _check_floats(path, f"{short}.scale", scale)
             try:
-                tensors[name] = dequantize(
-                    tensors.pop(f"{short}.integers"),
-                    tensors.pop(f"{short}.scale"),
-                    metadata.config.grid.features,
-                    tensors.pop(f"{short}.kept", None),
-                )
+                features = metadata.config.grid.features
+                tensors[name] = dequantize(integers, scale, features, kept)
             except ValueError as error:
                 raise broken(path, f"of its quantised weights, {error}") from None
     for name, shape in shapes.items():
@@ -187,15 +192,21 @@ def load_checkpoint(path: Path | str, device: torch.device | str = "cpu") -> Che
             raise broken(
                 path, f"the tensor {name} is {list(tensors[name].shape)}, not {list(shape)}"
             )
-        if tensors[name].dtype not in (torch.float16, torch.bfloat16, torch.float32):
-            raise broken(path, f"the tensor {name} holds {tensors[name].dtype}, not floats")
-        # Not isfinite().all(), which makes two more arrays of that size: both keep a NaN.
-        low, high = tensors[name].aminmax()
-        if not (torch.isfinite(low) and torch.isfinite(high)):
-            raise broken(path, f"the tensor {name} holds numbers that are not finite")
+        _check_floats(path, name, tensors[name])
     extra = sorted(set(tensors) - set(shapes))
     if extra:
         raise broken(path, f"it holds an unknown tensor {extra[0]}")
     model.load_state_dict({name: tensors[name].float() for name in shapes}, assign=True)
     model.requires_grad_(False).eval().to(device)
     return Checkpoint(path, metadata, model, text_tensors, file_sha256(path))
+
+
+def _check_floats(path: Path, name: str, tensor: Tensor) -> None:
+    if tensor.dtype not in (torch.float16, torch.bfloat16, torch.float32):
+        raise broken(path, f"the tensor {name} holds {tensor.dtype}, not floats")
+    if not tensor.numel():
+        return
+    # Not isfinite().all(), which makes two more arrays of that size: both keep a NaN.
+    low, high = tensor.aminmax()
+    if not (torch.isfinite(low) and torch.isfinite(high)):
+        raise broken(path, f"the tensor {name} holds numbers that are not finite")

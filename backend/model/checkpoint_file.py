@@ -16,14 +16,18 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-import json
+import re
+import stat
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
 import safetensors
 
-from ..protocol.errors import CheckpointError
+from ..prompts.normalize import MAX_CHARACTERS
+from ..protocol.errors import BadRequest, CheckpointError
+from ..protocol.foreign_text import parse_json
+from ..protocol.schema import decode
 from .config import ModelConfig, config_from_json
 
 FORMAT = "att3d-checkpoint"
@@ -79,6 +83,8 @@ class opened:
     def __enter__(self) -> Any:
         path = self._path
         try:
+            if not stat.S_ISREG(path.stat().st_mode):  # opening a pipe would wait for its writer
+                raise CheckpointError(f"cannot read {path}: it is not a regular file")
             with path.open("rb") as file:
                 start = file.read(9)
         except FileNotFoundError:
@@ -117,17 +123,21 @@ class opened:
 
 
 def metadata_of(path: Path, header: dict[str, str] | None) -> CheckpointMetadata:
+    """What the header of a file says, checked field by field; its texts are printable.
+
+    Raises:
+        CheckpointError: it is of another kind, from a newer version, or a field is not valid.
+    """
     header = header or {}
     if header.get("format") != FORMAT:
         raise CheckpointError(
             f"{path} is a .safetensors file, but not an ATT3D checkpoint",
             "choose a file made by `python -m training train`",
         )
-    try:
-        version = int(header.get("format_version", ""))
-    except ValueError:
-        raise broken(path, "its format version is not a number") from None
-    if version > FORMAT_VERSION:
+    version = header.get("format_version", "")
+    if not re.fullmatch("[0-9]{1,9}", version) or int(version) < 1:
+        raise broken(path, "its format version is not a number")
+    if int(version) > FORMAT_VERSION:
         raise CheckpointError(
             f"{path} has format version {version}, newer than this ATT3D reads ({FORMAT_VERSION})",
             "update ATT3D",
@@ -136,22 +146,41 @@ def metadata_of(path: Path, header: dict[str, str] | None) -> CheckpointMetadata
     if len(text) > MAX_METADATA_BYTES:
         raise broken(path, "its metadata is too large")
     try:
-        content = json.loads(text)
-        fields = {f.name: f for f in dataclasses.fields(CheckpointMetadata)}
-        values = {name: content[name] for name in fields if name in content}
-        config = config_from_json(values.pop("config", None))
-        metadata = CheckpointMetadata(config=config, **values)
-    except (ValueError, TypeError, AttributeError) as error:
+        content = parse_json(text)
+    except ValueError as error:
         raise broken(path, f"its metadata cannot be read ({error})") from error
-    for name, kind in (
-        ("name", str), ("text_encoder", dict), ("prompts", list), ("unseen", list),
-        ("words", list),
-        ("synonyms", dict), ("description", str), ("limits", str), ("licence", str),
-        ("recipe", dict), ("metrics", dict),
-    ):  # fmt: skip
-        if not isinstance(getattr(metadata, name), kind):
-            raise broken(path, f"its metadata field {name} is not a {kind.__name__}")
+    if not isinstance(content, dict):
+        raise broken(path, "its metadata is not an object")
+    # Fields that a later version adds are left out: its format version says what must be known.
+    known = {f.name for f in dataclasses.fields(CheckpointMetadata)}
+    values = {name: value for name, value in content.items() if name in known}
+    try:
+        values["config"] = config_from_json(values.get("config"))
+        metadata = decode(CheckpointMetadata, values, "metadata")
+    except BadRequest as error:
+        raise broken(path, error.message) from error
+    for field_name in ("prompts", "unseen", "words"):
+        longest = max(map(len, getattr(metadata, field_name)), default=0)
+        if longest > MAX_CHARACTERS:
+            raise broken(path, f"metadata: {field_name} holds a text of {longest:,} characters")
     return metadata
+
+
+def tensors_of(path: Path, file: Any, without: str | None = None) -> dict[str, Any]:
+    """Every tensor of an ``opened`` file by its name, but those that begin with ``without``.
+
+    Raises:
+        CheckpointError: one is of a type that the framework does not know.
+    """
+    tensors = {}
+    for name in file.keys():  # noqa: SIM118
+        if without is not None and name.startswith(without):
+            continue
+        try:
+            tensors[name] = file.get_tensor(name)
+        except (safetensors.SafetensorError, TypeError, ValueError, AttributeError, KeyError):
+            raise broken(path, f"the tensor {name} is of a type that cannot be read") from None
+    return tensors
 
 
 def broken(path: Path, what: str) -> CheckpointError:

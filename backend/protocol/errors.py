@@ -12,6 +12,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import ClassVar
 
+from .foreign_text import one_line
+
 __all__ = [
     "Att3dError",
     "BackendDied",
@@ -45,8 +47,8 @@ class Att3dError(Exception):
             Att3dError._by_code[cls.code] = cls
 
     def __init__(self, message: str, remedy: str | None = None) -> None:
-        self.message = _one_line(message)
-        self.remedy = self.default_remedy if remedy is None else _one_line(remedy)
+        self.message = one_line(str(message))
+        self.remedy = self.default_remedy if remedy is None else one_line(str(remedy))
         super().__init__(self.message)
 
     def __reduce__(self) -> tuple[type[Att3dError], tuple[str, str]]:
@@ -75,10 +77,6 @@ class Att3dError(Exception):
         if cls is None:
             return InternalError(f"{values['message']} (code {values['code']})", values["remedy"])
         return cls(values["message"], values["remedy"])
-
-
-def _one_line(text: str) -> str:
-    return " ".join(str(text).split())
 
 
 class BadRequest(Att3dError):

@@ -1,7 +1,8 @@
 """Dataclasses to and from JSON values, with every type and range checked.
 
 Understands text, whole and real numbers, truth values, None, ``list`` and ``tuple`` of one type,
-``dict`` with text keys, ``Literal``, unions, nested dataclasses, and ``object`` for any JSON value.
+``dict`` with text keys, ``Literal``, unions, nested dataclasses, and ``object`` or ``Any`` for any
+JSON value.
 A field that :func:`ranged` declares has a smallest and a largest value.
 """
 
@@ -112,7 +113,7 @@ def _field_value(field: dataclasses.Field[Any], hint: Any, data: object, where: 
 
 def _value(hint: Any, data: object, where: str) -> object:
     origin = typing.get_origin(hint)
-    if hint is object:
+    if hint is object or hint is Any:
         return data
     if origin in (Union, types.UnionType):
         return _union(typing.get_args(hint), data, where)

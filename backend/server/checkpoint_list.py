@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
+from ..failures import describe_failure
 from ..protocol.errors import CheckpointError
 from ..protocol.messages import CheckpointEntry, ConditionEntry
 
@@ -20,18 +23,20 @@ def list_checkpoints(folders: Sequence[str]) -> list[CheckpointEntry]:
         default = None
     entries = [_describe(path, bundled=True, default=path == default) for path in bundled]
     others = dict.fromkeys(_files(folders))
-    known = {path.resolve() for path in bundled}
+    known = {os.path.realpath(path) for path in bundled}
     entries += [
         _describe(path, bundled=False, default=False)
         for path in others
-        if path.resolve() not in known
+        if os.path.realpath(path) not in known
     ]
     return entries
 
 
 def _files(folders: Iterable[str]) -> Iterator[Path]:
     for folder in folders:
-        yield from sorted(Path(folder).expanduser().glob("*.safetensors"))
+        # RuntimeError: "~" without a home folder; OSError: a network drive that is not there now
+        with contextlib.suppress(OSError, RuntimeError):
+            yield from sorted(Path(folder).expanduser().glob("*.safetensors"))
 
 
 def _describe(path: Path, *, bundled: bool, default: bool) -> CheckpointEntry:
@@ -53,10 +58,8 @@ def _describe(path: Path, *, bundled: bool, default: bool) -> CheckpointEntry:
             )
             for condition in metadata.config.conditions
         ]
-    except CheckpointError as error:
-        problem = error.message
-    except OSError as error:
-        problem = f"it cannot be read: {error.strerror}"
+    except Exception as error:  # one file that cannot be read does not hide the others
+        problem = describe_failure(error).message
     return CheckpointEntry(
         path=str(path),
         name=name,

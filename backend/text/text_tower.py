@@ -62,7 +62,7 @@ class SmallEncoderConfig:
         if not isinstance(words, list) or not all(isinstance(word, str) for word in words):
             raise CheckpointError("The text encoder's vocabulary is not a list of words.")
         for name, value in values.items():
-            if not isinstance(value, int) or not 1 <= value <= 4096:
+            if type(value) is not int or not 1 <= value <= 4096:
                 raise CheckpointError(f"The text encoder's {name} is not valid: {value!r}.")
         if values["width"] % values["heads"]:
             raise CheckpointError("The text encoder's width is not a multiple of its heads.")

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from ...backend.protocol.foreign_text import one_line
 from . import catalog
 
 MOST = 1200
@@ -46,7 +47,7 @@ def read_card(path: Path) -> Card:
         ("Trained By", _recipe(said.get("recipe"))),
         ("Text Encoder", " ".join(_text(encoder.get(key)) for key in ("kind", "name")).strip()),
         ("License", _text(said.get("licence"))),
-        ("File", str(path)),
+        ("File", one_line(str(path))),
         ("Size", _size(path)),
         ("SHA-256", catalog.recorded_hash(path) or ""),
     ]
@@ -69,7 +70,7 @@ def figures(metrics: object) -> str:
             parts += [f"{title}: {', '.join(inner)}"] if inner else []
         elif isinstance(value, int | float):
             parts.append(f"{title}: {_number(value)}")
-    return "; ".join(parts)[:MOST]
+    return one_line("; ".join(parts))[:MOST]
 
 
 def picture_of(path: Path, cache: Path) -> Path:
@@ -92,7 +93,7 @@ def fingerprint(path: Path) -> str:
 
 
 def _text(value: object) -> str:
-    return " ".join(value.split())[:MOST] if isinstance(value, str) else ""
+    return one_line(value)[:MOST] if isinstance(value, str) else ""
 
 
 def _number(value: float) -> str:
@@ -108,7 +109,7 @@ def _recipe(recipe: object) -> str:
         key: recipe.get(key) for key in ("steps", "frames", "commit")
     }
     parts = (f"{k} {v}" for k, v in named.items() if isinstance(v, int | str) and v)
-    return ", ".join(parts)[:MOST]
+    return one_line(", ".join(parts))[:MOST]
 
 
 def _size(path: Path) -> str:

@@ -14,6 +14,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from ...backend.prompts.normalize import MAX_CHARACTERS
+from ...backend.protocol.foreign_text import one_line, parse_json
 from ..process.launch import EXTENSION_ROOT
 
 BUNDLED = EXTENSION_ROOT / "checkpoints"
@@ -21,6 +23,8 @@ DEFAULT = "toybox"
 """Stem of the bundled file that is used when nothing is chosen."""
 
 _MAX_HEADER = 16 * 2**20
+_MAX_NAME = 100
+"""Letters of a name."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +43,7 @@ class Choice:
 
     @property
     def description(self) -> str:
-        where = "comes with the extension" if self.bundled else str(self.path)
+        where = "comes with the extension" if self.bundled else one_line(str(self.path))
         try:
             size = self.path.stat().st_size / 2**20
             return f"{self.label}: knows {len(self.prompts):,} prompts, {size:.1f} MB, {where}"
@@ -50,8 +54,7 @@ class Choice:
     def prompts(self) -> list[str]:
         """What it can make, of its own training's prompt sets."""
         known = metadata(self.path)
-        found = [*known.get("prompts", ()), *known.get("unseen", ())]
-        return [prompt for prompt in found if isinstance(prompt, str)]
+        return [*texts(known.get("prompts")), *texts(known.get("unseen"))]
 
 
 def choices(folder: str) -> list[Choice]:
@@ -96,6 +99,8 @@ def hash_of(path: Path) -> str | None:
     """The SHA-256 of a file, remembered until it changes; None when it cannot be read."""
     try:
         stat = path.stat()
+        if not path.is_file():
+            return None
         return _hash(path, stat.st_mtime_ns, stat.st_size)
     except OSError:
         return None
@@ -111,7 +116,8 @@ def _hash(path: Path, modified: int, size: int) -> str:
 def recorded_hash(path: Path) -> str | None:
     """The SHA-256 that ``<file>.sha256`` beside a checkpoint records, as sha256sum writes it."""
     try:
-        text = hash_file(path).read_text(encoding="utf-8")
+        file = hash_file(path)
+        text = file.read_text(encoding="utf-8") if file.is_file() else ""
     except (OSError, UnicodeDecodeError):
         return None
     words = text.split()
@@ -141,7 +147,7 @@ def number(identifier: str) -> int:
 
 def _files(folder: Path) -> list[Path]:
     try:
-        return sorted(folder.glob("*.safetensors"))
+        return sorted(path for path in folder.glob("*.safetensors") if path.is_file())
     except OSError:  # a network drive that is not there now
         return []
 
@@ -149,14 +155,20 @@ def _files(folder: Path) -> list[Path]:
 def name_of(path: Path) -> str:
     """What a checkpoint is called wherever it is shown: as the file says, else the file's name."""
     name = metadata(path).get("name")
-    return name if isinstance(name, str) and name else path.stem
+    said = one_line(name)[:_MAX_NAME] if isinstance(name, str) else ""
+    return said or one_line(path.stem)
 
 
 def metadata(path: Path) -> dict[str, Any]:
-    """What a checkpoint file says of itself; {} when it says nothing or is not there."""
+    """What a checkpoint file says of itself; {} when it says nothing or is not there.
+
+    Its texts are printable. Nothing else is checked: a file may hold anything.
+    """
     try:
         stat = path.stat()
     except OSError:
+        return {}
+    if not path.is_file():  # opening a pipe would wait for its writer
         return {}
     return _read_metadata(path, stat.st_mtime_ns, stat.st_size)
 
@@ -171,12 +183,14 @@ def _read_metadata(path: Path, modified: int, size: int) -> dict[str, Any]:
             if length > _MAX_HEADER:
                 return {}
             header = json.loads(file.read(length))
-        found = json.loads(header["__metadata__"]["metadata"])
+        found = parse_json(header["__metadata__"]["metadata"])
     except (OSError, ValueError, TypeError, KeyError, struct.error, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}
 
 
 def texts(value: object) -> list[str]:
-    """The texts of a list that a file holds; a file may hold anything."""
-    return [item for item in value if isinstance(item, str)] if isinstance(value, list) else []
+    """The texts of a list that a file holds, but those that are longer than any prompt."""
+    if not isinstance(value, list):
+        return []
+    return [item for item in value if isinstance(item, str) and len(item) <= MAX_CHARACTERS]
