@@ -21,6 +21,7 @@ from .chain import panel as chain_panel
 from .chain.settings import ChainRow, ChainSettings
 from .checkpoints import operators as checkpoint_operators
 from .checkpoints import panel as checkpoint_panel
+from .checkpoints.conditions import ConditionValues
 from .checkpoints.settings import CheckpointSettings
 from .export import operators as export_operators
 from .export import panel as export_panel
@@ -87,6 +88,7 @@ adds."""
 def _classes() -> list[type]:
     return [
         ChainRow,
+        ConditionValues,
         Settings,
         *(cls for module in MODULES for cls in getattr(module, "CLASSES", ())),
     ]

@@ -37,7 +37,9 @@ def tiny_model(seed: int = 0, config: ModelConfig = TINY) -> ATT3D:
         return ATT3D(config)
 
 
-def tiny_checkpoint(path: Path, *, seed: int = 0, storage: Storage = "int8") -> Path:
+def tiny_checkpoint(
+    path: Path, *, seed: int = 0, storage: Storage = "int8", config: ModelConfig = TINY
+) -> Path:
     """Write such a checkpoint to ``path``, text encoder inside, and return ``path``."""
     text = SmallEncoderConfig(words=WORDS, context=8, width=16, layers=1, heads=2, features=8)
     with torch.random.fork_rng():
@@ -45,12 +47,13 @@ def tiny_checkpoint(path: Path, *, seed: int = 0, storage: Storage = "int8") -> 
         tower = build_tower(text)
     metadata = CheckpointMetadata(
         name="tiny",
-        config=TINY,
+        config=config,
         text_encoder=text.to_dict(),
         prompts=PROMPTS,
         words=list(WORDS),
         description="Random weights, for tests.",
         licence="GPL-3.0-or-later",
     )
-    save_checkpoint(path, tiny_model(seed), metadata, dict(tower.state_dict()), storage=storage)
+    model = tiny_model(seed, config)
+    save_checkpoint(path, model, metadata, dict(tower.state_dict()), storage=storage)
     return path

@@ -20,6 +20,7 @@ from ...backend.protocol.errors import Att3dError, BadRequest, Cancelled, Intern
 from ...backend.protocol.messages import PreviewParams, PreviewResult
 from ...backend.protocol.options import MAX_PROMPTS
 from ..checkpoints import catalog
+from ..checkpoints.conditions import slider_values
 from ..process.session import redraw, session
 from ..scene import preview, viewport_colors
 from ..scene.arrays import read_preview
@@ -160,6 +161,7 @@ class Live:
             alpha=settings.blend * (len(prompts) - 1),
             checkpoint=catalog.path_of(settings.checkpoint, chosen.checkpoint_folder_path),
             resolution=settings.preview_resolution,
+            conditions=slider_values(settings, settings.checkpoint),
         )
         self._stale = False
         self._replies.append(session.ask(chosen.launch, "preview", params))

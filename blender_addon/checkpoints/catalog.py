@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import struct
 import zlib
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 from ...backend.prompts.normalize import MAX_CHARACTERS
 from ...backend.protocol.foreign_text import one_line, parse_json
@@ -25,6 +26,28 @@ DEFAULT = "toybox"
 _MAX_HEADER = 16 * 2**20
 _MAX_NAME = 100
 """Letters of a name."""
+
+
+@dataclass(frozen=True)
+class Condition:
+    """A number that a checkpoint amortizes over beside the prompt (A31)."""
+
+    name: str
+    low: float
+    high: float
+    """The range that it was trained on."""
+    default: float
+
+    @property
+    def label(self) -> str:
+        """The name for a person: "Guidance Weight"."""
+        return self.name.replace("_", " ").title()
+
+    def clamp(self, value: object) -> float:
+        """The value within the range; the default for what is no number."""
+        if not is_number(value):
+            return self.default
+        return min(max(float(value), self.low), self.high)
 
 
 @dataclass(frozen=True)
@@ -55,6 +78,20 @@ class Choice:
         """What it can make, of its own training's prompt sets."""
         known = metadata(self.path)
         return [*texts(known.get("prompts")), *texts(known.get("unseen"))]
+
+    @property
+    def conditions(self) -> tuple[Condition, ...]:
+        """What it amortizes over beside the prompt; what makes no sense is left out."""
+        config = metadata(self.path).get("config")
+        said = config.get("conditions") if isinstance(config, dict) else None
+        found = []
+        for one in said if isinstance(said, list) else []:
+            if not isinstance(one, dict) or not isinstance(one.get("name"), str):
+                continue
+            low, high, default = (one.get(key) for key in ("low", "high", "default"))
+            if is_number(low) and is_number(high) and is_number(default) and low <= default <= high:
+                found.append(Condition(one["name"], float(low), float(high), float(default)))
+        return tuple(found)
 
 
 def choices(folder: str) -> list[Choice]:
@@ -187,6 +224,11 @@ def _read_metadata(path: Path, modified: int, size: int) -> dict[str, Any]:
     except (OSError, ValueError, TypeError, KeyError, struct.error, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}
+
+
+def is_number(value: object) -> TypeGuard[float]:
+    """Whether a value of a file is a finite number; JSON's true and NaN are none."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def texts(value: object) -> list[str]:

@@ -5,14 +5,21 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bpy.props import EnumProperty, StringProperty
+from bpy.props import EnumProperty, PointerProperty, StringProperty
 
-from ...backend.protocol.errors import CheckpointError
+from ...backend.protocol.errors import BadRequest, CheckpointError
 from ..process.session import session
 from ..ui.icons import icon_of
 from ..ui.preferences import preferences
 from . import catalog
 from .card import picture_of
+from .conditions import (
+    ConditionValues,
+    make_sliders,
+    slider_values,
+    values_as_text,
+    values_in_text,
+)
 
 if TYPE_CHECKING:
     from bpy.types import Context
@@ -66,6 +73,19 @@ def _checkpoint_changed(settings: CheckpointSettings, context: Context) -> None:
     """Another checkpoint is chosen: what was wrong with the one before is settled."""
     if isinstance(session.error, CheckpointError):
         session.settle()
+    make_sliders(settings)
+
+
+def _get_conditions(settings: CheckpointSettings) -> str:
+    return values_as_text(slider_values(settings, settings.checkpoint))
+
+
+def _set_conditions(settings: CheckpointSettings, text: str) -> None:
+    try:
+        values = values_in_text(text)
+    except BadRequest as error:
+        raise ValueError(error.message) from error
+    make_sliders(settings, values)
 
 
 class CheckpointSettings:
@@ -85,4 +105,17 @@ class CheckpointSettings:
         items=_checkpoint_items,
         get=_get_choice,
         set=_set_choice,
+    )
+    condition_values: PointerProperty(
+        type=ConditionValues,
+        name="Condition Values",
+        description="A slider for each condition of the checkpoint",
+        options={"HIDDEN"},
+    )
+    conditions: StringProperty(
+        name="Conditions",
+        description="The sliders' values, as JSON",
+        get=_get_conditions,
+        set=_set_conditions,
+        options={"HIDDEN"},
     )

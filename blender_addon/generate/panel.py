@@ -8,6 +8,7 @@ import bpy
 from bpy.app.translations import pgettext_iface as iface_
 
 from ..checkpoints import catalog
+from ..checkpoints.conditions import draw_sliders
 from ..checkpoints.prompt_search import example_prompt, familiarity
 from ..process.backend_state import State
 from ..process.launch import carries_backend
@@ -55,6 +56,7 @@ class ATT3D_PT_create(_Tab, bpy.types.Panel):
 
         unknown = not session.busy and draw_unknown(layout, context, settings.prompt)
         layout.prop(settings, "checkpoint_choice", text="")
+        draw_sliders(layout, settings)
         chosen = preferences(context)
         state, problem = session.state, chosen.problem
         draw_status(layout, width, catalog.name_of)

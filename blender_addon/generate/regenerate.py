@@ -52,7 +52,8 @@ class _FromObject(PromptOperator):
         """Take what the object says for what the caller has not set, but for the prompt."""
         ob = context.active_object
         self._object_uid = ob.session_uid
-        self.fill_in({"checkpoint": checkpoint_of(ob, context), **provenance.options_of(ob)})
+        options = {"conditions": "", **provenance.options_of(ob)}
+        self.fill_in({"checkpoint": checkpoint_of(ob, context), **options})
 
 
 class ATT3D_OT_regenerate(_FromObject, bpy.types.Operator):

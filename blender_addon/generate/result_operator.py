@@ -20,6 +20,7 @@ from bpy.props import StringProperty
 from ...backend.protocol.messages import GenerateParams, GenerateResult, InterpolateResult
 from ...backend.protocol.options import MeshOptions, Option, options_of
 from ..checkpoints import catalog
+from ..checkpoints.conditions import slider_values, values_as_text, values_in_text
 from ..history import record
 from ..process.launch import extension_version
 from ..process.operator import BackendOperator
@@ -63,6 +64,14 @@ class ResultOperator(BackendOperator):
         description="Name or path of the trained model; empty: the scene's choice",
         options={"SKIP_SAVE"},
     )
+    conditions: StringProperty(
+        name="Conditions",
+        description=(
+            "Values of what the checkpoint was trained for beside the prompt, by name, as JSON. "
+            "Not given: the sliders'"
+        ),
+        options={"SKIP_SAVE"},
+    )
 
     _scene_uid = 0
     _object_uid = 0
@@ -82,7 +91,7 @@ class ResultOperator(BackendOperator):
     def ask(
         self, context: Context, method: str, params: type, read: Callable[[Path], Any], **more: Any
     ) -> Reply:
-        """Send a request with the checkpoint and the options.
+        """Send a request with the checkpoint, its conditions and the options.
 
         Args:
             context: of Blender.
@@ -90,14 +99,20 @@ class ResultOperator(BackendOperator):
             params: the method's class of parameters.
             read: the arrays in the file that the answer names, for any thread.
             more: the parameters that are not options.
+
+        Raises:
+            BadRequest: the conditions are no JSON.
         """
+        sliders = slider_values(context.scene.att3d, self.checkpoint)
+        self.fill_in({"conditions": values_as_text(sliders)})
+        conditions = values_in_text(self.conditions)
         self._scene_uid = context.scene.session_uid
         chosen = preferences(context)
         path = catalog.path_of(self.checkpoint, chosen.checkpoint_folder_path)
         return session.submit(
             chosen.launch,
             method,
-            params(checkpoint=path, **self.values, **more),
+            params(checkpoint=path, conditions=conditions, **self.values, **more),
             lambda result: read(Path(result.mesh)).encode(),
         )
 
@@ -131,7 +146,7 @@ class ResultOperator(BackendOperator):
             checkpoint_hash=result.checkpoint_hash,
             extension_version=extension_version(),
             backend_version=result.version,
-            options=self.values,
+            options=self.values | ({"conditions": self.conditions} if self.conditions else {}),
             notes=tuple(said),
             title=title,
             source=source or {},

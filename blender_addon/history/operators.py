@@ -238,10 +238,9 @@ def _checkpoint(entry: Entry) -> str:
 
 
 def _labels() -> dict[str, str]:
-    """The options of meshes and of chains, with their labels."""
-    return {
-        option.name: option.label for option in options_of(ChainOptions) + options_of(MeshOptions)
-    }
+    """The options of meshes and of chains, with their labels, and the conditions."""
+    options = options_of(ChainOptions) + options_of(MeshOptions)
+    return {option.name: option.label for option in options} | {"conditions": "Conditions"}
 
 
 def entry_of(ob: bpy.types.Object | None) -> Entry | None:

@@ -38,7 +38,8 @@ class Provenance:
     extension_version: str
     backend_version: str
     options: Mapping[str, int | float | bool | str]
-    """Mesh options: faces, texture_size, resolution, normal_map ..."""
+    """Mesh options: faces, texture_size, resolution, normal_map ...; and ``conditions``, as JSON,
+    where the checkpoint has some."""
     notes: tuple[str, ...] = ()
     """What the backend remarked, for example words that the checkpoint never saw."""
     title: str = ""

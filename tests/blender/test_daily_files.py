@@ -17,6 +17,9 @@ from hypothesis import strategies as st
 from PIL import Image
 from safetensors.numpy import save_file
 
+from backend.model.config import Condition
+from tests.tiny import TINY, tiny_checkpoint
+
 from ..wire import extension  # noqa: F401 makes the package importable without bpy
 
 from att3d_extension.backend.protocol.errors import BadPrompt, BadRequest, OutputError  # isort: skip
@@ -25,6 +28,7 @@ from att3d_extension.blender_addon.scene.arrays import MeshArrays  # isort: skip
 from att3d_extension.blender_addon.scene.textures import png_bytes  # isort: skip
 from att3d_extension.blender_addon.assets import catalog  # isort: skip
 from att3d_extension.blender_addon.batch.prompt_list import Grid, parse_prompts  # isort: skip
+from att3d_extension.blender_addon.checkpoints.catalog import Choice  # isort: skip
 from att3d_extension.blender_addon.history import thumbnail  # isort: skip
 from att3d_extension.blender_addon.history.store import Entry, History  # isort: skip
 
@@ -235,3 +239,20 @@ def test_own_files_live_where_the_system_wants_them() -> None:
     assert user_folders.data_folder(named, "linux", home) == Path("/data/att3d")
     for environ in ({}, {"XDG_DATA_HOME": ""}, {"XDG_DATA_HOME": "relative"}):
         assert user_folders.data_folder(environ, "linux", home) == home / ".local/share/att3d"
+
+
+def test_a31_conditions_of_a_checkpoint_are_read_from_its_file(tmp_path: Path) -> None:
+    trained = (
+        Condition("guidance_weight", 5.0, 100.0, 20.0, logarithmic=True),
+        Condition("albedo", 0.0, 1.0, 0.5),
+    )
+    config = dataclasses.replace(TINY, conditions=trained)
+    path = tiny_checkpoint(tmp_path / "conditioned.safetensors", config=config)
+    found = Choice(str(path), path, False).conditions
+    assert [dataclasses.astuple(one) for one in found] == [
+        (one.name, one.low, one.high, one.default) for one in trained
+    ]
+    assert [one.label for one in found] == ["Guidance Weight", "Albedo"]
+    assert [found[0].clamp(value) for value in (1, 40, 1e9, "high")] == [5.0, 40.0, 100.0, 20.0]
+    plain = tiny_checkpoint(tmp_path / "plain.safetensors")
+    assert Choice(str(plain), plain, False).conditions == ()

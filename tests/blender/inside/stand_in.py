@@ -59,6 +59,12 @@ def cube() -> bytes:
     return struct.pack("<Q", len(text)) + text + body
 
 
+def said_conditions(request: rpc.Request) -> list[str]:
+    """A note that says which conditions were asked for."""
+    values = request.params.get("conditions")
+    return [json.dumps(values, sort_keys=True)] if values else []
+
+
 class StandIn:
     """One client's backend."""
 
@@ -135,8 +141,8 @@ class StandIn:
         path.write_bytes(self._cube)
         return m.GenerateResult(
             mesh=str(path), prompt=prompt, vertices=8, faces=12, timings={"total": 0.01},
-            notes=["a note"] if word == "noted" else [], checkpoint="/x/tiny.safetensors",
-            checkpoint_hash="0" * 64, version="stand-in",
+            notes=["a note"] if word == "noted" else said_conditions(request),
+            checkpoint="/x/tiny.safetensors", checkpoint_hash="0" * 64, version="stand-in",
         )  # fmt: skip
 
     def _interpolate(self, request: rpc.Request) -> m.InterpolateResult:
@@ -179,7 +185,7 @@ class StandIn:
             drift_pct=0.0,
             changes=[m.TopologyChange(alpha=0.5, kind="part appears", count=2)],
             timings={"total": 0.5},
-            notes=["a note about the chain"],
+            notes=["a note about the chain", *said_conditions(request)],
             checkpoint="tiny.safetensors",
             checkpoint_hash="0" * 64,
             version=VERSION,
