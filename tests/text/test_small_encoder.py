@@ -96,6 +96,7 @@ def test_a_checkpoints_description_gives_the_encoder_back(encoder: SmallEncoder)
     [
         ({"kind": "huge"}, "unknown kind: 'huge'"),
         ({"width": None}, "width is not valid"),
+        ({"layers": True}, "layers is not valid"),
         ({"width": 17}, "multiple of its heads"),
         ({"words": "pig"}, "not a list of words"),
         ({"colour": 1}, "not valid: colour"),
