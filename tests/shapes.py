@@ -20,7 +20,12 @@ CHECKED = (
     "backend.textured_mesh",
     "backend.tracking",
     "training.amortized",
+    "training.assets",
+    "training.clip",
+    "training.diffusion",
     "training.guidance",
+    "training.library",
+    "training.refinement",
 )
 """Every package with annotated shapes; ``tests/test_shapes.py`` finds one that is not here."""
 

@@ -20,7 +20,8 @@ def test_a_wrong_shape_is_found() -> None:
 
 
 def test_every_package_with_annotated_shapes_is_checked() -> None:
-    for package in ("backend", "training/amortized", "training/guidance"):
+    kinds = ("amortized", "assets", "clip", "diffusion", "guidance", "library", "refinement")
+    for package in ("backend", *(f"training/{kind}" for kind in kinds)):
         for path in (ROOT / package).rglob("*.py"):
             if not re.search(r"^from (jaxtyping|\.+shapes) import", path.read_text(), re.MULTILINE):
                 continue

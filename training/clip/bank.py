@@ -32,7 +32,7 @@ class Bank:
     rgba: UInt8[Tensor, "views 4 size size"]
     objects: Int[Tensor, " views"]
 
-    def of_object(self, count: int) -> list[Int[Tensor, " views"]]:
+    def of_object(self, count: int) -> list[Int[Tensor, " _"]]:
         """Views of each of ``count`` objects."""
         order = torch.argsort(self.objects, stable=True)
         sizes = torch.bincount(self.objects, minlength=count)

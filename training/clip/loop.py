@@ -74,9 +74,9 @@ class _Data:
     """Everything that batches and measurements are drawn from."""
 
     bank: Bank
-    views: list[Int[Tensor, " views"]]
+    views: list[Int[Tensor, " _"]]
     """Pictures of each object in the bank."""
-    near: list[Int[Tensor, " near"]]
+    near: list[Int[Tensor, " _"]]
     """Objects that differ in one attribute from each that may be trained on."""
     held_out: Int[Tensor, " objects"]
     pictures: UInt8[Tensor, "objects views 4 size size"]

@@ -143,7 +143,9 @@ def load_clip(path: Path) -> tuple[SmallClip, dict[str, Any]]:
         with safe_open(path, framework="pt") as file:
             description = json.loads((file.metadata() or {})[_METADATA_KEY])
             state = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
-        shape = ClipShape(**description["shape"])
+        shape = ClipShape(
+            **{**description["shape"], "blocks": tuple(description["shape"]["blocks"])}
+        )
         text = SmallEncoderConfig.from_dict(description["text"])
         clip = build_clip(shape, text.words)
         clip.towers.load_state_dict(

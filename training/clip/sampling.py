@@ -20,14 +20,14 @@ _GROUP = 8
 """Objects in a group of hard negatives."""
 
 
-def neighbours(attributes: Int[Tensor, "objects attributes"]) -> list[Int[Tensor, " near"]]:
+def neighbours(attributes: Int[Tensor, "objects attributes"]) -> list[Int[Tensor, " _"]]:
     """Objects that differ from each object in exactly one attribute."""
     differences = (attributes[:, None] != attributes[None]).sum(-1)
     return [row.nonzero()[:, 0] for row in differences == 1]
 
 
 def draw_objects(
-    near: list[Int[Tensor, " near"]], batch: int, hard: float, generator: torch.Generator
+    near: list[Int[Tensor, " _"]], batch: int, hard: float, generator: torch.Generator
 ) -> Int[Tensor, " batch"]:
     """Distinct objects; about ``hard`` of them come in groups of neighbours.
 
@@ -49,7 +49,7 @@ def draw_objects(
 
 
 def draw_views(
-    views: list[Int[Tensor, " views"]], objects: Int[Tensor, " batch"], generator: torch.Generator
+    views: list[Int[Tensor, " _"]], objects: Int[Tensor, " batch"], generator: torch.Generator
 ) -> Int[Tensor, " batch"]:
     """One random view of each object, as an index into the bank."""
     picks = torch.rand(len(objects), generator=generator).tolist()

@@ -111,7 +111,7 @@ class ScoringClip:
         return float(self.clip.towers.logit_scale.exp())
 
     def image_features(
-        self, rgb: Float[Tensor, "pictures size size 3"]
+        self, rgb: Float[Tensor, "pictures height width channels"]
     ) -> Float[Tensor, "pictures features"]:
         """Unit vectors of square sRGB pictures in [0, 1] of any size, channels last.
 

@@ -15,7 +15,7 @@ from ..guidance.diffusion.views import ViewScheme, view_index
 from .bank import HELD_OUT, ViewMaker
 from .captions import Captions, Tokens
 from .loss import noise_levels, v_loss
-from .model import PixelUNet
+from .model import VelocityNetwork
 
 _BATCH = 64
 
@@ -30,7 +30,7 @@ class HeldOut:
     t: Int[Tensor, " pictures"]
 
     @torch.no_grad()
-    def loss(self, unet: PixelUNet, scheduler: Any) -> float:
+    def loss(self, unet: VelocityNetwork, scheduler: Any) -> float:
         """Mean square error of v, every level counting the same."""
         device = next(unet.parameters()).device
         total = 0.0

@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from .model import LEVELS, PixelUNet
+from .model import LEVELS, VelocityNetwork
 
 
 def noise_levels(count: int, generator: torch.Generator) -> Int[Tensor, " pictures"]:
@@ -31,7 +31,7 @@ def snr_weights(
 
 
 def v_loss(
-    unet: PixelUNet,
+    unet: VelocityNetwork,
     scheduler: Any,
     clean: Float[Tensor, "pictures 3 size size"],
     tokens: Float[Tensor, "pictures tokens width"],

@@ -6,9 +6,9 @@ noise level from 0 (none) to 999; the network predicts v (Salimans and Ho 2022).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float, Int
@@ -39,6 +39,21 @@ class UNetConfig:
     heads: int = 4
     groups: int = 16
     """Groups of the group norms; divides all channels."""
+
+
+@runtime_checkable
+class VelocityNetwork(Protocol):
+    """What predicts v of noisy pictures: the objective and the sampler take any."""
+
+    def __call__(
+        self,
+        noisy: Float[Tensor, "pictures 3 size size"],
+        t: Int[Tensor, " pictures"],
+        tokens: Float[Tensor, "pictures tokens width"],
+        /,
+    ) -> Float[Tensor, "pictures 3 size size"]: ...
+
+    def parameters(self) -> Iterator[nn.Parameter]: ...
 
 
 class PixelUNet(nn.Module):

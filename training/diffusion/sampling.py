@@ -9,14 +9,14 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from .model import PixelUNet
+from .model import VelocityNetwork
 
 SAMPLING_STEPS = 20
 
 
 @torch.no_grad()
 def sample(
-    unet: PixelUNet,
+    unet: VelocityNetwork,
     scheduler: Any,
     tokens: Float[Tensor, "pictures tokens width"],
     empty: Float[Tensor, "tokens width"],

@@ -6,7 +6,7 @@ import hashlib
 
 import numpy as np
 
-from backend.shapes import Float
+from backend.shapes import UInt8
 
 from .mesh import SHEET, THICKNESS, Mesh
 from .truth import open_edges, welded
@@ -24,7 +24,7 @@ def is_closed(mesh: Mesh) -> bool:
     return not open_edges(welded(mesh.vertices, mesh.faces)).any()
 
 
-def warnings(mesh: Mesh, kinds: Float[np.ndarray, " faces"]) -> list[str]:
+def warnings(mesh: Mesh, kinds: UInt8[np.ndarray, " faces"]) -> list[str]:
     """One or two words each, as the table shows them."""
     found = []
     small, middle, large = np.sort(np.ptp(mesh.vertices[mesh.faces].reshape(-1, 3), axis=0))

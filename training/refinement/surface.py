@@ -67,7 +67,7 @@ class Smoother:
         laplacian = diags(np.asarray(joined.sum(axis=1))[:, 0]) - joined
         self._factors: SuperLU = splu((identity(count) + stiffness * laplacian).tocsc())
 
-    def __call__(self, u: Float[Tensor, "vertices 3"]) -> Float[Tensor, "vertices 3"]:
+    def __call__(self, u: Float[Tensor, "vertices n"]) -> Float[Tensor, "vertices n"]:
         return _Solve.apply(u, self._factors)  # type: ignore[no-any-return]
 
 

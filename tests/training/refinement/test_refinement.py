@@ -151,7 +151,7 @@ def test_refining_leaves_a_mesh_and_pictures_of_it(short_run, tmp_path):
     assert 100 < len(mesh.faces) <= 500
     assert np.abs(mesh.vertices).max() <= 1.1
     assert (tmp_path / "sheets" / "000002.png").exists()
-    with pytest.raises(TrainingError, match="another origin"):
+    with pytest.raises(TrainingError, match="--prompts"):
         refine(short_run, "a pig", config(tmp_path))
 
 
@@ -182,4 +182,4 @@ def test_bad_input_is_named(short_run, tmp_path, capsys):
         refine(short_run, PROMPT, config(tmp_path, output=tmp_path / "pig.stl"))
     for stiffness in (-1.0, float("nan"), float("inf")):
         with pytest.raises(TrainingError, match="stiffness"):
-            config(tmp_path, stiffness=stiffness)
+            refine(short_run, PROMPT, config(tmp_path, stiffness=stiffness))
