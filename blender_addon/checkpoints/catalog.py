@@ -26,6 +26,9 @@ DEFAULT = "toybox"
 _MAX_HEADER = 16 * 2**20
 _MAX_NAME = 100
 """Letters of a name."""
+_MAX_CONDITION = 63
+"""Bytes of a condition's name: Blender's custom properties have no longer ones."""
+_MOST_CONDITIONS = 32
 
 
 @dataclass(frozen=True)
@@ -86,12 +89,15 @@ class Choice:
         said = config.get("conditions") if isinstance(config, dict) else None
         found = []
         for one in said if isinstance(said, list) else []:
-            if not isinstance(one, dict) or not isinstance(one.get("name"), str):
+            name = one.get("name") if isinstance(one, dict) else None
+            if not isinstance(name, str) or not name.isprintable():
+                continue
+            if not 0 < len(name.encode()) <= _MAX_CONDITION:
                 continue
             low, high, default = (one.get(key) for key in ("low", "high", "default"))
             if is_number(low) and is_number(high) and is_number(default) and low <= default <= high:
-                found.append(Condition(one["name"], float(low), float(high), float(default)))
-        return tuple(found)
+                found.append(Condition(name, float(low), float(high), float(default)))
+        return tuple(found[:_MOST_CONDITIONS])
 
 
 def choices(folder: str) -> list[Choice]:
@@ -228,7 +234,12 @@ def _read_metadata(path: Path, modified: int, size: int) -> dict[str, Any]:
 
 def is_number(value: object) -> TypeGuard[float]:
     """Whether a value of a file is a finite number; JSON's true and NaN are none."""
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    try:
+        return math.isfinite(value)
+    except OverflowError:  # an integer of hundreds of digits
+        return False
 
 
 def texts(value: object) -> list[str]:

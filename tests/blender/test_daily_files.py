@@ -28,6 +28,7 @@ from att3d_extension.blender_addon.scene.arrays import MeshArrays  # isort: skip
 from att3d_extension.blender_addon.scene.textures import png_bytes  # isort: skip
 from att3d_extension.blender_addon.assets import catalog  # isort: skip
 from att3d_extension.blender_addon.batch.prompt_list import Grid, parse_prompts  # isort: skip
+from att3d_extension.blender_addon.checkpoints import catalog as checkpoint_catalog  # isort: skip
 from att3d_extension.blender_addon.checkpoints.catalog import Choice  # isort: skip
 from att3d_extension.blender_addon.history import thumbnail  # isort: skip
 from att3d_extension.blender_addon.history.store import Entry, History  # isort: skip
@@ -256,3 +257,19 @@ def test_a31_conditions_of_a_checkpoint_are_read_from_its_file(tmp_path: Path) -
     assert [found[0].clamp(value) for value in (1, 40, 1e9, "high")] == [5.0, 40.0, 100.0, 20.0]
     plain = tiny_checkpoint(tmp_path / "plain.safetensors")
     assert Choice(str(plain), plain, False).conditions == ()
+
+
+def test_conditions_that_no_slider_can_have_are_left_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    good = {"name": "albedo", "low": 0, "high": 1, "default": 0.5}
+    wrong = [
+        7, {}, good | {"name": 3}, good | {"name": ""}, good | {"name": "a" * 64},
+        good | {"name": "two\nlines"}, good | {"low": "0"}, good | {"high": True},
+        good | {"high": 10**400}, good | {"default": float("nan")}, good | {"default": 2},
+    ]  # fmt: skip
+    choice = Choice("any", tmp_path, False)
+    for conditions, count in ((wrong, 0), ([*wrong, good], 1), ([good] * 99, 32), ("none", 0)):
+        said = {"config": {"conditions": conditions}}
+        monkeypatch.setattr(checkpoint_catalog, "metadata", lambda path, said=said: said)
+        assert len(choice.conditions) == count
