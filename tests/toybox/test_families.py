@@ -216,7 +216,7 @@ class TestAssets:
         expected, painted = query(truth, points, compiled=False)
         torch.testing.assert_close(distance, expected)
         torch.testing.assert_close(color, painted)
-        picture, alpha = self.assets.pictures(mix, orbit(1), 16)
+        picture, alpha = batch.pictures(orbit(1), 16)
         shown = render(truth, orbit(1), 16, shading="albedo", compiled=False)
         torch.testing.assert_close(alpha, shown.alpha)
         assert picture.shape == (1, 16, 16, 3)
