@@ -164,6 +164,7 @@ def grouped(captions: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
 
 
 def _by_number(name: str) -> list[tuple[int, str]]:
-    """A sorting key with 2 before 10."""
-    pieces: Iterable[str] = "".join(c if c.isdecimal() else f"\0{c}\0" for c in name).split("\0")
+    """A sorting key with 2 before 10, and small letters beside capitals."""
+    marked = "".join(c if c.isdecimal() else f"\0{c}\0" for c in name.casefold())
+    pieces: Iterable[str] = marked.split("\0")
     return [(int(piece), "") if piece.isdecimal() else (-1, piece) for piece in pieces if piece]
