@@ -47,7 +47,11 @@ def test_every_preset_builds_its_model(name):
     assert grids >= config.latent * model.grid.size
 
 
-@pytest.mark.parametrize("name", [n for n in PRESETS if not n.startswith("paper-")])
+# A library brings its own prompts, and a paper's run needs a large text encoder.
+OURS = [name for name in PRESETS if name != "library" and not name.startswith("paper-")]
+
+
+@pytest.mark.parametrize("name", OURS)
 def test_our_presets_have_prompts_and_text_of_their_models_size(name):
     config = preset(name)
     assert prompt_set(config.prompts).seen
