@@ -73,8 +73,9 @@ class PromptIndex:
                 self._containing[word].add(index)
                 tails.add(" ".join(split[start:]))
         self._tails = sorted(tails)
-        nouns = {noun for noun in map(subject_of, self.prompts) if noun is not None}
-        self._subjects = set().union(*map(self.vocabulary.known_in, nouns))
+        self._subjects = set().union(
+            *map(self._subject_kinds, set(map(_up_to_subject, self.prompts)))
+        )
         self._words = sorted(set(self._containing) | set(self.vocabulary.words))
 
     def familiarity(self, prompt: str) -> Familiarity:
@@ -84,6 +85,11 @@ class PromptIndex:
     def knows_subject(self, prompt: str) -> bool:
         """Whether the prompt names a thing that is in the training, not only what it is like."""
         return not self._subjects or bool(self._subjects & self.vocabulary.known_in(prompt))
+
+    def _subject_kinds(self, phrase: str) -> set[str]:
+        """The known words of a phrase's last one, or of all where it is half of a compound."""
+        known = self.vocabulary.known_in
+        return known(phrase) & known(phrase.rpartition(" ")[2]) or known(phrase)
 
     def spelled_alike(self, prompt: str) -> str | None:
         """The prompt with known words for its unknown ones, if that names something it knows.
@@ -192,6 +198,13 @@ def subject_of(prompt: str) -> str | None:
         elif noun is not None:
             return noun
     return noun
+
+
+def _up_to_subject(prompt: str) -> str:
+    """The prompt's words up to the noun that it is about; empty where there is none."""
+    words = split_words(prompt)
+    noun = subject_of(prompt)
+    return " ".join(words[: words.index(noun) + 1]) if noun is not None else ""
 
 
 def _bare(word: str) -> str:
