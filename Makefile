@@ -25,7 +25,7 @@ test: $(VENV)/.ready $(VENV)/.blenders $(VENV)/.gltf-validator
 	$(BIN)/python -m ruff format --check .
 	$(BIN)/python -m ruff check .
 	$(BIN)/basedpyright
-	$(BIN)/python -m pytest -m "not slow and not gpu" $(PYTEST)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow and not gpu" $(PYTEST)
 
 ## make test-timed        the tests of promised seconds, on a machine with nothing else to do
 test-timed: $(VENV)/.ready
