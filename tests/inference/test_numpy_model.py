@@ -22,8 +22,10 @@ from backend.progress import CancelToken
 from backend.protocol.errors import BadRequest, MissingDependency
 from backend.protocol.options import MeshOptions
 from backend.surface.contour import contour
+from backend.surface.geometry import face_areas
 from backend.surface.refine import finer_grid, near_surface
 from backend.surface.topology import label_parts
+from backend.textured_mesh import GeneratedMesh
 from tests.model.test_variants import VARIANTS, embeddings, loud, round_trip
 
 WITHOUT_TORCH = {name: c for name, c in VARIANTS.items() if c.mapping != "attention"}
@@ -111,7 +113,15 @@ def test_meshes_have_the_same_parts_and_textures() -> None:
         assert parts[0] == parts[1]
         euler = [len(mesh.vertices) - len(mesh.faces) // 2 for mesh in (ours, reference)]
         assert euler[0] == euler[1]
-        assert abs(ours.texture.mean(dtype=float) - reference.texture.mean(dtype=float)) < 1.0
+        # Where a chart lies in the texture follows from roundings; what the surface shows does not.
+        np.testing.assert_allclose(mean_color(ours), mean_color(reference), atol=1.0)
+
+
+def mean_color(mesh: GeneratedMesh) -> np.ndarray:
+    """The texture's mean over the surface, read at faces' centres, weighted by their area."""
+    column, row = (mesh.uvs.mean(1) * [1, -1] + [0, 1]).T * len(mesh.texture)
+    colors = mesh.texture[row.astype(int), column.astype(int)]
+    return np.average(colors, axis=0, weights=face_areas(mesh.vertices, mesh.faces))
 
 
 def test_few_points_and_none_are_read_too(tiny_checkpoint_path: Path) -> None:
