@@ -8,11 +8,12 @@ Stable Diffusion conditions on. Frozen, float32.
 
 from __future__ import annotations
 
+import bisect
 import hashlib
 import json
 import pickle
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from safetensors import SafetensorError
 from torch import Tensor, nn
 
 from ..prompts.normalize import normalise_prompt
-from ..protocol.errors import BadRequest, CheckpointError, NotDownloaded
+from ..protocol.errors import BadPrompt, BadRequest, CheckpointError, NotDownloaded
 from .open_clip_import import import_open_clip, open_clip_folder
 
 _CONFIG_FILE = "open_clip_config.json"
@@ -121,6 +122,13 @@ class OpenClipEncoder:
         self.warm_up()
         assert self._loaded is not None
         tower, tokenizer = self._loaded
+        for prompt in clean:
+            if rest := unread(tokenizer, prompt):
+                raise BadPrompt(
+                    f"{self.name} reads {self.tokens} tokens of a prompt: "
+                    f"{' '.join(rest)!r} does not fit.",
+                    "Shorten the prompt.",
+                )
         parts = [tower(ids.to(self.device))[1] for ids in tokenizer(clean).split(_BATCH)]
         return torch.cat(parts).float().cpu()
 
@@ -129,6 +137,20 @@ class OpenClipEncoder:
         tower = model.text
         tower.output_tokens = True
         return tower.to(self.device).float().eval().requires_grad_(False), tokenizer
+
+
+def unread(tokenizer: Callable[[list[str]], Tensor], prompt: str) -> list[str]:
+    """The words at a prompt's end that change nothing of what the tokenizer gives."""
+    words = prompt.split()
+
+    def same(count: int) -> bool:
+        """Whether the first ``count`` words give the whole prompt's tokens."""
+        short, whole = tokenizer([" ".join(words[:count]), prompt])
+        return bool((short == whole).all())
+
+    if len(words) < 2 or not same(len(words) - 1):
+        return []
+    return words[bisect.bisect_left(range(len(words)), True, lo=1, key=same) :]
 
 
 def load_open_clip(name: str) -> tuple[Any, Any]:

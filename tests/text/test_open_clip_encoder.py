@@ -9,7 +9,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from backend.protocol.errors import BadRequest, CheckpointError, NotDownloaded
+from backend.protocol.errors import BadPrompt, BadRequest, CheckpointError, NotDownloaded
 from backend.text.encoder import TextEncoder, encoder_from_config
 from backend.text.open_clip_encoder import OpenClipEncoder
 from backend.text.open_clip_import import import_open_clip
@@ -50,6 +50,15 @@ def test_the_embeddings_are_those_after_the_final_layer_norm(folder: Path) -> No
         torch.testing.assert_close(embeddings, x)
         pooled = x[torch.arange(2), ids.argmax(-1)] @ model.text_projection
         torch.testing.assert_close(pooled, model.encode_text(ids))
+
+
+def test_a_prompt_that_does_not_fit_is_refused_with_the_words_beyond(folder: Path) -> None:
+    """75 words of one token each fit between the tokens of its beginning and end."""
+    encoder = OpenClipEncoder(str(folder))
+    fits = " ".join(["red"] * 74 + ["pig"])
+    assert encoder.encode([fits]).shape == (1, 77, 16)
+    with pytest.raises(BadPrompt, match=r"77 tokens of a prompt: 'with a hat' does not fit"):
+        encoder.encode(["a cat", f"{fits} with a hat"])
 
 
 def test_a_checkpoint_may_name_it(folder: Path) -> None:
