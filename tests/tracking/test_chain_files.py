@@ -171,6 +171,10 @@ def test_json(att3d: Run, tiny_checkpoint_path: Path, tmp_path: Path) -> None:
             "normal_consistency",
             "flipped_area_pct",
             "visible_backfaces_pct",
+            "farthest_pct",
+            "silhouette_iou",
+            "picture_psnr_db",
+            "extra_pixels_pct",
         }
     assert report["drift_pct"] < 0.1
     assert report["changes"] == []

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 import numpy as np
 import pytest
-import torch
 
 from backend.field_reader import Reader
 from backend.progress import CancelToken
@@ -35,7 +34,7 @@ def fit(fitter: Fitter, balls: Sequence[Ball]) -> Fit:
 
 def off(balls: Sequence[Ball], points: np.ndarray) -> np.ndarray:
     field = AnalyticField(balls=balls, blend=0.02)
-    return field.distance(torch.from_numpy(np.float32(points))).abs().numpy()
+    return np.abs(field.distance(np.asarray(points, np.float32)))
 
 
 def test_on_itself_the_template_stays() -> None:

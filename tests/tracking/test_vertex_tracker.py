@@ -7,7 +7,6 @@ from collections.abc import Sequence
 
 import numpy as np
 import pytest
-import torch
 
 from backend.progress import CancelToken
 from backend.protocol.errors import BadRequest, Cancelled
@@ -44,7 +43,7 @@ def part() -> Tracker:
 
 def off(balls: Sequence[Ball], points: np.ndarray) -> np.ndarray:
     field = BallsChain(lambda _: balls).field(0.0)
-    return field.distance(torch.from_numpy(np.float32(points))).numpy()
+    return field.distance(np.asarray(points, np.float32))
 
 
 @pytest.mark.parametrize("budget", [300, 800])
