@@ -42,7 +42,7 @@ def test_on_itself_the_template_stays() -> None:
     found = fit(fitter, EAR)
     assert not found.absent.any()
     moved = np.linalg.norm(found.positions - fitter.topology.vertices, axis=1)
-    assert np.percentile(moved, 95) < 0.02  # half a voxel
+    assert np.percentile(moved, 95) < 0.03  # less than a voxel (0.04)
 
 
 def test_a_part_that_the_object_lacks_lies_on_what_it_has() -> None:
