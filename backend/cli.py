@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import io
-import json
 import logging
 import os
 import sys
@@ -35,6 +34,7 @@ from .protocol.errors import (
 )
 from .protocol.foreign_text import one_line
 from .protocol.options import ChainOptions, MeshOptions, options_of
+from .protocol.schema import to_json
 
 _STARTED = time.perf_counter()
 _BAD_INPUT = (BadPrompt, BadRequest, CheckpointError, OutputError)
@@ -377,8 +377,7 @@ def _say(line: str) -> None:
 
 
 def _print_json(content: object) -> None:
-    plain = dataclasses.asdict(content) if dataclasses.is_dataclass(content) else content  # type: ignore[arg-type]
-    print(json.dumps(plain, ensure_ascii=True, indent=2))
+    print(to_json(content, ascii=True, indent=2))
 
 
 def _quiet_stdout() -> contextlib.AbstractContextManager[object]:

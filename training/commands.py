@@ -7,7 +7,6 @@ options change, so it is read first; everything else is tyro's.
 from __future__ import annotations
 
 import dataclasses
-import json
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -19,6 +18,7 @@ from tyro.constructors import ConstructorRegistry, PrimitiveConstructorSpec
 
 from backend.model.config import Condition
 from backend.protocol.errors import BadRequest
+from backend.protocol.schema import to_json
 
 from .amortized.config import TrainConfig
 from .assets import LibraryConfig
@@ -216,7 +216,7 @@ class Evaluate:
             compiled=self.compiled,
             record=self.record,
         )
-        print(json.dumps(result) if self.json else figures_table(result))
+        print(to_json(result, ascii=True) if self.json else figures_table(result))
 
 
 @dataclass(frozen=True)

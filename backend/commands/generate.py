@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ..export.files import check_output, write_mesh
+from ..export.formats import check_output, write_mesh
 from ..progress import ProgressCallback
 from ..prompts.normalize import normalise_prompt
 from ..protocol.options import MeshOptions
@@ -61,7 +61,7 @@ def generate(
     prompts = [normalise_prompt(prompt) for prompt in prompts]
     paths = output_paths(output, prompts, ".glb")
     for path in paths:
-        check_output(path)
+        check_output(path, normal_map=options.normal_map)
     progress(0.0, "load")
     from ..engine import Engine
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from pathlib import Path
 from typing import Any
 
 from ..model.checkpoint_file import file_sha256, read_metadata
 from ..paths import default_checkpoint
 from ..protocol.foreign_text import printable
+from ..protocol.schema import to_json
 
 SHOWN_PROMPTS = 8
 
@@ -61,6 +61,6 @@ def as_text(facts: dict[str, Any]) -> str:
 
 def _flat(values: dict[str, Any]) -> str:
     return ", ".join(
-        f"{key}={value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)}"
+        f"{key}={value if isinstance(value, str) else to_json(value)}"
         for key, value in values.items()
     )

@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..export.files import Colors, Timeline, check_output, write_animation
+from ..export.files import Colors, Timeline
+from ..export.formats import check_output, write_animation
 from ..progress import ProgressCallback
 from ..prompts.chain import check_chain
 from ..protocol.errors import BadRequest

@@ -263,7 +263,7 @@ def unit_normals(normals: np.ndarray) -> np.ndarray:
 
 def container(document: dict[str, Any], binary: bytes) -> bytes:
     """The two chunks of a .glb file behind its header."""
-    text = json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
+    text = json.dumps(document, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
     text += b" " * (-len(text) % 4)
     binary += b"\0" * (-len(binary) % 4)
     size = 12 + 8 + len(text) + 8 + len(binary)

@@ -29,8 +29,8 @@ def obj_files(mesh: GeneratedMesh, path: Path) -> dict[Path, bytes]:
     positions = z_up_to_y_up(mesh.vertices.astype(np.float64))
     normal_of = np.zeros_like(positions)
     normal_of[split.source] = z_up_to_y_up(split.normals)
-    stem = _stem_inside(path.stem)
-    lines = [f"# ATT3D: {ascii_comment(mesh.prompt)}", f"mtllib {stem}.mtl", "o ATT3D"]
+    beside = names_beside(path, normal_map=mesh.normal_map is not None)
+    lines = [f"# ATT3D: {ascii_comment(mesh.prompt)}", f"mtllib {beside['mtl'].name}", "o ATT3D"]
     lines += [f"v {x:.6f} {y:.6f} {z:.6f}" for x, y, z in positions.tolist()]
     lines += [f"vt {u:.6f} {v:.6f}" for u, v in split.uvs.tolist()]
     lines += [f"vn {x:.4f} {y:.4f} {z:.4f}" for x, y, z in normal_of.tolist()]
@@ -42,17 +42,26 @@ def obj_files(mesh: GeneratedMesh, path: Path) -> dict[Path, bytes]:
         "Kd 1 1 1",
         f"Pr {ROUGHNESS}",
         f"Pm {METALLIC}",
-        f"map_Kd {stem}.png",
+        f"map_Kd {beside['texture'].name}",
     ]
     files = {
         path: "\n".join(lines).encode() + b"\n",
-        path.with_name(f"{stem}.png"): png_bytes(mesh.texture),
+        beside["texture"]: png_bytes(mesh.texture),
     }
     if mesh.normal_map is not None:
-        material.append(f"norm {stem}_normal.png")
-        files[path.with_name(f"{stem}_normal.png")] = png_bytes(mesh.normal_map)
-    files[path.with_name(f"{stem}.mtl")] = "\n".join(material).encode() + b"\n"
+        material.append(f"norm {beside['normals'].name}")
+        files[beside["normals"]] = png_bytes(mesh.normal_map)
+    files[beside["mtl"]] = "\n".join(material).encode() + b"\n"
     return files
+
+
+def names_beside(path: Path, *, normal_map: bool) -> dict[str, Path]:
+    """The files that ``path`` (.obj) needs: ``mtl``, ``texture``, and ``normals`` if wanted."""
+    stem = _stem_inside(path.stem)
+    names = {"mtl": f"{stem}.mtl", "texture": f"{stem}.png"}
+    if normal_map:
+        names["normals"] = f"{stem}_normal.png"
+    return {what: path.with_name(name) for what, name in names.items()}
 
 
 def _stem_inside(stem: str) -> str:

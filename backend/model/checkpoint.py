@@ -6,7 +6,6 @@ The format is described in ``checkpoint_file.py``.
 from __future__ import annotations
 
 import dataclasses
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -19,6 +18,7 @@ from torch import Tensor
 
 from ..files import replacing
 from ..protocol.errors import OutputError
+from ..protocol.schema import to_json
 from .att3d import ATT3D
 from .checkpoint_file import (
     FORMAT,
@@ -94,7 +94,7 @@ def save_checkpoint(
     without a weight above ``floor`` are left out.
 
     Raises:
-        OutputError: the file cannot be written.
+        OutputError: the file cannot be written, or a tensor is not finite as it is stored.
     """
     config = metadata.config
     tensors = {k: v for k, v in plain_state(model).items() if not k.startswith("mapping.")}
@@ -138,8 +138,15 @@ def _write(path: Path, tensors: dict[str, Tensor], metadata: CheckpointMetadata)
     header = {
         "format": FORMAT,
         "format_version": str(FORMAT_VERSION),
-        "metadata": json.dumps(content, ensure_ascii=False),
+        "metadata": to_json(content),
     }
+    for name, tensor in tensors.items():
+        if tensor.is_floating_point() and not _is_finite(tensor):
+            raise OutputError(
+                f"cannot write the checkpoint {path}: the tensor {name} is not finite in"
+                f" {str(tensor.dtype).removeprefix('torch.')}",
+                "train it again with a lower learning rate, or store it in another precision",
+            )
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with replacing(path) as unfinished:
@@ -204,9 +211,13 @@ def load_checkpoint(path: Path | str, device: torch.device | str = "cpu") -> Che
 def _check_floats(path: Path, name: str, tensor: Tensor) -> None:
     if tensor.dtype not in (torch.float16, torch.bfloat16, torch.float32):
         raise broken(path, f"the tensor {name} holds {tensor.dtype}, not floats")
+    if not _is_finite(tensor):
+        raise broken(path, f"the tensor {name} holds numbers that are not finite")
+
+
+def _is_finite(tensor: Tensor) -> bool:
     if not tensor.numel():
-        return
+        return True
     # Not isfinite().all(), which makes two more arrays of that size: both keep a NaN.
     low, high = tensor.aminmax()
-    if not (torch.isfinite(low) and torch.isfinite(high)):
-        raise broken(path, f"the tensor {name} holds numbers that are not finite")
+    return bool(torch.isfinite(low) and torch.isfinite(high))

@@ -7,6 +7,7 @@ may hold anything. Standard library only: the extension reads such files, too.
 from __future__ import annotations
 
 import json
+import math
 import re
 from typing import Any
 
@@ -35,6 +36,8 @@ def one_line(text: str) -> str:
 def parse_json(text: str | bytes) -> Any:
     """The JSON value in ``text``, all its texts and keys :func:`printable`.
 
+    Numbers that JSON does not have (NaN, Infinity, 1e999) become None.
+
     Raises:
         ValueError: it is not JSON, or nested deeper than :data:`DEPTH`.
     """
@@ -57,4 +60,4 @@ def _clean(value: Any, depth: int) -> Any:
         if isinstance(value, list):
             return [_clean(item, depth - 1) for item in value]
         return {printable(key): _clean(item, depth - 1) for key, item in value.items()}
-    return value
+    return None if isinstance(value, float) and not math.isfinite(value) else value

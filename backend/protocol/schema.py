@@ -9,6 +9,7 @@ A field that :func:`ranged` declares has a smallest and a largest value.
 from __future__ import annotations
 
 import dataclasses
+import json
 import math
 import types
 import typing
@@ -64,6 +65,14 @@ def encode(value: object) -> Any:
     return value
 
 
+def to_json(value: object, *, ascii: bool = False, indent: int | None = None) -> str:
+    """JSON text of a value, dataclasses among it; numbers that are not finite become ``null``.
+
+    JSON has no NaN and no infinity: a reader that keeps to the standard refuses the whole text.
+    """
+    return json.dumps(_finite(encode(value)), allow_nan=False, ensure_ascii=ascii, indent=indent)
+
+
 def decode(cls: type[T], data: object, where: str = "") -> T:
     """Build the dataclass ``cls`` from a JSON object.
 
@@ -89,6 +98,14 @@ def decode(cls: type[T], data: object, where: str = "") -> T:
         elif field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING:
             raise BadRequest(f"{prefix}the field {name!r} is missing.")
     return cls(**values)
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_finite(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _field_value(field: dataclasses.Field[Any], hint: Any, data: object, where: str) -> object:

@@ -17,12 +17,14 @@ from typing import Any
 import torch
 from jaxtyping import Float
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor
 from torch.nn import functional
 
+from ..files import atomic_write
 from ..protocol.errors import CheckpointError
-from .text_tower import SmallEncoderConfig, TextTower
+from ..protocol.schema import to_json
+from .text_tower import SmallEncoderConfig, TextTower, check_weights
 from .tokenizer import WordTokenizer, known_forms, split_words
 
 _METADATA_KEY = "att3d_text_encoder"
@@ -118,15 +120,16 @@ class SmallEncoder:
         """Write a file of its own; ``extra`` is further JSON metadata (how it was made)."""
         metadata = {_METADATA_KEY: json.dumps(self.config.to_dict())}
         if extra is not None:
-            metadata["recipe"] = json.dumps(dict(extra))
-        save_file(self.storage(), path, metadata)
+            metadata["recipe"] = to_json(extra)
+        atomic_write(path, save(self.storage(), metadata))
 
     @staticmethod
     def load(path: Path) -> SmallEncoder:
         """Inverse of :meth:`save`.
 
         Raises:
-            CheckpointError: missing, damaged, or not such a file.
+            CheckpointError: missing, damaged, not such a file, or a tensor of it is missing,
+                misshapen or not finite.
         """
         try:
             with safe_open(path, framework="pt") as file:
@@ -138,4 +141,9 @@ class SmallEncoder:
                 f"{path} is not a text encoder of ATT3D: {error}.",
                 "Make one with `python -m training clip`.",
             ) from error
-        return SmallEncoder(SmallEncoderConfig.from_dict(config), state)
+        try:
+            encoder = SmallEncoder(SmallEncoderConfig.from_dict(config), state)
+            check_weights(encoder.config, {name: v.numpy() for name, v in encoder.state.items()})
+        except CheckpointError as error:
+            raise CheckpointError(f"{path}: {error.message}", error.remedy) from error
+        return encoder

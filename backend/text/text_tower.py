@@ -119,12 +119,11 @@ class TextTower:
     def __init__(self, config: SmallEncoderConfig, state: Mapping[str, np.ndarray]) -> None:
         """
         Raises:
-            CheckpointError: the weights do not fit the description.
+            CheckpointError: a tensor is missing, unknown, misshapen or not finite; it is named.
         """
         self.config = config
         self.tokenizer = WordTokenizer(config.words, config.context)
-        if {name: value.shape for name, value in state.items()} != config.shapes():
-            raise CheckpointError("The text encoder's weights do not fit its description.")
+        check_weights(config, state)
         self._state = {name: value.astype(np.float32) for name, value in state.items()}
 
     def encode(self, prompts: Sequence[str]) -> Tokens:
@@ -171,3 +170,24 @@ class TextTower:
         centered = x - x.mean(-1, keepdims=True)
         spread = np.sqrt(np.square(centered).mean(-1, keepdims=True) + np.float32(_EPSILON))
         return centered / spread * self._state[f"{at}weight"] + self._state[f"{at}bias"]
+
+
+def check_weights(config: SmallEncoderConfig, state: Mapping[str, np.ndarray]) -> None:
+    """Raises CheckpointError, naming the tensor, unless these are the tower's weights."""
+    shapes = config.shapes()
+    for name, shape in shapes.items():
+        if name not in state:
+            raise _broken(f"the tensor {name} is missing")
+        if state[name].shape != shape:
+            raise _broken(f"the tensor {name} is {list(state[name].shape)}, not {list(shape)}")
+        if not np.isfinite(state[name]).all():
+            raise _broken(f"the tensor {name} holds numbers that are not finite")
+    if unknown := sorted(set(state) - set(shapes)):
+        raise _broken(f"it holds an unknown tensor {unknown[0]}")
+
+
+def _broken(what: str) -> CheckpointError:
+    return CheckpointError(
+        f"The text encoder's weights do not fit its description: {what}.",
+        "Use another copy of the file.",
+    )

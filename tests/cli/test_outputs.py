@@ -12,7 +12,7 @@ import pytest
 from backend import cli
 from backend.commands import doctor
 from backend.commands.names import output_paths
-from backend.export.files import check_output
+from backend.export.formats import check_output
 from backend.paths import cache_dir
 from backend.prompts.chain import check_chain
 from backend.protocol.errors import BadRequest, OutputError
@@ -68,6 +68,19 @@ def test_what_cannot_be_replaced_is_refused_before_any_work(tmp_path: Path) -> N
             check_output(tmp_path / name)
     check_output(tmp_path / "link.glb")
     check_output(tmp_path / f"{'豚' * 83}.glb")
+
+
+@posix
+def test_a_read_only_file_beside_is_refused_before_the_model_is_loaded(tmp_path: Path) -> None:
+    (tmp_path / "pig.mtl").touch(mode=0o444)
+    absent = tmp_path / "no.safetensors"
+    done = subprocess.run(
+        [sys.executable, "-m", "backend", "generate", "a pig", "-o", str(tmp_path / "pig.obj"),
+         "--checkpoint", str(absent)],
+        capture_output=True, text=True, cwd=ROOT,
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert "pig.mtl: it is read-only" in done.stderr and str(absent) not in done.stderr
 
 
 @pytest.mark.parametrize("other", ["A PIG.", "a  pig!", "a pig's", "A P\u00cdG"])

@@ -22,7 +22,8 @@ from PIL import Image
 
 from backend.export import blend, conventions
 from backend.export.conventions import split_at_seams
-from backend.export.files import FORMATS, check_output, write_files, write_mesh
+from backend.export.files import write_files
+from backend.export.formats import FORMATS, check_output, write_mesh
 from backend.export.gltf import glb_bytes
 from backend.protocol.errors import BadRequest, MissingDependency, OutputError
 from backend.surface.topology import is_closed
@@ -256,22 +257,26 @@ def test_blend_without_a_temporary_folder(
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="this system has no /dev/full")
+@pytest.mark.skipif(importlib.util.find_spec("bpy") is None, reason="bpy is not installed")
 @pytest.mark.parametrize("full", ["mesh.safetensors", "out.blend"])
 def test_blend_with_a_full_temporary_folder(
     mesh: GeneratedMesh, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, full: str
 ):
+    """The disk is full for us, and for Blender itself: it saves to "out.blend@", which is here the
+    device that is always full."""
     original = Path.open
 
     def opened(self: Path, *arguments: object, **keywords: object) -> object:
         target = Path("/dev/full") if self.name == full else self
         return original(target, *arguments, **keywords)  # type: ignore[arg-type]
 
-    python = tmp_path / "python"
-    python.write_text("#!/bin/sh\necho 'No space left on device' >&2\nexit 1\n")
-    python.chmod(0o755)
-    monkeypatch.setenv(blend.PYTHON_VARIABLE, str(python))
+    script = tmp_path / "python"
+    script.write_text(f'#!/bin/sh\nln -s /dev/full "$6@"\nexec "{sys.executable}" "$@"\n')
+    script.chmod(0o755)
+    monkeypatch.setenv(blend.PYTHON_VARIABLE, str(script))
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    monkeypatch.setattr(Path, "open", opened)
+    if full == "mesh.safetensors":
+        monkeypatch.setattr(Path, "open", opened)
     with pytest.raises(OutputError, match=r"temporary files in .*the disk is full") as caught:
         write_mesh(mesh, tmp_path / "bear.blend")
     assert "TMPDIR" in caught.value.remedy
@@ -313,6 +318,27 @@ def test_a_full_disk_leaves_the_old_file_and_no_rubbish(
     monkeypatch.undo()
     assert old.read_bytes() == b"old"
     assert [p.name for p in tmp_path.iterdir()] == ["bear.glb"]
+
+
+@pytest.mark.parametrize("beside", ["bear.mtl", "bear.png", "bear_normal.png"])
+def test_a_read_only_file_beside_an_obj_is_found_out_first(
+    mesh: GeneratedMesh, tmp_path: Path, beside: str
+):
+    (tmp_path / beside).touch(mode=0o444)
+    path = tmp_path / "bear.obj"
+    with pytest.raises(OutputError, match=rf"{beside}: it is read-only"):
+        check_output(path, normal_map=True)
+    with pytest.raises(OutputError, match=rf"{beside}: it is read-only"):
+        write_mesh(mesh, path)
+    assert [p.name for p in tmp_path.iterdir()] == [beside]
+    if beside == "bear_normal.png":  # which an object without a normal map does not need
+        check_output(path)
+
+
+def test_the_files_that_are_checked_are_those_that_are_written(mesh: GeneratedMesh, tmp_path: Path):
+    for name in ("bear.obj", "a bear.obj", "bear.glb", "bear.ply"):
+        path = tmp_path / name
+        assert set(write_mesh(mesh, path)) == set(FORMATS[path.suffix].names(path, True))
 
 
 def test_if_one_of_several_files_fails_none_changes(tmp_path: Path):

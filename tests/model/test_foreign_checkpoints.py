@@ -89,6 +89,40 @@ def test_json_is_read_to_a_depth_at_which_it_can_be_walked() -> None:
     assert parse_json('{"a\\u001b": ["\\ud800"]}') == {"a\ufffd": ["\ufffd"]}
 
 
+@pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "1e999", "-1e999"])
+def test_numbers_that_json_does_not_have_are_read_as_none(number: str) -> None:
+    assert parse_json(f'[{number}, {{"a": {number}}}, 1.5]') == [None, {"a": None}, 1.5]
+
+
+def test_what_is_said_of_a_file_is_json_whatever_its_numbers_are(
+    tiny_checkpoint_path: Path, tmp_path: Path
+) -> None:
+    """NaN in figures is harmless; it must not spoil the output for the program that reads it."""
+    odd = {"psnr": {"seen": float("nan"), "unseen": [float("inf"), 3]}}
+    path = foreign(tiny_checkpoint_path, tmp_path / "a.safetensors", metrics=odd, recipe=odd)
+    done = subprocess.run(
+        [sys.executable, "-m", "backend", "info", "--json", str(path)],
+        cwd=ROOT, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    said = json.loads(done.stdout, parse_constant=pytest.fail)
+    assert said["metrics"] == said["recipe"] == {"psnr": {"seen": None, "unseen": [None, 3]}}
+    metadata = catalog.metadata(path)
+    assert metadata is not None
+    json.dumps(metadata, allow_nan=False)
+
+
+def test_a_configuration_without_a_number_is_refused(
+    tiny_checkpoint_path: Path, tmp_path: Path
+) -> None:
+    config = json.loads(json.dumps(dataclasses.asdict(read_metadata(tiny_checkpoint_path).config)))
+    path = foreign(
+        tiny_checkpoint_path, tmp_path / "a.safetensors", config=config | {"gain": float("nan")}
+    )
+    with pytest.raises(CheckpointError, match="gain is not a number"):
+        read_metadata(path)
+
+
 def test_no_text_of_a_file_moves_the_cursor(tiny_checkpoint_path: Path, tmp_path: Path) -> None:
     path = foreign(
         tiny_checkpoint_path,

@@ -4,19 +4,28 @@ from __future__ import annotations
 
 import dataclasses
 import random
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
 
 from backend.protocol.errors import BadRequest, CheckpointError, TrainingError
 from backend.text.small_encoder import SmallEncoder
 from tests.text.world import SquaresSource
 from training.clip.bank import random_bank
-from training.clip.config import SHAPES, BankConfig, ClipShape, ClipTrainConfig
+from training.clip.config import SHAPES, BankConfig, ClipShape, ClipTrainConfig, Preset
 from training.clip.evaluation import linear_probes
 from training.clip.loop import train_clip
-from training.clip.model import build_clip
+from training.clip.model import (
+    SmallClip,
+    build_clip,
+    load_clip,
+    save_clip,
+    settle_batch_norms,
+)
 from training.clip.sampling import augment, draw_captions, draw_objects, neighbours, tokenize
 from training.clip.scoring import ScoringClip
 
@@ -126,7 +135,7 @@ def test_pictures_are_rendered_once_whatever_order_and_interruption(tmp_path: Pa
     config = BankConfig(folder=tmp_path, size=16, views=20, shard=6)
     source = SquaresSource()
     bank = random_bank(source, config, lambda done, total: None)
-    shards = sorted(tmp_path.iterdir())
+    shards = sorted(path for path in tmp_path.iterdir() if "witnesses" not in path.name)
     assert len(shards) == 4
     stamps = [shard.stat().st_mtime_ns for shard in shards[1:]]
     shards[0].unlink()
@@ -193,3 +202,78 @@ def test_the_two_presets_are_different_models() -> None:
     assert same <= {"image_size", "text_layers"}
     size = sum(p.numel() for p in build_clip(scoring, ["pig"] * 400).towers.parameters())
     assert 2 * size < 6 * 2**20, "the scoring model's file stays below 6 MiB"
+
+
+class RoundSource(SquaresSource):
+    """The same objects, which somebody has drawn anew: squares are discs."""
+
+    def _draw(self, index: int, size: int, centre: torch.Tensor) -> torch.Tensor:
+        return super()._draw(index + 1 if index % 3 == 0 else index, size, centre)
+
+
+def test_pictures_of_edited_objects_are_rendered_anew(tmp_path: Path) -> None:
+    config = BankConfig(folder=tmp_path, size=16, views=20, shard=6)
+    before = random_bank(SquaresSource(), config, lambda done, total: None)
+    after = random_bank(RoundSource(), config, lambda done, total: None)
+    fresh = random_bank(RoundSource(), dataclasses.replace(config, folder=tmp_path / "b"), none)
+    assert torch.equal(after.rgba, fresh.rgba)
+    assert before.fingerprint != after.fingerprint == fresh.fingerprint
+
+
+def none(done: int, total: int) -> None:
+    pass
+
+
+def test_a_damaged_shard_is_rendered_again(tmp_path: Path) -> None:
+    config = BankConfig(folder=tmp_path, size=16, views=20, shard=6)
+    before = random_bank(SquaresSource(), config, none)
+    shard = next(path for path in tmp_path.iterdir() if path.name.endswith("-000006.safetensors"))
+    shard.write_bytes(shard.read_bytes()[:100])
+    assert torch.equal(random_bank(SquaresSource(), config, none).rgba, before.rgba)
+
+
+@pytest.mark.parametrize("edit", ["objects", "pictures", "captions"])
+def test_a_run_does_not_go_on_with_other_pictures_or_captions(tmp_path: Path, edit: str) -> None:
+    train_clip(tiny_config(tmp_path, steps=10), SquaresSource(), TINY)
+    source = RoundSource() if edit == "objects" else SquaresSource()
+    if edit == "captions":
+        source.captions = [caption.replace("a red", "the red") for caption in source.captions]
+    bank = tiny_config(tmp_path).bank
+    if edit == "pictures":
+        bank = dataclasses.replace(bank, seed=1)
+    with pytest.raises(TrainingError, match=r"--bank|--objects"):
+        train_clip(tiny_config(tmp_path, steps=12, bank=bank), source, TINY)
+
+
+@pytest.mark.parametrize("preset", ["conditioning", "scoring"])
+def test_weights_that_are_not_finite_never_become_a_file(
+    tmp_path: Path, preset: Preset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Half precision, in which the files are, ends at 65,504; and the last look at the pictures
+    writes the image tower's running statistics."""
+    output = tmp_path / "out.safetensors"
+    output.write_bytes(b"the last good one")
+    settle = settle_batch_norms
+
+    def spoil(clip: SmallClip, batches: Sequence[torch.Tensor]) -> None:
+        settle(clip, batches)
+        clip.towers.text.ln_final.bias.data.fill_(1e6)
+
+    monkeypatch.setattr("training.clip.loop.settle_batch_norms", spoil)
+    with pytest.raises(TrainingError, match=r"not finite .*ln_final.bias.*no model") as caught:
+        train_clip(tiny_config(tmp_path, preset=preset, steps=4), SquaresSource(), TINY)
+    assert "--learning-rate" in caught.value.remedy
+    assert output.read_bytes() == b"the last good one"
+
+
+def test_a_scoring_file_with_weights_that_are_not_finite_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "clip.safetensors"
+    save_clip(path, build_clip(TINY, ["pig"]), {"loss": float("nan")})
+    assert load_clip(path)[1] == {"loss": None}
+    with safe_open(path, framework="pt") as file:
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        header = file.metadata()
+    tensors["text.ln_final.bias"][0] = torch.nan
+    save_file(tensors, path, header)
+    with pytest.raises(CheckpointError, match=r"text.ln_final.bias holds numbers"):
+        load_clip(path)

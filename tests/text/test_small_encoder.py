@@ -117,6 +117,27 @@ def test_missing_or_wrong_weights_are_refused(encoder: SmallEncoder) -> None:
         SmallEncoder(CONFIG, without).encode(["a pig"])
 
 
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"ln_final.bias": None}, "ln_final.bias is missing"),
+        ({"token_embedding.weight": None}, "token_embedding.weight is missing"),
+        ({"ln_final.bias": torch.zeros(3)}, r"ln_final.bias is \[3\], not \["),
+        ({"ln_final.bias": torch.full((CONFIG.width,), torch.nan)}, "ln_final.bias holds numbers"),
+        ({"more": torch.zeros(1)}, "unknown tensor more"),
+    ],
+)
+def test_a_file_with_a_spoilt_tensor_names_it(
+    encoder: SmallEncoder, tmp_path: Path, change: dict[str, torch.Tensor | None], said: str
+) -> None:
+    state = {name: t for name, t in (encoder.state | change).items() if t is not None}
+    path = tmp_path / "tower.safetensors"
+    SmallEncoder(CONFIG, state).save(path)
+    with pytest.raises(CheckpointError, match=said) as caught:
+        SmallEncoder.load(path)
+    assert str(path) in caught.value.message
+
+
 def test_another_file_is_not_a_text_encoder(tmp_path: Path) -> None:
     path = tmp_path / "note.safetensors"
     path.write_text("not safetensors")

@@ -6,10 +6,12 @@ A run that was resumed from an older state may have measured a step twice; the l
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 from typing import Any
 
 from backend.protocol.errors import OutputError
+from backend.protocol.schema import to_json
 
 from ..runs.state import Progress
 
@@ -36,7 +38,7 @@ def append_point(
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(point) + "\n")
+            file.write(to_json(point) + "\n")
     except OSError as error:
         raise OutputError(
             f"cannot write the run's figures to {path}: {error}",
@@ -46,7 +48,10 @@ def append_point(
 
 
 def read_curve(folder: Path) -> list[dict[str, Any]]:
-    """The points of the run in ``folder``, by step; a line that was cut off is passed over."""
+    """The points of the run in ``folder``, by step; a line that was cut off is passed over.
+
+    A figure without a finite value, which JSON does not have, is NaN.
+    """
     path = folder / CURVE_FILE
     points: dict[int, dict[str, Any]] = {}
     for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else []:
@@ -54,5 +59,10 @@ def read_curve(folder: Path) -> list[dict[str, Any]]:
             point = json.loads(line)
         except json.JSONDecodeError:
             continue
-        points[point["step"]] = point
+        points[point["step"]] = {
+            name: {group: math.nan if figure is None else figure for group, figure in value.items()}
+            if isinstance(value, dict)
+            else value
+            for name, value in point.items()
+        }
     return [points[step] for step in sorted(points)]

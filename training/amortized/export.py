@@ -12,14 +12,12 @@ from backend.model.att3d import ATT3D
 from backend.model.checkpoint import save_checkpoint
 from backend.model.checkpoint_file import CheckpointMetadata
 from backend.model.offset import OutputOffset
-from backend.protocol.errors import TrainingError
 from backend.text.encoder import TextEncoder
 from backend.text.small_encoder import SmallEncoder
 
 from ..assets import AssetCollection
 from ..prompts import PromptSet
-from ..runs.loop import all_finite
-from ..runs.state import Progress
+from ..runs.state import Progress, require_finite
 from .config import TrainConfig, config_as_json
 
 LIMITS = {
@@ -52,12 +50,10 @@ def export(
         TrainingError: some weights are not finite.
         OutputError: the file cannot be written.
     """
-    if not all_finite(model) or (offset is not None and not all_finite(offset)):
-        raise TrainingError(
-            f"the weights after step {progress.step} are not finite, so there is no checkpoint",
-            "lower --optimizer.lr and start again in a new --run",
-        )
     kind, tensors = describe_encoder(encoder)
+    text = {f"text.{name}": tensor for name, tensor in tensors.items()}
+    tuned = {} if offset is None else {"offset": offset.values}
+    require_finite({**model.state_dict(), **tuned, **text}, "--optimizer.lr")
     distilled = max(config.guidance.diffusion) > 0
     how = "score distillation" if distilled else "references"
     if distilled and max(config.guidance.references) > 0:

@@ -1,7 +1,8 @@
 """Pictures rendered once and kept as bytes: shards on disk that any number of runs may share.
 
 A shard is one file, moved into place when it is whole, so two runs (one a core) can fill the same
-folder from both ends, and a killed run continues where it stopped.
+folder from both ends, and a killed run continues where it stopped. Beside the shards lie a few
+pictures of fixed views: where an object looks different, all pictures are rendered anew.
 """
 
 from __future__ import annotations
@@ -9,20 +10,27 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import torch
 from jaxtyping import Int, UInt8
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 from torch import Tensor
 
 from backend.files import atomic_write
+from backend.protocol.errors import OutputError
 
 from .config import BankConfig
 from .source import PairSource
 
 _RENDER_BATCH = 64
 """Views rendered at once: small enough for the caches, large enough for the vector units."""
+_WITNESSES = 12
+"""Objects whose fixed views show whether objects look as they did."""
+_TOLERANCE = 2.0
+"""Mean difference of two pictures, in 255ths: more is another picture, not another rounding."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +39,11 @@ class Bank:
 
     rgba: UInt8[Tensor, "views 4 size size"]
     objects: Int[Tensor, " views"]
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """A hash of all pictures: a resumed run has the same."""
+        return hashlib.sha256(self.rgba.numpy().tobytes()).hexdigest()
 
     def of_object(self, count: int) -> list[Int[Tensor, " _"]]:
         """Views of each of ``count`` objects."""
@@ -61,10 +74,11 @@ def random_bank(
         ]
         return torch.cat(parts)
 
+    _drop_outdated(source, config)
     key = _key(source, config, "random")
     order = starts[::-1] if backwards else starts
-    _fill(config.folder, key, order, render, progress)
-    return Bank(torch.cat([_read(config.folder, key, start) for start in starts]), objects)
+    shards = _fill(config.folder, key, order, render, progress)
+    return Bank(torch.cat([shards[start] for start in starts]), objects)
 
 
 def held_out_bank(
@@ -86,8 +100,8 @@ def held_out_bank(
 
     key = _key(source, config, f"fixed {objects.tolist()}")
     starts = list(range(0, len(objects), count))
-    _fill(config.folder, key, starts, render, progress)
-    return torch.cat([_read(config.folder, key, start) for start in starts])
+    shards = _fill(config.folder, key, starts, render, progress)
+    return torch.cat([shards[start] for start in starts])
 
 
 def held_out_objects(source: PairSource, config: BankConfig) -> Int[Tensor, " objects"]:
@@ -102,15 +116,31 @@ def to_bytes(pictures: Tensor) -> Tensor:
     return (pictures.clamp(0.0, 1.0) * 255.0).round().to(torch.uint8)
 
 
-def _key(source: PairSource, config: BankConfig, kind: str) -> str:
-    """Distinguishes the banks that may share a folder."""
-    text = "\n".join([kind, str((config.size, config.views, config.shard, config.seed))])
-    text = "\n".join([source.fingerprint, text, *source.captions])
+def _drop_outdated(source: PairSource, config: BankConfig) -> None:
+    """Delete the pictures of a source whose objects look different from those on disk."""
+    stride = max(len(source.captions) // _WITNESSES, 1)
+    some = torch.arange(0, len(source.captions), stride)[:_WITNESSES]
+    seen = to_bytes(source.fixed_views(some, config.size))
+    path = config.folder / f"{_key(source, config, 'witnesses')}-witnesses.safetensors"
+    kept = _read(path)
+    if kept is not None and kept.shape == seen.shape:
+        difference = (kept.float() - seen.float()).abs().flatten(1).mean(1).max()
+        if difference <= _TOLERANCE:
+            return
+        for outdated in config.folder.glob(f"{_source_key(source)}-*.safetensors"):
+            outdated.unlink(missing_ok=True)
+    _write(path, seen)
+
+
+def _source_key(source: PairSource) -> str:
+    text = "\n".join([source.fingerprint, *source.captions])
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
-def _path(folder: Path, key: str, start: int) -> Path:
-    return folder / f"{key}-{start:06d}.safetensors"
+def _key(source: PairSource, config: BankConfig, kind: str) -> str:
+    """The beginning of a bank's file names: several may share a folder."""
+    text = "\n".join([kind, str((config.size, config.views, config.shard, config.seed))])
+    return f"{_source_key(source)}-{hashlib.sha256(text.encode()).hexdigest()[:12]}"
 
 
 def _fill(
@@ -119,17 +149,40 @@ def _fill(
     starts: Iterable[int],
     render: Callable[[int], Tensor],
     progress: Callable[[int, int], None],
-) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
+) -> dict[int, Tensor]:
+    """Shards by their first view, from disk or rendered and put there.
+
+    Raises:
+        OutputError: the folder cannot be written.
+    """
     todo = list(starts)
+    shards: dict[int, Tensor] = {}
     for done, start in enumerate(todo):
         progress(done, len(todo))
-        path = _path(folder, key, start)
-        if path.exists():
-            continue
-        atomic_write(path, save({"rgba": render(start).contiguous()}))
+        path = folder / f"{key}-{start:06d}.safetensors"
+        found = _read(path)
+        if found is None:
+            found = render(start).contiguous()
+            _write(path, found)
+        shards[start] = found
     progress(len(todo), len(todo))
+    return shards
 
 
-def _read(folder: Path, key: str, start: int) -> Tensor:
-    return load_file(_path(folder, key, start))["rgba"]
+def _read(path: Path) -> Tensor | None:
+    """A file's pictures; None when it is not there, or damaged."""
+    try:
+        return load_file(path)["rgba"]
+    except (OSError, SafetensorError, KeyError):
+        return None
+
+
+def _write(path: Path, pictures: Tensor) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        atomic_write(path, save({"rgba": pictures.contiguous()}))
+    except OSError as error:
+        raise OutputError(
+            f"cannot keep pictures in {path.parent}: {error}",
+            "free some space or choose another --bank.folder, then start the same command again",
+        ) from error

@@ -16,10 +16,11 @@ from tqdm import tqdm
 from backend.text.open_clip_import import import_open_clip
 from backend.text.tokenizer import learn_words
 
+from ..runs.contents import fingerprint
 from ..runs.folder import locked
 from ..runs.loop import Figures, Loop, LoopConfig
 from ..runs.ranges import check_ranges
-from ..runs.state import Progress
+from ..runs.state import Progress, require_finite
 from .bank import Bank, held_out_bank, held_out_objects, random_bank
 from .config import SHAPES, ClipShape, ClipTrainConfig
 from .evaluation import Retrieval, retrieval, separability
@@ -212,7 +213,8 @@ class _Run:
         config = self.config
         return {
             "preset": config.preset,
-            "objects": self.source.fingerprint,
+            "objects": fingerprint([self.source.fingerprint, self.source.captions]),
+            "bank": fingerprint(self._data.bank.fingerprint),
             "shape": json.loads(json.dumps(asdict(self.clip.shape))),
             "words": list(self.clip.text.words),
             "seed": config.random_seed,
@@ -251,6 +253,7 @@ class _Run:
             encoder = self.clip.text_encoder()
             readable = separability(encoder, self.source)
             tqdm.write(readable.line())
+            require_finite(encoder.storage(), "--learning-rate")
             encoder.save(path, recipe | {"linear_probe": asdict(readable)})
             save_clip(config.run_folder / "clip.safetensors", self.clip, recipe)
         else:

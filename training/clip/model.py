@@ -16,11 +16,13 @@ from torch import Tensor, nn
 
 from backend.files import atomic_write
 from backend.protocol.errors import CheckpointError
+from backend.protocol.schema import to_json
 from backend.text.open_clip_import import import_open_clip
 from backend.text.small_encoder import SmallEncoder
 from backend.text.text_tower import SmallEncoderConfig
 from backend.text.tokenizer import WordTokenizer
 
+from ..runs.state import first_not_finite, require_finite
 from .config import ClipShape
 
 _METADATA_KEY = "att3d_clip"
@@ -120,7 +122,11 @@ def normalise_pixels(
 
 
 def save_clip(path: Path, clip: SmallClip, recipe: Mapping[str, Any]) -> None:
-    """Both towers and the temperature in half precision, in one file; ``recipe`` is how."""
+    """Both towers and the temperature in half precision, in one file; ``recipe`` is how.
+
+    Raises:
+        TrainingError: some weights are not finite in half precision.
+    """
     description = {"shape": asdict(clip.shape), "text": clip.text.to_dict(), "recipe": dict(recipe)}
     state = {
         key: value.half() if value.is_floating_point() else value
@@ -128,9 +134,10 @@ def save_clip(path: Path, clip: SmallClip, recipe: Mapping[str, Any]) -> None:
     }
     # The temperature multiplies every score: keep it exact.
     state["logit_scale"] = clip.towers.logit_scale.detach()
+    require_finite(state, "--learning-rate")
     contiguous = {key: value.detach().contiguous() for key, value in state.items()}
     path.parent.mkdir(parents=True, exist_ok=True)
-    atomic_write(path, save(contiguous, {_METADATA_KEY: json.dumps(description)}))
+    atomic_write(path, save(contiguous, {_METADATA_KEY: to_json(description)}))
 
 
 def load_clip(path: Path) -> tuple[SmallClip, dict[str, Any]]:
@@ -151,6 +158,9 @@ def load_clip(path: Path) -> tuple[SmallClip, dict[str, Any]]:
         clip.towers.load_state_dict(
             {k: v.float() if v.is_floating_point() else v for k, v in state.items()}
         )
+        name = first_not_finite(state)
+        if name is not None:
+            raise ValueError(f"the tensor {name} holds numbers that are not finite")
     except (OSError, SafetensorError, KeyError, TypeError, ValueError, RuntimeError) as error:
         raise CheckpointError(
             f"{path} is not a scoring model of ATT3D: {error}",

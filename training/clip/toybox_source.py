@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import random
 
 import torch
@@ -38,10 +37,7 @@ class ToyboxSource:
         self._specs = [character_of(prompt) for prompt in prompts.prompts]
         self._assets = stack([build(spec) for spec in self._specs])
         self._compiled = compiled
-        digest = hashlib.sha256()
-        for tensor in self._assets.tensors():
-            digest.update(tensor.contiguous().numpy().tobytes())
-        self.fingerprint = digest.hexdigest()
+        self.fingerprint = self._assets.fingerprint
         self.captions = list(prompts.prompts)
         self.trainable = torch.tensor(list(prompts.seen))
         self.attributes = torch.tensor(

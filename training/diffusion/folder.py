@@ -23,11 +23,13 @@ import torch
 from safetensors import SafetensorError
 
 from backend.protocol.errors import Att3dError, OutputError, TrainingError
+from backend.protocol.schema import to_json
 from backend.rendering.cameras import CameraConfig
 from backend.rendering.lighting import LightConfig
 
 from ..guidance.diffusion.pipeline import import_diffusers, load_weights
 from ..guidance.diffusion.views import VIEW_WORDS, ViewScheme
+from ..runs.state import first_not_finite, require_finite
 from .model import PixelUNet
 from .text import PixelTextEncoder
 
@@ -81,6 +83,7 @@ def save_pixel_model(
     """Write the folder; an older one there is replaced when the new one is whole.
 
     Raises:
+        TrainingError: some weights are not finite in half precision.
         OutputError: the folder cannot be written; an older one stays as it was.
     """
     diffusers = import_diffusers()
@@ -90,6 +93,7 @@ def save_pixel_model(
         half: Any = copy.deepcopy(unet.unet)
         for tensor in (*half.parameters(), *half.buffers()):
             tensor.data = tensor.data.to("cpu", torch.float16)
+        require_finite({**half.state_dict(), **encoder.tower.storage()}, "--lr")
         half.save_pretrained(temporary / "unet")
         scheduler.save_pretrained(temporary / "scheduler")
         (temporary / "text_encoder").mkdir()
@@ -103,7 +107,7 @@ def save_pixel_model(
         }
         described = {"format": FORMAT, **dataclasses.asdict(config)}
         for name, content in (("model_index.json", index), ("att3d.json", described)):
-            text = json.dumps(content, indent=1, default=str)
+            text = to_json(content, indent=1)
             (temporary / name).write_text(text + "\n", encoding="utf-8")
         (temporary / "README.md").write_text(_card(folder.name, config), encoding="utf-8")
         _replace(folder, temporary)
@@ -119,9 +123,7 @@ def save_pixel_model(
 def _card(name: str, config: PixelModelConfig) -> str:
     """The model card."""
     knows = "all prompts" if config.split == "all" else "the seen prompts"
-    made = "".join(
-        f"- {key}: {json.dumps(value, default=str)}\n" for key, value in config.recipe.items()
-    )
+    made = "".join(f"- {key}: {to_json(value)}\n" for key, value in config.recipe.items())
     return (
         f"# {name}\n\n"
         "A small text-to-image diffusion model in pixel space (v-prediction), trained on renders"
@@ -186,6 +188,9 @@ def load_pixel_model(
             torch_dtype=dtype,
             local_files_only=True,
         )
+        name = first_not_finite(inner.state_dict())
+        if name is not None:
+            raise ValueError(f"the tensor {name} holds numbers that are not finite")
         scheduler = diffusers.DDIMScheduler.from_pretrained(folder / "scheduler")
         encoder = PixelTextEncoder.load(folder / "text_encoder")
         for words in VIEW_WORDS[config.views]:

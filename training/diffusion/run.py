@@ -76,7 +76,10 @@ def _train(config: DiffusionConfig, device: torch.device) -> Path:
         captions=captions,
         tokens=Tokens(encoder),
         device=device,
-        contents={"text": fingerprint(base.fingerprint), "data.prompts": fingerprint(known)},
+        contents={
+            "text": fingerprint(base.fingerprint),
+            "data.prompts": fingerprint([known, maker.looks]),
+        },
     )
     watcher = _Watcher(config, known, encoder, maker, trainer)
     with closing(trainer.bank):

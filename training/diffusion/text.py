@@ -90,7 +90,6 @@ class PixelTextEncoder:
             TrainingError: the views are missing or damaged.
         """
         tower = SmallEncoder.load(folder / TOWER_FILE)
-        tower.encode(tower.config.words[:1])  # The tower takes its tensors when it is first used.
         try:
             with safe_open(folder / VIEWS_FILE, framework="pt") as file:
                 names = list(file.keys())

@@ -8,7 +8,6 @@ train it again. Then the figure is drawn (PNG) and its numbers are written besid
 from __future__ import annotations
 
 import dataclasses
-import json
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -18,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from backend.files import replacing
 from backend.protocol.errors import BadRequest, OutputError
+from backend.protocol.schema import to_json
 
 from ..amortized.config import TrainConfig
 from ..amortized.curve import read_curve
@@ -146,7 +146,7 @@ def make_figure(
         replacing(picture.with_suffix(".json")) as written,
     ):
         plot.savefig(png, format="png", dpi=120, bbox_inches="tight")
-        written.write_text(json.dumps(said, indent=1) + "\n", encoding="utf-8")
+        written.write_text(to_json(said, indent=1) + "\n", encoding="utf-8")
     return picture
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from pathlib import Path
 
-from backend.export.files import check_output, write_mesh
+from backend.export.formats import check_output, write_mesh
 from backend.model.field import Field
 from backend.protocol.errors import TrainingError
 from backend.protocol.options import MeshOptions

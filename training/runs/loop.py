@@ -18,7 +18,7 @@ from tqdm import tqdm
 
 from backend.protocol.errors import TrainingError
 
-from .state import STATE_FILE, Progress, load_state, save_state
+from .state import STATE_FILE, Progress, first_not_finite, load_state, save_state
 
 MAX_BAD_STEPS = 20
 """So many steps in a row without a finite loss end the run."""
@@ -135,8 +135,9 @@ class Loop:
         )
 
     def _save(self, progress: Progress) -> None:
-        if not all_finite(self.module):
-            raise self._diverged("the weights are not finite", progress.step - 1)
+        name = first_not_finite(self.module.state_dict())
+        if name is not None:
+            raise self._diverged(f"the weights are not finite ({name})", progress.step - 1)
         save_state(self.config.folder, self.module, self.optimizer, progress, self.identity)
 
     def _diverged(self, what: str, index: int) -> TrainingError:
@@ -147,12 +148,3 @@ class Loop:
             f"{what}, up to step {index}" + ("" if kept else ", and there is no earlier state"),
             f"{where}lower {config.rate_option} and start again in a new --run",
         )
-
-
-def all_finite(module: nn.Module) -> bool:
-    """Whether every number of the weights and buffers is finite."""
-    return all(
-        bool(torch.isfinite(tensor).all())
-        for tensor in module.state_dict().values()
-        if tensor.is_floating_point()
-    )

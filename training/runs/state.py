@@ -74,6 +74,31 @@ def save_state(
         ) from error
 
 
+def require_finite(tensors: Mapping[str, Tensor], rate_option: str) -> None:
+    """Check what is about to be written, in the precision in which it is.
+
+    Args:
+        rate_option: the option of the learning rate, for the remedy.
+
+    Raises:
+        TrainingError: a tensor holds NaN or infinity; the message names it.
+    """
+    name = first_not_finite(tensors)
+    if name is not None:
+        raise TrainingError(
+            f"the weights are not finite ({name}), so there is no model to write",
+            f"lower {rate_option} and start again in a new --run",
+        )
+
+
+def first_not_finite(tensors: Mapping[str, Tensor]) -> str | None:
+    """The first of the tensors that holds NaN or infinity."""
+    for name, tensor in tensors.items():
+        if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()):
+            return name
+    return None
+
+
 def load_state(
     folder: Path,
     model: nn.Module,
@@ -150,8 +175,9 @@ def _require_same_shapes(weights: dict[str, Tensor], model: nn.Module) -> None:
             raise ValueError(
                 f"{name!r} has the shape {list(tensor.shape)}, not {list(wanted[name].shape)}"
             )
-        if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()):
-            raise ValueError(f"{name!r} holds numbers that are not finite")
+    name = first_not_finite(weights)
+    if name is not None:
+        raise ValueError(f"{name!r} holds numbers that are not finite")
 
 
 def _require_fitting(

@@ -1,5 +1,6 @@
 """The model's folder: what is saved comes back, whatever is not one is named."""
 
+import dataclasses
 import json
 import shutil
 from pathlib import Path
@@ -191,3 +192,36 @@ def test_a_newer_format_is_named(copied):
     (copied / "att3d.json").write_text(json.dumps(described | {"format": 2}))
     with pytest.raises(TrainingError, match="format is 2"):
         load_pixel_model(copied)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), 1e6])
+def test_weights_that_are_not_finite_never_replace_a_model(copied, value):
+    """Half precision, in which they are stored, ends at 65,504."""
+    spoilt = network()
+    spoilt.unet.conv_out.bias.data.fill_(value)
+    before = {path: path.read_bytes() for path in copied.rglob("*") if path.is_file()}
+    with pytest.raises(TrainingError, match=r"not finite \(conv_out.bias\)") as info:
+        save_pixel_model(copied, spoilt, build_scheduler(), encoder(), CONFIG)
+    assert "--lr" in info.value.remedy
+    assert {p: p.read_bytes() for p in copied.parent.rglob("*") if p.is_file()} == before
+
+
+def test_stored_weights_that_are_not_finite_are_named(copied):
+    path = next((copied / "unet").glob("*.safetensors"))
+    tensors = load_file(path)
+    tensors["conv_in.bias"][0] = torch.nan
+    save_file(tensors, path, {"format": "pt"})
+    with pytest.raises(TrainingError, match=r"conv_in.bias holds numbers that are not finite"):
+        load_pixel_model(copied)
+
+
+def test_a_figure_without_a_value_is_null(tmp_path):
+    config = dataclasses.replace(CONFIG, recipe={"figures": {"loss": float("nan")}})
+    save_pixel_model(tmp_path / "model", network(), build_scheduler(), encoder(), config)
+    described = json.loads((tmp_path / "model" / "att3d.json").read_text(), parse_constant=fail)
+    assert described["recipe"] == {"figures": {"loss": None}}
+    assert "NaN" not in (tmp_path / "model" / "README.md").read_text()
+
+
+def fail(constant):
+    raise AssertionError(constant)
