@@ -18,6 +18,7 @@ from .prompts.normalize import normalise_prompt
 from .prompts.vocabulary import Vocabulary, words_read
 from .protocol.options import ChainOptions, MeshOptions, PreviewOptions
 from .stages import Stages
+from .text.word_meanings import KnownMeanings
 from .textured_mesh import GeneratedMesh
 from .tracking.chain import PromptChain
 from .tracking.preview import PreviewMesh, preview_mesh
@@ -57,6 +58,7 @@ class Engine:
             metadata.words,
             metadata.synonyms,
             words_read(metadata.text_encoder),
+            KnownMeanings,
         )
         self._last_chain: PromptChain | None = None
         self._lock = threading.Lock()

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 _PIECES = re.compile(r"[^\W_]+(?:['\u2019][^\W_]+)?|[^\w\s]")
 STOP_WORDS = frozenset(
@@ -136,6 +136,21 @@ def shorten(text: str, known: Collection[str], limit: int) -> tuple[str, tuple[s
     kept = " ".join(token for index, token in enumerate(tokens) if index not in left_out)
     named = tuple(tokens[index] for index in sorted(left_out) if ranks[index])
     return kept, named
+
+
+def replace_words(text: str, instead: Mapping[str, str]) -> str:
+    """The text with other words for some, and an article before each that fits it."""
+    if not instead:
+        return text
+    tokens = text.split()
+    for index, token in enumerate(tokens):
+        words = split_words(token)
+        if not any(word in instead for word in words):
+            continue
+        tokens[index] = " ".join(instead.get(word, word) for word in words)
+        if index and tokens[index - 1].casefold() in ("a", "an"):
+            tokens[index - 1] = "an" if tokens[index][0] in "aeiou" else "a"
+    return " ".join(tokens)
 
 
 def learn_words(captions: Iterable[str], minimum: int = 1) -> tuple[str, ...]:

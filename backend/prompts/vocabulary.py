@@ -12,17 +12,46 @@ import math
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from .combinations import Combinations, Unheard
 from .negation import remove_negations
-from .spelling import STOP_WORDS, learn_words, resolve, shorten, split_words
+from .spelling import STOP_WORDS, learn_words, replace_words, resolve, shorten, split_words
 
 _SUGGESTIONS = 2
 """Alternatives offered for an unknown word."""
 _QUOTED = 6
 """Unknown words that the note names; a long text would name hundreds."""
+_NAMED = 0.15
+"""Nearness in meaning from which a known word is named beside an unknown one."""
 _QUOTED_CUT = 120
 """Characters of what was left out of a long prompt that the note shows."""
+
+
+@dataclass(frozen=True)
+class Neighbor:
+    """The known word that is nearest to an unknown one in meaning."""
+
+    word: str
+    nearness: float
+    """1 is the same thing, 0 has nothing in common."""
+    heard: bool
+    """Whether that is near enough to take the one for the other."""
+
+
+class Hearing(Protocol):
+    """The meanings of the words that a checkpoint knows, as
+    :class:`~backend.text.word_meanings.KnownMeanings` has them."""
+
+    def nearest(self, word: str) -> Neighbor | None:
+        """The known word nearest to an unknown one; None: nobody knows what the word means."""
+        ...
+
+
+class MakeHearing(Protocol):
+    """Makes the meanings of some words available."""
+
+    def __call__(self, known: Iterable[str]) -> Hearing: ...
 
 
 @dataclass(frozen=True)
@@ -30,7 +59,7 @@ class Familiarity:
     """What a checkpoint's training has to do with one prompt."""
 
     unknown_words: tuple[str, ...]
-    """Words that were never seen, in the prompt's order, each once."""
+    """Words that were never seen and mean nothing known, in the prompt's order, each once."""
     suggestions: Mapping[str, tuple[str, ...]]
     """Similarly spelt known words of those unknown words that have any."""
     nearest: list[str]
@@ -40,7 +69,12 @@ class Familiarity:
     known_any: bool = True
     """Some word that matters is known."""
     heard: str = ""
-    """What the text encoder is given: the prompt without ``negated`` and ``cut``."""
+    """What the text encoder is given: the prompt without ``negated`` and ``cut``, and with the
+    words of ``heard_as``."""
+    heard_as: Mapping[str, str] = field(default_factory=dict)
+    """Unknown words, and the known word of nearly the same meaning in place of each."""
+    nearest_words: Mapping[str, str] = field(default_factory=dict)
+    """The unknown words, each with the known one that is nearest in meaning."""
     negated: tuple[str, ...] = ()
     """Phrases that say what is not wanted: taken out."""
     cut: tuple[str, ...] = ()
@@ -53,7 +87,8 @@ class Familiarity:
     @property
     def note(self) -> str:
         """One line for the person, or "" when there is nothing to say."""
-        said = [self._unknown_note]
+        said = [f'"{word}": heard as "{known}".' for word, known in self.heard_as.items()]
+        said.append(self._unknown_note)
         if self.unheard:
             said.append(self.unheard.note)
         if self.negated:
@@ -81,7 +116,8 @@ class Familiarity:
     def _described(self, word: str) -> str:
         close = self.suggestions.get(word)
         if not close:
-            return f'"{word}"'
+            near = self.nearest_words.get(word)
+            return f'"{word}" (the nearest it knows is "{near}")' if near else f'"{word}"'
         return f'"{word}" (did you mean {" or ".join(close)}?)'
 
 
@@ -94,6 +130,7 @@ class Vocabulary:
         words: Iterable[str] = (),
         synonyms: Mapping[str, str] | None = None,
         limit: int | None = None,
+        hearing: MakeHearing | None = None,
     ) -> None:
         """
         Args:
@@ -102,12 +139,14 @@ class Vocabulary:
             synonyms: word to the word that ``prompts`` use for it ("hog": "pig"), so that a
                 paraphrase finds its prompt.
             limit: how many words the text encoder reads; None: it is not counted in words.
+            hearing: makes the known words' meanings available; None: unknown words stay unknown.
         """
         self.prompts = list(dict.fromkeys(prompts))
         # "knight's" of a caption is "knight" in a prompt's words, "orang-utan" is two of them.
         self.words = frozenset(learn_words([*words, *self.prompts]))
         self.limit = limit
         self._suggestable = sorted(word for word in self.words - STOP_WORDS if len(word) > 2)
+        self._hearing = hearing(self._suggestable) if hearing is not None else None
         self._synonyms = {
             word: stands_for
             for name, stands_for in (synonyms or {}).items()
@@ -131,6 +170,9 @@ class Vocabulary:
     def familiarity(self, prompt: str, nearest: int = 3) -> Familiarity:
         """Compare a prompt with the training; a few milliseconds for thousands of prompts."""
         heard, negated = remove_negations(prompt)
+        near = self._near(heard)
+        heard_as = {word: known.word for word, known in near.items() if known.heard}
+        heard = replace_words(heard, heard_as)
         cut: tuple[str, ...] = ()
         if self.limit is not None:
             heard, cut = shorten(heard, self.words, self.limit)
@@ -148,6 +190,12 @@ class Vocabulary:
             seen_exactly=not unknown and frozenset(content) in self._seen,
             known_any=bool(words),
             heard=heard,
+            heard_as=heard_as,
+            nearest_words={
+                word: known.word
+                for word, known in near.items()
+                if word in unknown and known.nearness >= _NAMED
+            },
             negated=negated,
             cut=cut,
             limit=self.limit,
@@ -156,7 +204,16 @@ class Vocabulary:
 
     def known_in(self, prompt: str) -> set[str]:
         """The prompt's known words that matter, each in the spelling that the training has."""
-        return {kind for _, kind in self._content(prompt)[0]}
+        near = self._near(prompt)
+        heard_as = {word: known.word for word, known in near.items() if known.heard}
+        return {kind for _, kind in self._content(replace_words(prompt, heard_as))[0]}
+
+    def _near(self, prompt: str) -> dict[str, Neighbor]:
+        """The unknown words, each with the known one that is nearest in meaning."""
+        if self._hearing is None:
+            return {}
+        near = {word: self._hearing.nearest(word) for word in self._content(prompt)[1]}
+        return {word: known for word, known in near.items() if known is not None}
 
     def _content(self, prompt: str) -> tuple[list[tuple[str, str]], list[str]]:
         """The known words that matter, as written and in one spelling; the unknown words."""

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from ...backend.prompts.spelling import STOP_WORDS, split_words
 from ...backend.prompts.vocabulary import Familiarity, Vocabulary, words_read
+from ...backend.text.word_meanings import KnownMeanings
 from . import catalog
 
 _PARTICIPLES = {"made", "carved", "dressed"}
@@ -64,7 +65,7 @@ class PromptIndex:
         limit: int | None = None,
     ) -> None:
         self.prompts = tuple(dict.fromkeys(prompts))
-        self.vocabulary = Vocabulary(self.prompts, words, synonyms, limit)
+        self.vocabulary = Vocabulary(self.prompts, words, synonyms, limit, KnownMeanings)
         self._containing: dict[str, set[int]] = defaultdict(set)
         tails: set[str] = set()
         for index, prompt in enumerate(self.prompts[:INDEXED]):

@@ -32,6 +32,14 @@ def draw_unknown(layout: bpy.types.UILayout, context: Context, prompt: str) -> b
     box = layout.box()
     width = context.region.width
     words = ", ".join(f"“{word}”" for word in about.unknown_words[:4])
+    for word, as_known in about.heard_as.items():
+        text = iface_("{word}: heard as {known}")
+        said = text.format(word=f"“{word}”", known=f"“{as_known}”")
+        draw_text(box, said, width, "INFO")
+    if named and not words:
+        if not about.heard_as:
+            draw_text(box, about.note, width, "INFO")
+        return True
     if not words:
         draw_text(box, iface_("Names nothing that this checkpoint knows"), width, "INFO")
     elif named:
