@@ -1,17 +1,13 @@
 """The command line, ``att3d``.
 
-Exit codes: 0 done; 1 something failed; 2 wrong use or bad input; 130 interrupted. Errors are two
-lines on stderr (what and why; what to do), never a traceback. With ``--json`` stdout holds one
-object and nothing else. Heavy modules are imported by the command that needs them.
+Exit codes and errors: ``command_line.py``. With ``--json`` stdout holds one object and nothing
+else. Heavy modules are imported by the command that needs them.
 """
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
-import io
 import logging
-import os
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -22,19 +18,17 @@ from typing import Annotated, Any, Literal, get_type_hints
 import tyro
 
 from .blas import one_thread_each
+from .command_line import ShownProgress, check_current_folder, print_json, quiet_stdout, run
 from .conditions import parse_conditions
-from .failures import describe_failure
 from .protocol.errors import (
     Att3dError,
     BadPrompt,
     BadRequest,
     CheckpointError,
-    InternalError,
     OutputError,
 )
 from .protocol.foreign_text import one_line
 from .protocol.options import ChainOptions, MeshOptions, options_of
-from .protocol.schema import to_json
 
 _STARTED = time.perf_counter()
 _BAD_INPUT = (BadPrompt, BadRequest, CheckpointError, OutputError)
@@ -91,7 +85,7 @@ class Generate:
 
         if not self.prompts:
             raise BadPrompt("there is no prompt")
-        with _quiet_stdout(), _Progress(self.json) as progress:
+        with quiet_stdout(), ShownProgress(self.json) as progress:
             report = generate(
                 self.prompts,
                 self.output,
@@ -103,7 +97,7 @@ class Generate:
                 _STARTED,
             )
         if self.json:
-            _print_json(report)
+            print_json(report)
             return 0
         for made in report.results:
             print(f"{', '.join(made.files)}: {made.faces} faces")
@@ -140,7 +134,7 @@ class Interpolate:
         from .commands.names import expanded
 
         options = dataclasses.replace(self.options, quality=self.options.quality or self.json)
-        with _quiet_stdout(), _Progress(self.json) as progress:
+        with quiet_stdout(), ShownProgress(self.json) as progress:
             report = interpolate(
                 self.prompts,
                 expanded(self.output),
@@ -155,7 +149,7 @@ class Interpolate:
                 _STARTED,
             )
         if self.json:
-            _print_json(report)
+            print_json(report)
             return 0
         shown = f"frames {report.frames[0]} to {report.frames[-1]}, {report.faces} faces"
         print(f"{report.file}: {len(report.prompts)} prompts, {shown}")
@@ -191,7 +185,7 @@ class Render:
         from .commands.names import expanded
         from .commands.render import render
 
-        with _quiet_stdout(), _Progress(self.json) as progress:
+        with quiet_stdout(), ShownProgress(self.json) as progress:
             report = render(
                 self.prompt,
                 expanded(self.output),
@@ -205,7 +199,7 @@ class Render:
                 _STARTED,
             )
         if self.json:
-            _print_json(report)
+            print_json(report)
             return 0
         print(f"{report.files[0]}: {report.views} views of {report.size} x {report.size}")
         for note in report.notes:
@@ -226,7 +220,7 @@ class Info:
 
         facts = describe(self.file)
         if self.json:
-            _print_json(facts)
+            print_json(facts)
         else:
             print(as_text(facts))
         return 0
@@ -248,7 +242,7 @@ class Checkpoints:
                 raise BadRequest(f"there is no folder {folder}", "name an existing folder")
         entries = list_checkpoints([str(folder) for folder in self.folders])
         if self.json:
-            _print_json({"checkpoints": [dataclasses.asdict(entry) for entry in entries]})
+            print_json({"checkpoints": [dataclasses.asdict(entry) for entry in entries]})
             return 0
         for entry in entries:
             default = " (default)" if entry.default else ""
@@ -269,10 +263,10 @@ class Doctor:
     def run(self) -> int:
         from .commands.doctor import as_text, examine
 
-        with _quiet_stdout():
+        with quiet_stdout():
             findings = examine()
         if self.json:
-            _print_json({"findings": [dataclasses.asdict(finding) for finding in findings]})
+            print_json({"findings": [dataclasses.asdict(finding) for finding in findings]})
         else:
             print(as_text(findings))
         return int(any(finding.status == "missing" for finding in findings))
@@ -308,101 +302,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
     one_thread_each()
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(message)s")
     arguments = sys.argv[1:] if arguments is None else arguments
-    _make_printable()
-    try:
+
+    def work() -> int:
         command: Any = tyro.cli(
             Command,
             prog="att3d",
             args=arguments,
             description="Amortized text-to-3D: a prompt becomes a textured object.",
         )
-        _check_current_folder()
-        code = command.run()
-        sys.stdout.flush()  # a full disk is noticed here, where it can still be said
-        return code
-    except KeyboardInterrupt:
-        _say("interrupted")
-        return 130
-    except BrokenPipeError:
-        # The reader of our stdout has gone; there is nobody to tell.
-        sys.stderr.close()
-        return 1
-    except Exception as error:
-        return _report(describe_failure(error), error, "--json" in arguments)
+        if not isinstance(command, Serve):  # which is started where a client happens to be
+            check_current_folder()
+        return command.run()
+
+    return run(work, _exit_code, as_json="--json" in arguments)
 
 
-def _report(failure: Att3dError, cause: Exception, as_json: bool) -> int:
-    if isinstance(failure, InternalError):
-        logging.getLogger(__name__).debug("internal error", exc_info=cause)
-    _say(f"error: {failure.message}")
-    _say(f"try: {failure.remedy}")
-    if as_json:
-        with contextlib.suppress(OSError):
-            _print_json({"error": failure.to_dict()})
-    with contextlib.suppress(OSError):
-        sys.stdout.flush()
+def _exit_code(failure: Att3dError) -> int:
     return 2 if isinstance(failure, _BAD_INPUT) else 1
-
-
-def _make_printable() -> None:
-    """No character and no missing stream may end a command whose work is done.
-
-    What stdout or stderr cannot show becomes an escape; a stream that is not there (``2>&-``,
-    pythonw) swallows what is printed.
-    """
-    for name in ("stdout", "stderr"):
-        stream = getattr(sys, name)
-        if stream is None:
-            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115
-        elif isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")
-
-
-def _check_current_folder() -> None:
-    """Refuse to start in a folder that was deleted: relative names lead nowhere, and libraries
-    that ask for it end the process."""
-    try:
-        os.getcwd()
-    except OSError:
-        raise BadRequest(
-            "the current folder does not exist any more",
-            "change to a folder that exists (cd), and start again",
-        ) from None
-
-
-def _say(line: str) -> None:
-    """One line on stderr."""
-    with contextlib.suppress(OSError):
-        sys.stderr.write(line + "\n")
-
-
-def _print_json(content: object) -> None:
-    print(to_json(content, ascii=True, indent=2))
-
-
-def _quiet_stdout() -> contextlib.AbstractContextManager[object]:
-    """Whatever libraries print goes to stderr: stdout is for results."""
-    return contextlib.redirect_stdout(sys.stderr)
-
-
-class _Progress:
-    """One changing line on stderr, if a person is watching."""
-
-    def __init__(self, silent: bool) -> None:
-        self._shown = not silent and sys.stderr.isatty()
-
-    def __enter__(self) -> Callable[[float, str], None]:
-        return self._show
-
-    def __exit__(self, *exception: object) -> None:
-        if self._shown:
-            sys.stderr.write("\r\x1b[K")
-            sys.stderr.flush()
-
-    def _show(self, fraction: float, stage: str) -> None:
-        if self._shown:
-            sys.stderr.write(f"\r\x1b[K{100 * fraction:3.0f}%  {stage}")
-            sys.stderr.flush()
 
 
 if __name__ == "__main__":

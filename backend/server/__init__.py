@@ -13,6 +13,7 @@ import signal
 import sys
 from collections.abc import Sequence
 
+from ..command_line import leave_deleted_folder, make_printable
 from .engine_pool import EngineFactory, real_engine
 
 
@@ -29,6 +30,8 @@ def main(
         module: how ``sys.executable`` reaches this function again, for the second process.
         make_engine: makes an engine in the second process.
     """
+    make_printable()
+    leave_deleted_folder()
     options = _parser().parse_args(arguments)
     from .stdio import MessageWriter, claim_stdio
 

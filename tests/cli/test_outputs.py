@@ -122,12 +122,18 @@ def test_the_remedy_for_a_cache_is_a_folder(
 
 
 @posix
-@pytest.mark.parametrize("command", ["checkpoints", "info", "doctor", "generate pig -o x.glb"])
+@pytest.mark.parametrize(
+    "command",
+    [
+        *(f"backend {name}" for name in ("checkpoints", "info", "doctor", "generate pig -o x.glb")),
+        *(f"training {name}" for name in ("--help", "prompts pig64", "train --preset toybox-tiny")),
+    ],
+)
 def test_a_current_folder_that_was_deleted_is_said(command: str, tmp_path: Path) -> None:
     gone = tmp_path / "gone"
     gone.mkdir()
     done = subprocess.run(
-        ["/bin/sh", "-c", f'rmdir "$PWD" && exec "{sys.executable}" -m backend {command}'],
+        ["/bin/sh", "-c", f'rmdir "$PWD" && exec "{sys.executable}" -m {command}'],
         capture_output=True,
         text=True,
         env=os.environ | {"PYTHONPATH": str(ROOT)},
@@ -137,6 +143,33 @@ def test_a_current_folder_that_was_deleted_is_said(command: str, tmp_path: Path)
     error, remedy = done.stderr.splitlines()
     assert error == "error: the current folder does not exist any more"
     assert "cd" in remedy
+
+
+@posix
+@pytest.mark.parametrize("closed", ["2>&-", ">&-", ">&- 2>&-", "<&-"])
+def test_training_needs_no_streams(closed: str) -> None:
+    line = f'"{sys.executable}" -m training prompts pig64 {closed}'
+    assert subprocess.run(["/bin/sh", "-c", line], cwd=ROOT, capture_output=True).returncode == 0
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="this system has no /dev/full")
+def test_training_says_that_a_device_is_full() -> None:
+    line = f'"{sys.executable}" -m training prompts pig64 > /dev/full'
+    done = subprocess.run(["/bin/sh", "-c", line], cwd=ROOT, capture_output=True)
+    assert done.returncode == 1
+    assert b"the disk is full" in done.stderr.lower() and b"Traceback" not in done.stderr
+
+
+@posix
+def test_training_prints_what_a_terminal_cannot_show(tmp_path: Path) -> None:
+    file = tmp_path / "prompts.txt"
+    file.write_text("ein M\u00e4dchen \u8c5a\n", encoding="utf-8")
+    done = subprocess.run(
+        [sys.executable, "-m", "training", "prompts", str(file)],
+        cwd=ROOT, capture_output=True, env=os.environ | {"PYTHONIOENCODING": "ascii"},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert b"ein M\\xe4dchen \\u8c5a" in done.stdout
 
 
 def listing(shell: str, **environment: str) -> subprocess.CompletedProcess[bytes]:

@@ -69,6 +69,20 @@ def test_the_handshake_does_not_wait_for_torch(tmp_path: Path) -> None:
         assert "came late" in str(pipes.error(1))
 
 
+@pytest.mark.skipif(os.name == "nt", reason="Windows deletes no folder that is in use")
+def test_a_backend_that_is_started_in_a_deleted_folder_works(
+    tiny_checkpoint_path: Path, tmp_path: Path
+) -> None:
+    """A person deleted the folder that Blender was started in."""
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    command = f'cd "{gone}" && rmdir "{gone}" && exec "{sys.executable}" -m backend serve'
+    with Pipes(["/bin/sh", "-c", command]) as pipes:
+        pipes.shake(checkpoint=str(tiny_checkpoint_path))
+        pipes.request(1, "generate", prompt="a pig", faces=300, texture_size=64, resolution=32)
+        assert Path(pipes.result(1)["mesh"]).is_file()
+
+
 def test_generate(wire: Pipes, tiny_checkpoint_path: Path) -> None:
     wire.request(
         1, "generate", prompt="a pig wearing a tophat", faces=500, texture_size=64, resolution=32
