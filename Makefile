@@ -67,8 +67,9 @@ benchmark: $(VENV)/.ready
 $(VENV)/.ready: pyproject.toml scripts/setup.sh blender_addon/setup/requirements.txt
 	bash scripts/setup.sh $(PYTHON) $(VENV)
 
-$(VENV)/.blenders: $(VENV)/.ready scripts/setup_blenders.py
+$(VENV)/.blenders: $(VENV)/.ready scripts/setup_blenders.py scripts/setup_pythons.py
 	$(BIN)/python scripts/setup_blenders.py --where-possible 4.5 5.2
+	$(BIN)/python scripts/setup_pythons.py --where-possible
 	touch $@
 
 # The Khronos validator checks the .glb files of one test; without it that test is skipped.

@@ -56,6 +56,8 @@ class Generation:
 GENERATIONS = {
     "3.11": Generation((3, 11), "4.2.0", "5.1.0"),
     "3.13": Generation((3, 13), "5.1.0", ""),
+    # Blenders that a Linux distribution builds with the Python that it has.
+    "3.14": Generation((3, 14), "5.1.0", ""),
 }
 PLATFORMS = {
     "linux-x64": [

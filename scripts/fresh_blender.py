@@ -24,7 +24,7 @@ from typing import Any
 from build_extension import ROOT, build_with_wheels, this_platform
 from extension_wheels import GENERATIONS, BuildFailed, Target
 from packaging.requirements import Requirement
-from setup_blenders import environment_python
+from setup_blenders import BLENDERS, environment_python, installed
 
 
 class BlenderFailed(Exception):
@@ -79,15 +79,24 @@ class FreshBlender:
 
 
 @contextmanager
-def fresh_blender() -> Iterator[FreshBlender]:
-    """This Python's bpy in an environment and a profile of their own, deleted at the end.
+def fresh_blender(version: str = "") -> Iterator[FreshBlender]:
+    """A bpy in an environment and a profile of their own, deleted at the end.
+
+    Args:
+        version: of Blender, as ``setup_blenders.py`` has set it up; empty: this Python's bpy.
 
     Raises:
-        BlenderFailed: this Python has no bpy.
+        BlenderFailed: there is no such bpy.
     """
+    if version and (bpy_python := installed(version)) is None:
+        raise BlenderFailed(f"Blender {version}: run scripts/setup_blenders.py {version} first.")
     with tempfile.TemporaryDirectory(prefix="att3d-blender-") as folder:
         environment, profile = Path(folder) / "environment", Path(folder) / "profile"
         profile.mkdir()
+        if version and not os.path.samefile(bpy_python.parent, Path(sys.executable).parent):
+            # An environment that setup_blenders.py has made holds nothing but its bpy.
+            yield FreshBlender(bpy_python, profile)
+            return
         venv.create(environment, with_pip=False)
         _link("bpy", next(environment.glob("[Ll]ib*/**/site-packages")), set())
         yield FreshBlender(environment_python(environment), profile)
@@ -110,13 +119,14 @@ def _link(name: str, packages: Path, done: set[str]) -> None:
             _link(requirement.name, packages, done)
 
 
-def build_for_this_machine() -> Path:
-    """The zip with wheels for this system and this Python, which is that of its bpy.
+def build_for_this_machine(version: str = "", output: Path | None = None) -> Path:
+    """The zip with wheels for this system and a Blender; without a version, for this Python's bpy.
 
     Raises:
         BuildFailed: there are no wheels for it, or the registry cannot give them.
     """
-    here = f"{sys.version_info.major}.{sys.version_info.minor}"
+    python = BLENDERS[version].python if version else sys.version_info[:2]
+    here = ".".join(map(str, python))
     system = this_platform()
     if not system or here not in GENERATIONS:
         raise BuildFailed(
@@ -124,4 +134,4 @@ def build_for_this_machine() -> Path:
             "Python cannot run the backend. Build a zip without wheels "
             f"(python {ROOT.name}/scripts/build_extension.py) and set the backend up in Blender."
         )
-    return build_with_wheels(Target(system, GENERATIONS[here]))
+    return build_with_wheels(Target(system, GENERATIONS[here]), output)

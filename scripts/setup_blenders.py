@@ -120,15 +120,22 @@ def set_up(version: str) -> Path:
         )
     folder = ENVIRONMENTS / f"bpy-{version}"
     shutil.rmtree(folder, ignore_errors=True)
-    _run([str(base), "-m", "venv", str(folder)], f"making {folder.name}")
+    run_or_fail([str(base), "-m", "venv", str(folder)], f"making {folder.name}")
     python = environment_python(folder)
     pip = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-    _run([*pip, "--only-binary=:all:", blender.requirement], f"installing {blender.requirement}")
+    run_or_fail(
+        [*pip, "--only-binary=:all:", blender.requirement], f"installing {blender.requirement}"
+    )
     (folder / FINISHED).write_text(f"{blender.requirement}\n", encoding="utf-8")
     return python
 
 
-def _run(command: list[str], what: str) -> None:
+def run_or_fail(command: list[str], what: str) -> None:
+    """Run a command that says nothing where it works.
+
+    Raises:
+        SetupFailed: what failed, and the last lines of what it said.
+    """
     done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     if done.returncode:
         tail = "\n".join(done.stdout.strip().splitlines()[-5:])
