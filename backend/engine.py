@@ -9,7 +9,7 @@ from pathlib import Path
 
 from .conditions import check_conditions
 from .field_reader import Field
-from .loading import Model, load_model, text_encoder
+from .loading import Choice, Model, choose, text_encoder
 from .mesh_pipeline import field_to_mesh
 from .paths import default_checkpoint
 from .progress import CancelToken, ProgressCallback
@@ -43,13 +43,14 @@ class Engine:
     Raises:
         CheckpointError: missing, damaged, too new, or not a checkpoint.
         BadRequest: no such device.
-        MissingDependency: the device or the checkpoint needs torch, which is not here.
+        MissingDependency: the device or the checkpoint needs torch, which is not here or broken.
     """
 
     def __init__(self, checkpoint_path: Path | str | None = None, device: str = "auto") -> None:
         started = time.perf_counter()
         path = default_checkpoint() if checkpoint_path is None else Path(checkpoint_path)
-        self.checkpoint: Model = load_model(path, device)
+        self.choice: Choice = choose(path, device)
+        self.checkpoint: Model = self.choice.load(path)
         self.device = self.checkpoint.device
         metadata = self.checkpoint.metadata
         self._encoder_name, self._encode = text_encoder(self.checkpoint)
@@ -214,6 +215,9 @@ class Engine:
             "checkpoint_hash": self.checkpoint.sha256,
             "name": self.checkpoint.metadata.name,
             "device": self.device,
+            "library": self.choice.library,
+            "reason": self.choice.reason,
+            "broken": self.choice.broken,
             "text_encoder": self._encoder_name,
             "load_seconds": self.load_seconds,
         }

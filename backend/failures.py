@@ -28,8 +28,16 @@ def describe_failure(error: BaseException) -> Att3dError:
         package = error.name.partition(".")[0]
         if package != "backend":
             return MissingDependency(f"The Python package {package!r} is not installed.")
-    text = str(error).strip().partition("\n")[0][:300]
-    return InternalError(f"Unexpected {type(error).__name__}: {text or 'no message'}")
+    elif isinstance(error, ImportError):
+        return MissingDependency(
+            f"A Python package cannot be loaded: {_first_line(error)}",
+            "Install it again for this system and Python: in Blender that is this system's zip.",
+        )
+    return InternalError(f"Unexpected {type(error).__name__}: {_first_line(error)}")
+
+
+def _first_line(error: BaseException) -> str:
+    return str(error).strip().partition("\n")[0][:300] or "no message"
 
 
 def _is_out_of_memory(error: BaseException) -> bool:

@@ -3,12 +3,15 @@ faster or needed."""
 
 from __future__ import annotations
 
+import importlib
 import importlib.metadata
 import importlib.util
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from types import ModuleType
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -22,6 +25,31 @@ from .text.text_tower import SmallEncoderConfig, TextTower
 Encode = Callable[[Sequence[str]], Float[np.ndarray, "prompts tokens width"]]
 
 REMEDY = "set up the accelerator, or choose another checkpoint"
+
+Reason = Literal["no_torch", "processor_build", "no_gpu", "broken", "gpu", "checkpoint", "asked"]
+"""Why numpy or torch computes a checkpoint; the panel has words for each."""
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What computes a checkpoint, and why."""
+
+    library: Literal["numpy", "torch"]
+    device: str
+    reason: Reason
+    broken: str = ""
+    """Why PyTorch, which is installed, cannot be loaded; empty: it can, or nobody tried."""
+
+    def load(self, path: Path) -> Model:
+        """Load a checkpoint, to be computed like this.
+
+        Raises:
+            CheckpointError: missing, damaged, too new, or not a checkpoint.
+            MissingDependency: torch is to compute it, and cannot be loaded.
+        """
+        if self.library == "numpy":
+            return NumpyModel(path)
+        return accelerator().TorchModel(path, self.device)
 
 
 @runtime_checkable
@@ -49,29 +77,56 @@ class Model(Protocol):
         ...
 
 
-def load_model(path: Path, device: str = "auto") -> Model:
-    """Load a checkpoint. ``auto`` is torch on a GPU where there is one, else numpy.
+def choose(path: Path, device: str = "auto") -> Choice:
+    """What computes a checkpoint here. ``auto`` is torch on a GPU where there is one, else numpy.
 
     Raises:
         CheckpointError: missing, damaged, too new, or not a checkpoint.
         BadRequest: no such device.
-        MissingDependency: the device or the checkpoint needs torch, which is not here.
+        MissingDependency: the device or the checkpoint needs torch, which is not here or broken.
     """
-    if device == "auto" and may_have_gpu():
-        from .accelerator import TorchModel, choose_device
-
-        chosen = choose_device("auto")
-        if chosen.type != "cpu":
-            return TorchModel(path, chosen)
     needs_torch = read_metadata(path).config.mapping == "attention"
-    if device in ("auto", "cpu") and not needs_torch:
-        return NumpyModel(path)
-    if not has_torch():
+    if needs_torch or device not in ("auto", "cpu"):
         what = f"the checkpoint {path.name}" if needs_torch else f"the device {device!r}"
-        raise MissingDependency(f"{what} needs torch, which is not installed", REMEDY)
-    from .accelerator import TorchModel, choose_device
+        if not has_torch():
+            raise MissingDependency(f"{what} needs torch, which is not installed", REMEDY)
+        chosen = str(accelerator().choose_device(device))
+        return Choice("torch", chosen, "checkpoint" if needs_torch else "asked")
+    if device == "cpu":
+        return Choice("numpy", "cpu", "asked")
+    if not has_torch():
+        return Choice("numpy", "cpu", "no_torch")
+    if not may_have_gpu():
+        return Choice("numpy", "cpu", "processor_build")
+    try:
+        chosen = str(accelerator().choose_device("auto"))
+    except MissingDependency as error:
+        return Choice("numpy", "cpu", "broken", error.message)
+    return Choice("numpy", "cpu", "no_gpu") if chosen == "cpu" else Choice("torch", chosen, "gpu")
 
-    return TorchModel(path, choose_device(device))
+
+def load_model(path: Path, device: str = "auto") -> Model:
+    """Load a checkpoint, to be computed as :func:`choose` says.
+
+    Raises: what :func:`choose` raises.
+    """
+    return choose(path, device).load(path)
+
+
+def accelerator() -> ModuleType:
+    """The module :mod:`backend.accelerator`, which imports torch.
+
+    Raises:
+        MissingDependency: torch cannot be loaded, whatever it is that it lacks.
+    """
+    try:
+        return importlib.import_module(".accelerator", __package__)
+    except Exception as error:  # what an installation lacks shows in many ways
+        why = str(error).strip().partition("\n")[0][:200] or type(error).__name__
+        raise MissingDependency(
+            f"PyTorch is installed and cannot be loaded: {why}",
+            "set up the accelerator again",
+        ) from error
 
 
 def text_encoder(model: Model) -> tuple[str, Encode]:
@@ -100,9 +155,7 @@ def text_encoder(model: Model) -> tuple[str, Encode]:
             f"the checkpoint reads prompts with the open_clip model {name!r}, which needs torch",
             REMEDY,
         )
-    from .accelerator import open_clip_encoder
-
-    return name, open_clip_encoder(name)
+    return name, accelerator().open_clip_encoder(name)
 
 
 def has_torch() -> bool:

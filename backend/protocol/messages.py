@@ -346,6 +346,12 @@ class StatusParams:
 
     state: State
     device: str = ""
+    library: str = ""
+    """What computes the checkpoint: ``numpy`` or ``torch``."""
+    reason: str = ""
+    """Why that one: a ``Reason`` of :mod:`backend.loading`."""
+    broken: str = ""
+    """Why PyTorch, which is installed, cannot be loaded; else empty."""
     checkpoint: str = ""
     memory_bytes: int | None = None
     message: str = ""

@@ -225,8 +225,10 @@ class Worker:
         self._state = state
         status = m.StatusParams(
             state=state,
-            device=str(self._engine_info.get("device", "")),
-            checkpoint=str(self._engine_info.get("checkpoint", "")),
+            **{
+                name: str(self._engine_info.get(name, ""))
+                for name in ("device", "library", "reason", "broken", "checkpoint")
+            },
             memory_bytes=resident_bytes(),
             message=error.message if error else "",
             remedy=error.remedy if error else "",

@@ -13,7 +13,7 @@ from ..checkpoints.prompt_search import example_prompt, familiarity
 from ..process.backend_state import State
 from ..process.launch import carries_backend
 from ..process.session import session
-from ..process.status_panel import draw_status, stage_text
+from ..process.status_panel import draw_backend, draw_status, stage_text
 from ..scene import provenance
 from ..setup.panel import draw_hung, draw_mends, draw_progress, draw_set_up
 from ..ui.preferences import preferences
@@ -60,6 +60,8 @@ class ATT3D_PT_create(_Tab, bpy.types.Panel):
         chosen = preferences(context)
         state, problem = session.state, chosen.problem
         draw_status(layout, width, catalog.name_of)
+        if state is State.READY:
+            draw_backend(layout, width)
         if state is State.SETTING_UP:
             draw_progress(layout)
         elif state is State.HUNG:

@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from ...backend.protocol.errors import BadRequest, MissingDependency
 
@@ -30,6 +30,9 @@ SET_UP = (
     "has the backend's packages in the preferences."
 )
 
+
+Source = Literal["command", "preference", "variable", "accelerator", "blender", "remembered"]
+"""Who says which Python runs the backend, in the order in which they are asked."""
 
 CARRIED = "safetensors"
 """One of the packages that the extension carries: where it is, the others are."""
@@ -51,6 +54,8 @@ class Launch:
     log: Path
     online: bool
     environment: Mapping[str, str] = field(compare=False)
+    source: Source = field(default="preference", compare=False)
+    """Where the command is from."""
 
 
 def plan(
@@ -82,19 +87,20 @@ def plan(
     """
     environ = os.environ if environ is None else environ
     environment = clean_environment(environ, online)
+    source: Source
     if command.strip():
-        words = split_command(command)
+        words, source = split_command(command), "command"
     else:
-        found = find_python(python, managed, environ)
+        found, source = find_python(python, managed, environ)
         if found is None and (blenders := own()) is not None:
-            found = blenders.python
+            found, source = blenders.python, "blender"
             environment["PYTHONPATH"] += os.pathsep + str(blenders.packages)
         if found is None and remembered:
-            found = interpreter(Path(remembered))
+            found, source = interpreter(Path(remembered)), "remembered"
         if found is None:
             raise MissingDependency("The backend's Python is not set up yet.", SET_UP)
         words = (str(found), "-m", "backend", "serve")
-    return Launch(words, log_folder / "backend.log", online, environment)
+    return Launch(words, log_folder / "backend.log", online, environment, source)
 
 
 def own_python() -> OwnPython | None:
@@ -155,25 +161,30 @@ def split_command(text: str, windows: bool = sys.platform == "win32") -> tuple[s
         ) from error
 
 
-def find_python(preference: str, managed: str, environ: Mapping[str, str]) -> Path | None:
-    """The interpreter: the preference, else ``ATT3D_PYTHON``, else that of the environment that was
-    set up.
+def find_python(
+    preference: str, managed: str, environ: Mapping[str, str]
+) -> tuple[Path | None, Source]:
+    """The interpreter, and who named it: the preference, else ``ATT3D_PYTHON``, else the
+    environment that was set up.
 
     One that is named but missing is an error, never a reason to use the next: a person who chose an
     environment wants that one.
     """
-    named = {"Backend Python": preference.strip(), VARIABLE: environ.get(VARIABLE, "").strip()}
-    for source, value in named.items():
+    named: tuple[tuple[Source, str, str], ...] = (
+        ("preference", "Backend Python", preference.strip()),
+        ("variable", VARIABLE, environ.get(VARIABLE, "").strip()),
+    )
+    for source, name, value in named:
         if not value:
             continue
         found = interpreter(Path(value).expanduser())
         if found is None:
             raise MissingDependency(
-                f"No Python at {value} (from {source}).",
+                f"No Python at {value} (from {name}).",
                 "Choose the backend's Python environment in the preferences of this extension.",
             )
-        return found
-    return interpreter(Path(managed)) if managed else None
+        return found, source
+    return (interpreter(Path(managed)) if managed else None), "accelerator"
 
 
 def interpreter(path: Path) -> Path | None:

@@ -23,6 +23,12 @@ class Status:
     state: State | None = None
     """None: no process runs."""
     device: str = ""
+    library: str = ""
+    """What computes the checkpoint: ``numpy`` or ``torch``."""
+    reason: str = ""
+    """Why that one."""
+    broken: str = ""
+    """Why PyTorch, which is installed, cannot be loaded; else empty."""
     checkpoint: str = ""
     memory_bytes: int | None = None
     message: str = ""

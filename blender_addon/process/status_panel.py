@@ -8,8 +8,10 @@ from pathlib import Path
 import bpy
 from bpy.app.translations import pgettext_iface as iface_
 
-from ..ui.status_text import fits
+from ..ui.status_text import draw_text, fits
+from . import backend_state
 from .backend_state import State
+from .launch import Launch
 from .session import session
 
 ICONS = {
@@ -44,6 +46,28 @@ STAGES = {
     "quality": "Measuring",
 }
 """Words for the backend's stages. One that is not here is shown as it is."""
+
+
+PLACES = {
+    "command": "by the command of the preferences",
+    "preference": "in the Python of the preferences",
+    "variable": "in the Python that ATT3D_PYTHON names",
+    "accelerator": "in the accelerator",
+    "blender": "in Blender's own Python",
+    "remembered": "in the Python that worked last",
+}
+"""Words for where a launch's Python is from."""
+
+REASONS = {
+    "no_torch": "PyTorch is not installed there",
+    "processor_build": "this PyTorch is for processors, where numpy is as fast",
+    "no_gpu": "PyTorch finds no GPU",
+    "broken": "PyTorch cannot be loaded",
+    "gpu": "PyTorch finds a GPU",
+    "checkpoint": "this checkpoint needs PyTorch",
+    "asked": "as asked for",
+}
+"""Words for why the backend computes with numpy or with PyTorch."""
 
 
 def stage_text(stage: str) -> str:
@@ -83,3 +107,33 @@ def draw_status(
         row = column.row()
         row.active = False
         row.label(text=line, icon="BLANK1", translate=False)
+
+
+def draw_backend(
+    layout: bpy.types.UILayout, region_width: int, planned: Launch | None = None
+) -> None:
+    """What computes, where, and why; and what is wrong with a PyTorch that was passed over.
+
+    Args:
+        layout: to draw in.
+        region_width: pixels.
+        planned: how the backend would be started, to say where while it does not run.
+    """
+    process, started = session.process, session.launch
+    column = layout.column()
+    column.active = False
+    if started is not None and process.library:
+        text = iface_("{library} on {device}, {place}: {reason}").format(
+            library={"torch": "PyTorch"}.get(process.library, process.library),
+            device=process.device.upper(),
+            place=iface_(PLACES[started.source]),
+            reason=iface_(REASONS.get(process.reason, process.reason)),
+        )
+        draw_text(column, text, region_width, "BLANK1")
+    elif planned is not None:
+        text = iface_("Runs {place}").format(place=iface_(PLACES[planned.source]))
+        draw_text(column, text, region_width, "BLANK1")
+    if process.broken:
+        draw_text(layout, process.broken, region_width, "ERROR")
+        mend = backend_state.SET_UP
+        layout.operator(mend.operator, icon=mend.icon)

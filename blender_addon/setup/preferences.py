@@ -16,9 +16,9 @@ from ...backend.protocol.errors import Att3dError
 from ..checkpoints import catalog
 from ..process import launch
 from ..process.session import redraw, session
-from ..process.status_panel import draw_status
+from ..process.status_panel import draw_backend, draw_status
 from ..ui.preferences import EXTENSION, preferences
-from ..ui.status_text import draw_problem
+from ..ui.status_text import draw_problem, draw_text
 from ..ui.user_folders import data_folder
 from . import panel
 from .properties import SetupSettings
@@ -31,6 +31,14 @@ def _start_changed(chosen: Preferences, context: Context) -> None:
     """What was wrong may be right now; the next request will tell."""
     session.error = None
     redraw()
+
+
+BEFORE_ACCELERATOR = {
+    "command": "Command",
+    "preference": "Backend Python",
+    "variable": launch.VARIABLE,
+}
+"""Names of what is used instead of an accelerator that is set up."""
 
 
 class Preferences(bpy.types.AddonPreferences):
@@ -180,6 +188,12 @@ class Preferences(bpy.types.AddonPreferences):
         width = context.region.width
         problem = self.problem
         draw_status(layout, width, catalog.name_of)
+        planned = self.launch() if self.missing is None else None
+        draw_backend(layout, width, planned)
+        if self.setup.environment and planned is not None and planned.source in BEFORE_ACCELERATOR:
+            unused = panel.say("The accelerator is set up too, and not used: {chosen} comes first")
+            chosen = panel.say(BEFORE_ACCELERATOR[planned.source])
+            draw_text(layout, unused.format(chosen=chosen), width, "INFO")
         if problem is not None and not session.busy:
             draw_problem(layout, problem, width)
             set_up = self.missing is None

@@ -210,6 +210,59 @@ def test_blender_installs_what_the_zip_carries(tmp_path: Path) -> None:
     }
 
 
+REFUSE = """
+import sys, bpy
+for zip_file in sys.argv[1:]:
+    print("trying:", zip_file, flush=True)
+    bpy.ops.extensions.package_install_files(
+        filepath=zip_file, repo="user_default", enable_on_install=True
+    )
+    print("enabled:", "bl_ext.user_default.att3d" in bpy.context.preferences.addons, flush=True)
+"""
+
+
+@pytest.mark.skipif(not HERE, reason="no wheels are carried for this system")
+def test_blender_refuses_a_zip_that_is_damaged_or_not_for_it(tmp_path: Path) -> None:
+    """Each is refused in one line of Blender's, and nothing of it is left in the profile."""
+    target = Target(HERE, GENERATIONS[".".join(map(str, sys.version_info[:2]))])
+    fill(tmp_path / "cache", target)
+    made = packaging_script.build_with_wheels(target, tmp_path / "whole.zip", tmp_path / "cache")
+    other = next(name for name in PLATFORMS if name.partition("-")[0] != HERE.partition("-")[0])
+    damaged = tmp_path / "damaged.zip"
+    damaged.write_bytes(made.read_bytes()[: made.stat().st_size // 2])
+    zips = {
+        changed(made, tmp_path / "platform.zip", f'"{HERE}"', f'"{other}"'): other,
+        changed(made, tmp_path / "old.zip", '_min = "4.2.0"', '_min = "9.9.0"'): "9.9.0",
+        damaged: "not a zip file",
+    }
+    profile = tmp_path / "profile"
+    done = subprocess.run(
+        [sys.executable, "-c", REFUSE, *map(str, zips)],
+        env=os.environ | {"BLENDER_USER_RESOURCES": str(profile)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    for path, words in zips.items():
+        about = done.stdout.partition(f"trying: {path}\n")[2].partition("trying:")[0]
+        assert "enabled: False" in about, done.stdout
+        assert any("ERROR" in line and words in line for line in about.splitlines()), about
+    assert not list(profile.glob("extensions/user_default/att3d/*"))
+    assert not list(profile.glob("extensions/.local/lib/python*/site-packages/*.dist-info"))
+
+
+def changed(whole: Path, target: Path, old: str, new: str) -> Path:
+    """A copy of a zip with other words in its manifest."""
+    with zipfile.ZipFile(whole) as source, zipfile.ZipFile(target, "w") as copy:
+        for name in source.namelist():
+            data = source.read(name)
+            if name == "blender_manifest.toml":
+                assert data.count(old.encode()) == 1
+                data = data.replace(old.encode(), new.encode())
+            copy.writestr(name, data)
+    return target
+
+
 def test_another_zips_wheels_are_refused(tmp_path: Path) -> None:
     """What is checked is the finished zip, not what it should have been made of."""
     fill(tmp_path, LINUX)

@@ -78,6 +78,10 @@ class TestState:
         killed = errors.BackendDied("The backend ended: killed by SIGKILL (perhaps out of memory).")
         assert states.mends(State.FAILED, killed)[0] is states.SMALLER
 
+    def test_what_needs_torch_or_is_not_installed_leads_to_the_set_up(self) -> None:
+        missing = errors.MissingDependency("the checkpoint a needs torch, which is not installed")
+        assert states.mends(State.FAILED, missing)[0] is states.SET_UP
+
     def test_what_hangs_can_be_restarted(self) -> None:
         assert states.mends(State.HUNG, None)[0] is states.RESTART
 

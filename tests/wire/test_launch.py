@@ -36,6 +36,7 @@ def planned(tmp_path: Path, own: Any, **choices: str) -> Any:
 
 def test_blenders_own_python_sees_the_extensions_wheels(tmp_path: Path, own: Any) -> None:
     plan = planned(tmp_path, own, remembered=sys.executable)
+    assert plan.source == "blender"
     assert plan.command == (str(own.python), "-m", "backend", "serve")
     paths = plan.environment["PYTHONPATH"].split(os.pathsep)
     assert paths == [str(launch.EXTENSION_ROOT), str(own.packages)]
@@ -48,6 +49,34 @@ def test_a_python_that_is_named_or_set_up_comes_first_without_the_wheels(
     plan = planned(tmp_path, own, **{choice: sys.executable})
     assert plan.command[0] == sys.executable
     assert plan.environment["PYTHONPATH"] == str(launch.EXTENSION_ROOT)
+
+
+def test_of_several_backends_the_first_in_the_order_works(tmp_path: Path, own: Any) -> None:
+    """Whoever has set up two finds in the panel which one it is."""
+    pythons = {name: str(executable(tmp_path / name)) for name in ("named", "set_up", "last")}
+    everything = {
+        "command": f"{sys.executable} -m backend serve",
+        "python": pythons["named"],
+        "managed": pythons["set_up"],
+        "remembered": pythons["last"],
+    }
+    order = [
+        ("command", sys.executable, "command"),
+        ("python", pythons["named"], "preference"),
+        ("managed", pythons["set_up"], "accelerator"),
+    ]
+    for choice, python, source in order:
+        plan = planned(tmp_path, own, **everything)
+        assert (plan.command[0], plan.source) == (python, source)
+        del everything[choice]
+    assert planned(tmp_path, own, **everything).source == "blender"
+    assert planned(tmp_path, None, **everything).source == "remembered"
+    environ = {launch.VARIABLE: pythons["named"]}
+    plan = launch.plan(
+        python="", command="", remembered="", managed=pythons["set_up"],
+        log_folder=tmp_path, online=False, own=lambda: own, environ=environ,
+    )  # fmt: skip
+    assert (plan.command[0], plan.source) == (pythons["named"], "variable")
 
 
 def test_without_wheels_the_backend_must_be_set_up(tmp_path: Path) -> None:
@@ -73,6 +102,18 @@ def test_wheels_are_found_where_blender_has_put_them(
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(errors.MissingDependency, match="not installed the packages"):
         launch.own_python()
+
+
+def test_a_blender_without_its_python_is_told_to_set_one_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(launch, "manifest", lambda: {"wheels": ["./wheels/a.whl"]})
+    monkeypatch.setattr(launch, "CARRIED", "pytest")
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "blender"))
+    monkeypatch.setattr(sys, "prefix", str(tmp_path))
+    with pytest.raises(errors.MissingDependency, match="This Blender has no Python") as failure:
+        launch.own_python()
+    assert "Set it up with the button" in failure.value.remedy
 
 
 def test_a_blender_that_calls_itself_python_has_one_below(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import os
 import sys
 import time
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -280,3 +281,36 @@ def check_carried_packages_that_blender_has_not_installed_are_named(bench: Bench
         assert bench.session.state.name == "NOT_SET_UP"
         assert "has not installed the packages" in words(bench)
         assert "has not installed the packages" in preferences_text(bench)
+
+
+def check_panel_and_preferences_say_what_works_and_why(bench: Bench) -> None:
+    connect(bench)
+    text = preferences_text(bench)
+    assert "Runs by the command of the preferences" in text, text
+    bench.generate("a lion")
+    works = "numpy on CPU, by the command of the preferences: PyTorch is not installed there"
+    assert works in words(bench)
+    assert works in preferences_text(bench)
+
+
+def check_broken_accelerator_is_named_while_numpy_works(bench: Bench) -> None:
+    connect(bench)
+    bench.generate("a lion")
+    client = bench.session._client
+    said = "PyTorch is installed and cannot be loaded: libcudart.so.12"
+    client._connection.status = replace(client.status, reason="broken", broken=said)
+    for text in (words(bench), preferences_text(bench)):
+        assert "PyTorch cannot be loaded" in text and said in text, text
+
+
+def check_accelerator_that_is_not_used_is_said(bench: Bench) -> None:
+    with small_set_up(bench, "second"):
+        assert bpy.ops.att3d.set_up() == {"FINISHED"}
+        assert "Runs in the accelerator" in preferences_text(bench)
+        bench.preferences.backend_python = bench.python
+        try:
+            text = preferences_text(bench)
+        finally:
+            bench.preferences.backend_python = ""
+        assert "set up too, and not used: Backend Python comes first" in text, text
+        assert bpy.ops.att3d.delete_backend("EXEC_DEFAULT") == {"FINISHED"}

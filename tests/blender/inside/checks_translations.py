@@ -19,7 +19,7 @@ TRANSLATE = {
     "iface_", "rpt_", "say", "poll_message_set", "pgettext_iface", "pgettext_rpt", "pgettext_tip",
 }  # fmt: skip
 """Functions whose text is translated."""
-TABLES = {"STAGES", "STEPS"}
+TABLES = {"STAGES", "STEPS", "PLACES", "REASONS"}
 """Dictionaries whose values are."""
 ONE_WORD = {"CPU", "CUDA", "Metal", "ROCm"}
 

@@ -101,7 +101,12 @@ class StandIn:
         here = folder if (folder / "token").is_file() else None
         self._session = Path(tempfile.mkdtemp(prefix="att3d-", dir=here)).resolve()
         status = m.StatusParams(
-            state="ready", device="cpu", checkpoint="/x/tiny.safetensors", memory_bytes=10**9
+            state="ready",
+            device="cpu",
+            library="numpy",
+            reason="no_torch",
+            checkpoint="/x/tiny.safetensors",
+            memory_bytes=10**9,
         )
         result = m.InitializeResult(
             protocol_version=m.PROTOCOL_VERSION, server="stand-in", python="3", platform="test",
