@@ -17,6 +17,7 @@ from .prompts.chain import check_chain, check_place
 from .prompts.normalize import normalise_prompt
 from .prompts.vocabulary import Vocabulary, words_read
 from .protocol.options import ChainOptions, MeshOptions, PreviewOptions
+from .rivals import judge
 from .stages import Stages
 from .text.word_meanings import KnownMeanings
 from .textured_mesh import GeneratedMesh
@@ -121,8 +122,9 @@ class Engine:
         share = round(100 * (alpha - first))
         ends = ((100 - share, chain.prompts[first]), (share, chain.prompts[first + 1]))
         mesh.prompt = ", ".join(f"{part}% {prompt}" for part, prompt in ends if part)
-        notes = (self._vocabulary.familiarity(prompt).note for part, prompt in ends if part)
-        mesh.notes = [note for note in notes if note] + mesh.notes
+        with self._lock:
+            notes = self._notes([said for part, said in ends if part], conditions)
+        mesh.notes = notes + mesh.notes
         mesh.checkpoint_hash = self.checkpoint.sha256
         return mesh
 
@@ -148,8 +150,8 @@ class Engine:
             with stages.stage("text"):
                 chain = self._chain(clean, conditions)
             mesh = track(chain, options, stages)
-        notes = (self._vocabulary.familiarity(prompt).note for prompt in clean)
-        mesh.notes = [note for note in dict.fromkeys(notes) if note] + mesh.notes
+            notes = self._notes(clean, conditions)
+        mesh.notes = notes + mesh.notes
         mesh.checkpoint_hash = self.checkpoint.sha256
         return mesh
 
@@ -243,12 +245,21 @@ class Engine:
     ) -> tuple[Field, list[str]]:
         values = self._checked(conditions)
         with stages.stage("text"):
-            about = self._vocabulary.familiarity(prompt)
-            note = about.note
-            embedding = self._encode([about.heard])[0]
+            embedding = self._encode([self._vocabulary.familiarity(prompt).heard])[0]
         with stages.stage("grid"):
             field = self.checkpoint.field(embedding, values)
-        return field, [note] if note else []
+            notes = self._notes([prompt], conditions)
+        return field, notes
+
+    def _notes(self, prompts: Sequence[str], conditions: Mapping[str, float] | None) -> list[str]:
+        """What of the prompts is not heard, each sentence once."""
+        values = self._checked(conditions)
+
+        def field_of(text: str) -> Field:
+            return self.checkpoint.field(self._encode([text])[0], values)
+
+        notes = [judge(self._vocabulary.familiarity(prompt), field_of).note for prompt in prompts]
+        return [note for note in dict.fromkeys(notes) if note]
 
     def _checked(self, conditions: Mapping[str, float] | None) -> dict[str, float]:
         return check_conditions(self.checkpoint.metadata.config.conditions, conditions)

@@ -18,13 +18,34 @@ _PARTICLES = frozenset({"out", "made", "cast"})
 
 
 @dataclass(frozen=True)
+class Rivals:
+    """Two phrases of a prompt of which the captions have one or the other."""
+
+    one: str
+    other: str
+    drawn: tuple[str, ...] | None = None
+    """Which of them the object shows, where somebody looked; both: something of each."""
+
+    @property
+    def note(self) -> str:
+        """A sentence for the person."""
+        if self.drawn is None:
+            says = "one of them may be missing"
+        elif len(self.drawn) == 1:
+            left = self.other if self.drawn[0] == self.one else self.one
+            says = f'it draws "{self.drawn[0]}", not "{left}"'
+        else:
+            says = "it draws something between them"
+        return f'It never saw "{self.one}" and "{self.other}" together: {says}.'
+
+
+@dataclass(frozen=True)
 class Unheard:
     """What of one prompt has no effect on the object, as the person wrote it."""
 
     alone: tuple[tuple[str, str], ...] = ()
     """Words that are known only within another phrase, and that phrase, if it is told."""
-    rivals: tuple[tuple[str, str], ...] = ()
-    """Pairs of which the captions have one or the other: one of the two may be missing."""
+    rivals: tuple[Rivals, ...] = ()
     reversed: tuple[str, str] | None = None
     """A thing that is said to act on a subject, and the subject: drawn the other way round."""
 
@@ -38,8 +59,7 @@ class Unheard:
         for word, phrase in self.alone:
             known = f'is known only as "{phrase}" and is not obeyed here' if phrase else ""
             said.append(f'"{word}" {known or "has no effect"}.')
-        for one, other in self.rivals:
-            said.append(f'It never saw "{one}" and "{other}" together: one of them may be missing.')
+        said += [rivals.note for rivals in self.rivals]
         if self.reversed:
             thing, subject = self.reversed
             said.append(f'It draws the "{subject}" as the one that acts, not the "{thing}".')
@@ -82,12 +102,13 @@ class Combinations:
             text: the prompt, to tell "a tophat-wearing pig" from "a tophat wearing a pig".
         """
         alone, heard = self._alone(words)
-        whole = [word for word in self._whole(heard) if not _connects(word[1])]
-        rivals = []
-        for index, (one, kind) in enumerate(whole):
-            for other, other_kind in whole[:index]:
-                if self._exclusive(kind, other_kind):
-                    rivals.append((other, one))
+        things = self._things(heard)
+        rivals = [
+            Rivals(earlier, later)
+            for index, (later, kind) in enumerate(things)
+            for earlier, other_kind in things[:index]
+            if self._exclusive(kind, other_kind)
+        ]
         return Unheard(alone, tuple(rivals), self._reversed(heard, text))
 
     def _alone(self, words: Words) -> tuple[tuple[tuple[str, str], ...], list[tuple[str, str]]]:
@@ -110,13 +131,28 @@ class Combinations:
                 rest.append((word, kind))
         return tuple(dict.fromkeys(alone)), rest
 
-    def _whole(self, words: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
-        """Leave out nouns whose other half is missing or another word: "hat" of "Mexican hat"."""
+    def _things(self, words: Words) -> list[tuple[str, str]]:
+        """What the words name: each phrase as it is written ("party hat"), and its noun.
+
+        A noun whose other half is missing names nothing; after another word it belongs to that
+        one, as "hat" of a "Mexican hat" which the captions call a sombrero.
+        """
         found: list[tuple[str, str]] = []
+        first_half = ""
+        ends_before = False
         for index, (word, kind) in enumerate(words):
+            following = words[index + 1][1] if index + 1 < len(words) else None
             before = words[index - 1][1] if index else ""
-            if self._is_whole(kind) or before in self._before[kind]:
-                found.append((word, kind))
+            adjacent, ends_before = ends_before, False
+            if _connects(kind):
+                continue
+            if following is not None and self._bound(kind) == following:
+                first_half = f"{word} "
+            elif self._is_whole(kind) or before in self._before[kind]:
+                found.append((first_half + word, kind))
+                first_half, ends_before = "", True
+            elif adjacent:
+                found[-1] = (f"{found[-1][0]} {word}", found[-1][1])
         return found
 
     def _is_whole(self, word: str) -> bool:
