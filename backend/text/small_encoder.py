@@ -26,9 +26,11 @@ from ..protocol.errors import CheckpointError
 from ..protocol.schema import to_json
 from .text_tower import SmallEncoderConfig, TextTower, check_weights
 from .tokenizer import WordTokenizer, known_forms, split_words
+from .word_meanings import WIDTH, word_meanings
 
 _METADATA_KEY = "att3d_text_encoder"
 _TABLE = "token_embedding.weight"
+_MEANINGS = "word_meanings."
 _NEAR = 0.8
 """Correlation of a new word's row with that of the word it lies near."""
 _SPREAD = 2.0
@@ -78,12 +80,19 @@ class SmallEncoder:
         return TextTower(self.config, {key: value.numpy() for key, value in self.state.items()})
 
     def with_words(
-        self, words: Iterable[str], near: Mapping[str, str] | None = None
+        self, words: Iterable[str], near: Mapping[str, str] | None = None, meaning: float = 0.0
     ) -> SmallEncoder:
         """The same tower with a larger vocabulary; prompts of known words keep their embeddings.
 
         A word that is unknown so far gets a row drawn like the others, by a generator seeded with
         the word itself; one that ``near`` maps to another word lies close to that one's row.
+
+        Args:
+            words: texts whose words are to be known.
+            near: word to the word whose row its row is to be near.
+            meaning: share of the new rows' variance, 0 to 1, that is what the words mean
+                (:mod:`.word_meanings`), projected by a fixed matrix. More than 0: words that are
+                unknown even then have rows too, of what they mean.
         """
         fresh = []
         for word in dict.fromkeys(part for text in words for part in split_words(text)):
@@ -93,6 +102,7 @@ class SmallEncoder:
             return self
         table = self.state[_TABLE]
         mean, spread = table.mean(0), _SPREAD * table.std(0)
+        meant = _projected_meanings(mean, spread * meaning**0.5) if meaning else {}
         near = near or {}
         rows: dict[str, Tensor] = {}
         # Words that others lie near come first.
@@ -100,6 +110,11 @@ class SmallEncoder:
             seed = int.from_bytes(hashlib.sha256(word.encode()).digest()[:7], "big")
             noise = torch.randn(len(mean), generator=torch.Generator().manual_seed(seed))
             row = spread * noise
+            entry = word_meanings().find(word) if meaning else None
+            if entry is not None:
+                own = torch.from_numpy(word_meanings().rows([entry])[0])
+                projected = meant[f"{_MEANINGS}weight"] @ own + meant[f"{_MEANINGS}bias"] - mean
+                row = projected + (1 - meaning) ** 0.5 * row
             forms = known_forms(near.get(word, ""), self.config.words)
             other = rows.get(near.get(word, ""))
             if forms is not None:
@@ -108,8 +123,10 @@ class SmallEncoder:
                 other = other - mean
                 row = _NEAR * other + (1 - _NEAR**2) ** 0.5 * row * other.norm() / row.norm()
             rows[word] = mean + row
-        state = {**self.state, _TABLE: torch.cat([table, *(rows[word][None] for word in fresh)])}
-        config = replace(self.config, words=(*self.config.words, *fresh))
+        larger = torch.cat([table, *(rows[word][None] for word in fresh)])
+        state = {**self.state, **meant, _TABLE: larger}
+        known = (*self.config.words, *fresh)
+        config = replace(self.config, words=known, meanings=self.config.meanings or bool(meant))
         return SmallEncoder(config, state)
 
     def storage(self) -> dict[str, Tensor]:
@@ -147,3 +164,16 @@ class SmallEncoder:
         except CheckpointError as error:
             raise CheckpointError(f"{path}: {error.message}", error.remedy) from error
         return encoder
+
+
+def _projected_meanings(
+    mean: Float[Tensor, "width"], spread: Float[Tensor, "width"]
+) -> dict[str, Tensor]:
+    """The weights of a linear map from what words mean to rows with this mean and spread."""
+    table = word_meanings()
+    rows = torch.from_numpy(table.rows(table.words))
+    center = rows.mean(0)
+    length = (rows - center).norm(dim=1).mean()
+    square = torch.randn(len(mean), WIDTH, generator=torch.Generator().manual_seed(0))
+    weight = spread[:, None] * square / length
+    return {f"{_MEANINGS}weight": weight, f"{_MEANINGS}bias": mean - weight @ center}

@@ -18,7 +18,8 @@ from scipy.special import erf
 
 from ..prompts.normalize import normalise_prompt
 from ..protocol.errors import CheckpointError
-from ..shapes import Float, Int
+from ..shapes import Float
+from . import word_meanings
 from .tokenizer import WordTokenizer
 
 _BATCH = 256
@@ -42,9 +43,14 @@ class SmallEncoderConfig:
     heads: int = 4
     features: int = 128
     """Width of the space shared with pictures."""
+    meanings: bool = False
+    """Whether words beyond ``words`` have rows too: what they mean, projected to the width."""
 
     def to_dict(self) -> dict[str, Any]:
-        return {"kind": "small", **asdict(self), "words": list(self.words)}
+        values = {"kind": "small", **asdict(self), "words": list(self.words)}
+        if not self.meanings:  # so that programs that do not know it read the others
+            del values["meanings"]
+        return values
 
     @staticmethod
     def from_dict(data: Mapping[str, Any]) -> SmallEncoderConfig:
@@ -54,7 +60,10 @@ class SmallEncoderConfig:
             CheckpointError: a field is missing, unknown, or of the wrong type or range.
         """
         values = {key: value for key, value in data.items() if key != "kind"}
-        names = {field.name for field in fields(SmallEncoderConfig)}
+        meanings = values.pop("meanings", False)
+        if not isinstance(meanings, bool):
+            raise CheckpointError(f"The text encoder's meanings is not valid: {meanings!r}.")
+        names = {field.name for field in fields(SmallEncoderConfig)} - {"meanings"}
         if set(values) != names:
             wrong = ", ".join(sorted(set(values) ^ names))
             raise CheckpointError(f"The text encoder's description is not valid: {wrong}.")
@@ -66,7 +75,7 @@ class SmallEncoderConfig:
                 raise CheckpointError(f"The text encoder's {name} is not valid: {value!r}.")
         if values["width"] % values["heads"]:
             raise CheckpointError("The text encoder's width is not a multiple of its heads.")
-        return SmallEncoderConfig(words=tuple(words), **values)
+        return SmallEncoderConfig(words=tuple(words), meanings=meanings, **values)
 
     def text_cfg(self) -> dict[str, Any]:
         """The same tower as open_clip's ``text_cfg``."""
@@ -102,6 +111,9 @@ class SmallEncoderConfig:
             "text_projection.weight": (self.features, width),
             "text_projection.bias": (self.features,),
         }
+        if self.meanings:
+            shapes["word_meanings.weight"] = (width, word_meanings.WIDTH)
+            shapes["word_meanings.bias"] = (width,)
         for block in range(self.layers):
             for name, shape in layers.items():
                 start = f"transformer.resblocks.{block}.{name}"
@@ -132,8 +144,10 @@ class TextTower:
         Raises:
             BadPrompt: a prompt is empty or too long.
         """
-        ids = self.tokenizer([normalise_prompt(prompt) for prompt in prompts])
-        parts = [self._forward(ids[i : i + _BATCH]) for i in range(0, len(ids), _BATCH)]
+        clean = [normalise_prompt(prompt) for prompt in prompts]
+        parts = [
+            self._forward(self._rows(clean[i : i + _BATCH])) for i in range(0, len(clean), _BATCH)
+        ]
         empty = np.zeros((0, self.config.context, self.config.width), np.float32)
         return np.concatenate([empty, *parts])
 
@@ -141,8 +155,19 @@ class TextTower:
         """Embedded prompts in the space shared with pictures; not normalised."""
         return self._linear("text_projection.", tokens[:, -1])
 
-    def _forward(self, ids: Int[np.ndarray, "prompts tokens"]) -> Tokens:
-        x = self._state["token_embedding.weight"][ids] + self._state["positional_embedding"]
+    def _rows(self, prompts: Sequence[str]) -> Tokens:
+        """The rows of the prompts' words; an unknown word has that of what it means."""
+        rows = self._state["token_embedding.weight"][self.tokenizer(prompts)]
+        if self.config.meanings:
+            table = word_meanings.word_meanings()
+            for prompt, into in zip(prompts, rows, strict=True):
+                for place, word in self.tokenizer.unknown(prompt):
+                    if (entry := table.find(word)) is not None:
+                        into[place] = self._linear("word_meanings.", table.rows([entry]))[0]
+        return rows
+
+    def _forward(self, rows: Tokens) -> Tokens:
+        x = rows + self._state["positional_embedding"]
         for block in range(self.config.layers):
             at = f"transformer.resblocks.{block}."
             x = x + self._attention(f"{at}attn.", self._norm(f"{at}ln_1.", x))

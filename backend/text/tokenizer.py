@@ -41,10 +41,19 @@ class WordTokenizer:
 
     def ids(self, prompt: str) -> list[int]:
         """Ids of the prompt's words, not padded; those beyond the context are left out."""
-        ids: list[int] = []
-        for _, forms in resolve(split_words(prompt), self._ids):
-            ids += [UNKNOWN] if forms is None else [self._ids[form] for form in forms]
-        return ids[: self.context - 1]
+        return [self._ids.get(word, UNKNOWN) for word in self._words_read(prompt)]
+
+    def unknown(self, prompt: str) -> list[tuple[int, str]]:
+        """The words without an id of their own, each with its position."""
+        read = self._words_read(prompt)
+        return [(place, word) for place, word in enumerate(read) if word not in self._ids]
+
+    def _words_read(self, prompt: str) -> list[str]:
+        """The known words that the prompt's stand for, and unknown ones as they are."""
+        read: list[str] = []
+        for word, forms in resolve(split_words(prompt), self._ids):
+            read += [word] if forms is None else forms
+        return read[: self.context - 1]
 
     def __call__(self, prompts: Sequence[str]) -> Int[np.ndarray, "prompts context"]:
         table = np.full((len(prompts), self.context), PAD, dtype=np.int64)

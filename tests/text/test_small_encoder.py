@@ -201,3 +201,67 @@ def test_new_words_are_told_apart_and_synonyms_lie_near(encoder: SmallEncoder) -
     # A word's row depends on the word, not on what else is added.
     alone = encoder.with_words(["cottage"]).state["token_embedding.weight"][-1]
     assert torch.equal(alone, wider.state["token_embedding.weight"][-1])
+
+
+# --- rows of what words mean ---------------------------------------------------------------------
+
+
+@pytest.fixture
+def meaningful(encoder: SmallEncoder) -> SmallEncoder:
+    return encoder.with_words(["a sofa", "a robot", "a sword", "qwzx"], meaning=0.5)
+
+
+def row(encoder: SmallEncoder, word: str) -> torch.Tensor:
+    return encoder.state["token_embedding.weight"][encoder.tokenizer.ids(word)[0]]
+
+
+def test_new_rows_have_the_spread_that_random_ones_have(encoder: SmallEncoder) -> None:
+    words = ["chair table lamp horse fish boat castle apple hammer flower cloud guitar"]
+    table = encoder.state["token_embedding.weight"]
+    random, meant = (encoder.with_words(words, meaning=share) for share in (0.0, 1.0))
+
+    def spread(one: SmallEncoder) -> float:
+        new = one.state["token_embedding.weight"][len(table) :] - table.mean(0)
+        return float((new / table.std(0)).std())
+
+    assert spread(meant) == pytest.approx(spread(random), rel=0.25)
+
+
+def test_words_that_mean_alike_begin_alike(encoder: SmallEncoder) -> None:
+    plain, meant = (encoder.with_words(["sofa couch planet"], meaning=m) for m in (0.0, 1.0))
+
+    def cosine(one: SmallEncoder, a: str, b: str) -> float:
+        center = encoder.state["token_embedding.weight"].mean(0)
+        return float(torch.cosine_similarity(row(one, a) - center, row(one, b) - center, dim=0))
+
+    assert cosine(meant, "sofa", "couch") > 0.5
+    assert cosine(meant, "sofa", "couch") > cosine(meant, "sofa", "planet") + 0.3
+    assert cosine(plain, "sofa", "couch") < 0.5
+
+
+def test_unknown_words_have_rows_of_what_they_mean(
+    encoder: SmallEncoder, meaningful: SmallEncoder, tmp_path: Path
+) -> None:
+    """Without meanings all unknown words look the same; a word without any still does."""
+    blank = encoder.encode(["a couch", "a dragon"])
+    assert torch.equal(blank[0], blank[1])
+    couch, dragon, one, other = meaningful.encode(["a couch", "a dragon", "a qqzz", "a zzqq"])
+    assert not torch.allclose(couch, dragon, atol=1e-3)
+    assert torch.equal(one, other)
+    path = tmp_path / "tower.safetensors"
+    meaningful.save(path)
+    again = SmallEncoder.load(path)
+    assert again.config == meaningful.config
+    torch.testing.assert_close(again.encode(["a couch"])[0], couch, atol=5e-2, rtol=0)
+
+
+def test_known_words_keep_their_embeddings(encoder: SmallEncoder, meaningful: SmallEncoder) -> None:
+    prompts = ["a pig riding a bike", "a tophat"]
+    assert torch.equal(encoder.encode(prompts), meaningful.encode(prompts))
+
+
+def test_tower_without_meanings_is_described_as_before(encoder: SmallEncoder) -> None:
+    assert "meanings" not in encoder.config.to_dict()
+    assert SmallEncoderConfig.from_dict(encoder.config.to_dict()) == encoder.config
+    with pytest.raises(CheckpointError, match="meanings is not valid"):
+        SmallEncoderConfig.from_dict(encoder.config.to_dict() | {"meanings": "yes"})

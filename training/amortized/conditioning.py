@@ -22,12 +22,14 @@ def conditioning_encoder(
     words: Sequence[str] = (),
     synonyms: Mapping[str, str] | None = None,
     count: int = 0,
+    meaning: float = 0.0,
 ) -> TextEncoder:
     """``small``: the text tower trained here; a .safetensors path: another such tower; otherwise
     an open_clip model, whose embeddings are kept on disk in ``cache``, all ``count`` of a set.
 
     A tower of ours learnt the words of its own captions only: those of ``words``
-    that it lacks are added, so that no two prompts look the same to it.
+    that it lacks are added, so that no two prompts look the same to it. ``meaning``: the share of
+    these words' rows that is alike for words that mean alike.
 
     Raises:
         CheckpointError: there is no such tower.
@@ -35,7 +37,7 @@ def conditioning_encoder(
     """
     if name == "small" or name.endswith(".safetensors"):
         tower = SmallEncoder.load(OUTPUTS["conditioning"] if name == "small" else Path(name))
-        return tower.with_words(words, synonyms or {}) if words else tower
+        return tower.with_words(words, synonyms or {}, meaning) if words else tower
     encoder = OpenClipEncoder(name)
     if cache is None:
         return encoder

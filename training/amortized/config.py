@@ -89,6 +89,9 @@ class TrainConfig:
     """Share of the visits in which a prompt is said in other words."""
     text: str = "small"
     """``small`` (the text tower trained here), or an open_clip model such as ViT-L-14/openai."""
+    word_meaning: float = within(0.0, 0.0, 1.0)
+    """The share, in the rows of words that are new to the small tower, of what the words mean:
+    words that mean alike begin alike (``backend/text/word_meanings.py``)."""
     model: ModelConfig = field(default_factory=ModelConfig)
     optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
     guidance: GuidanceConfig = field(default_factory=GuidanceConfig)

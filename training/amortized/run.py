@@ -140,6 +140,7 @@ def text_encoder(
         count=len(prompts.prompts),
         words=collection.known_words(prompts.prompts),
         synonyms=collection.synonyms(prompts.prompts),
+        meaning=config.word_meaning,
     )
     if (encoder.tokens, encoder.width) != (config.model.tokens, config.model.width):
         raise TrainingError(
