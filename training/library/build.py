@@ -20,6 +20,7 @@ from tqdm import tqdm
 
 from backend.protocol.errors import BadRequest, OutputError
 
+from ..props.table import Prop, PropTable, read_table
 from .captions import CaptionsFile, asset_captions, captions_of, grouped, read_captions
 from .errors import Unreadable
 from .names import variant
@@ -44,6 +45,9 @@ class LibraryOptions:
     """The folder to make; one made before is brought up to date."""
     captions: Path | None = None
     """A CSV, TSV, JSON or text file of captions by file; the others get theirs from their names."""
+    table: Path | None = None
+    """A table such as training/props/models.tsv: captions, real size, kind and yaw by file. Models
+    that no row names, or that it leaves out, are left out."""
     template: str = ""
     """What a name becomes part of, such as "a low-poly {}"; without one, "a NAME"."""
     yaw: tuple[str, ...] = ()
@@ -63,6 +67,7 @@ class _Read:
     """A source and what became of it."""
 
     source: Source
+    prop: Prop | None = None
     sha256: str = ""
     done: Done = field(default_factory=Done)
 
@@ -73,17 +78,19 @@ def build(options: LibraryOptions) -> Index:
     A killed or cancelled build goes on where it was when it is started again.
 
     Raises:
-        BadRequest: inputs, captions, yaws or the output folder cannot be used; nothing is readable.
+        BadRequest: inputs, captions, table, yaws or the output folder cannot be used; nothing is
+            readable.
         OutputError: the library cannot be written.
     """
     if options.template and "{}" not in options.template:
         raise BadRequest("--template has no {} for the name", 'Write it as "a low-poly {}".')
     captions = read_captions(options.captions) if options.captions else None
     yaws = Yaws.parse(options.yaw)
+    table = PropTable(read_table(options.table)) if options.table else None
     with tempfile.TemporaryDirectory(prefix="att3d-library-") as temporary:
         found = find(options.inputs, Path(temporary))
         prepare_folder(options.output)
-        read = _read_all(found, yaws, options)
+        read = _read_all(found, yaws, table, options)
         index = _index(read, found, captions, options)
     if not index.entries:
         first = index.left_out[0]
@@ -96,7 +103,9 @@ def build(options: LibraryOptions) -> Index:
     return index
 
 
-def _read_all(found: Found, yaws: Yaws, options: LibraryOptions) -> list[_Read]:
+def _read_all(
+    found: Found, yaws: Yaws, table: PropTable | None, options: LibraryOptions
+) -> list[_Read]:
     """Every source read, from the journal where that was done before."""
     journal = Journal(options.output)
     results = [_Read(source) for source in found.sources]
@@ -106,6 +115,14 @@ def _read_all(found: Found, yaws: Yaws, options: LibraryOptions) -> list[_Read]:
     progress = tqdm(total=len(results), desc="library", unit="file", dynamic_ncols=True)
     for item in results:
         yaw = yaws.of(item.source.name)
+        if table is not None:
+            item.prop = table.prop_of_file(item.source.name)
+            if item.prop is None or not item.prop.captions:
+                reason = item.prop.left_out if item.prop else "no row of the table names it"
+                item.done.left_out.append(("", reason))
+                progress.update()
+                continue
+            yaw += item.prop.yaw
         try:
             key, item.sha256 = digest(item.source.path, yaw)
         except Unreadable as error:
@@ -224,6 +241,8 @@ def _index(
                 model["tags"],
                 options.template,
             )
+            if item.prop is not None:
+                own = item.prop.captions
             said = captions_of(item.source.name, model["object"], own, captions, options.template)
             if not said:
                 reason = "its name says nothing; name it in a --captions file, or rename it"
@@ -246,6 +265,8 @@ def _index(
                 closed=model["closed"],
                 size=model["size"],
                 scale=model["scale"],
+                metres=item.prop.metres if item.prop else 0.0,
+                kind=item.prop.kind if item.prop else "",
                 warnings=list(model["warnings"]),
                 fingerprint=model["fingerprint"],
             )

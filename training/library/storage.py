@@ -59,6 +59,10 @@ class Entry:
     """Length of the model's largest side in the file, in the file's units."""
     scale: float = 1.0
     """Smaller than 1 where relative sizes are kept: about the point it stands on."""
+    metres: float = 0.0
+    """The largest side of its box in the real world; 0 where nobody said."""
+    kind: str = ""
+    """The category that it is browsed under, where somebody said."""
     warnings: list[str] = field(default_factory=list)
     fingerprint: str = ""
 

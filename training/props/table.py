@@ -13,7 +13,9 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
+from pathlib import Path, PurePosixPath
+
+from backend.protocol.errors import BadRequest
 
 TABLE = Path(__file__).with_name("models.tsv")
 
@@ -28,8 +30,10 @@ WORDS: dict[str, Mapping[str, str]] = {
 """What a word in braces may be in a file's name, and how a caption says it."""
 
 
-class TableError(Exception):
-    """A row of the table that cannot be read, with its line."""
+class TableError(BadRequest):
+    """A table that cannot be read, or a row of it, with its line."""
+
+    default_remedy = "Columns, divided by tabs: model, caption, also, metres, kind, yaw."
 
 
 @dataclass(frozen=True)
@@ -46,6 +50,8 @@ class Prop:
     """The category that it is browsed under."""
     left_out: str = ""
     """The reason why it is not learnt, if it is not."""
+    yaw: float = 0.0
+    """Degrees that it turns by about the vertical, so that its front looks along -y."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +63,7 @@ class Row:
     metres: float
     kind: str
     left_out: str = ""
+    yaw: float = 0.0
 
     @cached_property
     def _expression(self) -> re.Pattern[str]:
@@ -82,18 +89,22 @@ class Row:
         # A caption says "{color}" however the file's name spells it.
         words |= {name.lower(): word for name, word in words.items()}
         captions = tuple(caption.format_map(words) for caption in self.captions)
-        return Prop(model, captions, self.metres, self.kind, self.left_out)
+        return Prop(model, captions, self.metres, self.kind, self.left_out, self.yaw)
 
 
 def read_table(path: Path = TABLE) -> list[Row]:
     """All rows of the table, in its order.
 
     Raises:
-        TableError: a row has other columns than the table's head says, or a word in braces that
-            :data:`WORDS` does not know.
+        TableError: the file cannot be read; a row has other columns than the table's head says, or
+            a word in braces that :data:`WORDS` does not know.
     """
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise TableError(f"cannot read the table {path}: {error}") from error
     rows = []
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+    for number, line in enumerate(text.splitlines(), start=1):
         if not line.strip() or line.startswith("#"):
             continue
         pattern, caption, also, *rest = [*line.split("\t"), "", ""]
@@ -106,14 +117,33 @@ def read_table(path: Path = TABLE) -> list[Row]:
             rows.append(Row(pattern, (), 0.0, "", also))
             continue
         try:
-            metres, kind = float(rest[0]), rest[1]
+            metres, kind, yaw = float(rest[0]), rest[1], float(rest[2] or 0)
         except (IndexError, ValueError):
             raise TableError(
-                f"{path.name}, line {number}: a row is model, caption, also, metres, kind"
+                f"{path.name}, line {number}: a row is model, caption, also, metres, kind, yaw"
             ) from None
         others = [text for text in also.split("|") if text]
-        rows.append(Row(pattern, (caption, *others), metres, kind))
+        rows.append(Row(pattern, (caption, *others), metres, kind, yaw=yaw))
     return rows
+
+
+class PropTable:
+    """The rows of a table, by the pack (folder) that they are of."""
+
+    def __init__(self, rows: Iterable[Row]) -> None:
+        self._packs: dict[str, list[Row]] = defaultdict(list)
+        for row in rows:
+            self._packs[row.pattern.partition("/")[0]].append(row)
+
+    def prop(self, model: str) -> Prop | None:
+        """What a model ("pack/file", without an ending) is called; None where no row names it."""
+        rows = self._packs.get(model.partition("/")[0], ())
+        return next((prop for row in rows if (prop := row.prop(model)) is not None), None)
+
+    def prop_of_file(self, name: str) -> Prop | None:
+        """:meth:`prop` of a file, named with slashes and its ending, in a folder of its pack."""
+        path = PurePosixPath(name)
+        return self.prop(f"{path.parent.name}/{path.stem}")
 
 
 def name_models(models: Iterable[str], rows: list[Row] | None = None) -> Iterator[Prop]:
@@ -122,13 +152,9 @@ def name_models(models: Iterable[str], rows: list[Row] | None = None) -> Iterato
     Raises:
         TableError: no row names a model.
     """
-    packs: dict[str, list[Row]] = defaultdict(list)
-    for row in read_table() if rows is None else rows:
-        packs[row.pattern.partition("/")[0]].append(row)
+    table = PropTable(read_table() if rows is None else rows)
     for model in models:
-        for row in packs[model.partition("/")[0]]:
-            if (prop := row.prop(model)) is not None:
-                yield prop
-                break
-        else:
+        prop = table.prop(model)
+        if prop is None:
             raise TableError(f"no row of {TABLE.name} names {model}")
+        yield prop

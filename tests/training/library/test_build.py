@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 
+import numpy as np
 import pytest
 
 from backend.protocol.errors import BadRequest, OutputError
@@ -335,3 +336,40 @@ def test_models_of_the_packs_become_a_library(tmp_path):
         "a book closed",
     ]
     assert not index.left_out and index.entries[0].warnings == ["mostly sheets, 4.0 cm thick"]
+
+
+def test_a_table_names_sizes_turns_and_leaves_out(tmp_path, pack):
+    table = tmp_path / "models.tsv"
+    table.write_text(
+        "# model\tcaption\talso\tmetres\tkind\tyaw\n"
+        "pack/RedChair_{n}\ta stool, kind {n}\ta seat\t0.9\tfurniture\t90\n"
+        "pack/Table\t-\tdull\n"
+    )
+    write_box(pack / "Lamp.glb")
+    index = made(tmp_path, pack, table=table)
+    assert [entry.prompt for entry in index.entries] == ["a stool, kind 1", "a stool, kind 2"]
+    stool = index.entries[0]
+    assert stool.captions == ["a stool, kind 1", "a seat"]
+    assert (stool.metres, stool.kind) == (0.9, "furniture")
+    assert reasons(index) == {
+        "pack/Table.obj": "dull",
+        "pack/Lamp.glb": "no row of the table names it",
+    }
+    turned = read_model(tmp_path / "lib", stool.key).mesh.vertices
+    plain = read_model(tmp_path / "other", _plain_key(tmp_path, pack)).mesh.vertices
+    assert np.ptp(turned, axis=0) == pytest.approx(np.ptp(plain, axis=0)[[1, 0, 2]], abs=1e-5)
+
+
+def _plain_key(tmp_path, pack):
+    options = LibraryOptions(inputs=(pack,), output=tmp_path / "other", workers=1)
+    return next(e.key for e in build(options).entries if e.source == "pack/RedChair_1.glb")
+
+
+@pytest.mark.parametrize("content", [None, "pack/a\ta thing\n", "\xff"])
+def test_a_table_that_cannot_be_read_is_refused_before_any_work(tmp_path, pack, content):
+    table = tmp_path / "models.tsv"
+    if content is not None:
+        table.write_bytes(content.encode("latin-1"))
+    with pytest.raises(BadRequest, match=r"models\.tsv"):
+        made(tmp_path, pack, table=table)
+    assert not (tmp_path / "lib").exists()
