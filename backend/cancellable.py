@@ -21,13 +21,17 @@ from .protocol.errors import InternalError
 POLL_SECONDS = 0.02
 
 _CHILD = """
-import io, sys
+import io, os, sys
 import numpy
+# Libraries may print: the answer's pipe is kept from them.
+pipe = os.fdopen(os.dup(1), "wb")
+os.dup2(2, 1)
 arrays = dict(numpy.load(io.BytesIO(sys.stdin.buffer.read())))
 {code}
 answer = io.BytesIO()
 numpy.savez(answer, **results)
-sys.stdout.buffer.write(answer.getvalue())
+pipe.write(answer.getvalue())
+pipe.close()
 """
 
 

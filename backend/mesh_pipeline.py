@@ -15,9 +15,10 @@ from .surface.clean import CleanConfig, drop_specks_and_cavities
 from .surface.contour import contour
 from .surface.face_fit import fit_faces
 from .surface.flips import flip_edges
+from .surface.quads import remesh
 from .surface.refine import finer_grid, near_surface
 from .surface.simplify import decimate
-from .surface.topology import Faces, Vertices
+from .surface.topology import Polygons, Vertices, triangulated
 from .textured_mesh import GeneratedMesh
 
 
@@ -36,11 +37,13 @@ class PipelineConfig:
     flip_rounds: int = 1
     fit_reach: float = 1.0
     """How far a vertex may move at once to fit the surface, in cells of the resolution."""
+    quads_from: int = 8000
+    """Quads are laid over a surface of this many triangles at least."""
 
 
 def surface(
     reader: Reader, options: MeshOptions, config: PipelineConfig, stages: Stages
-) -> tuple[Vertices, Faces, list[str]]:
+) -> tuple[Vertices, Polygons, list[str]]:
     """The object's surface within the face budget, and notes about what was dropped."""
     source = reader.field
     first, second, third = (max(16, round(share * options.resolution)) for share in config.looks)
@@ -55,10 +58,14 @@ def surface(
             vertices, faces, config.clean, stages.cancel
         )
     with stages.stage("decimate"):
-        vertices, faces = decimate(vertices, faces, options.faces, stages.cancel)
+        quads = options.topology == "quads"
+        most = max(options.faces, config.quads_from) if quads else options.faces
+        vertices, faces = decimate(vertices, faces, most, stages.cancel)
         faces = flip_edges(reader, vertices, faces, config.flip_rounds)
         reach = config.fit_reach * 2.0 * source.bound / (options.resolution - 1)
         vertices = fit_faces(reader, vertices, faces, reach)
+        if quads:
+            vertices, faces = remesh(reader, vertices, faces, options.faces // 2)
     return vertices, faces, _notes(specks, hidden)
 
 
@@ -72,6 +79,7 @@ def field_to_mesh(
 
     Raises:
         BadRequest: the field has no surface, or too few faces for it.
+        MissingDependency: what lays quads, or xatlas, is not installed.
         Cancelled: asked to stop.
     """
     stages = stages or Stages()
@@ -82,7 +90,12 @@ def field_to_mesh(
         uvs = unwrap(vertices, faces, size, stages.cancel, way).uvs
     with stages.stage("bake"):
         texture, normal_map = bake(
-            reader, vertices, faces, uvs, options.texture_size, with_normals=options.normal_map
+            reader,
+            vertices,
+            triangulated(faces),
+            triangulated(uvs),
+            options.texture_size,
+            with_normals=options.normal_map,
         )
     stages.done()
     return GeneratedMesh(

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-__all__ = ["Bool", "Float", "Int", "Int8", "UInt8", "UInt32"]
+__all__ = ["Bool", "Float", "Int", "Int8", "Shaped", "UInt8", "UInt32"]
 
 if TYPE_CHECKING:
-    from jaxtyping import Bool, Float, Int, Int8, UInt8, UInt32
+    from jaxtyping import Bool, Float, Int, Int8, Shaped, UInt8, UInt32
 else:
     try:
-        from jaxtyping import Bool, Float, Int, Int8, UInt8, UInt32
+        from jaxtyping import Bool, Float, Int, Int8, Shaped, UInt8, UInt32
     except ModuleNotFoundError:
 
         class Bool:
@@ -24,4 +24,4 @@ else:
             def __class_getitem__(cls, item: tuple[Any, str]) -> Any:
                 return item[0]
 
-        Float = Int = Int8 = UInt8 = UInt32 = Bool
+        Float = Int = Int8 = Shaped = UInt8 = UInt32 = Bool

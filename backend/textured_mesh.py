@@ -15,9 +15,10 @@ class GeneratedMesh:
 
     vertices: Float[np.ndarray, "vertices 3"]
     """float32."""
-    faces: Int[np.ndarray, "faces 3"]
-    """int32, counter-clockwise seen from outside."""
-    uvs: Float[np.ndarray, "faces 3 2"]
+    faces: Int[np.ndarray, "faces corners"]
+    """int32, three or four corners, counter-clockwise seen from outside; a quad ``a b c d`` is the
+    triangles ``a b c`` and ``a c d``."""
+    uvs: Float[np.ndarray, "faces corners 2"]
     """float32, per corner; (0, 0) is the lower left of the texture."""
     texture: UInt8[np.ndarray, "size size 3"]
     """sRGB; the top row first."""

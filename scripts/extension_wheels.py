@@ -70,10 +70,26 @@ PLATFORMS = {
 }
 """Blender's names, and those of wheels that run there, the best first."""
 _MARKERS = {
-    "linux-x64": {"sys_platform": "linux", "platform_system": "Linux"},
-    "windows-x64": {"sys_platform": "win32", "platform_system": "Windows"},
-    "macos-arm64": {"sys_platform": "darwin", "platform_system": "Darwin"},
-    "macos-x64": {"sys_platform": "darwin", "platform_system": "Darwin"},
+    "linux-x64": {
+        "sys_platform": "linux",
+        "platform_system": "Linux",
+        "platform_machine": "x86_64",
+    },
+    "windows-x64": {
+        "sys_platform": "win32",
+        "platform_system": "Windows",
+        "platform_machine": "AMD64",
+    },
+    "macos-arm64": {
+        "sys_platform": "darwin",
+        "platform_system": "Darwin",
+        "platform_machine": "arm64",
+    },
+    "macos-x64": {
+        "sys_platform": "darwin",
+        "platform_system": "Darwin",
+        "platform_machine": "x86_64",
+    },
 }
 
 

@@ -45,11 +45,19 @@ def pins() -> list[str]:
     """One line for each package, sorted by name: ``name==version`` and perhaps a marker."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     wanted = [Requirement(text) for text in project["optional-dependencies"]["backend"]]
+    # What only some processors have wheels for says so itself.
+    own = {
+        canonicalize_name(one.name): f"; {one.marker}"
+        for one in wanted
+        if "platform_machine" in str(one.marker)
+    }
     where: dict[str, set[tuple[str, str]]] = {}
     for machine in itertools.product(SYSTEMS, PYTHONS):
         for name in closure(wanted, environment(*machine)):
             where.setdefault(name, set()).add(machine)
-    return [f"{name}=={version(name)}{marker(where[name])}" for name in sorted(where)]
+    return [
+        f"{name}=={version(name)}{own.get(name) or marker(where[name])}" for name in sorted(where)
+    ]
 
 
 def marker(machines: set[tuple[str, str]]) -> str:

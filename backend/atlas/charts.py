@@ -14,8 +14,8 @@ from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
 from ..shapes import Bool, Float, Int
-from ..surface.geometry import face_crosses, normalise
-from ..surface.topology import Faces, Vertices, twins
+from ..surface.geometry import normalise
+from ..surface.topology import Polygons, twins
 
 LIMIT = 0.25
 """Smallest cosine between a face's normal and its chart's direction: 75 degrees."""
@@ -27,13 +27,13 @@ CRUMB_SHARE = 0.002
 AXES = np.concatenate([np.eye(3), -np.eye(3)])
 
 Labels = Int[np.ndarray, " faces"]
+Neighbours = Int[np.ndarray, "faces corners"]
+"""The face across each edge; -1 where there is none."""
 
 
-def segment(vertices: Vertices, faces: Faces) -> Labels:
-    """The chart of each face."""
-    crosses = face_crosses(vertices, faces).astype(np.float64)
+def segment(crosses: Float[np.ndarray, "faces 3"], neighbours: Neighbours) -> Labels:
+    """The chart of each face, from normals of length twice its area and the faces beside it."""
     normals = normalise(crosses)
-    neighbours = neighbour_faces(faces)
     labels = _vote(normals, neighbours)
     labels = split_connected(labels, neighbours)
     for _ in range(3):
@@ -52,18 +52,18 @@ def directions(
     return normalise(np.stack([np.bincount(labels, crosses[:, k], count) for k in range(3)], 1))
 
 
-def split_connected(labels: Labels, neighbours: Int[np.ndarray, "faces 3"]) -> Labels:
+def split_connected(labels: Labels, neighbours: Neighbours) -> Labels:
     """Number the connected patches of equal label."""
-    face = np.repeat(np.arange(len(labels)), 3)
+    face = np.repeat(np.arange(len(labels)), neighbours.shape[1])
     other = neighbours.reshape(-1)
     same = (other >= 0) & (labels[face] == labels[other])
     return _components(len(labels), face[same], other[same])
 
 
-def neighbour_faces(faces: Faces) -> Int[np.ndarray, "faces 3"]:
-    """The face across each edge; -1 where there is none."""
+def neighbour_faces(faces: Polygons) -> Neighbours:
+    """The face across each edge."""
     twin = twins(faces)
-    return np.where(twin >= 0, twin // 3, -1).reshape(-1, 3)
+    return np.where(twin >= 0, twin // faces.shape[1], -1).reshape(faces.shape)
 
 
 def _components(size: int, rows: np.ndarray, columns: np.ndarray) -> Labels:
@@ -71,15 +71,14 @@ def _components(size: int, rows: np.ndarray, columns: np.ndarray) -> Labels:
     return connected_components(graph, directed=False)[1].astype(np.int64)
 
 
-def _vote(normals: Float[np.ndarray, "faces 3"], neighbours: Int[np.ndarray, "faces 3"]) -> Labels:
+def _vote(normals: Float[np.ndarray, "faces 3"], neighbours: Neighbours) -> Labels:
     score = normals @ AXES.T
     allowed = score >= LIMIT
     labels = score.argmax(axis=1)
     parity = np.arange(len(labels)) % 2
     for turn in range(12):
         votes = np.zeros_like(score)
-        for k in range(3):
-            other = neighbours[:, k]
+        for other in neighbours.T:
             np.add.at(votes, (np.flatnonzero(other >= 0), labels[other[other >= 0]]), 1.0)
         wanted = np.where(allowed, score + SMOOTHNESS * votes, -np.inf).argmax(axis=1)
         # Half of the faces at a time: all at once would swap for ever along a diagonal border.
@@ -92,7 +91,7 @@ def _exchange(
     labels: Labels,
     normals: Float[np.ndarray, "faces 3"],
     crosses: Float[np.ndarray, "faces 3"],
-    neighbours: Int[np.ndarray, "faces 3"],
+    neighbours: Neighbours,
 ) -> Labels:
     """Let charts take over border faces that suit them better (Lloyd's algorithm on charts)."""
     parity = np.arange(len(labels)) % 2
@@ -115,7 +114,7 @@ def _merge_crumbs(
     labels: Labels,
     normals: Float[np.ndarray, "faces 3"],
     crosses: Float[np.ndarray, "faces 3"],
-    neighbours: Int[np.ndarray, "faces 3"],
+    neighbours: Neighbours,
 ) -> Labels:
     """Join small charts to the neighbour with the longest common border that can take them."""
     for _ in range(3):
@@ -125,7 +124,7 @@ def _merge_crumbs(
             area < CRUMB_SHARE * area.sum()
         )
         direction = directions(labels, crosses)
-        face = np.repeat(np.arange(len(labels)), 3)
+        face = np.repeat(np.arange(len(labels)), neighbours.shape[1])
         other = neighbours.reshape(-1)
         border = (other >= 0) & (labels[face] != labels[other]) & crumb[labels[face]]
         pairs, shared = np.unique(
@@ -149,7 +148,7 @@ def split_steep(
     labels: Labels,
     normals: Float[np.ndarray, "faces 3"],
     crosses: Float[np.ndarray, "faces 3"],
-    neighbours: Int[np.ndarray, "faces 3"],
+    neighbours: Neighbours,
 ) -> Labels:
     """Give faces that lean too far from their chart's direction charts of their own."""
     while True:

@@ -14,7 +14,7 @@ from ..progress import CancelToken
 from ..protocol.options import Unwrapper
 from ..shapes import Float, Int
 from ..surface.geometry import face_areas, face_crosses, normalise
-from ..surface.topology import Faces, Vertices
+from ..surface.topology import Faces, Polygons, Vertices, triangulated
 from .charts import Labels, directions, neighbour_faces, segment, split_connected, split_steep
 from .flatten import flatten
 from .overlap import overlapping_faces
@@ -35,13 +35,13 @@ TURNS = 12
 class Unwrapped:
     """UV coordinates of every corner, and which chart each face is in."""
 
-    uvs: Float[np.ndarray, "faces 3 2"]
+    uvs: Float[np.ndarray, "faces corners 2"]
     chart_of_face: Int[np.ndarray, " faces"]
 
 
 def unwrap(
     vertices: Vertices,
-    faces: Faces,
+    faces: Polygons,
     texture_size: int,
     cancel: CancelToken,
     unwrapper: Unwrapper = "own",
@@ -49,43 +49,56 @@ def unwrap(
     """Unfold a mesh into the unit square without overlaps.
 
     Args:
-        unwrapper: Who cuts the mesh into charts and flattens them.
+        faces: Triangles or quads; no seam cuts through a quad.
+        unwrapper: Who cuts the mesh into charts and flattens them; xatlas takes triangles only.
 
     Raises:
         Cancelled: asked to stop.
         MissingDependency: xatlas is wanted and not installed.
     """
     vertices = vertices.astype(np.float64)
-    neighbours = neighbour_faces(faces)
+    triangles = triangulated(faces)
+    neighbours = neighbour_faces(triangles)
     if unwrapper == "xatlas":
-        flat, labels = xatlas_charts(vertices, faces, texture_size, cancel)
+        flat, labels = xatlas_charts(vertices, triangles, texture_size, cancel)
     else:
-        flat, labels = _own_charts(vertices, faces, neighbours, cancel)
-    area = face_areas(vertices, faces)
+        flat, labels = _own_charts(vertices, faces, triangles, neighbours, cancel)
+    area = face_areas(vertices, triangles)
     flat = _fit(flat, labels, neighbours, area)
     cancel.check()
-    return Unwrapped(_pack(flat, labels, neighbours, area, texture_size, cancel), labels)
+    uvs = _pack(flat, labels, neighbours, area, texture_size, cancel)
+    if faces.shape[1] == 4:
+        uvs = np.concatenate([uvs[::2], uvs[1::2, 2:]], axis=1)
+    return Unwrapped(uvs, labels[:: faces.shape[1] - 2])
 
 
 def _own_charts(
     vertices: Vertices,
-    faces: Faces,
-    neighbours: Int[np.ndarray, "faces 3"],
+    polygons: Polygons,
+    faces: Int[np.ndarray, "triangles 3"],
+    neighbours: Int[np.ndarray, "triangles 3"],
     cancel: CancelToken,
-) -> tuple[Float[np.ndarray, "faces 3 2"], Labels]:
-    """Each chart in a plane, its faces counter-clockwise, and the chart of each face."""
-    crosses = face_crosses(vertices, faces)
-    labels = segment(vertices, faces)
+) -> tuple[Float[np.ndarray, "triangles 3 2"], Int[np.ndarray, " triangles"]]:
+    """Each chart in a plane, its triangles counter-clockwise, and the chart of each triangle.
+
+    Charts are made of whole polygons; what is flat is made of their triangles, ``faces``.
+    """
+    crosses, around = face_crosses(vertices, polygons), neighbour_faces(polygons)
+    own = segment(crosses, around)
+    each = len(faces) // len(polygons)
     while True:
         cancel.check()
-        direction = directions(labels, crosses)
+        direction, labels = directions(own, crosses), np.repeat(own, each)
         flat = _project(vertices, faces, labels, direction)
         depth = (vertices[faces].mean(axis=1) * direction[labels]).sum(-1)
         above = overlapping_faces(flat, depth, faces, labels, neighbours)
+        above = above.reshape(-1, each).any(axis=1) & (np.bincount(own)[own] > 1)
         if not above.any():
             break
-        labels = split_connected(labels + (labels.max() + 1) * above, neighbours)
-        labels = split_steep(labels, normalise(crosses), crosses, neighbours)
+        # Of a chart whose polygons all lie above others, each is a chart of its own.
+        alone = np.where(np.bincount(own, ~above)[own] == 0, np.arange(len(own)), 0)
+        own = split_connected(own + (own.max() + 1) * above * (1 + alone), around)
+        own = split_steep(own, normalise(crosses), crosses, around)
     cancel.check()
     return flatten(vertices, faces, labels, neighbours, flat, depth), labels
 

@@ -89,6 +89,7 @@ def blend_bytes(mesh: GeneratedMesh) -> bytes:
             "faces": len(mesh.faces),
             "texture_size": mesh.texture.shape[0],
             "normal_map": mesh.normal_map is not None,
+            "topology": "quads" if mesh.faces.shape[1] == 4 else "triangles",
         },
     }
     return _write(arrays, facts)

@@ -26,11 +26,11 @@ class SplitMesh:
     normals: Float[np.ndarray, "split 3"]
     """Unit; the same on both sides of a seam."""
     uvs: Float[np.ndarray, "split 2"]
-    faces: UInt32[np.ndarray, "faces 3"]
+    faces: UInt32[np.ndarray, "faces corners"]
     source: Int[np.ndarray, " split"]
     """The vertex of the mesh that each came from ..."""
     corner: Int[np.ndarray, " split"]
-    """... and the first corner of a face there, ``3 * face + k``."""
+    """... and the first corner of a face there, counted through all faces."""
 
 
 def split_at_seams(mesh: GeneratedMesh) -> SplitMesh:
@@ -40,8 +40,8 @@ def split_at_seams(mesh: GeneratedMesh) -> SplitMesh:
 
 def split_arrays(
     vertices: Float[np.ndarray, "vertices 3"],
-    mesh_faces: Int[np.ndarray, "faces 3"],
-    mesh_uvs: Float[np.ndarray, "faces 3 2"],
+    mesh_faces: Int[np.ndarray, "faces corners"],
+    mesh_uvs: Float[np.ndarray, "faces corners 2"],
 ) -> SplitMesh:
     """Plain arrays with UVs at vertices instead of corners."""
     index = mesh_faces.reshape(-1)
@@ -55,7 +55,7 @@ def split_arrays(
         positions=vertices[source].astype(np.float32),
         normals=normals[source].astype(np.float32),
         uvs=uv[first],
-        faces=back.reshape(-1, 3).astype(np.uint32),
+        faces=back.reshape(mesh_faces.shape).astype(np.uint32),
         source=source,
         corner=first,
     )

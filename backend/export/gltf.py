@@ -19,13 +19,13 @@ from .. import VERSION
 from ..atlas.tangents import corner_frames
 from ..shapes import Float, UInt8
 from ..surface.geometry import vertex_normals
+from ..surface.topology import triangulated
 from ..textured_mesh import GeneratedMesh
 from ..tracking.tracked_mesh import LINEAR_LIGHT, TrackedMesh
 from .conventions import (
     SplitMesh,
     png_bytes,
     split_arrays,
-    split_at_seams,
     v_up_to_v_down,
     z_up_to_y_up,
 )
@@ -97,7 +97,8 @@ class Buffer:
 
 def glb_bytes(mesh: GeneratedMesh) -> bytes:
     """The mesh as the content of a .glb file, y up, with prompt and checkpoint hash in extras."""
-    split = split_at_seams(mesh)
+    faces, uvs = triangulated(mesh.faces), triangulated(mesh.uvs)  # glTF has no quads
+    split = split_arrays(mesh.vertices, faces, uvs)
     buffer = Buffer()
     attributes = {
         "POSITION": buffer.vectors(z_up_to_y_up(split.positions)),
@@ -105,7 +106,7 @@ def glb_bytes(mesh: GeneratedMesh) -> bytes:
         "TEXCOORD_0": buffer.vectors(v_up_to_v_down(split.uvs)),
     }
     if mesh.normal_map is not None:
-        tangents, _ = corner_frames(mesh.vertices.astype(np.float64), mesh.faces, mesh.uvs)
+        tangents, _ = corner_frames(mesh.vertices.astype(np.float64), faces, uvs)
         right = unit_normals(z_up_to_y_up(tangents.reshape(-1, 3)[split.corner]))
         # Our charts are never mirrored: the bitangent is +1 times normal x tangent.
         signed = np.concatenate([right, np.ones((len(right), 1), np.float32)], axis=1)

@@ -17,8 +17,9 @@ def ply_bytes(mesh: GeneratedMesh) -> bytes:
     vertex["p"] = mesh.vertices
     vertex["n"] = vertex_normals(mesh.vertices.astype(np.float64), mesh.faces)
     vertex["c"] = _vertex_colours(mesh)
-    face = np.empty(len(mesh.faces), dtype=[("n", "u1"), ("v", "<i4", 3)])
-    face["n"] = 3
+    corners = mesh.faces.shape[1]
+    face = np.empty(len(mesh.faces), dtype=[("n", "u1"), ("v", "<i4", corners)])
+    face["n"] = corners
     face["v"] = mesh.faces
     header = [
         "ply",
@@ -42,6 +43,6 @@ def _vertex_colours(mesh: GeneratedMesh) -> UInt8[np.ndarray, "vertices 3"]:
     row = ((1.0 - uv[:, 1]) * size).astype(np.int64).clip(0, size - 1)
     colour = mesh.texture[row, column].astype(np.float64)
     index = mesh.faces.reshape(-1)
-    corners = np.maximum(np.bincount(index, minlength=len(mesh.vertices)), 1)
+    meeting = np.maximum(np.bincount(index, minlength=len(mesh.vertices)), 1)
     total = [np.bincount(index, colour[:, k], len(mesh.vertices)) for k in range(3)]
-    return np.rint(np.stack(total, axis=1) / corners[:, None]).astype(np.uint8)
+    return np.rint(np.stack(total, axis=1) / meeting[:, None]).astype(np.uint8)

@@ -13,6 +13,7 @@ import typing
 from dataclasses import KW_ONLY, dataclass
 from typing import Any, Literal, cast
 
+from .errors import BadRequest
 from .schema import RANGE, Range, check
 
 MAX_PROMPTS = 16
@@ -22,6 +23,7 @@ _LABEL, _HELP, _USUAL, _UNIT = "label", "help", "usual", "unit"
 
 Unit = Literal["", "texels"]
 Unwrapper = Literal["own", "xatlas"]
+Topology = Literal["triangles", "quads"]
 
 
 @dataclass(frozen=True)
@@ -155,6 +157,21 @@ class MeshOptions(SurfaceOptions):
         "Normal Map",
         "Also bake the fine shape that the faces cannot hold, as a normal map",
     )
+    topology: Topology = option(  # noqa: RUF009 (an alias of immutable strings)
+        "triangles",
+        "Topology",
+        "What the faces are: triangles, which hold the shape best for their number, or quads that "
+        "follow it, to subdivide, to rig and to edit. Quads take about a second longer; a quad "
+        "counts as two triangles",
+    )
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.topology == "quads" and self.unwrap == "xatlas":
+            raise BadRequest(
+                "xatlas unwraps triangles only, and would cut through quads",
+                "choose the own unwrapper, or triangles",
+            )
 
 
 @dataclass(frozen=True)

@@ -1,15 +1,18 @@
-"""Areas, normals and volumes of triangle meshes."""
+"""Areas, normals and volumes of meshes."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from ..shapes import Float
-from .topology import Faces, Vertices
+from .topology import Faces, Polygons, Vertices
 
 
-def face_crosses(vertices: Vertices, faces: Faces) -> Float[np.ndarray, "faces 3"]:
-    """Normals of length twice the face's area, outwards."""
+def face_crosses(vertices: Vertices, faces: Polygons) -> Float[np.ndarray, "faces 3"]:
+    """Normals of length twice the face's area, outwards; a quad's is the sum of its triangles'."""
+    if faces.shape[1] == 4:
+        a, b, c, d = (vertices[faces[:, k]] for k in range(4))
+        return np.cross(c - a, d - b)
     a, b, c = (vertices[faces[:, k]] for k in range(3))
     return np.cross(b - a, c - a)
 
@@ -20,12 +23,12 @@ def normalise(vectors: Float[np.ndarray, "*n 3"]) -> Float[np.ndarray, "*n 3"]:
     return vectors / np.maximum(length, 1e-20)
 
 
-def face_areas(vertices: Vertices, faces: Faces) -> Float[np.ndarray, " faces"]:
+def face_areas(vertices: Vertices, faces: Polygons) -> Float[np.ndarray, " faces"]:
     """Square metres."""
     return 0.5 * np.linalg.norm(face_crosses(vertices, faces), axis=1)
 
 
-def corner_angles(vertices: Vertices, faces: Faces) -> Float[np.ndarray, "faces 3"]:
+def corner_angles(vertices: Vertices, faces: Polygons) -> Float[np.ndarray, "faces corners"]:
     """Radians."""
     corners = vertices[faces]
     forward = normalise(np.roll(corners, -1, axis=1) - corners)
@@ -33,7 +36,7 @@ def corner_angles(vertices: Vertices, faces: Faces) -> Float[np.ndarray, "faces 
     return np.arccos(np.clip((forward * backward).sum(-1), -1.0, 1.0))
 
 
-def vertex_normals(vertices: Vertices, faces: Faces) -> Float[np.ndarray, "vertices 3"]:
+def vertex_normals(vertices: Vertices, faces: Polygons) -> Float[np.ndarray, "vertices 3"]:
     """Face normals averaged by corner angle: what Blender shades a smooth mesh with."""
     unit = normalise(face_crosses(vertices, faces))
     weighted = unit[:, None, :] * corner_angles(vertices, faces)[:, :, None]

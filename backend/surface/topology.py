@@ -1,7 +1,8 @@
-"""Connectivity of triangle meshes: twins of half-edges, connected parts, repair.
+"""Connectivity of meshes: twins of half-edges, connected parts, repair.
 
-Half-edge ``3 * f + k`` of face ``f`` runs from corner ``k`` to corner ``(k + 1) % 3``. Faces are
-counter-clockwise seen from outside. "Manifold" means that every edge belongs to exactly two faces
+Faces have three corners each, or four each where a function takes polygons. Half-edge ``3 * f + k``
+of triangle ``f`` runs from corner ``k`` to corner ``(k + 1) % 3``. Faces are counter-clockwise seen
+from outside. "Manifold" means that every edge belongs to exactly two faces
 that run along it in opposite directions, and that the faces around a vertex form one fan.
 """
 
@@ -11,22 +12,37 @@ import numpy as np
 from scipy.sparse import coo_matrix, csr_matrix
 from scipy.sparse.csgraph import connected_components
 
-from ..shapes import Float, Int
+from ..shapes import Float, Int, Shaped
 
 Vertices = Float[np.ndarray, "vertices 3"]
 Faces = Int[np.ndarray, "faces 3"]
+
+Polygons = Int[np.ndarray, "faces corners"]
+"""All triangles, or all quads."""
 
 NewVertices = Float[np.ndarray, "new_vertices 3"]
 NewFaces = Int[np.ndarray, "new_faces 3"]
 """What a function returns that changes the number of vertices and faces."""
 
 
-def half_edges(faces: Faces) -> tuple[Int[np.ndarray, " edges"], Int[np.ndarray, " edges"]]:
+def triangulated(
+    corners: Shaped[np.ndarray, "faces corners *n"],
+) -> Shaped[np.ndarray, "triangles 3 *n"]:
+    """What polygons have at their corners (vertices, UVs), at the corners of their triangles.
+
+    A quad ``a b c d`` is ``a b c`` and ``a c d``, one after the other.
+    """
+    if corners.shape[1] == 3:
+        return corners
+    return corners[:, [[0, 1, 2], [0, 2, 3]]].reshape(-1, 3, *corners.shape[2:])
+
+
+def half_edges(faces: Polygons) -> tuple[Int[np.ndarray, " edges"], Int[np.ndarray, " edges"]]:
     """First and last vertex of every half-edge."""
     return faces.reshape(-1), np.roll(faces, -1, axis=1).reshape(-1)
 
 
-def links(faces: Faces, count: int) -> csr_matrix:
+def links(faces: Polygons, count: int) -> csr_matrix:
     """1 for every two vertices, of ``count``, that an edge joins; symmetric."""
     start, end = half_edges(faces)
     both = np.concatenate([start, end]), np.concatenate([end, start])
@@ -35,7 +51,7 @@ def links(faces: Faces, count: int) -> csr_matrix:
     return found
 
 
-def twins(faces: Faces) -> Int[np.ndarray, " edges"]:
+def twins(faces: Polygons) -> Int[np.ndarray, " edges"]:
     """The half-edge on the other side of each half-edge; -1 at borders and non-manifold edges."""
     start, end = half_edges(faces)
     start, end = start.astype(np.int64), end.astype(np.int64)
@@ -54,12 +70,12 @@ def twins(faces: Faces) -> Int[np.ndarray, " edges"]:
     return result
 
 
-def is_closed(faces: Faces) -> bool:
+def is_closed(faces: Polygons) -> bool:
     """Whether every edge has exactly two faces that agree about their orientation."""
     return len(faces) > 0 and bool((twins(faces) >= 0).all())
 
 
-def label_parts(faces: Faces, vertices: int) -> tuple[int, Int[np.ndarray, " faces"]]:
+def label_parts(faces: Polygons, vertices: int) -> tuple[int, Int[np.ndarray, " faces"]]:
     """Number of connected parts, and the part of each face."""
     start, end = half_edges(faces)
     graph = coo_matrix((np.ones(len(start), np.int8), (start, end)), shape=(vertices, vertices))
@@ -68,7 +84,7 @@ def label_parts(faces: Faces, vertices: int) -> tuple[int, Int[np.ndarray, " fac
     return len(found), of_face.reshape(-1)
 
 
-def compact(vertices: Vertices, faces: Faces) -> tuple[NewVertices, Faces]:
+def compact(vertices: Vertices, faces: Polygons) -> tuple[NewVertices, Polygons]:
     """The same mesh without the vertices that no face uses."""
     used = np.zeros(len(vertices), dtype=bool)
     used[faces.reshape(-1)] = True
@@ -88,8 +104,8 @@ def repair(vertices: Vertices, faces: Faces) -> tuple[NewVertices, NewFaces]:
         faces = _cancel_opposite(faces)
         if not len(faces):
             return vertices[:0], faces
-        twin = _pair_around_edges(vertices, faces)
-        vertices, faces = _cut_apart(vertices, faces, twin)
+        twin = pair_around_edges(vertices, faces)
+        vertices, faces = cut_apart(vertices, faces, twin)
         double = _double_edges(faces, twin)
         if not double:
             break
@@ -99,22 +115,22 @@ def repair(vertices: Vertices, faces: Faces) -> tuple[NewVertices, NewFaces]:
     return compact(vertices, faces[large[part_of_face]])
 
 
-def _cut_apart(
-    vertices: Vertices, faces: Faces, twin: Int[np.ndarray, " edges"]
-) -> tuple[NewVertices, Faces]:
+def cut_apart(
+    vertices: Vertices, faces: Polygons, twin: Int[np.ndarray, " edges"]
+) -> tuple[NewVertices, Polygons]:
     """A vertex for each fan of faces; ``twin`` says which faces are joined."""
-    corners = np.arange(3 * len(faces)).reshape(-1, 3)
+    corners = np.arange(faces.size).reshape(faces.shape)
     following = np.roll(corners, -1, axis=1).reshape(-1)
     inner = np.flatnonzero(twin >= 0)
     # A half-edge starts where its twin ends: both corners are the same vertex.
     rows = np.concatenate([inner, following[inner]])
     columns = np.concatenate([following[twin[inner]], twin[inner]])
-    size = 3 * len(faces)
+    size = faces.size
     graph = coo_matrix((np.ones(len(rows), np.int8), (rows, columns)), shape=(size, size))
     count, vertex_of_corner = connected_components(graph, directed=False)
     source = np.zeros(count, dtype=np.int64)
     source[vertex_of_corner] = faces.reshape(-1)
-    return vertices[source], vertex_of_corner.reshape(-1, 3).astype(np.int32)
+    return vertices[source], vertex_of_corner.reshape(faces.shape).astype(np.int32)
 
 
 def _double_edges(faces: Faces, twin: Int[np.ndarray, " edges"]) -> list[int]:
@@ -174,7 +190,7 @@ def _cancel_opposite(faces: Faces) -> NewFaces:
     return faces[np.sort(wanted[rank < np.abs(net[wanted])])]
 
 
-def _pair_around_edges(vertices: Vertices, faces: Faces) -> Int[np.ndarray, " edges"]:
+def pair_around_edges(vertices: Vertices, faces: Polygons) -> Int[np.ndarray, " edges"]:
     """Twins, where faces at an edge of four or more are paired by their order around the edge."""
     twin = twins(faces)
     open_edges = np.flatnonzero(twin < 0)
@@ -190,7 +206,7 @@ def _pair_around_edges(vertices: Vertices, faces: Faces) -> Int[np.ndarray, " ed
 
 def _pair_one(
     vertices: Vertices,
-    faces: Faces,
+    faces: Polygons,
     start: Int[np.ndarray, " edges"],
     a: int,
     b: int,
@@ -205,7 +221,8 @@ def _pair_one(
     y = np.cross(axis, x)
     angles = []
     for edge in edges:
-        tip = vertices[faces[edge // 3, (edge % 3 + 2) % 3]] - vertices[a]
+        face, corner = divmod(edge, faces.shape[1])
+        tip = vertices[faces[face, corner - 1]] - vertices[a]
         angles.append(float(np.arctan2(tip @ y, tip @ x)))
     ordered = [edge for _, edge in sorted(zip(angles, edges, strict=True))]
     # Angles grow counter-clockwise around a -> b, and so does the normal of a face that runs

@@ -227,7 +227,7 @@ def compare(one: Entry, other: Entry) -> list[tuple[str, str, str, bool]]:
             for name, label in _labels().items()
             if name in one.options or name in other.options
         ),
-        ("Triangles", f"{one.faces:,}", f"{other.faces:,}"),
+        ("Faces", f"{one.faces:,}", f"{other.faces:,}"),
         ("Seconds", f"{one.seconds:.1f}", f"{other.seconds:.1f}"),
     ]
     return [(name, a, b, a == b) for name, a, b in rows]

@@ -25,7 +25,7 @@ from pathlib import Path
 from ...backend.files import atomic_write
 from ...backend.protocol.errors import Att3dError, OutputError, ProtocolError
 from ..process.safetensors_reader import COMPRESSED
-from ..scene.arrays import ChainArrays, MeshArrays, read_chain, read_mesh
+from ..scene.arrays import ChainArrays, MeshArrays, read_chain, read_mesh, triangulated
 from ..scene.chain import PROPERTY, Chain
 from ..scene.provenance import Provenance
 from ..scene.textures import png_bytes
@@ -260,7 +260,8 @@ class History:
             vertices, texture = arrays.positions[0], arrays.textures[0]
         else:
             vertices, texture = arrays.vertices, arrays.texture
-        pixels = thumbnail.draw(vertices, arrays.faces, arrays.uvs, texture, PICTURE_SIZE)
+        faces, uvs = triangulated(arrays.faces), triangulated(arrays.uvs)
+        pixels = thumbnail.draw(vertices, faces, uvs, texture, PICTURE_SIZE)
         with contextlib.suppress(OSError):  # the entry was removed, or the disk is full
             atomic_write(entry.picture, png_bytes(pixels))
             _compress(entry.folder / _MESH)

@@ -14,7 +14,7 @@ from .collection import home
 from .data_blocks import Together, data_name
 from .keyframes import find_curve, in_nla, set_keyframes
 from .material import packed_image
-from .mesh import fill_triangles, standing
+from .mesh import fill_faces, standing
 from .place import box_of, location_for
 from .shape_keys import INTERPOLATION, PATH, add_property, add_shape_keys, drive
 from .texture_mix import FRAME, images_of, make_mixed_material, mix_images
@@ -162,7 +162,7 @@ def _make_parts(name: str, arrays: ChainArrays, key_names: Sequence[str], keep: 
         for title, png in zip(image_names, arrays.texture_pngs, strict=True)
     ]
     mesh = keep(bpy.data.meshes.new(name))
-    fill_triangles(mesh, standing(arrays.positions[0]), arrays.faces, arrays.uvs)
+    fill_faces(mesh, standing(arrays.positions[0]), arrays.faces, arrays.uvs)
     return _Parts(mesh, names, images, image_names, arrays.alphas[shown].tolist())
 
 

@@ -25,9 +25,9 @@ class MeshArrays:
     vertices: np.ndarray
     """f32[V, 3], metres, z up."""
     faces: np.ndarray
-    """i32[F, 3], vertex indices, counter-clockwise seen from outside."""
+    """i32[F, 3] or i32[F, 4], vertex indices, counter-clockwise seen from outside."""
     uvs: np.ndarray
-    """f32[F, 3, 2], per corner, (0, 0) at the lower left."""
+    """f32[F, 3 or 4, 2], per corner, (0, 0) at the lower left."""
     texture: np.ndarray
     """u8[S, S, 3], sRGB."""
     normal_map: np.ndarray | None
@@ -92,6 +92,14 @@ class PreviewArrays:
     """u8[V, 3], sRGB."""
 
 
+def triangulated(corners: np.ndarray) -> np.ndarray:
+    """What faces have at their corners, at the corners of their triangles: ``[F, 3 or 4, ...]``
+    becomes ``[T, 3, ...]``; a quad ``a b c d`` is ``a b c`` and ``a c d``."""
+    if corners.shape[1] == 3:
+        return corners
+    return corners[:, [[0, 1, 2], [0, 2, 3]]].reshape(-1, 3, *corners.shape[2:])
+
+
 def read_mesh(path: Path) -> MeshArrays:
     """Read and check a mesh.
 
@@ -105,8 +113,9 @@ def read_mesh(path: Path) -> MeshArrays:
         raise ProtocolError(f"{path.name} is not a mesh: it holds {', '.join(sorted(arrays))}.")
     vertices, faces, uvs = arrays["vertices"], arrays["faces"], arrays["uvs"]
     expect(path, "vertices", vertices, "<f4", (None, 3))
-    expect(path, "faces", faces, "<i4", (None, 3))
-    expect(path, "uvs", uvs, "<f4", (len(faces), 3, 2))
+    corners = 4 if faces.shape[1:] == (4,) else 3
+    expect(path, "faces", faces, "<i4", (None, corners))
+    expect(path, "uvs", uvs, "<f4", (len(faces), corners, 2))
     for name in ("texture", "normal_map"):
         if (texture := arrays.get(name)) is not None:
             expect(path, name, texture, "|u1", (*texture.shape[:1] * 2, 3))

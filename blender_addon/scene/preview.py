@@ -10,7 +10,7 @@ import numpy as np
 from .collection import home
 from .data_blocks import Together
 from .material import ROUGHNESS, principled
-from .mesh import fill_triangles, standing
+from .mesh import fill_faces, standing
 from .place import Box, location_for
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def show(ob: bpy.types.Object, arrays: PreviewArrays) -> None:
     if not len(arrays.faces):
         mesh.update()
         return
-    fill_triangles(mesh, standing(arrays.vertices), arrays.faces, None)
+    fill_faces(mesh, standing(arrays.vertices), arrays.faces, None)
     colors = np.full((len(arrays.vertices), 4), 1.0, np.float32)
     colors[:, :3] = arrays.colors / np.float32(255)
     layer = mesh.color_attributes.new(COLORS, "BYTE_COLOR", "POINT")

@@ -213,6 +213,53 @@ def test_blend_holds_one_object_with_packed_textures(mesh: GeneratedMesh, tmp_pa
     ]
 
 
+@pytest.fixture(scope="module")
+def quads() -> GeneratedMesh:
+    """A ball of quads."""
+    from backend.mesh_pipeline import field_to_mesh
+    from backend.protocol.options import MeshOptions
+    from tests.surface.analytic import AnalyticField
+
+    ball = AnalyticField(balls=((0.0, 0.0, 0.0, 0.6),))
+    return field_to_mesh(ball, MeshOptions(800, 64, 32, normal_map=True, topology="quads"))
+
+
+def test_obj_and_ply_have_the_quads(quads: GeneratedMesh, tmp_path: Path):
+    written = write_mesh(quads, tmp_path / "ball.obj")[0].read_text()
+    faces = [line.split()[1:] for line in written.splitlines() if line.startswith("f ")]
+    corners = [[int(corner.split("/")[0]) - 1 for corner in face] for face in faces]
+    assert corners == quads.faces.tolist()
+    read = trimesh.load(write_mesh(quads, tmp_path / "ball.ply")[0], process=False)
+    assert b"element face %d" % len(quads.faces) in (tmp_path / "ball.ply").read_bytes()
+    assert read.is_watertight and len(read.faces) == 2 * len(quads.faces)
+
+
+def test_glb_has_the_triangles_of_the_quads(quads: GeneratedMesh, tmp_path: Path):
+    read = trimesh.load(write_mesh(quads, tmp_path / "ball.glb")[0], force="mesh", process=False)
+    assert len(read.faces) == 2 * len(quads.faces)
+    radius = np.linalg.norm(read.triangles_center, axis=1)
+    assert np.abs(radius - 0.6).max() < 0.02
+    assert ((read.face_normals * read.triangles_center).sum(axis=1) > 0.0).all()
+
+
+def test_blend_has_the_quads_with_their_seams_marked(quads: GeneratedMesh, tmp_path: Path):
+    pytest.importorskip("bpy")
+    path = write_mesh(quads, tmp_path / "ball.blend")[0]
+    code = (
+        "import bpy, sys, json; bpy.ops.wm.open_mainfile(filepath=sys.argv[1]);"
+        "mesh = bpy.data.objects[0].data;"
+        "print('FOUND', json.dumps([[list(p.vertices) for p in mesh.polygons],"
+        "sum(edge.use_seam for edge in mesh.edges), len(mesh.edges)]))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(path)], capture_output=True, text=True, check=True
+    )
+    said = next(line for line in done.stdout.splitlines() if line.startswith("FOUND"))
+    polygons, seams, edges = json.loads(said.removeprefix("FOUND"))
+    assert polygons == quads.faces.tolist()
+    assert 0 < seams < edges / 2
+
+
 def test_the_writer_of_blend_files_is_a_module_of_the_extension():
     """Only its name is known here; it runs in a process of its own."""
     module = ROOT / Path(*blend.WRITER.split(".")).with_suffix(".py")

@@ -45,6 +45,48 @@ def check_mesh_is_sound_smooth_and_stands_on_the_floor(bench: Bench) -> None:
     assert not mesh.validate(), "Blender found something to repair"
 
 
+def check_seams_are_where_the_texture_is_cut(bench: Bench) -> None:
+    mesh = bench.generate(faces=400).data
+    uv = mesh.uv_layers[0].uv
+    sides: dict[tuple[int, int], set] = {}
+    for polygon in mesh.polygons:
+        loops = list(polygon.loop_indices)
+        for one, other in zip(loops, [*loops[1:], loops[0]], strict=True):
+            ends = sorted((mesh.loops[i].vertex_index, tuple(uv[i].vector)) for i in (one, other))
+            sides.setdefault((ends[0][0], ends[1][0]), set()).add((ends[0][1], ends[1][1]))
+    for edge in mesh.edges:
+        assert edge.use_seam == (len(sides[tuple(sorted(edge.vertices))]) > 1)
+    assert any(edge.use_seam for edge in mesh.edges)
+
+
+def check_quads_subdivide_and_take_automatic_weights(bench: Bench) -> None:
+    ob = bench.generate(faces=800, topology="quads")
+    mesh = ob.data
+    assert {len(polygon.vertices) for polygon in mesh.polygons} == {4}
+    assert 100 < len(mesh.polygons) <= 400
+    assert not mesh.validate(), "Blender found something to repair"
+    ob.modifiers.new("Subdivision", "SUBSURF").levels = 1
+    finer = ob.evaluated_get(bpy.context.evaluated_depsgraph_get()).data
+    assert len(finer.polygons) == 4 * len(mesh.polygons)
+    ob.modifiers.clear()
+
+    top = max(vertex.co.z for vertex in mesh.vertices)
+    bpy.ops.object.armature_add(location=ob.location)
+    rig = bpy.context.object
+    bpy.ops.object.mode_set(mode="EDIT")
+    lower = rig.data.edit_bones[0]
+    lower.head, lower.tail = (0, 0, 0.05 * top), (0, 0, 0.5 * top)
+    upper = rig.data.edit_bones.new("Upper")
+    upper.head, upper.tail, upper.parent = lower.tail, (0, 0, 0.95 * top), lower
+    bpy.ops.object.mode_set(mode="OBJECT")
+    ob.select_set(True)
+    assert bpy.ops.object.parent_set(type="ARMATURE_AUTO") == {"FINISHED"}
+    assert len(ob.vertex_groups) == 2
+    weights = np.array([sum(group.weight for group in v.groups) for v in mesh.vertices])
+    # Blender gives none where no bone is seen from.
+    assert (np.abs(weights - 1.0) < 0.05).mean() > 0.9, np.sort(weights)
+
+
 def check_faces_point_outwards(bench: Bench) -> None:
     """The test checkpoint's object is a ball."""
     mesh = bench.generate().data
