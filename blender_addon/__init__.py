@@ -26,7 +26,7 @@ from .checkpoints.settings import CheckpointSettings
 from .export import operators as export_operators
 from .export import panel as export_panel
 from .export.settings import ExportSettings
-from .generate import last_options, pop_up, presets, regenerate, suggestions
+from .generate import last_options, pop_up, presets, queue, regenerate, suggestions, undo
 from .generate import operators as generate_operators
 from .generate import panel as generate_panel
 from .generate.settings import GenerateSettings
@@ -37,7 +37,7 @@ from .library import operators as library_operators
 from .process import operator
 from .setup import operators as setup_operators
 from .setup import preferences
-from .ui import icons, menus, translations
+from .ui import help, icons, menus, translations
 
 
 class Settings(
@@ -54,15 +54,18 @@ class Settings(
 MODULES = (
     translations,
     icons,
+    help,
     preferences,
     operator,
     setup_operators,
     generate_operators,
+    queue,
     suggestions,
     regenerate,
     presets,
     pop_up,
     last_options,
+    undo,
     chain_operators,
     slider,
     live,

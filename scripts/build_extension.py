@@ -25,6 +25,7 @@ from pathlib import Path
 
 from extension_wheels import CACHE, GENERATIONS, PLATFORMS, BuildFailed, Target, check, gather
 from extension_wheels import license_of as license_of_wheel
+from manual_page import manual_page
 
 ROOT = Path(__file__).resolve().parent.parent
 MAX_MEBIBYTES = 60
@@ -32,6 +33,8 @@ MAX_MEBIBYTES = 60
 MAX_WITH_WHEELS = 110
 MANIFEST = "blender_manifest.toml"
 WHEELS = "wheels"
+MANUAL = "blender_addon/ui/manual.html"
+"""Made of docs/manual.md."""
 
 
 def packaging_tool() -> Path:
@@ -142,6 +145,9 @@ def _build(source: Path, target: Path) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     target.unlink(missing_ok=True)
     _extension("build", "--source-dir", str(source), "--output-filepath", str(target))
+    with zipfile.ZipFile(target, "a", zipfile.ZIP_DEFLATED) as archive:
+        if MANUAL not in archive.namelist():
+            archive.writestr(MANUAL, manual_page())
     _extension("validate", str(target))
 
 

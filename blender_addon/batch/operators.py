@@ -27,7 +27,7 @@ from ..process.reply import Reply
 from ..process.session import redraw, session
 from ..scene.build import add_object
 from ..scene.collection import batch_collection, select_only
-from ..scene.place import Box, location_for
+from ..scene.place import Box, Placement
 from ..ui.status_text import told
 from .prompt_list import Grid, parse_prompts
 from .settings import columns_property, spacing_property
@@ -108,7 +108,7 @@ class ATT3D_OT_batch(MeshOperator, bpy.types.Operator):
         half = self.spacing / 2
         width, depth = grid.columns * self.spacing, grid.rows * self.spacing
         box = Box((-half, -half, 0.0), (width - half, depth - half, HEIGHT))
-        corner = location_for(settings.place, context.scene, box)
+        corner = settings.placement.location(context.scene, box)
         return Progress(prompts, grid, corner, title)
 
     def _text(self, settings: Any) -> tuple[str, str]:
@@ -204,7 +204,7 @@ class ATT3D_OT_batch(MeshOperator, bpy.types.Operator):
         else:
             batch.deaths = 0
             scene = self.scene(context)
-            ob = add_object(scene, made.arrays, made.origin, "ORIGIN")
+            ob = add_object(scene, made.arrays, made.origin, Placement(height=scene.att3d.height))
             collection = batch_collection(scene, batch.title, batch.collection)
             batch.collection = collection.session_uid
             for other in ob.users_collection:

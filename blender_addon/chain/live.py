@@ -71,7 +71,7 @@ class Live:
         self.stop()
         session.error = None
         self._scene = scene.session_uid
-        preview.add_preview(scene, scene.att3d.place)
+        preview.add_preview(scene, scene.att3d.placement)
         viewport_colors.show_vertex_colors()
         self.running = True
         try:

@@ -15,7 +15,7 @@ from ..process.session import redraw, session
 from ..scene import preview
 from ..scene.build import add_object
 from ..scene.provenance import BLEND
-from ..ui.status_text import made_text, told
+from ..ui.status_text import made_text, report_failure
 from .live import live, prompts_of
 
 if TYPE_CHECKING:
@@ -49,9 +49,8 @@ class ATT3D_OT_slider_start(bpy.types.Operator):
             session.error = error
         redraw()
         if not live.running:
-            error = session.error
-            if error is not None:
-                self.report({"ERROR"}, told(error))
+            if session.error is not None:
+                report_failure(self, session.error)
             return {"CANCELLED"}
         return {"FINISHED"}
 
@@ -108,11 +107,11 @@ class ATT3D_OT_slider_keep(MeshOperator, bpy.types.Operator):
         source = {BLEND: json.dumps(blend, ensure_ascii=False)}
         made = self.take(reply, result, title=result.prompt, source=source)
         shown = preview.previews()
-        place = shown[0].matrix_world.copy() if live.running and shown else None
+        place = shown[0].location.copy() if live.running and shown else None
         scene = live.scene or context.scene
-        ob = add_object(scene, made.arrays, made.origin, scene.att3d.place)
+        ob = add_object(scene, made.arrays, made.origin, scene.att3d.placement)
         if place is not None:
-            ob.matrix_world = place
+            ob.location = place
         live.stop()
         session.succeed(made.origin.notes, made.seconds)
         self.report({"INFO"}, made_text(ob, made.seconds))

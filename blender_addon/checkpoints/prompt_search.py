@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from ...backend.prompts.vocabulary import Familiarity
 
 EXAMPLE = "a pig wearing a tophat"
+STAGES = 24
+"""A checkpoint that knows no more prompts than this goes through the stages of one thing."""
 OTHERS = 12
 """How many other checkpoints are looked through for a word."""
 LOOK_AGAIN = 0.3
@@ -74,6 +76,22 @@ def example_prompt(context: Context) -> str:
     if known is None or not known.prompts or EXAMPLE in known.prompts:
         return EXAMPLE
     return known.prompts[len(known.prompts) // 3]
+
+
+def example_chain(context: Context) -> list[str]:
+    """Prompts that the scene's checkpoint knows and that make a good chain; none while it is read.
+
+    A checkpoint of few prompts is one of stages, in their order; of one that knows many, prompts
+    are taken that differ in one phrase.
+    """
+    known = known_by(context.scene.att3d.checkpoint, context)
+    if known is None or not known.prompts:
+        return []
+    if len(known.prompts) <= STAGES:
+        middle = len(known.prompts) // 2
+        return list(dict.fromkeys(known.prompts[i] for i in (0, middle, -1)))
+    first = example_prompt(context)
+    return [first, *(neighbour.prompt for neighbour in known.neighbours(first, 2))]
 
 
 def others_that_know(context: Context, prompt: str) -> list[catalog.Choice]:

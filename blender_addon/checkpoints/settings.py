@@ -71,6 +71,7 @@ def _set_choice(settings: CheckpointSettings, value: int) -> None:
 
 def _checkpoint_changed(settings: CheckpointSettings, context: Context) -> None:
     """Another checkpoint is chosen: what was wrong with the one before is settled."""
+    session.notes = ()
     if isinstance(session.error, CheckpointError):
         session.settle()
     make_sliders(settings)

@@ -13,7 +13,7 @@ import bpy
 from ..ui.preferences import preferences
 from .result_operator import MESH_OPTIONS
 
-REMEMBERED = (*(option.name for option in MESH_OPTIONS), "place")
+REMEMBERED = (*(option.name for option in MESH_OPTIONS), "place", "frame_new")
 
 
 def remember_options(scene: bpy.types.Scene) -> None:

@@ -53,7 +53,7 @@ class ATT3D_OT_generate(PromptOperator, bpy.types.Operator):
     def finish(self, context: Context, reply: Reply) -> None:
         made = self.take_mesh(reply)
         scene = self.scene(context)
-        ob = add_object(scene, made.arrays, made.origin, scene.att3d.place)
+        ob = add_object(scene, made.arrays, made.origin, scene.att3d.placement)
         session.succeed(made.origin.notes, made.seconds)
         self.report({"INFO"}, made_text(ob, made.seconds))
         self.show(context, ob)

@@ -16,8 +16,10 @@ from ..process.session import session
 from ..process.status_panel import draw_backend, draw_status, stage_text
 from ..scene import provenance
 from ..setup.panel import draw_hung, draw_mends, draw_progress, draw_set_up
+from ..ui.help import draw_manual
 from ..ui.preferences import preferences
 from ..ui.status_text import draw_problem, draw_text
+from .queue import draw_queue
 from .result_operator import MESH_OPTIONS
 from .suggestions import draw_unknown
 
@@ -35,6 +37,7 @@ class ATT3D_PT_create(_Tab, bpy.types.Panel):
     """Prompt, button, and how it is going."""
 
     bl_label = "Text to 3D"
+    draw_header_preset = draw_manual
 
     def draw(self, context: Context) -> None:
         layout = self.layout
@@ -51,8 +54,10 @@ class ATT3D_PT_create(_Tab, bpy.types.Panel):
         if session.busy:
             action.progress(factor=session.fraction, text=stage_text(session.stage), type="BAR")
             action.operator("att3d.cancel", text="", icon="X")
+            action.operator("att3d.queue_add", text="", icon="ADD")
         else:
             action.operator("att3d.generate", icon="SHADERFX")
+        draw_queue(layout)
 
         unknown = not session.busy and draw_unknown(layout, context, settings.prompt)
         layout.prop(settings, "checkpoint_choice", text="")
@@ -105,7 +110,25 @@ class ATT3D_PT_mesh(_Tab, bpy.types.Panel):
         column = layout.column()
         for option in MESH_OPTIONS:
             column.prop(settings, option.name)
-        layout.prop(settings, "place")
+
+
+class ATT3D_PT_place(_Tab, bpy.types.Panel):
+    """Where new objects stand, and how tall they are."""
+
+    bl_label = "Place"
+    bl_parent_id = "ATT3D_PT_create"
+    bl_options: ClassVar[set[str]] = {"DEFAULT_CLOSED"}
+
+    def draw(self, context: Context) -> None:
+        layout = self.layout
+        layout.use_property_split = True
+        layout.use_property_decorate = False
+        settings = context.scene.att3d
+        layout.prop(settings, "place", text="At")
+        height = layout.row()
+        height.active = settings.height > 0
+        height.prop(settings, "height")
+        layout.prop(settings, "frame_new", text="Frame")
 
 
 class ATT3D_PT_object(_Tab, bpy.types.Panel):
@@ -138,4 +161,4 @@ class ATT3D_PT_object(_Tab, bpy.types.Panel):
         layout.operator("att3d.mark_asset", icon="ASSET_MANAGER")
 
 
-CLASSES = (ATT3D_PT_create, ATT3D_PT_mesh, ATT3D_PT_object)
+CLASSES = (ATT3D_PT_create, ATT3D_PT_mesh, ATT3D_PT_place, ATT3D_PT_object)

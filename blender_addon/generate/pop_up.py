@@ -9,6 +9,7 @@ from bpy.props import StringProperty
 
 from ..checkpoints.prompt_search import example_prompt, known_by, search_prompts
 from ..process.session import session
+from .queue import queue
 from .settings import generate_soon, is_quiet, quietly
 
 if TYPE_CHECKING:
@@ -45,13 +46,6 @@ class ATT3D_OT_ask_prompt(bpy.types.Operator):
         name="Prompt", description="What to make, in a few words", options={"SKIP_SAVE"}
     )
 
-    @classmethod
-    def poll(cls, context: Context) -> bool:
-        if session.busy:
-            cls.poll_message_set("Something is being generated. Wait for it, or press ESC")
-            return False
-        return True
-
     def invoke(self, context: Context, event: Event) -> set[str]:
         if self.prompt or bpy.app.background:
             return self.execute(context)
@@ -63,6 +57,9 @@ class ATT3D_OT_ask_prompt(bpy.types.Operator):
 
     def execute(self, context: Context) -> set[str]:
         context.scene.att3d.fill_in({"prompt": self.prompt})
+        if session.busy:
+            queue.add(context)
+            return {"FINISHED"}
         return bpy.ops.att3d.generate("INVOKE_DEFAULT", prompt=self.prompt)
 
 

@@ -23,7 +23,7 @@ from ..process.reply import Reply
 from ..process.session import session
 from ..scene import provenance
 from ..scene.build import add_object
-from ..scene.place import put_beside
+from ..scene.place import Placement, put_beside
 from ..scene.replace import replace_mesh
 from ..ui.preferences import preferences
 from ..ui.status_text import made_text
@@ -90,8 +90,7 @@ class ATT3D_OT_regenerate(_FromObject, bpy.types.Operator):
                 "Restore the result from the history.",
             )
         before = str(ob.get(provenance.CHECKPOINT_HASH, ""))
-        replace_mesh(ob, made.arrays, made.origin)
-        notes = list(made.origin.notes)
+        notes = [*made.origin.notes, *replace_mesh(ob, made.arrays, made.origin)]
         if before and before != made.origin.checkpoint_hash:
             notes.append(
                 rpt_(
@@ -138,7 +137,7 @@ class ATT3D_OT_variant(_FromObject, bpy.types.Operator):
     def finish(self, context: Context, reply: Reply) -> None:
         made = self.take_mesh(reply)
         scene = self.scene(context)
-        ob = add_object(scene, made.arrays, made.origin, "ORIGIN")
+        ob = add_object(scene, made.arrays, made.origin, Placement())
         source = self.target()
         if source is not None:
             put_beside(ob, source, scene)

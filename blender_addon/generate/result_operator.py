@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 import bpy
-from bpy.app.translations import pgettext_rpt as rpt_
 from bpy.props import StringProperty
 
 from ...backend.protocol.messages import GenerateParams, GenerateResult, InterpolateResult
@@ -27,7 +26,7 @@ from ..process.operator import BackendOperator
 from ..process.reply import Reply
 from ..process.session import session
 from ..scene.arrays import ChainArrays, MeshArrays, read_mesh
-from ..scene.collection import select_only
+from ..scene.collection import frame_selected, select_only, why_hidden
 from ..scene.data_blocks import find_by_uid
 from ..scene.provenance import Provenance
 from ..ui.option_properties import operator_options
@@ -165,11 +164,13 @@ class ResultOperator(BackendOperator):
 
     def show(self, context: Context, ob: bpy.types.Object) -> None:
         """Make a new object the active one, where the person is still looking at its scene."""
-        if self.scene(context) == context.scene and not select_only(context, ob):
-            self.report(
-                {"INFO"},
-                rpt_("“{name}” is there; leave this mode to select it").format(name=ob.name),
-            )
+        if self.scene(context) != context.scene:
+            return
+        selected = select_only(context, ob)
+        if reason := why_hidden(context, ob):
+            self.report({"INFO"}, reason)
+        elif selected and context.scene.att3d.frame_new:
+            frame_selected(context)
 
     def scene(self, context: Context) -> bpy.types.Scene:
         """The scene that asked; it may have been deleted, or another be in front, since then."""

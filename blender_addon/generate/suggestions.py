@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 import bpy
 from bpy.app.translations import pgettext_iface as iface_
-from bpy.props import StringProperty
+from bpy.props import IntProperty, StringProperty
 
 from ..checkpoints.prompt_search import known_by, others_that_know
 from ..process.session import redraw, session
@@ -16,8 +16,14 @@ if TYPE_CHECKING:
     from bpy.types import Context
 
 
-def draw_unknown(layout: bpy.types.UILayout, context: Context, prompt: str) -> bool:
+def draw_unknown(layout: bpy.types.UILayout, context: Context, prompt: str, row: int = -1) -> bool:
     """Say which words of the prompt are unknown, with known prompts to use instead.
+
+    Args:
+        layout: to draw in.
+        context: of Blender.
+        prompt: that is judged.
+        row: of the chain that has it; -1: the prompt field.
 
     Returns:
         Whether there was anything to say.
@@ -58,7 +64,7 @@ def draw_unknown(layout: bpy.types.UILayout, context: Context, prompt: str) -> b
     offered = [alike] if alike is not None else about.nearest
     for other in offered or [found.prompt for found in known.suggest("", 3)]:
         button = box.operator("att3d.set_prompt", text=other, icon="FORWARD", translate=False)
-        button.prompt = other
+        button.prompt, button.row = other, row
     return True
 
 
@@ -70,9 +76,20 @@ class ATT3D_OT_set_prompt(bpy.types.Operator):
     bl_options: ClassVar[set[str]] = {"REGISTER", "UNDO", "INTERNAL"}
 
     prompt: StringProperty(name="Prompt", description="What to make, in a few words")
+    row: IntProperty(
+        name="Row",
+        description="Which row of the chain gets it; -1: the prompt field",
+        default=-1,
+        min=-1,
+        options={"SKIP_SAVE"},
+    )
 
     def execute(self, context: Context) -> set[str]:
-        context.scene.att3d.fill_in({"prompt": self.prompt})
+        settings = context.scene.att3d
+        if self.row < 0:
+            settings.fill_in({"prompt": self.prompt})
+        elif self.row < len(settings.chain):
+            settings.chain[self.row].prompt = self.prompt
         redraw()
         return {"FINISHED"}
 

@@ -15,7 +15,7 @@ from ..scene import provenance
 from ..scene.animation import add_animated_object
 from ..scene.arrays import ChainArrays, MeshArrays
 from ..scene.build import add_object
-from ..scene.collection import select_only
+from ..scene.collection import frame_selected, select_only, why_hidden
 from ..ui.icons import icon_of
 from ..ui.status_text import told
 from .record import history
@@ -66,19 +66,19 @@ class ATT3D_OT_history_restore(_OnEntry, bpy.types.Operator):
             self.report({"ERROR"}, told(error))
             return {"CANCELLED"}
         scene, chain = context.scene, entry.chain
-        place = scene.att3d.place
+        placement = scene.att3d.placement
         if isinstance(arrays, ChainArrays) and chain is not None:
             names = entry.key_names
-            ob = add_animated_object(scene, arrays, names, chain, entry.origin, place)
+            ob = add_animated_object(scene, arrays, names, chain, entry.origin, placement)
         elif isinstance(arrays, MeshArrays):
-            ob = add_object(scene, arrays, entry.origin, place)
+            ob = add_object(scene, arrays, entry.origin, placement)
         else:
             raise TypeError(f"{entry.mesh} holds {type(arrays).__name__}")
-        if not select_only(context, ob):
-            self.report(
-                {"INFO"},
-                rpt_("“{name}” is there; leave this mode to select it").format(name=ob.name),
-            )
+        selected = select_only(context, ob)
+        if reason := why_hidden(context, ob):
+            self.report({"INFO"}, reason)
+        elif selected and scene.att3d.frame_new:
+            frame_selected(context)
         return {"FINISHED"}
 
 

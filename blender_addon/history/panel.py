@@ -26,6 +26,9 @@ DROPPED = 3
 LINES = 3
 """How many lines of a long prompt are shown."""
 
+NARROW = 240
+"""Pixels before Blender's own scale: below this a picture leaves no room for words beside it."""
+
 
 class HistoryView(bpy.types.PropertyGroup):
     """What the panel shows of the history (``window_manager.att3d_history``); not saved."""
@@ -86,10 +89,12 @@ class ATT3D_PT_history(bpy.types.Panel):
 
     def _draw_entry(self, entry: Entry, width: int) -> None:
         scale = bpy.context.preferences.system.ui_scale
-        row = self.layout.box().row()
+        narrow = width < NARROW * scale  # then the picture stands above the words
+        box = self.layout.box()
+        row = box.column(align=True) if narrow else box.row()
         row.template_icon(icon_value=icon_of(entry.picture), scale=4)
         column = row.column(align=True)
-        lines = wrap(entry.name, width - 150 * scale)
+        lines = wrap(entry.name, width - (70 if narrow else 150) * scale)
         if len(lines) > LINES:
             lines = [*lines[: LINES - 1], f"{lines[LINES - 1]} …"]
         text = column.column(align=True)
@@ -98,7 +103,8 @@ class ATT3D_PT_history(bpy.types.Panel):
             text.label(text=line, translate=False)
         about = text.row()
         about.active = False
-        about.label(text=f"{entry.checkpoint}  ·  {age(entry.made)}", translate=False)
+        when = age(entry.made)
+        about.label(text=when if narrow else f"{entry.checkpoint}  ·  {when}", translate=False)
         buttons = column.row(align=True)
         for operator, icon in (
             ("att3d.history_restore", "IMPORT"),

@@ -16,7 +16,7 @@ from bpy.app.translations import pgettext_rpt as rpt_
 
 from ...backend.protocol.errors import Att3dError, Cancelled, InternalError
 from ..ui.preferences import preferences
-from ..ui.status_text import told
+from ..ui.status_text import report_failure
 from .reply import Reply
 from .session import redraw, session, unwatch
 
@@ -126,7 +126,7 @@ class BackendOperator:
         if isinstance(error, Cancelled):
             self.report({"INFO"}, rpt_("Cancelled"))
         else:
-            self.report({"ERROR"}, told(error))
+            report_failure(self, error)
         return {"CANCELLED"}
 
     def _remember(self, context: Context) -> None:

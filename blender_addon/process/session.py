@@ -64,6 +64,11 @@ class Session:
         return self._reply.progress[1] if self._reply is not None else ""
 
     @property
+    def elapsed(self) -> float:
+        """Seconds since the request in progress was sent; 0 when there is none."""
+        return self._reply.seconds if self._reply is not None else 0.0
+
+    @property
     def method(self) -> str:
         """The method of the request in progress; empty when there is none."""
         return self._reply.method if self._reply is not None else ""

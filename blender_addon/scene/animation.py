@@ -8,19 +8,21 @@ from typing import TYPE_CHECKING
 
 import bpy
 import numpy as np
+from bpy.app.translations import pgettext_rpt as rpt_
 
+from .carry_over import additions_of
 from .chain import PROPERTY, Chain
 from .collection import home
 from .data_blocks import Together, data_name
 from .keyframes import find_curve, in_nla, set_keyframes
 from .material import packed_image
 from .mesh import fill_faces, standing
-from .place import box_of, location_for
 from .shape_keys import INTERPOLATION, PATH, add_property, add_shape_keys, drive
 from .texture_mix import FRAME, images_of, make_mixed_material, mix_images
 
 if TYPE_CHECKING:
     from .arrays import ChainArrays
+    from .place import Placement
     from .provenance import Provenance
 
 
@@ -37,7 +39,7 @@ def add_animated_object(
     key_names: Sequence[str],
     chain: Chain,
     provenance: Provenance,
-    place: str,
+    placement: Placement,
 ) -> bpy.types.Object:
     """Make the animated object of a chain and link it into the scene.
 
@@ -49,7 +51,7 @@ def add_animated_object(
         key_names: of the keys.
         chain: prompts and frames.
         provenance: where it came from.
-        place: where it stands, "FREE", "ORIGIN" or "CURSOR".
+        placement: where it stands, and how tall it is as its first prompt.
     """
     name = data_name(chain.title)
     with Together() as keep:
@@ -60,7 +62,7 @@ def add_animated_object(
         ob = keep(bpy.data.objects.new(name, parts.mesh))
         add_property(ob, len(chain.stops) - 1)
         _add_keys(ob, ob, parts, arrays)
-        ob.location = location_for(place, scene, box_of(ob))
+        placement.apply(ob, scene)
         set_keyframes(ob, chain.frames, chain.values)
         keep(ob.animation_data.action)
         _show_frame(ob, scene)
@@ -77,7 +79,7 @@ def rebuild(
     key_names: Sequence[str],
     chain: Chain,
     provenance: Provenance,
-) -> bool:
+) -> list[str]:
     """Give an animated object the shape and colours of another chain.
 
     The object, its place, modifiers, constraints and the rest of its material stay. Keyframes of
@@ -85,8 +87,8 @@ def rebuild(
     object was built from.
 
     Returns:
-        False when the frames are others and yet the keyframes could not follow, because they are
-        in the NLA.
+        What there is to say: what was on the old mesh, and when the frames are others and yet the
+        keyframes could not follow, because they are in the NLA.
     """
     before = chain_of(ob)
     name = data_name(chain.title)
@@ -108,9 +110,11 @@ def rebuild(
             slots[0] = new
         for material in slots:
             parts.mesh.materials.append(new if material == mixed else material)
+    additions = additions_of(ob, own_keys=True)
     # From here on nothing can fail half-way.
     bpy.data.objects.remove(holder)
     ob.data = parts.mesh
+    notes = additions.put_on(ob)
     for slot, material in zip(ob.material_slots, parts.mesh.materials, strict=True):
         slot.material = material  # a slot may be linked to the object instead of its mesh
     add_property(ob, len(chain.stops) - 1)
@@ -130,10 +134,14 @@ def rebuild(
     ob[PROPERTY] = chain.to_json()
     if before is None or (before.frames, before.values) != (chain.frames, chain.values):
         if in_nla(ob) and find_curve(ob, PATH) is None:
-            return False
+            text = (
+                "The frames of the list have changed, but the keyframes are in the NLA and were "
+                "left as they are."
+            )
+            return [*notes, rpt_(text)]
         set_keyframes(ob, chain.frames, chain.values)
     _show_frame(ob, scene)
-    return True
+    return notes
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ from .animation import add_animated_object
 from .arrays import read_chain, read_mesh
 from .build import add_object
 from .chain import Chain
+from .place import Placement
 from .provenance import Provenance
 
 
@@ -49,9 +50,9 @@ def write(source: Path, target: Path, facts: dict[str, Any]) -> None:
         scene.render.fps = animated["fps"]
         scene.frame_start, scene.frame_end = animated["frames"][0], animated["frames"][-1]
         arrays = read_chain(source, len(chain.prompts))
-        add_animated_object(scene, arrays, animated["keys"], chain, provenance, "ORIGIN")
+        add_animated_object(scene, arrays, animated["keys"], chain, provenance, Placement())
     else:
-        add_object(scene, read_mesh(source), provenance, "ORIGIN")
+        add_object(scene, read_mesh(source), provenance, Placement())
     bpy.ops.wm.save_as_mainfile(filepath=str(target), compress=True, check_existing=False)
 
 

@@ -10,10 +10,10 @@ from .collection import home
 from .data_blocks import Together, data_name
 from .material import make_material
 from .mesh import fill_mesh
-from .place import box_of, location_for
 
 if TYPE_CHECKING:
     from .arrays import MeshArrays
+    from .place import Placement
     from .provenance import Provenance
 
 
@@ -21,7 +21,7 @@ def add_object(
     scene: bpy.types.Scene,
     arrays: MeshArrays,
     provenance: Provenance,
-    place: str,
+    placement: Placement,
 ) -> bpy.types.Object:
     """Make mesh, images, material and object, and link the object into the scene.
 
@@ -31,7 +31,7 @@ def add_object(
         scene: that gets the object.
         arrays: from the backend.
         provenance: where it came from; it names the object.
-        place: where it stands, "FREE", "ORIGIN" or "CURSOR".
+        placement: where it stands, and how tall it is.
     """
     name = data_name(provenance.name)
     with Together() as keep:
@@ -39,7 +39,7 @@ def add_object(
         fill_mesh(mesh, arrays)
         mesh.materials.append(make_material(name, arrays, keep))
         ob = keep(bpy.data.objects.new(name, mesh))
-        ob.location = location_for(place, scene, box_of(ob))
+        placement.apply(ob, scene)
         provenance.write(ob)
         home(scene).objects.link(ob)
     return ob

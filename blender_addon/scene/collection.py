@@ -1,8 +1,9 @@
-"""Where new objects go: the "ATT3D" collection of the scene."""
+"""Where new objects go, the "ATT3D" collection of the scene; and how they come into view."""
 
 from __future__ import annotations
 
 import bpy
+from bpy.app.translations import pgettext_rpt as rpt_
 
 from .data_blocks import data_name, find_by_uid
 
@@ -51,3 +52,27 @@ def select_only(context: bpy.types.Context, ob: bpy.types.Object) -> bool:
     ob.select_set(True, view_layer=layer)
     layer.objects.active = ob
     return True
+
+
+def why_hidden(context: bpy.types.Context, ob: bpy.types.Object) -> str:
+    """Why a new object is not selected or cannot be seen now; empty where it can."""
+    layer = context.view_layer
+    if ob.name not in layer.objects:
+        text = rpt_("“{name}” is in the collection “{collection}”, which is off in the Outliner")
+        home_name = next((c.name for c in ob.users_collection), NAME)
+        return text.format(name=ob.name, collection=home_name)
+    if context.mode != "OBJECT":
+        return rpt_("“{name}” is there; leave this mode to select it").format(name=ob.name)
+    if not ob.visible_get(view_layer=layer):
+        return rpt_("“{name}” is there, but its collection is hidden").format(name=ob.name)
+    return ""
+
+
+def frame_selected(context: bpy.types.Context) -> None:
+    """Turn the window's viewports to what is selected, as Blender's *Frame Selected* does."""
+    window = context.window
+    for area in window.screen.areas if window is not None else ():
+        region = next((r for r in area.regions if r.type == "WINDOW"), None)
+        if area.type == "VIEW_3D" and region is not None:
+            with context.temp_override(window=window, area=area, region=region):
+                bpy.ops.view3d.view_selected()

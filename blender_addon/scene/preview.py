@@ -11,7 +11,7 @@ from .collection import home
 from .data_blocks import Together
 from .material import ROUGHNESS, principled
 from .mesh import fill_faces, standing
-from .place import Box, location_for
+from .place import Box, Placement
 
 if TYPE_CHECKING:
     from .arrays import PreviewArrays
@@ -24,7 +24,7 @@ _ROOM = Box((-0.6, -0.6, 0.0), (0.6, 0.6, 1.2))
 """What is kept free for it: objects fit into the unit ball, and most are smaller."""
 
 
-def add_preview(scene: bpy.types.Scene, place: str) -> bpy.types.Object:
+def add_preview(scene: bpy.types.Scene, placement: Placement) -> bpy.types.Object:
     """An empty preview in the scene. It is not rendered."""
     with Together() as keep:
         mesh = keep(bpy.data.meshes.new(NAME))
@@ -32,7 +32,7 @@ def add_preview(scene: bpy.types.Scene, place: str) -> bpy.types.Object:
         ob = keep(bpy.data.objects.new(NAME, mesh))
         ob[MARK] = True
         ob.hide_render = True
-        ob.location = location_for(place, scene, _ROOM)
+        ob.location = placement.location(scene, _ROOM)
         before = set(bpy.data.collections)
         collection = home(scene)
         if collection not in before:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import bpy
 
+from .carry_over import additions_of
 from .data_blocks import Together, data_name
 from .material import connect_normal, make_images, make_material
 from .mesh import fill_mesh
@@ -15,18 +16,21 @@ if TYPE_CHECKING:
     from .provenance import Provenance
 
 
-def replace_mesh(ob: bpy.types.Object, arrays: MeshArrays, provenance: Provenance) -> None:
+def replace_mesh(ob: bpy.types.Object, arrays: MeshArrays, provenance: Provenance) -> list[str]:
     """Give an object of ours this mesh, in place.
 
     Its name, place, modifiers, constraints, animation and collections stay. So does its material
     with everything that was changed in it, if the texture's node is still there: only the picture
-    is another. Other objects that share the mesh or the material keep them. What nothing uses any
-    more is removed.
+    is another. Vertex groups are taken over. Other objects that share the mesh or the material keep
+    them. What nothing uses any more is removed.
 
     Args:
         ob: a mesh object of this file, in Object Mode.
         arrays: from the backend.
         provenance: where they came from.
+
+    Returns:
+        What there is to say about what was on the old mesh.
     """
     name = data_name(provenance.name)
     old = ob.data
@@ -34,6 +38,7 @@ def replace_mesh(ob: bpy.types.Object, arrays: MeshArrays, provenance: Provenanc
     first = materials[0] if materials else None
     on_object = bool(materials) and ob.material_slots[0].link == "OBJECT"
     pictures = _pictures(first)
+    additions = additions_of(ob)
     with Together() as keep:
         mesh = keep(bpy.data.meshes.new(name))
         fill_mesh(mesh, arrays)
@@ -46,6 +51,7 @@ def replace_mesh(ob: bpy.types.Object, arrays: MeshArrays, provenance: Provenanc
         for slot in (material, *materials[1:]):
             mesh.materials.append(slot)
     ob.data = mesh
+    notes = additions.put_on(ob)
     if on_object:
         ob.material_slots[0].material = material
     provenance.write(ob)
@@ -55,6 +61,7 @@ def replace_mesh(ob: bpy.types.Object, arrays: MeshArrays, provenance: Provenanc
     mesh.name = name
     for image in _pictures(material):
         image.name = image.name.rpartition(".")[0] if _numbered(image.name) else image.name
+    return notes
 
 
 def _show(material: bpy.types.Material, name: str, arrays: MeshArrays, keep: Together) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 import bpy
-from bpy.props import BoolProperty, IntProperty, PointerProperty, StringProperty
+from bpy.props import BoolProperty, FloatProperty, IntProperty, PointerProperty, StringProperty
 
 from ...backend.files import atomic_write
 from ...backend.protocol.errors import Att3dError
@@ -113,6 +113,12 @@ class Preferences(bpy.types.AddonPreferences):
         description="The mesh options that were used last; new files begin with them",
         options={"HIDDEN"},
     )
+    chain_pace: FloatProperty(
+        name="Pace of Chains",
+        description="How long the last chain took, as a multiple of what is usual",
+        default=1.0,
+        options={"HIDDEN"},
+    )
     show_colors: BoolProperty(
         name="Show Colors",
         description="Show textures in Solid viewports that still show the default grey",
@@ -201,6 +207,7 @@ class Preferences(bpy.types.AddonPreferences):
         row = layout.row()
         row.operator("att3d.test_backend", icon="PLAY")
         row.operator("att3d.open_log", icon="TEXT")
+        row.operator("att3d.manual", icon="HELP")
         if not (self.backend_python or self.backend_command.strip()):
             panel.draw_managed(layout, self.setup, width)
 

@@ -52,6 +52,7 @@ class ATT3D_MT_object(bpy.types.Menu):
         layout.operator("att3d.set_up", icon="IMPORT")
         layout.operator("att3d.restart_backend", icon="FILE_REFRESH")
         layout.operator("att3d.open_preferences", icon="PREFERENCES")
+        layout.operator("att3d.manual", icon="HELP")
 
 
 def _in_add(menu: bpy.types.Menu, context: Context) -> None:

@@ -9,6 +9,9 @@ from bpy.app.translations import pgettext_rpt as rpt_
 
 from ...backend.protocol.errors import Att3dError
 
+TAB = "ATT3D"
+"""The sidebar's tab, as ``bl_category`` of the panels names it."""
+
 
 def made_text(ob: bpy.types.Object, seconds: float) -> str:
     """What is reported when an object is there."""
@@ -21,6 +24,29 @@ def told(error: Att3dError) -> str:
     """What went wrong and what to do about it, as one report."""
     end = "" if error.message.endswith((".", "!", "?")) else "."
     return f"{rpt_(error.message)}{end} {rpt_(error.remedy)}".strip()
+
+
+def report_failure(operator: bpy.types.Operator, error: Att3dError) -> None:
+    """Report what went wrong, and why.
+
+    Blender shows an error as a pop-up below the mouse, which lies over the prompt. So where a
+    person has asked and the tab is on show, which says the same with its remedy, it is a warning in
+    the status bar. Scripts get an exception.
+    """
+    by_hand = not bpy.app.background and operator.options.is_invoke
+    operator.report({"WARNING"} if by_hand and is_tab_shown() else {"ERROR"}, told(error))
+
+
+def is_tab_shown() -> bool:
+    """Whether a sidebar shows our tab now."""
+    manager = bpy.context.window_manager
+    return any(
+        region.type == "UI" and region.width > 1 and region.active_panel_category == TAB
+        for window in (manager.windows if manager is not None else ())
+        for area in window.screen.areas
+        if area.type == "VIEW_3D" and area.spaces.active.show_region_ui
+        for region in area.regions
+    )
 
 
 def wrap(text: str, width: float) -> list[str]:
