@@ -112,7 +112,11 @@ def field_to_mesh(
 def _notes(specks: int, hidden: int) -> list[str]:
     notes = []
     if specks:
-        notes.append(f"dropped {specks} floating speck{'s' if specks > 1 else ''}")
+        notes.append(f"{_count(specks, 'tiny loose piece')} left out")
     if hidden:
-        notes.append(f"dropped {hidden} hidden inner surface{'s' if hidden > 1 else ''}")
+        notes.append(f"{_count(hidden, 'surface')} hidden inside left out")
     return notes
+
+
+def _count(number: int, thing: str) -> str:
+    return f"{number} {thing}{'s' if number > 1 else ''}"

@@ -12,8 +12,10 @@ from bpy.app.translations import pgettext_rpt as rpt_
 from bpy.app.translations import pgettext_tip
 from bpy.props import BoolProperty, EnumProperty, StringProperty
 
-from ...backend.protocol.errors import BadRequest
+from ...backend.protocol.errors import BadPrompt, BadRequest
 from ...backend.protocol.messages import InterpolateParams, InterpolateResult
+from ..checkpoints.prompt_search import example_chain
+from ..generate.operators import refuse_unknown
 from ..generate.result_operator import ResultOperator
 from ..process.reply import Reply
 from ..process.session import session
@@ -24,11 +26,12 @@ from ..scene.viewport_colors import show_mixed_colors
 from ..ui.option_properties import operator_options
 from ..ui.preferences import preferences
 from . import live
-from .settings import CHAIN_OPTIONS, KEY_OPTIONS
+from .estimate import learn
+from .settings import CHAIN_OPTIONS
 from .topology_changes import describe_changes
 
 if TYPE_CHECKING:
-    from bpy.types import Context
+    from bpy.types import Context, Event
 
 
 class ATT3D_OT_chain_add(bpy.types.Operator):
@@ -174,22 +177,35 @@ class ATT3D_OT_animate(ResultOperator, bpy.types.Operator):
             return False
         return True
 
+    def invoke(self, context: Context, event: Event) -> set[str]:
+        """Animate by hand: empty rows mean their examples, and unknown things are refused."""
+        settings = context.scene.att3d
+        settings.fill_in_examples(example_chain(context))
+        try:
+            for row in settings.chain:
+                refuse_unknown(context, row.prompt, self.checkpoint or settings.checkpoint)
+        except BadPrompt as error:
+            return self._failed(error)
+        return super().invoke(context, event)
+
     def request(self, context: Context) -> Reply:
         settings = context.scene.att3d
-        values = {"checkpoint": settings.checkpoint}
-        notes: list[str] = []
-        for option in CHAIN_OPTIONS:
-            prefix = "chain_" if option in KEY_OPTIONS else ""
-            value = getattr(settings, prefix + option.name)
-            if not self.properties.is_property_set(option.name) and option.maximum is not None:
-                if value > option.maximum:  # of a mesh's settings, which allow more
-                    text = rpt_("{label} {value} is more than a chain can have: it has {maximum}.")
-                    label = iface_(option.label)
-                    notes.append(text.format(label=label, value=value, maximum=option.maximum))
-                    value = option.maximum
-            values[option.name] = value
-        self.fill_in(values)
-        self._notes = notes
+        options = settings.chain_options
+        too_much = [
+            option
+            for option in CHAIN_OPTIONS
+            if not self.properties.is_property_set(option.name)
+            and option.maximum is not None
+            and settings.asked_of(option) > option.maximum
+        ]
+        self.fill_in({"checkpoint": settings.checkpoint, **options})
+        text = rpt_("{label} {value} is more than a chain can have: it has {maximum}.")
+        self._notes = [
+            text.format(
+                label=iface_(option.label), value=settings.asked_of(option), maximum=option.maximum
+            )
+            for option in too_much
+        ]
         self._chain = check(settings.rows)
         self._object_uid = 0
         if self.rebuild:
@@ -219,20 +235,17 @@ class ATT3D_OT_animate(ResultOperator, bpy.types.Operator):
             key_names=names,
         )
         notes = [*self._notes, *made.origin.notes]
+        learn(len(chain.stops), self.values, made.seconds)
         scene = self.scene(context)
         settings = scene.att3d
         target = self.target()
         rebuilt = target is not None and target.mode == "OBJECT"
         if rebuilt:
             ob = target
-            if not animation.rebuild(ob, scene, made.arrays, names, chain, made.origin):
-                notes.append(
-                    "The frames of the list have changed, but the keyframes are in the NLA and "
-                    "were left as they are."
-                )
+            notes += animation.rebuild(ob, scene, made.arrays, names, chain, made.origin)
         else:
             ob = animation.add_animated_object(
-                scene, made.arrays, names, chain, made.origin, settings.place
+                scene, made.arrays, names, chain, made.origin, settings.placement
             )
         before = settings.rows
         settings.show_chain(chain)

@@ -5,20 +5,29 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 import bpy
+from bpy.app.translations import pgettext_iface as iface_
 
 from ...backend.protocol.errors import Att3dError
+from ..checkpoints.prompt_search import example_chain, familiarity
+from ..generate.suggestions import draw_unknown
 from ..process.session import session
 from ..process.status_panel import stage_text
 from ..scene.animation import chain_of
 from ..scene.shape_keys import PATH
 from ..ui.status_text import draw_text
+from .estimate import duration_text, expected_seconds, remaining_seconds
 from .live import live, prompts_of
 from .settings import KEY_OPTIONS
 
 if TYPE_CHECKING:
     from bpy.types import Context
 
-EXAMPLES = ("a baby dragon", "a grown dragon", "an old dragon")
+NARROW = 220
+"""Pixels before Blender's own scale: a sidebar below this has its buttons below the list."""
+
+
+def is_narrow(context: Context) -> bool:
+    return context.region.width < NARROW * bpy.context.preferences.system.ui_scale
 
 
 class ATT3D_UL_chain(bpy.types.UIList):
@@ -29,9 +38,12 @@ class ATT3D_UL_chain(bpy.types.UIList):
     def draw_item(
         self, context, layout, data, item, icon, active_data, active_property, index=0, flt_flag=0
     ) -> None:
-        split = layout.split(factor=0.76, align=True)
-        example = EXAMPLES[min(index, len(EXAMPLES) - 1)]
-        split.prop(item, "prompt", text="", emboss=False, placeholder=example)
+        split = layout.split(factor=0.6 if is_narrow(context) else 0.76, align=True)
+        examples = example_chain(context)
+        example = examples[index] if index < len(examples) else ""
+        strange = familiarity(context, item.prompt)
+        icon = "QUESTION" if strange is not None and strange.unknown_words else "NONE"
+        split.prop(item, "prompt", text="", emboss=False, placeholder=example, icon=icon)
         split.prop(item, "frame", text="", emboss=False)
 
 
@@ -50,25 +62,47 @@ class ATT3D_PT_chain(_Tab, bpy.types.Panel):
         layout = self.layout
         settings = context.scene.att3d
 
-        row = layout.row()
+        narrow = is_narrow(context)
+        row = layout.column(align=True) if narrow else layout.row()
         row.template_list("ATT3D_UL_chain", "", settings, "chain", settings, "chain_index", rows=3)
-        buttons = row.column(align=True)
+        buttons = row.row(align=True) if narrow else row.column(align=True)
         buttons.operator("att3d.chain_add", text="", icon="ADD")
         buttons.operator("att3d.chain_remove", text="", icon="REMOVE")
         buttons.separator()
         buttons.operator("att3d.chain_move", text="", icon="TRIA_UP").direction = "UP"
         buttons.operator("att3d.chain_move", text="", icon="TRIA_DOWN").direction = "DOWN"
+        if not session.busy:
+            _draw_hints(layout, context)
 
+        prompts = sum(1 for row in settings.chain if row.prompt.strip())
+        expected = expected_seconds(prompts, settings.chain_options)
         action = layout.row(align=True)
         action.scale_y = 1.6
         if session.method == "interpolate":
             action.progress(factor=session.fraction, text=stage_text(session.stage), type="BAR")
             action.operator("att3d.cancel", text="", icon="X")
+            left = duration_text(remaining_seconds(expected))
+            layout.label(text=iface_("{duration} left").format(duration=left), icon="TIME")
         else:
             action.operator("att3d.animate", icon="ANIM").rebuild = False
+            if prompts >= 2:
+                takes = layout.row()
+                takes.active = False
+                text = iface_("Takes {duration}").format(duration=duration_text(expected))
+                takes.label(text=text, icon="TIME")
 
         if chain_of(context.active_object) is not None:
             _draw_object(layout, context)
+
+
+def _draw_hints(layout: bpy.types.UILayout, context: Context) -> None:
+    """What the selected row has that the model does not know, else what the first such row has."""
+    settings = context.scene.att3d
+    rows = list(settings.chain)
+    order = sorted(range(len(rows)), key=lambda index: index != settings.chain_index)
+    for index in order:
+        if draw_unknown(layout, context, rows[index].prompt, index):
+            return
 
 
 def _draw_object(layout: bpy.types.UILayout, context: Context) -> None:

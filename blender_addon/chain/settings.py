@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import bpy
 from bpy.props import CollectionProperty, FloatProperty, IntProperty, StringProperty
 
 from ...backend.protocol.options import ChainOptions, MeshOptions, PreviewOptions, options_of
+from ..checkpoints.prompt_search import search_prompts
 from ..ui.option_properties import settings_of
 from . import live
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from bpy.types import Context
 
+    from ...backend.protocol.options import Option
     from ..scene.chain import Chain
 
 SPACING = 48
@@ -31,6 +35,8 @@ class ChainRow(bpy.types.PropertyGroup):
         name="Prompt",
         description="What the object is at this frame, in a few words",
         update=_prompt_changed,
+        search=search_prompts,
+        search_options={"SUGGESTION"},
     )
     frame: IntProperty(
         name="Frame",
@@ -90,6 +96,29 @@ class ChainSettings:
     def rows(self) -> list[tuple[str, int]]:
         """Prompts and frames of the list, as they stand there."""
         return [(row.prompt, row.frame) for row in self.chain]
+
+    def asked_of(self, option: Option) -> Any:
+        """What the panels say of an option of chains: its own setting, or the mesh's."""
+        prefix = "chain_" if option in KEY_OPTIONS else ""
+        return getattr(self, prefix + option.name)
+
+    @property
+    def chain_options(self) -> dict[str, Any]:
+        """The options that a chain gets, by name.
+
+        The mesh's settings allow more than a chain can have, so they are lowered where need be.
+        """
+        asked = {option: self.asked_of(option) for option in CHAIN_OPTIONS}
+        return {
+            option.name: value if option.maximum is None else min(value, option.maximum)
+            for option, value in asked.items()
+        }
+
+    def fill_in_examples(self, examples: Sequence[str]) -> None:
+        """Put the example that an empty row shows into it."""
+        for row, example in zip(self.chain, examples, strict=False):
+            if not row.prompt.strip():
+                row.prompt = example
 
     def show_chain(self, chain: Chain) -> None:
         """Put a chain into the list."""

@@ -53,7 +53,7 @@ def test_the_speck_and_the_cavity_are_gone_and_the_balloon_is_not(mesh: Generate
     balloon = min(parts, key=len)
     centre = mesh.vertices[np.unique(balloon)].mean(axis=0)
     np.testing.assert_allclose(centre, BALLOON[:3], atol=0.01)
-    assert mesh.notes == ["dropped 1 floating speck", "dropped 1 hidden inner surface"]
+    assert mesh.notes == ["1 tiny loose piece left out", "1 surface hidden inside left out"]
 
 
 def test_faces_straddle_the_surface(mesh: GeneratedMesh, toy: AnalyticField):

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+from types import SimpleNamespace
 
 import bpy
 import numpy as np
 from chain_bench import ROWS, animate, blended, fill, keys_of, list_rows, shown, stand_in
-from checks_interface import drawn
+from checks_interface import Layout, drawn
 from harness import Bench, contents, refused
 
 
@@ -314,7 +315,7 @@ def check_chain_panels_draw_in_every_state(bench: Bench) -> None:
     assert "Changing colors" in text and "Rounder" in text
     bpy.context.scene.att3d.export_colors = "VALUE"
     drawn("ATT3D_PT_export", bench)
-    assert any("at Interpolation 0.50: 2 parts appear" in note for note in bench.session.notes)
+    assert any("near Interpolation 0.50 parts of it" in note for note in bench.session.notes)
 
 
 def check_detail_of_a_mesh_that_is_too_much_for_a_chain_is_lowered_and_said(bench: Bench) -> None:
@@ -324,3 +325,75 @@ def check_detail_of_a_mesh_that_is_too_much_for_a_chain_is_lowered_and_said(benc
     assert json.loads(bpy.context.object["att3d_options"])["resolution"] == 256
     said = refused(bpy.ops.att3d.animate, resolution=512)
     assert "512" in said, "what a script asks for is judged, not changed"
+
+
+def check_unknown_words_of_a_row_are_named_with_prompts_for_that_row(bench: Bench) -> None:
+    """As in the prompt field; completion is the field's own."""
+    settings = bpy.context.scene.att3d
+    fill([("a pig", 1), ("a pig wearing a zeppelin", 21)])
+    layout = Layout()
+    bpy.types.ATT3D_PT_chain.draw(SimpleNamespace(layout=layout), window(300))
+    assert "“zeppelin”: never seen" in " ".join(layout.texts)
+    assert bpy.ops.att3d.set_prompt(prompt="a lion", row=1) == {"FINISHED"}
+    assert [row.prompt for row in settings.chain] == ["a pig", "a lion"] and settings.prompt == ""
+    layout = Layout()
+    bpy.types.ATT3D_PT_chain.draw(SimpleNamespace(layout=layout), window(300))
+    assert "never seen" not in " ".join(layout.texts)
+
+
+def check_empty_rows_mean_the_examples_that_the_model_knows(bench: Bench) -> None:
+    settings = bpy.context.scene.att3d
+    search = bench.module("checkpoints.prompt_search")
+    for checkpoint, word in (("tree-seasons", "tree"), ("baby-dragon", "dragon"), ("", "pig")):
+        settings.checkpoint = checkpoint
+        examples = search.example_chain(bpy.context)
+        known = search.known_by(checkpoint, bpy.context)
+        assert len(examples) == 3 == len(set(examples)) and set(examples) <= set(known.prompts)
+        assert word in examples[0]
+        fill([("", 1), ("a lion", 21), ("", 41)])
+        settings.fill_in_examples(examples)
+        assert [r.prompt for r in settings.chain] == [examples[0], "a lion", examples[2]]
+
+
+def check_time_is_said_before_and_while_a_chain_is_made(bench: Bench) -> None:
+    estimate = bench.module("chain.estimate")
+    settings = bpy.context.scene.att3d
+    bench.preferences.chain_pace = 1.0
+    options = {"keys": 7, "resolution": 128, "faces": 8000, "texture_size": 1024}
+    two, four = (estimate.expected_seconds(n, options) for n in (2, 4))
+    assert 2 < four / two < 3
+    assert estimate.expected_seconds(2, options | {"resolution": 256}) > 2 * two
+    fill([("a pig", 1), ("a lion", 21)])
+    for name, value in options.items():
+        setattr(settings, f"chain_{name}" if name == "keys" else name, value)
+    assert "Takes about 20 seconds" in drawn("ATT3D_PT_chain", bench)
+    estimate.learn(2, options, 10 * two)
+    assert "Takes about 3 minutes" in drawn("ATT3D_PT_chain", bench), "this machine is slower"
+    animate(bench)
+    assert bench.preferences.chain_pace < 1, "the stand-in is quicker than any"
+    said = {2: "a few seconds", 33: "about 35 seconds", 70: "about a minute",
+            130: "about 2 minutes"}  # fmt: skip
+    assert {seconds: estimate.duration_text(seconds) for seconds in said} == said
+
+
+def check_narrow_sidebar_keeps_prompts_and_frames(bench: Bench) -> None:
+    fill([("a pig", 1), ("a lion", 21)])
+    for width in (163, 300):
+        layout = Layout()
+        rows = bpy.types.ATT3D_UL_chain
+        settings = bpy.context.scene.att3d
+        rows.draw_item(
+            None, window(width), layout, settings, settings.chain[0], 0, settings, "chain_index"
+        )
+        assert layout.properties == ["prompt", "frame"]
+        drawn("ATT3D_PT_chain", bench, width)
+
+
+def window(width: int) -> SimpleNamespace:
+    """The context of a sidebar of this width."""
+    return SimpleNamespace(
+        scene=bpy.context.scene,
+        active_object=bpy.context.object,
+        region=SimpleNamespace(width=width),
+        preferences=bpy.context.preferences,
+    )
