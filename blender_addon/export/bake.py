@@ -17,8 +17,10 @@ from ..scene.material import packed_image
 from ..scene.shape_keys import INTERPOLATION, PATH
 from ..scene.texture_mix import FRAME, mix_images
 from ..scene.textures import png_bytes
+from .gltf_colors import number_vertices
 from .pictures import ColorTrack, write_sequence
 from .sample import Samples, key_values
+from .vertex_colors import animate_colors, colored_material
 
 SUFFIX = " baked"
 
@@ -27,7 +29,7 @@ SUFFIX = " baked"
 class Colors:
     """Which colours the baked object has."""
 
-    kind: Literal["VALUE", "SEQUENCE"]
+    kind: Literal["VALUE", "SEQUENCE", "VERTEX"]
     value: float = 0.0
     """Interpolation; for VALUE."""
     folder: Path | None = None
@@ -35,11 +37,18 @@ class Colors:
 
 
 def bake_copy(
-    scene: bpy.types.Scene, ob: bpy.types.Object, samples: Samples, colors: Colors
+    ob: bpy.types.Object, samples: Samples, colors: Colors, *, numbered: bool = False
 ) -> bpy.types.Object:
     """Add a baked copy of ``ob`` to the collections that ``ob`` is in.
 
     Nothing stays of it when it fails.
+
+    Args:
+        ob: of a chain.
+        samples: its animation.
+        colors: which ones the copy has.
+        numbered: colours at the vertices are put into the file later, by the vertices' numbers,
+            which the copy has instead.
 
     Raises:
         OutputError: pictures cannot be written.
@@ -49,12 +58,17 @@ def bake_copy(
         copy = keep(ob.copy())
         copy.name = mesh.name = data_name(ob.name, SUFFIX)
         copy.data = mesh
+        track = _track(ob)
         for slot in copy.material_slots:  # of the mesh or of the object, wherever the link is
             if slot.material is not None and FRAME in _nodes(slot.material):
                 slot.material = plain_material(slot.material, samples, colors, copy.name, keep)
         key_plainly(copy, samples)
         keep(mesh.shape_keys.animation_data.action)
         release(copy, keep)
+        if numbered:
+            number_vertices(mesh)
+        elif colors.kind == "VERTEX" and track is not None:
+            animate_colors(copy, track, samples, keep)
         for collection in ob.users_collection:
             collection.objects.link(copy)
     return copy
@@ -72,11 +86,14 @@ def bake_in_place(ob: bpy.types.Object, samples: Samples, colors: Colors) -> Non
             for index, slot in enumerate(ob.material_slots)
             if slot.material is not None and FRAME in _nodes(slot.material)
         }
+    track = _track(ob)
     for index, material in plain.items():
         ob.material_slots[index].material = material
     key_plainly(ob, samples)
     with Together() as keep:
         release(ob, keep)
+        if colors.kind == "VERTEX" and track is not None:
+            animate_colors(ob, track, samples, keep)
 
 
 def key_plainly(ob: bpy.types.Object, samples: Samples) -> None:
@@ -110,7 +127,12 @@ def release(ob: bpy.types.Object, keep: Together) -> None:
 def plain_material(
     material: bpy.types.Material, samples: Samples, colors: Colors, name: str, keep: Together
 ) -> bpy.types.Material:
-    """A copy of the material with one texture, or one sequence of them, in place of the chain."""
+    """A copy of the material with one texture, or one sequence of them, in place of the chain.
+
+    For colours at the vertices: a material that shows these.
+    """
+    if colors.kind == "VERTEX":
+        return colored_material(data_name(name), keep)
     track = ColorTrack(material)
     if colors.kind == "SEQUENCE" and colors.folder is not None:
         files = write_sequence(track, samples.interpolation, colors.folder, _file_name(name))
@@ -131,6 +153,17 @@ def plain_material(
         user.frame_offset = 0
         user.use_auto_refresh = True
     return copy
+
+
+def mixed_material(ob: bpy.types.Object) -> bpy.types.Material | None:
+    """The material of a chain object whose colours change; None where somebody took it off."""
+    slots = (slot.material for slot in ob.material_slots)
+    return next((m for m in slots if m is not None and FRAME in _nodes(m)), None)
+
+
+def _track(ob: bpy.types.Object) -> ColorTrack | None:
+    material = mixed_material(ob)
+    return ColorTrack(material) if material is not None else None
 
 
 def _nodes(material: bpy.types.Material) -> dict | bpy.types.Nodes:

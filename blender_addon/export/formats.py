@@ -29,6 +29,8 @@ class Format:
     """The operator, "export_scene.gltf"."""
     options: tuple[tuple[str, object], ...]
     """Those that this Blender's exporter does not have are left out."""
+    vertex_colors: tuple[tuple[str, object], ...]
+    """Those that are others when the colours are at the vertices."""
 
 
 GLTF = Format(
@@ -55,6 +57,8 @@ GLTF = Format(
         ("export_try_omit_sparse_sk", False),
         ("export_optimize_animation_size", False),
     ),
+    # The colours are put in afterwards, by the vertices' numbers.
+    (("export_attributes", True), ("export_vertex_color", "NONE")),
 )
 USD = Format(
     "USD",
@@ -74,6 +78,8 @@ USD = Format(
         ("export_textures_mode", "NEW"),
         ("overwrite_textures", True),
     ),
+    # Blend shapes have no colours; without a material every viewer shows the vertices' own.
+    (("export_shapekeys", False), ("export_materials", False), ("export_mesh_colors", True)),
 )
 ALEMBIC = Format(
     "ALEMBIC",
@@ -88,6 +94,7 @@ ALEMBIC = Format(
         ("as_background_job", False),
         ("evaluation_mode", "RENDER"),
     ),
+    (("vcolors", True),),
 )
 FORMATS = (GLTF, USD, ALEMBIC)
 
@@ -110,6 +117,8 @@ def format_of(path: Path) -> Format:
 def losses(wanted: Format | None, ob: bpy.types.Object, colors: Colors) -> list[str]:
     """What the file, or the baked copy, does not have of the object. One line each."""
     lost = ["The property Interpolation: the shape keys are keyed one by one instead"]
+    if colors.kind == "VERTEX":
+        return _losses_of_vertex_colors(wanted, ob)
     if wanted is ALEMBIC:
         lost = ["Shape keys and Interpolation: every vertex has a position at every frame instead"]
         lost.append("Textures: Alembic has none; the UVs are there")
@@ -129,6 +138,31 @@ def losses(wanted: Format | None, ob: bpy.types.Object, colors: Colors) -> list[
     if wanted in (GLTF, USD) and ob.modifiers:
         names = ", ".join(modifier.name for modifier in ob.modifiers)
         lost.append(f"Modifiers ({names}): shape keys cannot be exported with modifiers applied")
+    return lost
+
+
+def _losses_of_vertex_colors(wanted: Format | None, ob: bpy.types.Object) -> list[str]:
+    points = f"{len(ob.data.vertices):,}"
+    lost = [f"Fine texture: the mesh's {points} points have a color each, which changes"]
+    if wanted is GLTF:
+        lost.insert(0, "The property Interpolation: the shape keys are keyed one by one instead")
+        lost.append(
+            "Changing colors in programs that read no colors of morph targets: they show those of "
+            "the first prompt. three.js and Babylon.js read them, Blender does not"
+        )
+        if ob.modifiers:
+            names = ", ".join(modifier.name for modifier in ob.modifiers)
+            lost.append(f"Modifiers ({names}): morph targets cannot be exported with them applied")
+    elif wanted is None:
+        lost.insert(0, "The property Interpolation: the shape keys are keyed one by one instead")
+    else:
+        lost.insert(
+            0,
+            "Shape keys and Interpolation: every vertex has a position and a color at every frame "
+            "instead",
+        )
+    if wanted is not None:
+        lost.append("Easing between keyframes: there is a sample every frame")
     return lost
 
 
@@ -156,6 +190,7 @@ def export(
     context: bpy.types.Context,
     ob: bpy.types.Object,
     frames: tuple[int, int],
+    colors: Colors,
 ) -> None:
     """Write one object with its animation over ``frames``, first and last.
 
@@ -165,7 +200,10 @@ def export(
     group, name = wanted.exporter.split(".")
     operator = getattr(getattr(bpy.ops, group), name)
     known = operator.get_rna_type().properties.keys()
-    options = {key: value for key, value in wanted.options if key in known}
+    asked = dict(wanted.options)
+    if colors.kind == "VERTEX":
+        asked |= dict(wanted.vertex_colors)
+    options = {key: value for key, value in asked.items() if key in known}
     if wanted is GLTF:
         binary = path.suffix.lower() == ".glb"
         options["export_format"] = "GLB" if binary else "GLTF_SEPARATE"

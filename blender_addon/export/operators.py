@@ -15,11 +15,14 @@ from ..scene.animation import chain_of
 from ..scene.collection import select_only
 from ..scene.keyframes import animated_range
 from ..scene.shape_keys import INTERPOLATION, PATH
-from ..ui.status_text import told
-from .bake import Colors, bake_copy, bake_in_place
-from .formats import FORMATS, Format, check_writable, export, format_of, losses
+from ..ui.status_text import report_failure
+from .bake import Colors, bake_copy, bake_in_place, mixed_material
+from .formats import FORMATS, GLTF, Format, check_writable, export, format_of, losses
+from .gltf_colors import add_morph_colors
+from .pictures import ColorTrack
 from .sample import Samples, sample
 from .settings import colors_property, value_property
+from .vertex_colors import MODIFIER, colors_at, key_alphas
 
 if TYPE_CHECKING:
     from bpy.types import Context, Event
@@ -88,6 +91,8 @@ class _Baker:
             return Colors("VALUE", float(ob[INTERPOLATION]))
         if self.colors == "VALUE":
             return Colors("VALUE", self.value)
+        if self.colors == "VERTEX":
+            return Colors("VERTEX")
         if self.folder:
             return Colors("SEQUENCE", folder=Path(bpy.path.abspath(self.folder)))
         if beside is None and bpy.data.filepath:
@@ -113,7 +118,7 @@ class _Baker:
                 error = InternalError(f"{self.bl_label} failed: {type(error).__name__}: {error}")
             session.error = error
             redraw()
-            self.report({"ERROR"}, told(error))
+            report_failure(self, error)
             return {"CANCELLED"}
         redraw()
         self.report({"INFO"}, line)
@@ -166,7 +171,7 @@ class ATT3D_OT_bake_for_export(_Baker, bpy.types.Operator):
         if self.in_place:
             bake_in_place(ob, samples, colors)
             return f"“{ob.name}”: {keys} shape keys keyed at {len(samples.frames)} frames"
-        copy = bake_copy(context.scene, ob, samples, colors)
+        copy = bake_copy(ob, samples, colors)
         ob.hide_render = True
         if ob.name in context.view_layer.objects:
             ob.hide_set(True)
@@ -221,7 +226,11 @@ def export_copy(operator: _Baker, context: Context, path: Path) -> str:
     ob = context.active_object
     colors = operator.colors_for(ob, path)
     samples, frames = operator.take(context, ob)
-    copy = bake_copy(context.scene, ob, samples, colors)
+    material = mixed_material(ob) if wanted is GLTF and colors.kind == "VERTEX" else None
+    morphs = None
+    if material is not None:
+        morphs = colors_at(ob.data, ColorTrack(material), key_alphas(ob))
+    copy = bake_copy(ob, samples, colors, numbered=morphs is not None)
     name, copy_name = ob.name, copy.name
     try:
         ob.name, copy.name = copy_name, name  # the file has the object's own name
@@ -232,7 +241,9 @@ def export_copy(operator: _Baker, context: Context, path: Path) -> str:
                 f"“{name}” is not in the current view layer.", "Enable its collection first."
             )
         copy.hide_set(False)
-        export(wanted, path, context, copy, frames)
+        export(wanted, path, context, copy, frames, colors)
+        if morphs is not None:
+            add_morph_colors(path, morphs)
     finally:
         remove_baked(copy)
         ob.name = name
@@ -253,13 +264,16 @@ def remove_baked(copy: bpy.types.Object) -> None:
         for node in material.node_tree.nodes
         if getattr(node, "image", None) is not None
     }
+    groups = [m.node_group for m in copy.modifiers if m.type == "NODES" and m.name == MODIFIER]
+    values = [group.animation_data.action for group in groups if group.animation_data is not None]
     bpy.data.objects.remove(copy)
     if not mesh.users:
         bpy.data.meshes.remove(mesh)
     for collection, blocks in (
         (bpy.data.materials, materials),
         (bpy.data.images, images),
-        (bpy.data.actions, (key_action, own)),
+        (bpy.data.node_groups, groups),
+        (bpy.data.actions, (key_action, own, *values)),
     ):
         for block in blocks:
             if block is not None and not block.users:

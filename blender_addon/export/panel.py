@@ -48,7 +48,8 @@ class ATT3D_PT_export(bpy.types.Panel):
         if chain_of(ob) is None:
             return
         value = ob[INTERPOLATION] if settings.export_colors == "NOW" else settings.export_value
-        kind = "SEQUENCE" if settings.export_colors == "SEQUENCE" else "VALUE"
+        kept = ("SEQUENCE", "VERTEX")
+        kind = settings.export_colors if settings.export_colors in kept else "VALUE"
         wanted = next(f for f in FORMATS if f.identifier == settings.export_format)
         box = layout.box()
         box.label(text="Not in the file:")

@@ -12,6 +12,12 @@ COLORS = [
     ("NOW", "As Shown Now", "The colors at the current frame, all the time"),
     ("VALUE", "Of One Place", "The colors at a chosen value of Interpolation, all the time"),
     (
+        "VERTEX",
+        "Of the Points",
+        "A color for each point of the mesh, which changes with the shape. Coarser than a texture, "
+        "but glTF, USD and Alembic keep the change",
+    ),
+    (
         "SEQUENCE",
         "A Picture a Frame",
         "Pictures of the changing colors, one a frame, in a folder. Blender plays them; "

@@ -31,6 +31,8 @@ class Film:
     frames: np.ndarray
     corners: np.ndarray
     """f32[T, 3 F, 3], world."""
+    colors: np.ndarray
+    """f64[T, 2], green and blue of the whole object, linear light."""
     output: str
 
 
@@ -54,7 +56,7 @@ def film(
     if not (folder / "truth.npz").is_file():
         pytest.fail(done.stdout)
     truth = np.load(folder / "truth.npz")
-    return Film(folder, truth["frames"], truth["corners"], done.stdout)
+    return Film(folder, truth["frames"], truth["corners"], truth["colors"], done.stdout)
 
 
 def test_object_moves(film: Film) -> None:
@@ -100,6 +102,42 @@ def test_morph_targets_in_a_file_of_their_own_reader(film: Film, name: str) -> N
         assert np.abs(blender - wanted).max() < NEAR, frame
     assert gltf.meshes[node.mesh].extras["targetNames"][-1] == "03 a tree in winter"
     assert len(gltf.images) == 1, "one texture, and it is there"
+
+
+def test_changing_colors_are_in_the_morph_targets(film: Film) -> None:
+    """By glTF's own arithmetic, as a viewer that reads COLOR_0 of targets would show them."""
+    gltf = pygltflib.GLTF2().load(str(film.folder / "colored.glb"))
+    assert gltf is not None, film.output
+    read = reader(gltf)
+    (mesh,) = gltf.meshes
+    (primitive,) = mesh.primitives
+    assert primitive.attributes.COLOR_0 is not None
+    assert "_VERTEX" not in json.dumps(gltf.to_dict()), "what was only needed on the way"
+    base = read(primitive.attributes.COLOR_0)
+    targets = np.stack([read(target["COLOR_0"]) for target in primitive.targets])
+    assert base.shape == read(primitive.attributes.POSITION).shape
+    (animation,) = gltf.animations
+    (weights,) = [c for c in animation.channels if c.target.path == "weights"]
+    sampler = animation.samplers[weights.sampler]
+    times = read(sampler.input).reshape(-1)
+    values = read(sampler.output).reshape(len(times), len(targets))
+    for frame, wanted in zip(film.frames, film.colors, strict=True):
+        weight = [np.interp(frame / FPS, times, values[:, i]) for i in range(len(targets))]
+        shown = base + np.tensordot(weight, targets, axes=1)
+        assert np.abs(shown[:, 1:] - wanted).max() < 0.02, frame
+    assert np.ptp(film.colors, axis=0).max() > 0.2, "and they do change"
+    assert not gltf.images and not gltf.materials[0].pbrMetallicRoughness.baseColorTexture
+
+
+@pytest.mark.parametrize("suffix", ["usdc", "abc"])
+def test_changing_colors_are_in_every_frame(film: Film, suffix: str) -> None:
+    path = film.folder / f"colored {suffix}.npz"
+    assert path.is_file(), film.output
+    found = np.load(path)
+    for wanted, colors in zip(film.colors, found["colors"], strict=True):
+        assert np.abs(colors[:, 1:] - wanted).max() < 0.02
+    if suffix == "abc":
+        assert np.abs(found["corners"] - film.corners).max() < NEAR, "the shape too"
 
 
 def reader(gltf: pygltflib.GLTF2) -> Callable[[int], np.ndarray]:

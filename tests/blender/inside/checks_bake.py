@@ -5,6 +5,7 @@ from __future__ import annotations
 import bpy
 import numpy as np
 from chain_bench import ROWS, animate, shown
+from checks_interface import drawn
 from harness import Bench, contents, unchanged
 
 FRAMES = (1, 5, 11, 18, 21, 30, 41)
@@ -148,3 +149,45 @@ def check_frames_of_the_chain_are_baked_and_not_those_of_the_scene(bench: Bench)
     frames = [point.co.x for found in curves for curve in found for point in curve.keyframe_points]
     assert (min(frames), max(frames)) == (ROWS[0][1], ROWS[-1][1])
     bpy.context.view_layer.objects.active = ob
+
+
+def check_colors_of_the_points_change_as_the_texture_does(bench: Bench) -> None:
+    """Also where the texture has an edge: the middle key's lower half is red."""
+    ob = animate(bench)
+    found = bench.module("export.vertex_colors")
+    track = bench.module("export.pictures").ColorTrack(ob.data.materials[0])
+    assert found.key_alphas(ob) == [0, 0.5, 1, 1.5, 2]
+    colors = found.colors_at(ob.data, track, [0.5])[0]
+    heights = np.array([vertex.co.z for vertex in ob.data.vertices])
+    low = heights < np.percentile(heights, 30)
+    high = heights > np.percentile(heights, 70)
+    assert np.allclose(colors[low, 0], 1) and colors[high, 0].max() < 0.99
+    assert bpy.ops.att3d.bake_for_export(colors="VERTEX") == {"FINISHED"}
+    copy = bpy.context.object
+    seen = []
+    for frame in FRAMES:
+        bpy.context.scene.frame_set(frame)
+        graph = bpy.context.evaluated_depsgraph_get()
+        evaluated = copy.evaluated_get(graph).data
+        (layer,) = evaluated.color_attributes
+        assert layer.name == "displayColor"
+        values = np.empty(4 * len(layer.data), np.float32)
+        layer.data.foreach_get("color", values)
+        wanted = found.colors_at(ob.data, track, [ob.evaluated_get(graph)["Interpolation"]])[0]
+        assert np.abs(values.reshape(-1, 4)[:, :3] - wanted).max() < 0.01, frame
+        seen.append(values)
+    assert np.abs(seen[0] - seen[-1]).max() > 0.05
+
+
+def check_what_an_export_keeps_is_said_before(bench: Bench) -> None:
+    animate(bench)
+    settings = bpy.context.scene.att3d
+    settings.export_colors = "VERTEX"
+    said = {}
+    for wanted in ("GLTF", "USD", "ALEMBIC"):
+        settings.export_format = wanted
+        said[wanted] = " ".join(drawn("ATT3D_PT_export", bench))
+        assert "Fine texture" in said[wanted]
+    assert "three.js" in said["GLTF"] and "Shape keys" in said["USD"]
+    settings.export_colors = "NOW"
+    assert "Fine texture" not in " ".join(drawn("ATT3D_PT_export", bench))

@@ -3,9 +3,10 @@
 python roundtrip.py JOB.json
 
 Writes ``truth.npz`` (what the object is at some frames), ``chain.blend``, ``copy.glb`` (the baked
-copy, exported with the exporter's defaults) and, for each format, ``chain.<suffix>`` and what
-Blender reads from it, ``<suffix>.npz``: ``corners`` f32[T, 3 F, 3], the positions of the faces'
-corners in world space. In a process of its own: 4.2.0 crashes when it quits after a glTF export.
+copy, exported with the exporter's defaults) and, for each format, ``chain.<suffix>``,
+``colored.<suffix>`` (with colours at the vertices), and what Blender reads from the first,
+``<suffix>.npz``: ``corners`` f32[T, 3 F, 3], the positions of the faces' corners in world space.
+In a process of its own: 4.2.0 crashes when it quits after a glTF export.
 """
 
 from __future__ import annotations
@@ -19,7 +20,8 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from chain_bench import animate
+from chain_bench import ROWS, animate
+from chain_shapes import chain_arrays
 from film import FRAMES, corners
 from harness import Bench
 
@@ -48,7 +50,7 @@ def main(job_file: Path) -> None:
         strip.action_slot = action.slots[0]
     ob.animation_data.action = None
     strip.scale = 1.15
-    np.savez(bench.folder / "truth.npz", corners=corners(ob), frames=FRAMES)
+    np.savez(bench.folder / "truth.npz", corners=corners(ob), frames=FRAMES, colors=true_colors(ob))
     bpy.ops.wm.save_as_mainfile(filepath=str(bench.folder / "chain.blend"))
     # As a person might: the baked copy, with the exporter as it is set at first.
     ob.select_set(True)
@@ -61,6 +63,9 @@ def main(job_file: Path) -> None:
     for suffix in IMPORTERS:
         path = bench.folder / f"chain.{suffix}"
         assert bpy.ops.att3d.export_animation(filepath=str(path)) == {"FINISHED"}
+        path = bench.folder / f"colored.{suffix}"
+        assert bpy.ops.att3d.export_animation(filepath=str(path), colors="VERTEX") == {"FINISHED"}
+    np.savez(bench.folder / "colored usdc.npz", colors=usd_colors(bench.folder / "colored.usdc"))
     for suffix, load in IMPORTERS.items():
         bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
         scene = bpy.context.scene
@@ -70,6 +75,50 @@ def main(job_file: Path) -> None:
         if len(meshes) != 1:
             raise AssertionError(f"{suffix}: {[ob.name for ob in bpy.data.objects]}")
         np.savez(bench.folder / f"{suffix}.npz", corners=corners(meshes[0]))
+    bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
+    IMPORTERS["abc"](str(bench.folder / "colored.abc"))
+    (ob,) = (ob for ob in bpy.data.objects if ob.type == "MESH")
+    colors = [np.asarray(evaluated_colors(ob, frame)) for frame in FRAMES]
+    np.savez(bench.folder / "colored abc.npz", colors=np.stack(colors), corners=corners(ob))
+
+
+def true_colors(ob: bpy.types.Object) -> np.ndarray:
+    """Green and blue of the whole object at every frame, linear light: f64[T, 2].
+
+    The textures of the stand-in are of one green and one blue, so the mean over the vertices needs
+    no look at any texture.
+    """
+    arrays = chain_arrays([prompt for prompt, _ in ROWS], 3)
+    srgb = arrays["textures"][:, 0, 0, 1:] / 255.0
+    light = np.where(srgb <= 0.04045, srgb / 12.92, ((srgb + 0.055) / 1.055) ** 2.4)
+    found = []
+    for frame in FRAMES:
+        bpy.context.scene.frame_set(frame)
+        graph = bpy.context.evaluated_depsgraph_get()
+        value = ob.evaluated_get(graph)["Interpolation"]
+        found.append([np.interp(value, arrays["alphas"], light[:, c]) for c in range(2)])
+    return np.array(found)
+
+
+def usd_colors(path: Path) -> np.ndarray:
+    """What a USD file says of its points' colours at every frame: f32[T, V, 3]."""
+    from pxr import Usd, UsdGeom
+
+    stage = Usd.Stage.Open(str(path))
+    (mesh,) = (UsdGeom.Mesh(prim) for prim in stage.Traverse() if prim.IsA(UsdGeom.Mesh))
+    colors = UsdGeom.PrimvarsAPI(mesh).GetPrimvar("displayColor")
+    return np.stack([np.array(colors.ComputeFlattened(float(frame))) for frame in FRAMES])
+
+
+def evaluated_colors(ob: bpy.types.Object, frame: int) -> np.ndarray:
+    """The colours that an imported object has at a frame: f32[N, 3]."""
+    bpy.context.scene.frame_set(frame)
+    mesh = ob.evaluated_get(bpy.context.evaluated_depsgraph_get()).to_mesh()
+    (layer,) = mesh.color_attributes
+    values = np.empty(4 * len(layer.data), np.float32)
+    layer.data.foreach_get("color", values)
+    ob.evaluated_get(bpy.context.evaluated_depsgraph_get()).to_mesh_clear()
+    return values.reshape(-1, 4)[:, :3]
 
 
 if __name__ == "__main__":
