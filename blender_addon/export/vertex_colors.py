@@ -137,7 +137,7 @@ def _mix_attributes(
         links.new(own, sockets["B_Color"])
         color = next(s for s in mix.outputs if s.identifier == "Result_Color")
     store = nodes.new("GeometryNodeStoreNamedAttribute")
-    store.data_type, store.domain = "FLOAT_COLOR", "POINT"
+    store.data_type, store.domain = "BYTE_COLOR", "CORNER"  # Alembic's exporter writes no others
     store.inputs["Name"].default_value = NAME
     links.new(nodes.new("NodeGroupInput").outputs[0], store.inputs["Geometry"])
     links.new(color, next(s for s in store.inputs if s.name == "Value" and s.enabled))

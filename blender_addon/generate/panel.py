@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 import bpy
 from bpy.app.translations import pgettext_iface as iface_
 
+from ...backend.protocol.errors import BadPrompt
 from ..checkpoints import catalog
 from ..checkpoints.conditions import draw_sliders
 from ..checkpoints.prompt_search import example_prompt, familiarity
@@ -64,7 +65,10 @@ class ATT3D_PT_create(_Tab, bpy.types.Panel):
         draw_sliders(layout, settings)
         chosen = preferences(context)
         state, problem = session.state, chosen.problem
-        draw_status(layout, width, catalog.name_of)
+        if unknown and isinstance(problem, BadPrompt):
+            problem = None  # it is said above, with what helps
+        else:
+            draw_status(layout, width, catalog.name_of)
         if state is State.READY:
             draw_backend(layout, width)
         if state is State.SETTING_UP:

@@ -63,9 +63,9 @@ def main(job_file: Path) -> None:
     for suffix in IMPORTERS:
         path = bench.folder / f"chain.{suffix}"
         assert bpy.ops.att3d.export_animation(filepath=str(path)) == {"FINISHED"}
-        path = bench.folder / f"colored.{suffix}"
-        assert bpy.ops.att3d.export_animation(filepath=str(path), colors="VERTEX") == {"FINISHED"}
-    np.savez(bench.folder / "colored usdc.npz", colors=usd_colors(bench.folder / "colored.usdc"))
+    for suffix in ("glb", "usda", "abc"):  # .usda is a text, which needs no reader
+        path = str(bench.folder / f"colored.{suffix}")
+        assert bpy.ops.att3d.export_animation(filepath=path, colors="VERTEX") == {"FINISHED"}
     for suffix, load in IMPORTERS.items():
         bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
         scene = bpy.context.scene
@@ -79,7 +79,7 @@ def main(job_file: Path) -> None:
     IMPORTERS["abc"](str(bench.folder / "colored.abc"))
     (ob,) = (ob for ob in bpy.data.objects if ob.type == "MESH")
     colors = [np.asarray(evaluated_colors(ob, frame)) for frame in FRAMES]
-    np.savez(bench.folder / "colored abc.npz", colors=np.stack(colors), corners=corners(ob))
+    np.savez(bench.folder / "colored.npz", colors=np.stack(colors), corners=corners(ob))
 
 
 def true_colors(ob: bpy.types.Object) -> np.ndarray:
@@ -98,16 +98,6 @@ def true_colors(ob: bpy.types.Object) -> np.ndarray:
         value = ob.evaluated_get(graph)["Interpolation"]
         found.append([np.interp(value, arrays["alphas"], light[:, c]) for c in range(2)])
     return np.array(found)
-
-
-def usd_colors(path: Path) -> np.ndarray:
-    """What a USD file says of its points' colours at every frame: f32[T, V, 3]."""
-    from pxr import Usd, UsdGeom
-
-    stage = Usd.Stage.Open(str(path))
-    (mesh,) = (UsdGeom.Mesh(prim) for prim in stage.Traverse() if prim.IsA(UsdGeom.Mesh))
-    colors = UsdGeom.PrimvarsAPI(mesh).GetPrimvar("displayColor")
-    return np.stack([np.array(colors.ComputeFlattened(float(frame))) for frame in FRAMES])
 
 
 def evaluated_colors(ob: bpy.types.Object, frame: int) -> np.ndarray:
