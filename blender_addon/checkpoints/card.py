@@ -26,7 +26,9 @@ class Card:
     summary: str
     """What it is for."""
     facts: tuple[tuple[str, str], ...]
-    """Title and text, in order."""
+    """Title and text, in order: what helps whoever uses it."""
+    technical: tuple[tuple[str, str], ...] = ()
+    """The same for whoever wants to know how it was made and measured."""
 
 
 def read_card(path: Path) -> Card:
@@ -36,25 +38,30 @@ def read_card(path: Path) -> Card:
     encoder = said.get("text_encoder")
     encoder = encoder if isinstance(encoder, Mapping) else {}
     words = catalog.texts(said.get("words")) or catalog.texts(encoder.get("words"))
+    few = len(prompts) <= catalog.FEW
     facts = [
+        ("Makes", _text(", ".join(prompts)) if few else ""),
         ("Limits", _text(said.get("limits"))),
         (
             "Knows",
             f"{len(prompts) + len(unseen):,} prompts, {len(words):,} words" if prompts else "",
         ),
-        ("Never Trained On", f"{len(unseen):,} of these prompts" if unseen else ""),
-        ("Figures", figures(said.get("metrics"))),
-        ("Trained By", _recipe(said.get("recipe"))),
-        ("Text Encoder", " ".join(_text(encoder.get(key)) for key in ("kind", "name")).strip()),
+        ("New to It", f"{len(unseen):,} of these prompts, whose words it knows" if unseen else ""),
         ("License", _text(said.get("licence"))),
         ("File", one_line(str(path))),
         ("Size", _size(path)),
+    ]
+    technical = [
+        ("Figures", figures(said.get("metrics"))),
+        ("Trained By", _recipe(said.get("recipe"))),
+        ("Text Encoder", " ".join(_text(encoder.get(key)) for key in ("kind", "name")).strip()),
         ("SHA-256", catalog.recorded_hash(path) or ""),
     ]
     return Card(
         catalog.name_of(path),
         _text(said.get("description")),
         tuple((title, text) for title, text in facts if text),
+        tuple((title, text) for title, text in technical if text),
     )
 
 

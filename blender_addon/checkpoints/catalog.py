@@ -23,6 +23,9 @@ BUNDLED = EXTENSION_ROOT / "checkpoints"
 DEFAULT = "toybox"
 """Stem of the bundled file that is used when nothing is chosen."""
 
+FEW = 24
+"""A checkpoint that knows no more prompts than this goes through the stages of one thing: they can
+all be shown."""
 _MAX_HEADER = 16 * 2**20
 _MAX_NAME = 100
 """Letters of a name."""

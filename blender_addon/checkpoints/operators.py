@@ -27,6 +27,8 @@ from .card import picture_of, read_card
 from .prompt_search import chosen
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from bpy.types import Context, Event
 
 PICTURE = 128
@@ -293,7 +295,7 @@ class ATT3D_OT_checkpoint_card(bpy.types.Operator):
 
     def execute(self, context: Context) -> set[str]:
         card = read_card(chosen_path(context))
-        for title, text in (("", card.summary), *card.facts):
+        for title, text in (("", card.summary), *card.facts, *card.technical):
             self.report({"INFO"}, f"{title}: {text}" if title else text)
         return {"FINISHED"}
 
@@ -307,10 +309,21 @@ class ATT3D_OT_checkpoint_card(bpy.types.Operator):
         draw_text(layout, card.name, round(CARD_WIDTH * scale), "FILE_3D")
         if card.summary:
             draw_text(layout, card.summary, round(CARD_WIDTH * scale), "BLANK1")
-        for title, text in card.facts:
-            row = layout.split(factor=0.24)
-            row.label(text=title)
-            draw_text(row.column(), text, round(CARD_WIDTH * 0.82 * scale), "NONE")
+        _draw_facts(layout, card.facts)
+        if card.technical:
+            layout.separator()
+            layout.label(text="For Researchers")
+            technical = layout.column()
+            technical.active = False
+            _draw_facts(technical, card.technical)
+
+
+def _draw_facts(layout: bpy.types.UILayout, facts: Iterable[tuple[str, str]]) -> None:
+    scale = bpy.context.preferences.system.ui_scale
+    for title, text in facts:
+        row = layout.split(factor=0.24)
+        row.label(text=title)
+        draw_text(row.column(), text, round(CARD_WIDTH * 0.82 * scale), "NONE")
 
 
 CARD_WIDTH = 520

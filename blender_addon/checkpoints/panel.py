@@ -10,10 +10,13 @@ from bpy.app.translations import pgettext_iface as iface_
 from ..ui.icons import icon_of
 from ..ui.preferences import preferences
 from ..ui.status_text import draw_text
+from . import catalog
 from .card import picture_of, read_card
 from .prompt_search import chosen, known_by
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from bpy.types import Context
 
 
@@ -46,12 +49,22 @@ class ATT3D_PT_checkpoint(bpy.types.Panel):
                     prompts=f"{len(known.prompts):,}", words=f"{len(known.vocabulary.words):,}"
                 )
                 draw_text(layout, text, width, "INFO")
+                if len(known.prompts) <= catalog.FEW:
+                    _draw_prompts(layout, known.prompts)
             if not icon_of(picture_of(choice.path, preferences(context).pictures_path)):
                 layout.operator("att3d.checkpoint_picture", icon="IMAGE_DATA")
         row = layout.row(align=True)
         row.operator("att3d.checkpoint_card", icon="TEXT")
         row.operator("att3d.check_checkpoint", icon="CHECKMARK")
         layout.operator("att3d.open_checkpoint", icon="ADD")
+
+
+def _draw_prompts(layout: bpy.types.UILayout, prompts: Iterable[str]) -> None:
+    """Everything that the model makes, where that is little; a click puts it into the field."""
+    column = layout.column(align=True)
+    for prompt in prompts:
+        button = column.operator("att3d.set_prompt", text=prompt, icon="FORWARD", translate=False)
+        button.prompt = prompt
 
 
 CLASSES = (ATT3D_PT_checkpoint,)

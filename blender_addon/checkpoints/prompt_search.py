@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from ...backend.prompts.vocabulary import Familiarity
 
 EXAMPLE = "a pig wearing a tophat"
-STAGES = 24
-"""A checkpoint that knows no more prompts than this goes through the stages of one thing."""
 OTHERS = 12
 """How many other checkpoints are looked through for a word."""
 LOOK_AGAIN = 0.3
@@ -87,7 +85,7 @@ def example_chain(context: Context) -> list[str]:
     known = known_by(context.scene.att3d.checkpoint, context)
     if known is None or not known.prompts:
         return []
-    if len(known.prompts) <= STAGES:
+    if len(known.prompts) <= catalog.FEW:
         middle = len(known.prompts) // 2
         return list(dict.fromkeys(known.prompts[i] for i in (0, middle, -1)))
     first = example_prompt(context)
