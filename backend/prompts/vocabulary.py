@@ -107,11 +107,11 @@ class Familiarity:
             return ""
         near = f" Nearest prompts it knows: {_quote(self.nearest)}." if self.nearest else ""
         if not self.unknown_words:
-            return f"The prompt names nothing that this checkpoint was trained on.{near}"
+            return f"The prompt names nothing that this model was trained on.{near}"
         words = [self._described(word) for word in self.unknown_words[:_QUOTED]]
         if len(self.unknown_words) > _QUOTED:
             words.append(f"{len(self.unknown_words) - _QUOTED} more")
-        return f"This checkpoint never saw {', '.join(words)}; the result ignores that.{near}"
+        return f"This model never saw {', '.join(words)}; the result ignores that.{near}"
 
     def _described(self, word: str) -> str:
         close = self.suggestions.get(word)

@@ -245,7 +245,7 @@ class ATT3D_OT_batch(MeshOperator, bpy.types.Operator):
 
 
 class ATT3D_OT_batch_examples(bpy.types.Operator):
-    """Make a text with prompts that this checkpoint knows, to try or to edit"""
+    """Make a text with prompts that this model knows, to try or to edit"""
 
     bl_idname = "att3d.batch_examples"
     bl_label = "New List of Known Prompts"
@@ -258,7 +258,7 @@ class ATT3D_OT_batch_examples(bpy.types.Operator):
     def execute(self, context: Context) -> set[str]:
         known = known_by(context.scene.att3d.checkpoint, context, wait=True)
         if known is None or not known.prompts:
-            self.report({"WARNING"}, rpt_("This checkpoint does not say which prompts it knows"))
+            self.report({"WARNING"}, rpt_("This model does not say which prompts it knows"))
             return {"CANCELLED"}
         chosen = random.sample(known.prompts, min(self.count, len(known.prompts)))
         _new_list(context, "\n".join(chosen))

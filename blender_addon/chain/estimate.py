@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 START_SECONDS = 2.0
 """Reading the prompts, and what else does not grow with their number."""
 PAIR_SECONDS = 17.0
-"""From one prompt to the next with the default options, on two processor cores."""
+"""The way from one prompt to the next with the default options, on two processor cores."""
 USUAL = {"keys": 7, "resolution": 128, "faces": 8000, "texture_size": 1024}
 """The options that :data:`PAIR_SECONDS` holds for."""
 TRUSTED = 0.15

@@ -15,8 +15,8 @@ from bpy.props import BoolProperty, EnumProperty, StringProperty
 from ...backend.protocol.errors import BadPrompt, BadRequest
 from ...backend.protocol.messages import InterpolateParams, InterpolateResult
 from ..checkpoints.prompt_search import example_chain
-from ..generate.operators import refuse_unknown
 from ..generate.result_operator import ResultOperator
+from ..generate.suggestions import refuse_unknown
 from ..process.reply import Reply
 from ..process.session import session
 from ..scene import animation, provenance

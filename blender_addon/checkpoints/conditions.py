@@ -60,7 +60,7 @@ def make_sliders(settings: CheckpointSettings, values: Mapping[str, float] | Non
             soft_max=condition.high,
             default=condition.default,
             description=pgettext_tip(
-                "The checkpoint was trained for values from {low} to {high}"
+                "The model was trained for values from {low} to {high}"
             ).format(low=f"{condition.low:g}", high=f"{condition.high:g}"),
         )
 

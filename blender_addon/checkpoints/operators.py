@@ -103,15 +103,15 @@ class _Rendering(BackendOperator):
 
 
 class ATT3D_OT_add_checkpoint(_Rendering, bpy.types.Operator):
-    """Copy a checkpoint into the checkpoint folder, once the backend has loaded and checked it"""
+    """Copy a model into the model folder, once the engine has loaded and checked it"""
 
     bl_idname = "att3d.add_checkpoint"
-    bl_label = "Add Checkpoint"
+    bl_label = "Add Model"
     bl_options: ClassVar[set[str]] = {"REGISTER"}
 
     filepath: StringProperty(
         name="File",
-        description="A checkpoint that `python -m training` has made (.safetensors)",
+        description="A model that `python -m training` has made (.safetensors)",
         subtype="FILE_PATH",
         options={"SKIP_SAVE"},
     )
@@ -121,7 +121,7 @@ class ATT3D_OT_add_checkpoint(_Rendering, bpy.types.Operator):
         source = Path(bpy.path.abspath(self.filepath))
         if source.suffix != ".safetensors" or not source.is_file():
             raise CheckpointError(
-                f"There is no checkpoint at {source}.",
+                f"There is no model at {source}.",
                 "Choose a .safetensors file that `python -m training train` has made.",
             )
         reply = self.draw_with(context, source)
@@ -165,14 +165,14 @@ class ATT3D_OT_add_checkpoint(_Rendering, bpy.types.Operator):
 
 
 class ATT3D_OT_open_checkpoint(bpy.types.Operator):
-    """Choose a checkpoint file to add. The backend loads and checks it before it is copied"""
+    """Choose a model file (a checkpoint) to add. The engine loads and checks it first"""
 
     bl_idname = "att3d.open_checkpoint"
     bl_label = "Add from File"
 
     filepath: StringProperty(
         name="File",
-        description="A checkpoint that `python -m training` has made (.safetensors)",
+        description="A model that `python -m training` has made (.safetensors)",
         subtype="FILE_PATH",
         options={"SKIP_SAVE"},
     )
@@ -200,7 +200,7 @@ class ATT3D_OT_open_checkpoint(bpy.types.Operator):
 
 
 class ATT3D_OT_checkpoint_picture(_Rendering, bpy.types.Operator):
-    """Draw a picture of something that this checkpoint knows, for the list"""
+    """Draw a picture of something that this model knows, for the list"""
 
     bl_idname = "att3d.checkpoint_picture"
     bl_label = "Draw Its Picture"
@@ -208,7 +208,7 @@ class ATT3D_OT_checkpoint_picture(_Rendering, bpy.types.Operator):
     def request(self, context: Context) -> Reply:
         choice = chosen(context)
         if choice is None:
-            raise CheckpointError("There is no such checkpoint on this machine.")
+            raise CheckpointError("There is no such model on this machine.")
         return self.draw_with(context, choice.path)
 
     def finish(self, context: Context, reply: Reply) -> None:
@@ -225,10 +225,10 @@ class ATT3D_OT_checkpoint_picture(_Rendering, bpy.types.Operator):
 
 
 class ATT3D_OT_check_checkpoint(bpy.types.Operator):
-    """Compare the checkpoint's hash with the one that was recorded when it was added"""
+    """Compare the model's file with its fingerprint (SHA-256) from when it was added"""
 
     bl_idname = "att3d.check_checkpoint"
-    bl_label = "Check Hash"
+    bl_label = "Check File"
 
     _copy: Copy | None = None
     _timer: bpy.types.Timer | None = None
@@ -237,7 +237,7 @@ class ATT3D_OT_check_checkpoint(bpy.types.Operator):
     def poll(cls, context: Context) -> bool:
         choice = chosen(context)
         if choice is None:
-            cls.poll_message_set("There is no such checkpoint on this machine")
+            cls.poll_message_set("There is no such model on this machine")
             return False
         return True
 
@@ -270,7 +270,9 @@ class ATT3D_OT_check_checkpoint(bpy.types.Operator):
         if recorded is None:
             self.report(
                 {"INFO"},
-                rpt_("No hash was recorded for this file. It is {hash}").format(hash=copy.sha256),
+                rpt_("No fingerprint was kept for this file. It is {hash}").format(
+                    hash=copy.sha256
+                ),
             )
         elif recorded == copy.sha256:
             self.report({"INFO"}, rpt_("The file is unchanged: {hash}").format(hash=recorded))
@@ -281,7 +283,7 @@ class ATT3D_OT_check_checkpoint(bpy.types.Operator):
 
 
 class ATT3D_OT_checkpoint_card(bpy.types.Operator):
-    """Show the model card: what this checkpoint knows, what it cannot do, how it was made"""
+    """Show the model card: what this model knows, what it cannot do, how it was made"""
 
     bl_idname = "att3d.checkpoint_card"
     bl_label = "Model Card"

@@ -26,7 +26,7 @@ class ATT3D_PT_checkpoint(bpy.types.Panel):
     bl_space_type = "VIEW_3D"
     bl_region_type = "UI"
     bl_category = "ATT3D"
-    bl_label = "Checkpoint"
+    bl_label = "Model"
     bl_parent_id = "ATT3D_PT_create"
     bl_options: ClassVar[set[str]] = {"DEFAULT_CLOSED"}
 

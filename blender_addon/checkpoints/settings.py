@@ -38,8 +38,8 @@ def _checkpoint_items(settings: CheckpointSettings, context: Context | None) -> 
         for choice in found
     ]
     if not found or not found[0].bundled:
-        missing = "The extension was built without a checkpoint; choose another"
-        items.insert(0, ("NONE", "No checkpoint", missing, "ERROR", 0))
+        missing = "The extension was built without a model; choose another"
+        items.insert(0, ("NONE", "No model", missing, "ERROR", 0))
     chosen = settings.checkpoint
     if (number := _get_choice(settings)) not in {item[4] for item in items}:
         items.append((chosen, Path(chosen).stem, chosen, "FILE_3D", number))
@@ -93,7 +93,7 @@ class CheckpointSettings:
     """The checkpoint of a scene; part of ``scene.att3d``."""
 
     checkpoint: StringProperty(
-        name="Checkpoint",
+        name="Model",
         description=(
             "The trained model: its name, as objects made with it carry it, or the path of its "
             "file. Empty: the default"
@@ -101,8 +101,8 @@ class CheckpointSettings:
         update=_checkpoint_changed,
     )
     checkpoint_choice: EnumProperty(
-        name="Checkpoint",
-        description="The trained model that turns the prompt into an object",
+        name="Model",
+        description="The trained model (a checkpoint) that turns the prompt into an object",
         items=_checkpoint_items,
         get=_get_choice,
         set=_set_choice,
@@ -110,7 +110,7 @@ class CheckpointSettings:
     condition_values: PointerProperty(
         type=ConditionValues,
         name="Condition Values",
-        description="A slider for each condition of the checkpoint",
+        description="A slider for each condition of the model",
         options={"HIDDEN"},
     )
     conditions: StringProperty(

@@ -20,7 +20,7 @@ from .pictures import ColorTrack
 from .sample import Samples, needed
 
 NAME = "displayColor"
-"""Of the attribute that changes: what USD calls the colours that every viewer shows."""
+"""The attribute that changes: so USD calls the colours that every viewer shows."""
 MODIFIER = "ATT3D colors"
 _WITHIN = (0.9, 0.7, 0.5)
 """How near to its corner a triangle's texture is read: the mean of these stands for the vertex."""

@@ -11,7 +11,7 @@ from bpy.app.translations import pgettext_rpt as rpt_
 from ...backend.protocol.errors import BadPrompt
 from ...backend.protocol.messages import InfoParams, InfoResult
 from ..checkpoints import catalog
-from ..checkpoints.prompt_search import example_prompt, known_by
+from ..checkpoints.prompt_search import example_prompt
 from ..process.operator import BackendOperator
 from ..process.reply import Reply
 from ..process.session import redraw, session
@@ -22,6 +22,7 @@ from ..ui.preferences import preferences
 from ..ui.status_text import made_text
 from .last_options import remember_options
 from .result_operator import PromptOperator, panel_values
+from .suggestions import refuse_unknown
 
 if TYPE_CHECKING:
     from bpy.types import Context, Event
@@ -68,23 +69,6 @@ def fill_in_example(context: Context) -> None:
         settings.fill_in({"prompt": example_prompt(context)})
 
 
-def refuse_unknown(context: Context, prompt: str, checkpoint: str) -> None:
-    """Raise BadPrompt for a prompt about a thing that the checkpoint does not know.
-
-    The model would answer all the same, with some object under the prompt's name.
-    """
-    known = known_by(checkpoint, context)
-    if known is None or known.knows_subject(prompt):
-        return
-    unknown = known.familiarity(prompt).unknown_words
-    if unknown:
-        words = ", ".join(f"“{word}”" for word in unknown[:4])
-        raise BadPrompt(
-            f"This checkpoint knows nothing called {words}.",
-            "Choose a prompt that it knows, or a checkpoint that knows the word.",
-        )
-
-
 class ATT3D_OT_cancel(bpy.types.Operator):
     """Stop generating. The scene stays as it is"""
 
@@ -104,10 +88,10 @@ class ATT3D_OT_cancel(bpy.types.Operator):
 
 
 class ATT3D_OT_test_backend(BackendOperator, bpy.types.Operator):
-    """Start the backend and ask it what it runs on"""
+    """Start the engine (the backend process) and ask it what it runs on"""
 
     bl_idname = "att3d.test_backend"
-    bl_label = "Test Backend"
+    bl_label = "Test Engine"
 
     def request(self, context: Context) -> Reply:
         return session.submit(preferences(context).launch, "info", InfoParams())
@@ -116,12 +100,12 @@ class ATT3D_OT_test_backend(BackendOperator, bpy.types.Operator):
         result = reply.result(InfoResult)
         session.succeed()
         where = session.process.device or "loading"
-        text = rpt_("The backend works (version {version}, {device})")
+        text = rpt_("The engine works (version {version}, {device})")
         self.report({"INFO"}, text.format(version=result.server, device=where))
 
 
 class ATT3D_OT_open_log(bpy.types.Operator):
-    """Open the backend's log in the system's text viewer"""
+    """Open the engine's log in the system's text viewer"""
 
     bl_idname = "att3d.open_log"
     bl_label = "Open Log"
@@ -129,7 +113,7 @@ class ATT3D_OT_open_log(bpy.types.Operator):
     def execute(self, context: Context) -> set[str]:
         log = preferences(context).log_folder_path / "backend.log"
         if not log.is_file():
-            text = rpt_("There is no log yet: the backend has not run ({path})")
+            text = rpt_("There is no log yet: the engine has not run ({path})")
             self.report({"WARNING"}, text.format(path=log))
             return {"CANCELLED"}
         bpy.ops.wm.path_open(filepath=str(log))
@@ -137,7 +121,7 @@ class ATT3D_OT_open_log(bpy.types.Operator):
 
 
 class ATT3D_OT_suggest(bpy.types.Operator):
-    """Fill in one of the prompts that this checkpoint knows"""
+    """Fill in one of the prompts that this model knows"""
 
     bl_idname = "att3d.suggest"
     bl_label = "Surprise Me"
@@ -149,7 +133,7 @@ class ATT3D_OT_suggest(bpy.types.Operator):
         chosen = catalog.find(settings.checkpoint, folder)
         prompts = [] if chosen is None else chosen.prompts
         if not prompts:
-            self.report({"WARNING"}, "This checkpoint does not say which prompts it knows")
+            self.report({"WARNING"}, "This model does not say which prompts it knows")
             return {"CANCELLED"}
         settings.fill_in({"prompt": random.choice(prompts)})
         return {"FINISHED"}

@@ -94,7 +94,7 @@ class ATT3D_OT_regenerate(_FromObject, bpy.types.Operator):
         if before and before != made.origin.checkpoint_hash:
             notes.append(
                 rpt_(
-                    "This was made by another version of the checkpoint than before "
+                    "This was made by another version of the model than before "
                     "({new} now, {old} then), so it may look different."
                 ).format(new=made.origin.checkpoint_hash[:8], old=before[:8])
             )
@@ -125,7 +125,7 @@ class ATT3D_OT_variant(_FromObject, bpy.types.Operator):
             found = neighbours_of(own, identifier, context, wait=True)
             if not found:
                 raise CheckpointError(
-                    "This checkpoint does not say which prompts it knows, so none can be varied.",
+                    "This model does not say which prompts it knows, so none can be varied.",
                     "Give the variant's prompt yourself.",
                 )
             chosen = found[(self.number - 1) % len(found)].prompt
@@ -163,7 +163,7 @@ class ATT3D_MT_variants(bpy.types.Menu):
             provenance.prompt_of(ob) or "", checkpoint_of(ob, context), context, wait=True
         )
         if not found:
-            layout.label(text="This checkpoint does not say which prompts it knows", icon="INFO")
+            layout.label(text="This model does not say which prompts it knows", icon="INFO")
         before = None
         for neighbour in found[:MENU]:
             if before is not None and neighbour.removed != before:

@@ -59,14 +59,14 @@ class ResultOperator(BackendOperator):
     OPTIONS: ClassVar[tuple[Option, ...]] = ()
 
     checkpoint: StringProperty(
-        name="Checkpoint",
+        name="Model",
         description="Name or path of the trained model; empty: the scene's choice",
         options={"SKIP_SAVE"},
     )
     conditions: StringProperty(
         name="Conditions",
         description=(
-            "Values of what the checkpoint was trained for beside the prompt, by name, as JSON. "
+            "Values of what the model was trained for beside the prompt, by name, as JSON. "
             "Not given: the sliders'"
         ),
         options={"SKIP_SAVE"},

@@ -8,6 +8,7 @@ import bpy
 from bpy.app.translations import pgettext_iface as iface_
 from bpy.props import IntProperty, StringProperty
 
+from ...backend.protocol.errors import BadPrompt
 from ..checkpoints.prompt_search import known_by, others_that_know
 from ..process.session import redraw, session
 from ..ui.status_text import draw_text
@@ -47,11 +48,11 @@ def draw_unknown(layout: bpy.types.UILayout, context: Context, prompt: str, row:
             draw_text(box, about.note, width, "INFO")
         return True
     if not words:
-        draw_text(box, iface_("Names nothing that this checkpoint knows"), width, "INFO")
+        draw_text(box, iface_("Names nothing that this model knows"), width, "INFO")
     elif named:
         draw_text(box, iface_("{words}: never seen, ignored").format(words=words), width, "INFO")
     else:
-        text = iface_("This checkpoint knows nothing called {words}").format(words=words)
+        text = iface_("This model knows nothing called {words}").format(words=words)
         draw_text(box, text, width, "INFO")
     if not named:
         for choice in others_that_know(context, prompt)[:2]:
@@ -66,6 +67,23 @@ def draw_unknown(layout: bpy.types.UILayout, context: Context, prompt: str, row:
         button = box.operator("att3d.set_prompt", text=other, icon="FORWARD", translate=False)
         button.prompt, button.row = other, row
     return True
+
+
+def refuse_unknown(context: Context, prompt: str, checkpoint: str) -> None:
+    """Raise BadPrompt for a prompt about a thing that the checkpoint does not know.
+
+    The model would answer all the same, with some object under the prompt's name.
+    """
+    known = known_by(checkpoint, context)
+    if known is None or known.knows_subject(prompt):
+        return
+    unknown = known.familiarity(prompt).unknown_words
+    if unknown:
+        words = ", ".join(f"“{word}”" for word in unknown[:4])
+        raise BadPrompt(
+            f"This model knows nothing called {words}.",
+            "Choose a prompt that it knows, or a model that knows the word.",
+        )
 
 
 class ATT3D_OT_set_prompt(bpy.types.Operator):
@@ -95,14 +113,14 @@ class ATT3D_OT_set_prompt(bpy.types.Operator):
 
 
 class ATT3D_OT_use_checkpoint(bpy.types.Operator):
-    """Use this checkpoint, which knows what the prompt is about"""
+    """Use this model, which knows what the prompt is about"""
 
     bl_idname = "att3d.use_checkpoint"
-    bl_label = "Use Checkpoint"
+    bl_label = "Use Model"
     bl_options: ClassVar[set[str]] = {"REGISTER", "UNDO", "INTERNAL"}
 
     checkpoint: StringProperty(
-        name="Checkpoint", description="Its name, or the path of its file", options={"SKIP_SAVE"}
+        name="Model", description="Its name, or the path of its file", options={"SKIP_SAVE"}
     )
 
     def execute(self, context: Context) -> set[str]:

@@ -50,7 +50,7 @@ class _OnEntry:
 
 
 class ATT3D_OT_history_restore(_OnEntry, bpy.types.Operator):
-    """Put this result into the scene again, exactly as it was made. Needs no backend"""
+    """Put this result into the scene again, exactly as it was made. Needs no engine"""
 
     bl_idname = "att3d.history_restore"
     bl_label = "Restore"
@@ -83,7 +83,7 @@ class ATT3D_OT_history_restore(_OnEntry, bpy.types.Operator):
 
 
 class ATT3D_OT_history_use(_OnEntry, bpy.types.Operator):
-    """Put the prompt, checkpoint and mesh settings of this result into the panel"""
+    """Put the prompt, model and mesh settings of this result into the panel"""
 
     bl_idname = "att3d.history_use"
     bl_label = "Use This Result's Prompt"
@@ -221,7 +221,7 @@ def compare(one: Entry, other: Entry) -> list[tuple[str, str, str, bool]]:
     """What two results were made from: name, both values, and whether they are the same."""
     rows = [
         ("Prompt", one.name, other.name),
-        ("Checkpoint", _checkpoint(one), _checkpoint(other)),
+        ("Model", _checkpoint(one), _checkpoint(other)),
         *(
             (label, str(one.options.get(name, "")), str(other.options.get(name, "")))
             for name, label in _labels().items()

@@ -35,7 +35,7 @@ class HistoryView(bpy.types.PropertyGroup):
 
     search: StringProperty(
         name="Search",
-        description="Show only results whose prompt or checkpoint has these words",
+        description="Show only results whose prompt or model has these words",
         options={"SKIP_SAVE", "TEXTEDIT_UPDATE"},
         update=lambda view, _: setattr(view, "page", 1),
     )

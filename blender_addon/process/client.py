@@ -158,8 +158,8 @@ class BackendClient:
                 )
             except (OSError, ValueError) as error:
                 raise BackendDied(
-                    f"The backend could not be started: {error}.",
-                    "Check the backend's Python in the preferences.",
+                    f"The engine could not be started: {error}.",
+                    "Check the engine's Python in the preferences.",
                 ) from error
         return self._connection
 

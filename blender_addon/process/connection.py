@@ -156,7 +156,7 @@ class Connection:
                 # Nothing else is sent before initialize has been answered.
                 if not self._shaken.wait(HANDSHAKE_SECONDS):
                     self._condemn(
-                        BackendDied(f"The backend said nothing for {HANDSHAKE_SECONDS:.0f} s.")
+                        BackendDied(f"The engine said nothing for {HANDSHAKE_SECONDS:.0f} s.")
                     )
                 if self._closing:
                     return
@@ -185,13 +185,13 @@ class Connection:
 
     def _obituary(self, code: int) -> Att3dError:
         if self._closing:
-            return BackendDied("The backend was closed.")
+            return BackendDied("The engine was closed.")
         words = " | ".join(self._drain.last_lines())
         last = f" Its last words: {words}" if words else ""
-        return BackendDied(f"The backend ended: {processes.describe_exit(code)}.{last}")
+        return BackendDied(f"The engine ended: {processes.describe_exit(code)}.{last}")
 
     def _ended(self) -> Att3dError:
-        return self._doom if self._doom is not None else BackendDied("The backend has ended.")
+        return self._doom if self._doom is not None else BackendDied("The engine has ended.")
 
     def _fail_all(self, error: Att3dError) -> None:
         with self._lock:
@@ -231,7 +231,7 @@ class Connection:
                 elif reply is not None:
                     reply._finish(error)
             case rpc.Request():
-                raise ProtocolError("The backend sent a request; it may only answer.")
+                raise ProtocolError("The engine sent a request; it may only answer.")
 
     def _take(self, id: object) -> Reply | Download | None:
         with self._lock:
@@ -242,13 +242,13 @@ class Connection:
             theirs = result.get("protocol_version")
             if theirs != m.PROTOCOL_VERSION:
                 raise ProtocolError(
-                    f"The backend speaks version {theirs!r} of the protocol, this extension"
+                    f"The engine speaks version {theirs!r} of the protocol, this extension"
                     f" version {m.PROTOCOL_VERSION}."
                 )
         try:
             answer = decode(m.METHODS[reply.method].result, result, reply.method)
         except BadRequest as error:
-            raise ProtocolError(f"The backend's answer is not understood: {error}") from error
+            raise ProtocolError(f"The engine's answer is not understood: {error}") from error
         if isinstance(reply, Download):
             if reply.add(answer):
                 self._fetch(reply)
@@ -260,7 +260,7 @@ class Connection:
         elif (file := m.METHODS[reply.method].file) and self._remote:
             self._fetch(Download(reply._finish, answer, file, self._folder))
         elif file and not self._ours(getattr(answer, file)):
-            raise ProtocolError("The backend named a result file outside this session's folder.")
+            raise ProtocolError("The engine named a result file outside this session's folder.")
         else:
             reply._finish(answer)
 

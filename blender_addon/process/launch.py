@@ -27,7 +27,7 @@ EXTENSION_ROOT = Path(__file__).resolve().parents[2]
 
 SET_UP = (
     "Set it up with the button in the ATT3D tab, or choose the folder of a Python environment that "
-    "has the backend's packages in the preferences."
+    "has the engine's packages in the preferences."
 )
 
 
@@ -98,7 +98,7 @@ def plan(
         if found is None and remembered:
             found, source = interpreter(Path(remembered)), "remembered"
         if found is None:
-            raise MissingDependency("The backend's Python is not set up yet.", SET_UP)
+            raise MissingDependency("The engine's Python is not set up yet.", SET_UP)
         words = (str(found), "-m", "backend", "serve")
     return Launch(words, log_folder / "backend.log", online, environment, source)
 
@@ -171,7 +171,7 @@ def find_python(
     environment wants that one.
     """
     named: tuple[tuple[Source, str, str], ...] = (
-        ("preference", "Backend Python", preference.strip()),
+        ("preference", "Engine Python", preference.strip()),
         ("variable", VARIABLE, environ.get(VARIABLE, "").strip()),
     )
     for source, name, value in named:
@@ -181,7 +181,7 @@ def find_python(
         if found is None:
             raise MissingDependency(
                 f"No Python at {value} (from {name}).",
-                "Choose the backend's Python environment in the preferences of this extension.",
+                "Choose the engine's Python environment in the preferences of this extension.",
             )
         return found, source
     return (interpreter(Path(managed)) if managed else None), "accelerator"

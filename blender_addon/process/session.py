@@ -168,7 +168,7 @@ class Session:
             self.look()
             if self._watchdog.silent and self._client is not None:
                 self._client.condemn(
-                    BackendDied(f"The backend has said nothing for {SILENT_SECONDS:.0f} s.")
+                    BackendDied(f"The engine has said nothing for {SILENT_SECONDS:.0f} s.")
                 )
                 self._watchdog.reset()
 
@@ -208,7 +208,7 @@ class Session:
             Att3dError: the process is not set up or cannot be started.
         """
         if self._client is not None:
-            self._client.condemn(Cancelled("The backend was restarted."))
+            self._client.condemn(Cancelled("The engine was restarted."))
         self.error = None
         self.close(wait=False)
         self._connect(launch(), None).start()

@@ -30,7 +30,7 @@ _BETWEEN = "  ·  "
 
 STAGES = {
     "queued": "Waiting",
-    "starting": "Starting the backend",
+    "starting": "Starting the engine",
     "load": "Loading the model",
     "text": "Reading the prompt",
     "grid": "Imagining",
@@ -64,7 +64,7 @@ REASONS = {
     "no_gpu": "PyTorch finds no GPU",
     "broken": "PyTorch cannot be loaded",
     "gpu": "PyTorch finds a GPU",
-    "checkpoint": "this checkpoint needs PyTorch",
+    "checkpoint": "this model needs PyTorch",
     "asked": "as asked for",
 }
 """Words for why the backend computes with numpy or with PyTorch."""

@@ -22,7 +22,7 @@ class Additions:
     groups: tuple[str, ...]
     """Names of the vertex groups."""
     weights: tuple[tuple[tuple[int, float], ...], ...]
-    """For each old vertex: the indices of its groups, and its weights there."""
+    """The groups of each old vertex, by index, and its weights there."""
     nearest: KDTree | None
     """The old vertices; None where no vertex group needs them."""
     lost: tuple[str, ...]

@@ -104,18 +104,18 @@ def explain(said: str, wheels: str = "", proxy: str = "") -> Att3dError:
             return NotDownloaded(
                 f"{host} cannot be reached.",
                 "Connect and continue, name a proxy in the variable HTTPS_PROXY, or choose a "
-                "folder of wheels in the advanced options.",
+                "folder of packages in the advanced options.",
             )
         case "permission":
             return OutputError(
                 "A file could not be written: permission denied.",
-                "Close programs that use the backend, or choose another folder.",
+                "Close programs that use the engine, or choose another folder.",
             )
     if found := _ABSENT.search(said):
         package = next(filter(None, found.groups()))
         if wheels:
             return NotDownloaded(
-                f"The folder of wheels has no {package} for this machine.",
+                f"The folder of packages has no {package} for this machine.",
                 "Put its .whl file into the folder and continue.",
             )
         return NotDownloaded(

@@ -199,7 +199,7 @@ def delete(folder: Path) -> None:
     if failed:
         raise OutputError(
             f"{len(failed)} files could not be deleted, the first is {failed[0]}.",
-            "End programs that use them, then delete the backend again.",
+            "End programs that use them, then delete the engine again.",
         )
     with contextlib.suppress(OSError):  # something else is in it, which is not ours to delete
         folder.rmdir()

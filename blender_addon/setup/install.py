@@ -74,7 +74,8 @@ class Installer:
                 check_index(index)
         elif not Path(self.plan.wheels).is_dir():
             raise NotDownloaded(
-                f"There is no folder {self.plan.wheels}.", "Choose the folder that has the wheels."
+                f"There is no folder {self.plan.wheels}.",
+                "Choose the folder that has the packages.",
             )
         before = folders.read_marker(self.folder)
         self._check_space()
@@ -144,7 +145,7 @@ class Installer:
         if not version or not (3, 11) <= tuple(map(int, version.split(".")))[:2] < (3, 15):
             why = f"it is Python {version}" if version else "it does not start"
             raise MissingDependency(
-                f"{self.plan.python} cannot be the backend's Python: {why}.",
+                f"{self.plan.python} cannot be the engine's Python: {why}.",
                 "Choose another Python 3.11 to 3.14, or leave the field empty.",
             )
         return path
@@ -245,7 +246,7 @@ class Installer:
             return explain(said, self.plan.wheels)
         more = f" and {len(missing) - 12} more" if len(missing) > 12 else ""
         return NotDownloaded(
-            f"The folder of wheels lacks {', '.join(missing[:12])}{more}.",
+            f"The folder of packages lacks {', '.join(missing[:12])}{more}.",
             f"On a machine with the network, with the same system and Python: pip download "
             f"--no-deps -d FOLDER {uv.REQUIREMENT} -r {pins.FILE}",
         )
@@ -359,7 +360,7 @@ def _unwell(output: str) -> Att3dError:
         what, why = f"{bad['what']} does not work", bad["detail"]
     except (ValueError, KeyError, TypeError, StopIteration):
         last = (output.strip().splitlines() or ["it said nothing"])[-1][:300]
-        what, why = "the backend does not start", last
+        what, why = "the engine does not start", last
     return InternalError(
         f"Everything was installed, but {what}: {why}",
         "Open the log. Set up again, perhaps with another build of PyTorch.",

@@ -133,7 +133,7 @@ class ATT3D_OT_set_up(bpy.types.Operator):
     @classmethod
     def poll(cls, context: Context) -> bool:
         if control.running or control.deleting:
-            cls.poll_message_set("The backend is being set up or deleted")
+            cls.poll_message_set("The engine is being set up or deleted")
             return False
         if session.busy:
             cls.poll_message_set("Something is being generated. Wait for it, or press ESC")
@@ -194,15 +194,15 @@ class ATT3D_OT_delete_backend(bpy.types.Operator):
     """Delete the environment that was set up here, with all its packages, and free the disk"""
 
     bl_idname = "att3d.delete_backend"
-    bl_label = "Delete Backend"
+    bl_label = "Delete Engine"
 
     @classmethod
     def poll(cls, context: Context) -> bool:
         if control.running or control.deleting or session.busy:
-            cls.poll_message_set("The backend is at work. Cancel that first")
+            cls.poll_message_set("The engine is at work. Cancel that first")
             return False
         if folders.read_marker(preferences(context).setup.folder_path) is None:
-            cls.poll_message_set("There is no backend in the folder that is chosen")
+            cls.poll_message_set("There is no engine in the folder that is chosen")
             return False
         return True
 
@@ -241,15 +241,15 @@ class ATT3D_OT_open_setup_log(bpy.types.Operator):
 
 
 class ATT3D_OT_restart_backend(bpy.types.Operator):
-    """End the backend at once, even if it hangs, and start it again"""
+    """End the engine at once, even if it hangs, and start it again"""
 
     bl_idname = "att3d.restart_backend"
-    bl_label = "Restart Backend"
+    bl_label = "Restart Engine"
 
     @classmethod
     def poll(cls, context: Context) -> bool:
         if control.running or control.deleting:
-            cls.poll_message_set("The backend is being set up or deleted")
+            cls.poll_message_set("The engine is being set up or deleted")
             return False
         return True
 

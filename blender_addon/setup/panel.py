@@ -30,11 +30,11 @@ STEPS = {
     "environment": "Making the environment",
     "packages": "Installing packages",
     "torch": "Installing PyTorch",
-    "check": "Testing the backend",
+    "check": "Testing the engine",
 }
 
 
-OPTIONAL = "Optional: PyTorch, for graphics cards and for checkpoints that need it"
+OPTIONAL = "Optional: PyTorch, for graphics cards and for models that need it"
 """Where the extension carries a backend."""
 
 
@@ -53,7 +53,7 @@ def draw_set_up(layout: bpy.types.UILayout, settings: SetupSettings, width: int)
         draw_progress(layout)
         return
     if control.deleting:
-        layout.label(text="Deleting the backend", icon="TRASH")
+        layout.label(text="Deleting the engine", icon="TRASH")
         return
     control.look()
     folder = settings.folder_path
@@ -109,12 +109,12 @@ def _draw_failure(
 def set_up_label(marker: folders.Marker | None, carried: bool = False) -> str:
     """What the button does now; ``carried``: the extension has a backend of its own already."""
     if marker is None:
-        return "Set Up Accelerator" if carried else "Set Up Backend"
+        return "Set Up Accelerator" if carried else "Set Up Engine"
     if marker.state == "incomplete":
         return "Continue Set-Up"
     if carried and marker.pins != pins.read().fingerprint:
         return "Update Accelerator"
-    return "Update Backend" if marker.pins != pins.read().fingerprint else "Set Up Again"
+    return "Update Engine" if marker.pins != pins.read().fingerprint else "Set Up Again"
 
 
 def draw_progress(layout: bpy.types.UILayout) -> None:
@@ -164,7 +164,7 @@ def draw_hung(layout: bpy.types.UILayout, width: int) -> None:
     seconds = f"{SILENT_SECONDS:.0f}"
     draw_text(
         box,
-        say("The backend has said nothing for more than {seconds} s").format(seconds=seconds),
+        say("The engine has said nothing for more than {seconds} s").format(seconds=seconds),
         width,
         "ERROR",
     )

@@ -35,7 +35,7 @@ def _start_changed(chosen: Preferences, context: Context) -> None:
 
 BEFORE_ACCELERATOR = {
     "command": "Command",
-    "preference": "Backend Python",
+    "preference": "Engine Python",
     "variable": launch.VARIABLE,
 }
 """Names of what is used instead of an accelerator that is set up."""
@@ -47,10 +47,10 @@ class Preferences(bpy.types.AddonPreferences):
     bl_idname = EXTENSION
 
     setup: PointerProperty(
-        type=SetupSettings, name="Set-Up", description="How the backend's environment is made"
+        type=SetupSettings, name="Set-Up", description="How the engine's environment is made"
     )
     backend_python: StringProperty(
-        name="Backend Python",
+        name="Engine Python",
         description=(
             "The Python that runs the model: an interpreter, or the folder of its environment. "
             "Empty: the environment variable ATT3D_PYTHON, then what was set up here, then "
@@ -62,24 +62,24 @@ class Preferences(bpy.types.AddonPreferences):
     backend_command: StringProperty(
         name="Command",
         description=(
-            "Replaces the whole command that starts the backend. It must speak on its standard "
+            "Replaces the whole command that starts the engine. It must speak on its standard "
             "input and output, for example: ssh host python -m backend serve"
         ),
         update=_start_changed,
     )
     remembered_python: StringProperty(
         name="Last Working Python",
-        description="The Python that the backend last started with",
+        description="The Python that the engine last started with",
         options={"HIDDEN"},
     )
     checkpoint_folder: StringProperty(
-        name="Checkpoint Folder",
-        description="A folder with more checkpoints (.safetensors), offered in the panel",
+        name="Model Folder",
+        description="A folder with more models (.safetensors), offered in the panel",
         subtype="DIR_PATH",
     )
     log_folder: StringProperty(
         name="Log Folder",
-        description="Where the backend's log is written. Empty: Blender's own folder for it",
+        description="Where the engine's log is written. Empty: Blender's own folder for it",
         subtype="DIR_PATH",
     )
     generate_on_enter: BoolProperty(
@@ -225,7 +225,7 @@ class Preferences(bpy.types.AddonPreferences):
             body.use_property_split = True
             body.use_property_decorate = False
             panel.draw_advanced(body, self.setup)
-            body.prop(self, "backend_command", placeholder="Starts Backend Python on this machine")
+            body.prop(self, "backend_command", placeholder="Starts Engine Python on this machine")
             body.prop(self, "keep_history")
             history = body.column()
             history.active = self.keep_history
@@ -238,7 +238,7 @@ class ATT3D_OT_open_preferences(bpy.types.Operator):
     """Open the preferences of this extension"""
 
     bl_idname = "att3d.open_preferences"
-    bl_label = "Set Up the Backend"
+    bl_label = "Set Up the Engine"
     bl_options: ClassVar[set[str]] = {"INTERNAL"}
 
     def execute(self, context: Context) -> set[str]:

@@ -32,7 +32,7 @@ class SetupSettings(bpy.types.PropertyGroup):
     folder: StringProperty(
         name="Folder",
         description=(
-            "Where the backend is set up: an empty folder outside Blender's own, so that it "
+            "Where the engine is set up: an empty folder outside Blender's own, so that it "
             "outlives updates. Empty: the usual place for programs' data"
         ),
         subtype="DIR_PATH",
@@ -46,15 +46,15 @@ class SetupSettings(bpy.types.PropertyGroup):
         subtype="FILE_PATH",
     )
     wheels: StringProperty(
-        name="Folder of Wheels",
+        name="Folder of Packages",
         description=(
-            "Install from the .whl files in this folder, without the network. Empty: download"
+            "Install from the wheels (.whl) in this folder, without the network. Empty: download"
         ),
         subtype="DIR_PATH",
     )
     torch_index: StringProperty(
-        name="PyTorch Index",
-        description="The https address that PyTorch is downloaded from. Empty: that of the build",
+        name="PyTorch Address",
+        description="The https index that PyTorch is downloaded from. Empty: that of the build",
     )
 
     @property

@@ -158,7 +158,7 @@ def obtain(named: str, folder: Path, wheels: str, run: Run) -> Path:
             if unpack(wheel, folder) and usable(folder / PROGRAM, run):
                 return folder / PROGRAM
         raise NotDownloaded(
-            "The program uv was not found, and the folder of wheels has none for this machine.",
+            "The program uv was not found, and the folder of packages has none for this machine.",
             f"Put its wheel into the folder (pip download --no-deps -d FOLDER {REQUIREMENT}).",
         )
     code, said = run([*_pip(), *fetch(REQUIREMENT, folder)])

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from bpy.types import Context
 
 PAGE = Path(__file__).with_name("manual.html")
-"""In the built zip. A checkout has the text that it is made of."""
+"""The manual of a built zip. A checkout has the text that it is made of."""
 SOURCE = Path(__file__).parents[2] / "docs" / "manual.md"
 
 

@@ -42,7 +42,7 @@ def test_unknown_words_are_named_with_neighbours(vocabulary: Vocabulary) -> None
     strange = vocabulary.familiarity("a purple zebra riding a bike wearing a tophat")
     assert strange.unknown_words == ("purple", "zebra")
     assert all("riding a bike wearing a tophat" in prompt for prompt in strange.nearest)
-    assert strange.note.startswith('This checkpoint never saw "purple", "zebra"')
+    assert strange.note.startswith('This model never saw "purple", "zebra"')
     assert '"a pig riding a bike wearing a tophat"' in strange.note
     assert "\n" not in strange.note
 
@@ -72,7 +72,7 @@ def test_nothing_known_is_said_so(vocabulary: Vocabulary, prompt: str) -> None:
     strange = vocabulary.familiarity(prompt)
     assert strange.unknown_words == (prompt,)
     assert strange.nearest == []
-    assert strange.note == f'This checkpoint never saw "{prompt}"; the result ignores that.'
+    assert strange.note == f'This model never saw "{prompt}"; the result ignores that.'
 
 
 def test_only_stop_words_name_nothing(vocabulary: Vocabulary) -> None:

@@ -25,10 +25,10 @@ def test_messages_of_every_part_are_listed_with_a_remedy() -> None:
     text = (ROOT / "docs" / "messages.md").read_text(encoding="utf-8")
     for known in (
         "| The prompt is empty. | Describe one object",  # of the backend
-        "| The folder of wheels lacks … |",  # of the set-up
+        "| The folder of packages lacks … |",  # of the set-up
         "| The list has no prompts. |",  # of the batch
         "is a pickled PyTorch file, which can run code and is never loaded |",
-        "| The backend's Python is not set up yet. | Set it up",
+        "| The engine's Python is not set up yet. | Set it up",
     ):
         assert known in text, known
     rows = [line for line in text.splitlines() if line.startswith("| ")]

@@ -140,7 +140,7 @@ def test_an_index_that_cannot_be_reached(tool: Tool) -> None:
     error = failures.explain(tool("http://127.0.0.1:9/simple"))
     assert isinstance(error, errors.NotDownloaded)
     assert re.fullmatch(r"127\.0\.0\.1(:9)? cannot be reached\.", error.message)
-    assert "HTTPS_PROXY" in error.remedy and "folder of wheels" in error.remedy
+    assert "HTTPS_PROXY" in error.remedy and "folder of packages" in error.remedy
 
 
 def test_a_package_that_is_not_there(tool: Tool, wheels: Path) -> None:

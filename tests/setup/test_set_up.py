@@ -321,7 +321,7 @@ def test_what_is_no_python_is_refused(make_plan: Make, wheels: Path, tmp_path: P
     for named in (script, tmp_path / "missing", tmp_path):
         failed = finish(run.SetupRun(make_plan(wheels=str(wheels), python=str(named))))
         assert isinstance(failed.error, errors.MissingDependency), failed.error
-        assert "cannot be the backend's Python: it does not start" in failed.error.message
+        assert "cannot be the engine's Python: it does not start" in failed.error.message
 
 
 def test_a_named_python_is_used_though_another_is_found(make_plan: Make, wheels: Path) -> None:

@@ -59,7 +59,7 @@ def check_a_checkpoint_with_conditions_has_sliders_in_their_ranges(bench: Bench)
     assert {name: values[name] for name in DEFAULTS} == DEFAULTS
     facts = values.id_properties_ui("guidance_weight").as_dict()
     assert (facts["min"], facts["max"], facts["default"]) == (5.0, 100.0, 20.0)
-    assert facts["description"] == "The checkpoint was trained for values from 5 to 100"
+    assert facts["description"] == "The model was trained for values from 5 to 100"
     assert "broken" not in values
     bpy.context.scene.att3d.checkpoint = str(bench.checkpoint)
     assert not sliders(bench), "another checkpoint is chosen"

@@ -171,7 +171,7 @@ def check_thing_that_is_not_known_is_refused_by_hand_and_never_mislabelled(bench
         operators.refuse_unknown(bpy.context, settings.prompt, settings.checkpoint)
     except operators.BadPrompt as error:
         bench.session.error = said = error
-    assert "“wizard”, “cat”" in said.message and "checkpoint that knows" in said.remedy
+    assert "“wizard”, “cat”" in said.message and "model that knows" in said.remedy
     operators.refuse_unknown(bpy.context, "a zebra and a pig", settings.checkpoint)
     settings.prompt = "a pig"
     assert bench.session.error is None, "another prompt settles it"

@@ -83,7 +83,7 @@ def check_panel_draws_in_every_state(bench: Bench) -> None:
         bench.preferences.launch, "info", bench.module("generate.operators").InfoParams()
     )
     assert session.busy
-    assert "Starting the backend" in drawn("ATT3D_PT_create", bench)
+    assert "Starting the engine" in drawn("ATT3D_PT_create", bench)
     session.wait(job)
     session.succeed()
     bench.generate()

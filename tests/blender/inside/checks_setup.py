@@ -197,7 +197,7 @@ def check_disabling_ends_a_set_up(bench: Bench) -> None:
             assert time.monotonic() < deadline and control.error is None, control.error
             time.sleep(0.02)
         assert bench.session.state.name == "SETTING_UP"
-        assert "Testing the backend" in words(bench)
+        assert "Testing the engine" in words(bench)
         assert not bpy.ops.att3d.set_up.poll() and bpy.ops.att3d.cancel_set_up.poll()
         assert children()
         bpy.ops.preferences.addon_disable(module=PACKAGE)
