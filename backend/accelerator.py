@@ -1,10 +1,14 @@
 """A checkpoint computed by torch: on a GPU, and for what only torch computes.
 
+On a GPU the grid and the MLP may be tiny-cuda-nn's (:mod:`backend.model.fused`).
+
 Not imported where numpy does the work (see :mod:`backend.loading`).
 """
 
 from __future__ import annotations
 
+import importlib.util
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
@@ -13,8 +17,11 @@ import torch
 from torch import Tensor
 
 from .field_reader import Points
+from .loading import check_accelerator
+from .model.att3d import ATT3D
 from .model.checkpoint import Checkpoint, load_checkpoint
 from .model.field import Field as TensorField
+from .model.fused import REMEDY, FusedKernels, unsupported
 from .paths import cache_dir
 from .protocol.errors import BadRequest
 from .shapes import Float
@@ -39,6 +46,50 @@ def choose_device(name: str) -> torch.device:
             f"the device {name!r} cannot be used: {reason}", "use auto, cpu, cuda or mps"
         ) from error
     return device
+
+
+def check_accelerator_on(name: str, device: torch.device) -> None:
+    """Raises ``BadRequest`` if there is no accelerator ``name``, or it cannot be on ``device``."""
+    check_accelerator(name)
+    if name == "tinycudann" and device.type != "cuda":
+        raise BadRequest(
+            f"the accelerator tinycudann needs a CUDA GPU, and the device is {device.type}",
+            f"choose --device cuda where there is one, or {REMEDY}",
+        )
+
+
+def use_accelerator(model: ATT3D, name: str, device: torch.device) -> str:
+    """Let ``model`` be computed as ``name`` says; returns what computes it, ``torch`` or
+    ``tinycudann``.
+
+    ``auto`` is tinycudann where it is installed, the device is a CUDA GPU and the model fits; if it
+    then cannot be used, a line in the log says why, and torch computes.
+
+    Raises:
+        BadRequest: no such accelerator; or tinycudann is asked for without a GPU, is missing, does
+            not fit the model, or computes something else than torch.
+    """
+    check_accelerator_on(name, device)
+    model.fused = None
+    if name == "torch":
+        return "torch"
+    problem = unsupported(model.config)
+    if name == "auto":
+        absent = importlib.util.find_spec("tinycudann") is None
+        if device.type != "cuda" or absent or problem is not None:
+            return "torch"
+    try:
+        if problem is not None:
+            raise BadRequest(problem, REMEDY)
+        kernels = FusedKernels(model.grid, model.mlp, device)
+        kernels.check()
+    except BadRequest as error:
+        if name != "auto":
+            raise
+        logging.getLogger(__name__).warning("torch instead of tinycudann: %s", error.message)
+        return "torch"
+    model.fused = kernels
+    return "tinycudann"
 
 
 class TorchField:
@@ -71,12 +122,15 @@ class TorchField:
 class TorchModel:
     """A :class:`~backend.loading.Model` whose fields torch computes.
 
-    Raises: what :func:`~backend.model.checkpoint.load_checkpoint` raises.
+    Raises: as :func:`~backend.model.checkpoint.load_checkpoint` and :func:`use_accelerator`.
     """
 
-    def __init__(self, path: Path, device: torch.device | str = "cpu") -> None:
+    def __init__(
+        self, path: Path, device: torch.device | str = "cpu", accelerator: str = "auto"
+    ) -> None:
         self.device = str(device)
         self.checkpoint: Checkpoint = load_checkpoint(path, device)
+        use_accelerator(self.checkpoint.model, accelerator, torch.device(device))
         self.path = path
         self.metadata = self.checkpoint.metadata
         self.sha256 = self.checkpoint.sha256

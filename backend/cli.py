@@ -64,6 +64,7 @@ Conditions = Annotated[
     ),
 ]
 Device = Annotated[str, tyro.conf.arg(help="auto, cpu, cuda, cuda:1 or mps.")]
+Accelerator = Annotated[str, tyro.conf.arg(help="What computes: auto, torch or tinycudann (GPU).")]
 
 
 @dataclass(frozen=True)
@@ -78,6 +79,7 @@ class Generate:
     conditions: Conditions = ()
     checkpoint: CheckpointFile = None
     device: Device = "auto"
+    accelerator: Accelerator = "auto"
     json: tyro.conf.FlagCreatePairsOff[Json] = False
 
     def run(self) -> int:
@@ -93,6 +95,7 @@ class Generate:
                 parse_conditions(self.conditions),
                 self.checkpoint,
                 self.device,
+                self.accelerator,
                 progress,
                 _STARTED,
             )
@@ -127,6 +130,7 @@ class Interpolate:
     conditions: Conditions = ()
     checkpoint: CheckpointFile = None
     device: Device = "auto"
+    accelerator: Accelerator = "auto"
     json: tyro.conf.FlagCreatePairsOff[Json] = False
 
     def run(self) -> int:
@@ -145,6 +149,7 @@ class Interpolate:
                 parse_conditions(self.conditions),
                 self.checkpoint,
                 self.device,
+                self.accelerator,
                 progress,
                 _STARTED,
             )
@@ -179,6 +184,7 @@ class Render:
     conditions: Conditions = ()
     checkpoint: CheckpointFile = None
     device: Device = "auto"
+    accelerator: Accelerator = "auto"
     json: tyro.conf.FlagCreatePairsOff[Json] = False
 
     def run(self) -> int:
@@ -195,6 +201,7 @@ class Render:
                 parse_conditions(self.conditions),
                 self.checkpoint,
                 self.device,
+                self.accelerator,
                 progress,
                 _STARTED,
             )

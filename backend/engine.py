@@ -40,17 +40,24 @@ class Engine:
     Args:
         checkpoint_path: a checkpoint; None means the bundled one.
         device: ``auto``, ``cpu``, ``cuda``, ``cuda:1``, ``mps``.
+        accelerator: ``auto``, ``torch``, ``tinycudann``.
 
     Raises:
         CheckpointError: missing, damaged, too new, or not a checkpoint.
-        BadRequest: no such device.
-        MissingDependency: the device or the checkpoint needs torch, which is not here or broken.
+        BadRequest: no such device or accelerator, or they do not go together.
+        MissingDependency: device, accelerator or checkpoint need torch, which is not here or
+            broken.
     """
 
-    def __init__(self, checkpoint_path: Path | str | None = None, device: str = "auto") -> None:
+    def __init__(
+        self,
+        checkpoint_path: Path | str | None = None,
+        device: str = "auto",
+        accelerator: str = "auto",
+    ) -> None:
         started = time.perf_counter()
         path = default_checkpoint() if checkpoint_path is None else Path(checkpoint_path)
-        self.choice: Choice = choose(path, device)
+        self.choice: Choice = choose(path, device, accelerator)
         self.checkpoint: Model = self.choice.load(path)
         self.device = self.checkpoint.device
         metadata = self.checkpoint.metadata

@@ -24,6 +24,9 @@ from .text.text_tower import SmallEncoderConfig, TextTower
 
 Encode = Callable[[Sequence[str]], Float[np.ndarray, "prompts tokens width"]]
 
+ACCELERATORS = ("auto", "torch", "tinycudann")
+"""What may compute a checkpoint. ``auto``: numpy on the CPU; torch on a GPU, with tinycudann where
+it is installed."""
 REMEDY = "set up the accelerator, or choose another checkpoint"
 
 Reason = Literal["no_torch", "processor_build", "no_gpu", "broken", "gpu", "checkpoint", "asked"]
@@ -39,17 +42,20 @@ class Choice:
     reason: Reason
     broken: str = ""
     """Why PyTorch, which is installed, cannot be loaded; empty: it can, or nobody tried."""
+    accelerator: str = "auto"
+    """One of :data:`ACCELERATORS`."""
 
     def load(self, path: Path) -> Model:
         """Load a checkpoint, to be computed like this.
 
         Raises:
             CheckpointError: missing, damaged, too new, or not a checkpoint.
+            BadRequest: tinycudann is to compute it, and cannot.
             MissingDependency: torch is to compute it, and cannot be loaded.
         """
         if self.library == "numpy":
             return NumpyModel(path)
-        return accelerator().TorchModel(path, self.device)
+        return accelerator().TorchModel(path, self.device, self.accelerator)
 
 
 @runtime_checkable
@@ -77,21 +83,34 @@ class Model(Protocol):
         ...
 
 
-def choose(path: Path, device: str = "auto") -> Choice:
-    """What computes a checkpoint here. ``auto`` is torch on a GPU where there is one, else numpy.
+def check_accelerator(name: str) -> None:
+    """Raises ``BadRequest`` unless ``name`` is one of :data:`ACCELERATORS`."""
+    if name not in ACCELERATORS:
+        raise BadRequest(
+            f"there is no accelerator {name!r}", f"choose one of: {', '.join(ACCELERATORS)}"
+        )
+
+
+def choose(path: Path, device: str = "auto", wanted: str = "auto") -> Choice:
+    """What computes a checkpoint here. ``auto`` is torch on a GPU where there is one, else numpy;
+    ``wanted`` is one of :data:`ACCELERATORS`.
 
     Raises:
         CheckpointError: missing, damaged, too new, or not a checkpoint.
-        BadRequest: no such device.
-        MissingDependency: the device or the checkpoint needs torch, which is not here or broken.
+        BadRequest: no such device or accelerator.
+        MissingDependency: device, accelerator or checkpoint need torch, which is not here or
+            broken.
     """
+    check_accelerator(wanted)
     needs_torch = read_metadata(path).config.mapping == "attention"
-    if needs_torch or device not in ("auto", "cpu"):
-        what = f"the checkpoint {path.name}" if needs_torch else f"the device {device!r}"
+    if needs_torch or device not in ("auto", "cpu") or wanted != "auto":
+        what = f"the device {device!r}" if wanted == "auto" else f"--accelerator {wanted}"
+        what = f"the checkpoint {path.name}" if needs_torch else what
         if not has_torch():
             raise MissingDependency(f"{what} needs torch, which is not installed", REMEDY)
         chosen = str(accelerator().choose_device(device))
-        return Choice("torch", chosen, "checkpoint" if needs_torch else "asked")
+        reason = "checkpoint" if needs_torch else "asked"
+        return Choice("torch", chosen, reason, accelerator=wanted)
     if device == "cpu":
         return Choice("numpy", "cpu", "asked")
     if not has_torch():
@@ -105,12 +124,12 @@ def choose(path: Path, device: str = "auto") -> Choice:
     return Choice("numpy", "cpu", "no_gpu") if chosen == "cpu" else Choice("torch", chosen, "gpu")
 
 
-def load_model(path: Path, device: str = "auto") -> Model:
+def load_model(path: Path, device: str = "auto", wanted: str = "auto") -> Model:
     """Load a checkpoint, to be computed as :func:`choose` says.
 
     Raises: what :func:`choose` raises.
     """
-    return choose(path, device).load(path)
+    return choose(path, device, wanted).load(path)
 
 
 def accelerator() -> ModuleType:

@@ -1,6 +1,7 @@
 """What a training step costs, by part, and what modulating the grid by text adds (A36).
 
     python benchmarks/step_cost.py [--json] [--repeats N] [--device cuda] [--mapping KIND]
+        [--accelerator torch tinycudann]
 
 Parts: the paper's grid, v = 32 and CLIP ViT-L/14's 77 x 768 tokens; batch 8 at 64 x 64 with 32
 samples a ray; guidance by a pixel UNet of the size of ours for two cores (a forward pass of twice
@@ -18,6 +19,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -25,8 +27,10 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor, nn
 
+from backend.accelerator import use_accelerator
 from backend.model.att3d import ATT3D, Objects
 from backend.model.config import ModelConfig
+from backend.protocol.errors import BadRequest
 from training.amortized.config import OptimizerConfig
 from training.amortized.rendering import RenderConfig, TrainingRenderer
 from training.diffusion.model import UNetConfig, build_unet
@@ -81,11 +85,13 @@ def fastest(device: torch.device, repeats: int, *passes: Pass) -> list[Parts]:
 class Bench:
     """The paper's model and what renders it."""
 
-    def __init__(self, options: argparse.Namespace) -> None:
+    def __init__(self, options: argparse.Namespace, accelerator: str) -> None:
         self.device = torch.device(options.device)
         self.repeats: int = options.repeats
         torch.manual_seed(0)
         self.model = ATT3D(ModelConfig(mapping=options.mapping)).to(self.device).train()
+        use_accelerator(self.model, accelerator, self.device)
+        self._accelerator = accelerator
         # Rates of zero: as much work, but the objects, and so what may be skipped, stay the same.
         self.optimizer = build_optimizer(self.model, OptimizerConfig(lr=0.0, mlp_lr=0.0))
         # What the mapping network would say, but as one grid that is trained itself.
@@ -143,6 +149,7 @@ class Bench:
         """Modulated and not, without gradients; the model as checkpoints hold it (A11)."""
         embedding = self.embedding(1)
         model = ATT3D(self.model.config.plain).to(self.device).eval()
+        use_accelerator(model, self._accelerator, self.device)
 
         @torch.no_grad()
         def modulated(watch: Stopwatch) -> None:
@@ -191,13 +198,14 @@ def added(modulated: Parts, unmodulated: Parts, besides: float = 0.0) -> float:
     )
 
 
-def measure(options: argparse.Namespace) -> dict[str, object]:
-    bench = Bench(options)
+def measure(options: argparse.Namespace, accelerator: str) -> dict[str, object]:
+    bench = Bench(options, accelerator)
     training = RenderConfig(size=options.size, samples=options.samples)
     guidance = bench.guidance(options.batch, options.size)
     result: dict[str, object] = {
         "device": options.device,
         "unit": "s" if bench.device.type == "cuda" else "s of one thread",
+        "accelerator": accelerator,
         "mapping": options.mapping,
         "batch": options.batch,
         "size": options.size,
@@ -235,6 +243,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--mapping", default="linear")
+    parser.add_argument("--accelerator", nargs="+", default=["torch"], help="torch, tinycudann")
     parser.add_argument("--batch", type=int, default=8)
     parser.add_argument("--size", type=int, default=64)
     parser.add_argument("--samples", type=int, default=32)
@@ -244,10 +253,20 @@ def main() -> None:
     options = parser.parse_args()
     if options.device == "cpu":
         torch.set_num_threads(1)
-    result = measure(options)
+    try:
+        results = [measure(options, name) for name in options.accelerator]
+    except BadRequest as error:
+        sys.exit(f"error: {error.message}\ntry: {error.remedy}")
     if options.json:
-        print(json.dumps(result))
+        print(json.dumps(results[0] if len(results) == 1 else results))
         return
+    for result in results:
+        print_result(options, result)
+
+
+def print_result(options: argparse.Namespace, result: dict[str, object]) -> None:
+    """One accelerator's figures as a table."""
+    print(f"\n{result['accelerator']}: ", end="")
     print(f"batch {options.batch} of {options.size} x {options.size}, {result['unit']}")
     for name in ("skipping empty samples", "all samples"):
         case = result[name]

@@ -65,6 +65,7 @@ def examine() -> list[Finding]:
     found += [_package(module, *about, needed=True) for module, about in NEEDED.items()]
     found += [_package(module, *about, needed=False) for module, about in OPTIONAL.items()]
     found += list(_guarded("device", _device))
+    found += list(_guarded("accelerator", _accelerator))
     found += list(_guarded("memory", _memory))
     found += list(_guarded("disk", _disk))
     found += list(_guarded("checkpoints", _checkpoints))
@@ -146,6 +147,33 @@ def _device() -> Iterator[Finding]:
     else:
         detail = f"CPU, {os.cpu_count()} cores, {torch.get_num_threads()} threads; no GPU needed"
     yield Finding("device", "ok", detail)
+
+
+def _accelerator() -> Iterator[Finding]:
+    """tinycudann, where a GPU could use it."""
+    from ..loading import has_torch
+
+    if not has_torch():
+        return
+    import torch
+
+    from ..accelerator import choose_device, use_accelerator
+    from ..model.att3d import ATT3D
+    from ..model.config import ModelConfig
+
+    device = choose_device("auto")
+    purpose = "grid and MLP in CUDA kernels (--accelerator tinycudann)"
+    if device.type != "cuda":
+        yield Finding("tinycudann", "ok", f"not used without a CUDA GPU; for {purpose}")
+        return
+    model = ATT3D(ModelConfig(tokens=1, width=1, latent=1)).to(device)
+    try:
+        with torch.no_grad():
+            use_accelerator(model, "tinycudann", device)
+    except Att3dError as error:
+        yield Finding("tinycudann", "optional", f"{error.message}; for {purpose}", error.remedy)
+    else:
+        yield Finding("tinycudann", "ok", f"equals torch on this GPU; for {purpose}")
 
 
 def _memory() -> Iterator[Finding]:

@@ -46,6 +46,7 @@ def generate(
     conditions: Mapping[str, float],
     checkpoint: Path | None,
     device: str,
+    accelerator: str,
     progress: ProgressCallback,
     started: float,
 ) -> GenerateReport:
@@ -65,7 +66,7 @@ def generate(
     progress(0.0, "load")
     from ..engine import Engine
 
-    engine = Engine(checkpoint, device)
+    engine = Engine(checkpoint, device, accelerator)
     loaded = time.perf_counter()
     report = GenerateReport(
         results=[],

@@ -87,6 +87,7 @@ def interpolate(
     conditions: Mapping[str, float],
     checkpoint: Path | None,
     device: str,
+    accelerator: str,
     progress: ProgressCallback,
     started: float,
 ) -> InterpolateReport:
@@ -108,7 +109,7 @@ def interpolate(
     progress(0.0, "load")
     from ..engine import Engine
 
-    engine = Engine(checkpoint, device)
+    engine = Engine(checkpoint, device, accelerator)
     loaded = time.perf_counter()
     mesh = engine.interpolate(
         clean,

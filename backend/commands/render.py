@@ -55,6 +55,7 @@ def render(
     conditions: Mapping[str, float],
     checkpoint: Path | None,
     device: str,
+    accelerator: str,
     progress: ProgressCallback,
     started: float,
 ) -> RenderReport:
@@ -71,7 +72,7 @@ def render(
     from ..engine import Engine
     from ..rendering.turntable import Turntable
 
-    engine = Engine(checkpoint, device)
+    engine = Engine(checkpoint, device, accelerator)
     loaded = time.perf_counter()
     source, notes = engine.field(prompt, conditions)
     embedded = time.perf_counter()

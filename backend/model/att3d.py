@@ -12,6 +12,7 @@ from ..protocol.errors import TrainingError
 from .attention import AttentionMapping
 from .config import ModelConfig
 from .decoder import EnvironmentMap, RadianceMLP, density_bias
+from .fused import FusedKernels
 from .grid import FeatureGrid
 from .mapping import MappingNetwork, normalised_conditions
 from .spectral import add_spectral_norm
@@ -60,6 +61,8 @@ class ATT3D(nn.Module):
                 add_spectral_norm(self.environment)
         if config.offset:
             self.register_buffer("offset", torch.zeros(self.grid.size))
+        self.fused: FusedKernels | None = None
+        """What computes grid and MLP in place of torch, on a GPU."""
 
     def latent(
         self,
@@ -107,7 +110,8 @@ class ATT3D(nn.Module):
         owner: Int[Tensor, " points"],
     ) -> tuple[Float[Tensor, " points"], Float[Tensor, "points 3"]]:
         """:meth:`sample` of any number of points an object: point p belongs to ``owner[p]``."""
-        pre_density, color = self.mlp(*self._mlp_inputs(objects, points, owner))
+        mlp = self.fused.mlp if self.fused else self.mlp
+        pre_density, color = mlp(*self._mlp_inputs(objects, points, owner))
         return pre_density + self.bias(points), color
 
     def pre_density_owned(
@@ -117,7 +121,8 @@ class ATT3D(nn.Module):
         owner: Int[Tensor, " points"],
     ) -> Float[Tensor, " points"]:
         """The pre-density of :meth:`sample_owned` alone."""
-        return self.mlp.pre_density(*self._mlp_inputs(objects, points, owner)) + self.bias(points)
+        mlp = self.fused.mlp if self.fused else self.mlp
+        return mlp.pre_density(*self._mlp_inputs(objects, points, owner)) + self.bias(points)
 
     def decoder(self, latent: Float[Tensor, " v"]) -> RadianceMLP:
         """The MLP of one object's grid features."""
@@ -142,6 +147,8 @@ class ATT3D(nn.Module):
         owner: Int[Tensor, " points"],
     ) -> tuple[Float[Tensor, "points channels"], Float[Tensor, "points hidden"] | None]:
         places = points / self.config.bound
+        if self.fused:
+            return self.fused.grid.read_owned(objects.values, places, owner), None
         if not self.mlp.conditions:
             return self.grid.read_owned(objects.values, places, owner), None
         # One grid for all objects, whose rows ``expand`` repeats without copying them.

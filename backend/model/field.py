@@ -31,7 +31,7 @@ class Field:
             self._objects: Objects = model.objects_of_latent(latent[None])
             if offset is not None:
                 self._objects = Objects(self._objects.latent, self._objects.values + offset)
-            self._mlp = model.decoder(latent)
+            self._mlp = model.fused.mlp if model.fused else model.decoder(latent)
             # Hash levels stay tables: as volumes they would be hundreds of megabytes.
             self._volumes = [
                 model.grid.volume(self._objects.values[0], level)
@@ -124,6 +124,10 @@ class Field:
     def _features(self, points: Float[Tensor, "points 3"]) -> Float[Tensor, "points channels"]:
         """What ``FeatureGrid.read`` gives, but faster: that reads many objects at once and
         can be trained through, torch's own kernel on whole volumes only reads."""
+        if self._model.fused:
+            owner = torch.zeros(len(points), dtype=torch.long, device=points.device)
+            places = points / self.bound
+            return self._model.fused.grid.read_owned(self._objects.values, places, owner)
         # The kernel uses one thread an object: show it the same object once a thread.
         count, threads = len(points), torch.get_num_threads()
         place = nn.functional.pad(points / self.bound, (0, 0, 0, -count % threads))

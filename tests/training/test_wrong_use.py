@@ -12,6 +12,8 @@ WRONG = [
     (["train", "--preset", "toybox-tiny", "--sheet-every", "0"], "--sheet-every"),
     (["train", "--preset", "toybox-tiny", "--steps", "-5"], "--steps"),
     (["train", "--preset", "toybox-tiny", "--device", "cuda:77"], "cuda:77"),
+    (["train", "--preset", "toybox-tiny", "--accelerator", "warp"], "auto, torch, tinycudann"),
+    (["train", "--preset", "toybox-tiny", "--device", "cpu", "--accelerator", "tinycudann"], "GPU"),
     (["train", "--preset", "toybox-tiny", "--references.rays", "-1"], "--references.rays"),
     (["train", "--diffusion-preset", "nothing"], "nothing"),
     (["finetune", "none.safetensors", "--prompt", "a pig", "--steps", "0"], "--steps"),

@@ -113,6 +113,9 @@ class TrainConfig:
     seed: int = within(0, 0, 2**40)
     device: str = "auto"
     """``auto``, ``cpu``, ``cuda``, ``mps``."""
+    accelerator: str = "auto"
+    """What computes grid and MLP: ``torch``, ``tinycudann`` (a CUDA GPU with the package), or
+    ``auto``, which is tinycudann where it is installed."""
     compiled: bool = True
     """Trace the references with torch.compile: several times faster; needs a C++ compiler."""
     precision: Precision = "fp32"

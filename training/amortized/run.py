@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from backend.accelerator import choose_device
+from backend.accelerator import check_accelerator_on, choose_device
 from backend.model.att3d import ATT3D
 from backend.protocol.errors import TrainingError
 from backend.text.encoder import TextEncoder
@@ -40,12 +40,13 @@ def train(config: TrainConfig, prompts: PromptSet | None = None) -> Path:
     Raises:
         TrainingError: bad configuration, prompts without references, a run that diverges, another
             run in the folder.
-        BadRequest: there is no such device.
+        BadRequest: there is no such device or accelerator.
         NotDownloaded: the text encoder or diffusion model is not on this machine.
         OutputError: the run folder cannot be written.
     """
     check_ranges(config)
     device = choose_device(config.device)
+    check_accelerator_on(config.accelerator, device)
     with locked(config.folder):
         return _train(config, prompts, device)
 

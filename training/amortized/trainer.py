@@ -22,10 +22,11 @@ from accelerate import Accelerator
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from backend.accelerator import use_accelerator
 from backend.model.att3d import ATT3D
 from backend.model.mapping import MappingNetwork
 from backend.model.offset import OutputOffset
-from backend.protocol.errors import TrainingError
+from backend.protocol.errors import BadRequest, TrainingError
 
 from ..guidance import Guidance, Step
 from ..prompts import PromptMix
@@ -108,6 +109,12 @@ class Trainer:
             mapping.whiten_on(torch.cat(said))
         self.accelerator: Accelerator = build_accelerator(self.config, self.device)
         self.model.to(self.device).train()
+        used = use_accelerator(self.model, self.config.accelerator, self.device)
+        if used == "tinycudann" and self.config.rendering.normals == "analytic":
+            raise BadRequest(
+                "tinycudann has no second derivatives, which analytic normals need",
+                "choose --rendering.normals differences, or --accelerator torch",
+            )
         if self.offset is not None:
             self.model.requires_grad_(False)
             if self.config.tuned == "decoder":

@@ -202,6 +202,7 @@ MAY_CHANGE = frozenset(
         "save_every",
         "sheet_every",
         "device",
+        "accelerator",
         "storage",
         "name",
         "compiled",
