@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import importlib.util
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -90,6 +91,25 @@ def use_accelerator(model: ATT3D, name: str, device: torch.device) -> str:
         return "torch"
     model.fused = kernels
     return "tinycudann"
+
+
+def use_tf32(wanted: bool, device: torch.device) -> None:
+    """Whether matrix products of single precision may round their factors to TF32 (10 bits of
+    fraction) on a GPU that can; on a CPU they stay as they are."""
+    wanted = wanted and device.type == "cuda"
+    torch.set_float32_matmul_precision("high" if wanted else "highest")
+    torch.backends.cudnn.allow_tf32 = wanted
+
+
+@contextmanager
+def full_precision() -> Iterator[None]:
+    """No TF32 for what starts in here."""
+    before = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision("highest")
+    try:
+        yield
+    finally:
+        torch.set_float32_matmul_precision(before)
 
 
 class TorchField:

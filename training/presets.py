@@ -40,6 +40,7 @@ _PAPER = TrainConfig(
         ambient=DREAMFUSION_LIGHT[0],
         diffuse=DREAMFUSION_LIGHT[1],
         negligible=0.0,
+        fixed_shapes=True,
         orientation=Regularizer(1e-2),
         opacity=Regularizer(1e-3),
     ),

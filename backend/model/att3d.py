@@ -98,10 +98,16 @@ class ATT3D(nn.Module):
         self, objects: Objects, points: Float[Tensor, "objects points 3"]
     ) -> tuple[Float[Tensor, "objects points"], Float[Tensor, "objects points 3"]]:
         """Pre-density and colour of each object at its own points (metres)."""
-        count, each = points.shape[:2]
-        owner = torch.arange(count, device=points.device).repeat_interleave(each)
-        pre_density, color = self.sample_owned(objects, points.flatten(0, 1), owner)
-        return pre_density.view(count, each), color.view(count, each, 3)
+        mlp = self.fused.mlp if self.fused else self.mlp
+        pre_density, color = mlp(*self._features(objects, points))
+        return pre_density + self.bias(points), color
+
+    def pre_density(
+        self, objects: Objects, points: Float[Tensor, "objects points 3"]
+    ) -> Float[Tensor, "objects points"]:
+        """The pre-density of :meth:`sample` alone."""
+        mlp = self.fused.mlp if self.fused else self.mlp
+        return mlp.pre_density(*self._features(objects, points)) + self.bias(points)
 
     def sample_owned(
         self,
@@ -139,6 +145,19 @@ class ATT3D(nn.Module):
         if self.environment is None:
             return torch.zeros_like(directions)
         return self.environment(directions, objects.latent)
+
+    def _features(
+        self, objects: Objects, points: Float[Tensor, "objects points 3"]
+    ) -> tuple[
+        Float[Tensor, "objects points channels"], Float[Tensor, "objects points hidden"] | None
+    ]:
+        """What the MLP reads where every object has as many points."""
+        grid = self.fused.grid if self.fused else self.grid
+        features = grid.read(objects.values, points / self.config.bound)
+        if not self.mlp.conditions:
+            return features, None
+        shift = self.mlp.shift(objects.latent)[:, None]
+        return features, shift.expand(-1, points.shape[1], -1)
 
     def _mlp_inputs(
         self,

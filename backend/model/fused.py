@@ -15,7 +15,7 @@ Layouts (tiny-cuda-nn's documentation and headers; ``tests/model/tiny_cuda_nn.py
   the weight of an input that is one, our last is added afterwards.
 
 A call of the native module takes one set of parameters, so objects are read one after the other.
-Their numbers of points must be known on the host: a step waits for the GPU once for each read.
+Where objects have different numbers of points, a read waits for the GPU to learn them.
 Grids are in single precision, since sums of many small gradients at one coarse vertex are lost in
 half; the MLP is in what tiny-cuda-nn was built for, usually half.
 
@@ -212,14 +212,30 @@ class FusedGrid:
         """Features of the grid ``owner[p]`` at each point p of [-1, 1]^3."""
         order = torch.argsort(owner, stable=True)
         counts = torch.bincount(owner, minlength=len(values)).tolist()
-        inputs = grid_inputs(self._grid.config, points[order]).split(counts)
+        features = self._read(values, points[order], counts)
+        return torch.empty_like(features).index_copy(0, order, features)
+
+    def read(
+        self, values: Float[Tensor, "objects size"], points: Float[Tensor, "objects points 3"]
+    ) -> Float[Tensor, "objects points channels"]:
+        """The same with as many points of every object; nothing waits for the GPU."""
+        objects, count = points.shape[:2]
+        return self._read(values, points.flatten(0, 1), [count] * objects).view(objects, count, -1)
+
+    def _read(
+        self,
+        values: Float[Tensor, "objects size"],
+        points: Float[Tensor, "points 3"],
+        counts: list[int],
+    ) -> Float[Tensor, "points channels"]:
+        """Features of points that come object by object."""
+        inputs = grid_inputs(self._grid.config, points).split(counts)
         read = [
             self._module(part, self.params(one)).float()
             for part, one in zip(inputs, values, strict=True)
             if len(part)
         ]
-        features = torch.cat(read) if read else points.new_zeros(0, self._grid.channels)
-        return torch.empty_like(features).index_copy(0, order, features)
+        return torch.cat(read) if read else points.new_zeros(0, self._grid.channels)
 
     def params(self, values: Float[Tensor, " size"]) -> Float[Tensor, " params"]:
         """One object's grid as tiny-cuda-nn has it."""

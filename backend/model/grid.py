@@ -77,6 +77,7 @@ class FeatureGrid(nn.Module):
                 kept = _touching_ball(resolution)
                 slots = torch.where(kept, kept.long().cumsum(0) - 1, -1)
                 self.register_buffer(f"slots{level}", slots, persistent=False)
+                self.register_buffer(f"kept{level}", kept.nonzero()[:, 0], persistent=False)
                 vertices += int(kept.sum())
             else:
                 vertices += resolution**3
@@ -108,10 +109,22 @@ class FeatureGrid(nn.Module):
     def read(
         self, values: Float[Tensor, "objects size"], points: Float[Tensor, "objects points 3"]
     ) -> Float[Tensor, "objects points channels"]:
-        """Trilinear features of each object's grid at its own points (A1)."""
+        """Trilinear features of each object's grid at its own points (A1).
+
+        All shapes are known beforehand, so a GPU is not waited for. Always in single precision or
+        better: sums of many small gradients at one coarse vertex are lost in half precision.
+        """
         objects, count = points.shape[:2]
-        owner = torch.arange(objects, device=points.device).repeat_interleave(count)
-        return self.read_owned(values, points.flatten(0, 1), owner).view(objects, count, -1)
+        if values.dtype in (torch.float16, torch.bfloat16):
+            values = values.float()
+        levels = range(len(self.config.levels))
+        flat = points.flatten(0, 1)
+        if self._prefers_volumes(values, flat, levels):
+            read = self._read_volumes(values, points, levels)
+        else:
+            owner = torch.arange(objects, device=points.device).repeat_interleave(count)
+            read = self._read_corners(values, flat, owner, levels)
+        return read.view(objects, count, self.channels)
 
     def read_owned(
         self,
@@ -120,16 +133,22 @@ class FeatureGrid(nn.Module):
         owner: Int[Tensor, " points"],
         levels: slice = slice(None),
     ) -> Float[Tensor, "points channels"]:
-        """:meth:`read` of any number of points an object: point p reads the grid ``owner[p]``.
-
-        Always in single precision or better: sums of many small gradients at one coarse vertex
-        are lost in half precision.
-        """
+        """:meth:`read` of any number of points an object: point p reads the grid ``owner[p]``."""
         if values.dtype in (torch.float16, torch.bfloat16):
             values = values.float()
         chosen = range(len(self.config.levels))[levels]
         if self._prefers_volumes(values, points, chosen):
-            return self._read_volumes(values, points, owner, chosen)
+            return self._read_owned_volumes(values, points, owner, chosen)
+        return self._read_corners(values, points, owner, chosen)
+
+    def _read_corners(
+        self,
+        values: Float[Tensor, "objects size"],
+        points: Float[Tensor, "points 3"],
+        owner: Int[Tensor, " points"],
+        chosen: range,
+    ) -> Float[Tensor, "points channels"]:
+        """:meth:`read_owned` by the eight vertices around each point."""
         rows = values.reshape(-1, self.config.features)
         corners = [self._corners(level, points) for level in chosen]
         # All levels in one gather: its backward pass fills one gradient, not one a level.
@@ -158,6 +177,25 @@ class FeatureGrid(nn.Module):
     def _read_volumes(
         self,
         values: Float[Tensor, "objects size"],
+        points: Float[Tensor, "objects points 3"],
+        levels: range,
+    ) -> Float[Tensor, "rows channels"]:
+        """:meth:`read` by ``grid_sample``; a row an object and point."""
+        features = [
+            nn.functional.grid_sample(
+                self._level_volumes(values, level),
+                points[:, None, None],
+                mode="bilinear",
+                padding_mode="border",
+                align_corners=True,
+            )[:, :, 0, 0]
+            for level in levels
+        ]
+        return torch.cat(features, dim=1).transpose(1, 2).flatten(0, 1)
+
+    def _read_owned_volumes(
+        self,
+        values: Float[Tensor, "objects size"],
         points: Float[Tensor, "points 3"],
         owner: Int[Tensor, " points"],
         levels: range,
@@ -173,18 +211,7 @@ class FeatureGrid(nn.Module):
         most = int(counts.max().item()) if len(owner) else 0
         place = owner * most + rank
         padded = points.new_zeros(objects * most, 3).index_copy(0, place, points)
-        grid = padded.view(objects, 1, 1, most, 3)
-        features = [
-            nn.functional.grid_sample(
-                self._level_volumes(values, level),
-                grid,
-                mode="bilinear",
-                padding_mode="border",
-                align_corners=True,
-            )[:, :, 0, 0]
-            for level in levels
-        ]
-        read = torch.cat(features, dim=1).transpose(1, 2).reshape(objects * most, -1)
+        read = self._read_volumes(values, padded.view(objects, most, 3), levels)
         return read.index_select(0, place)
 
     def _level_volumes(
@@ -194,8 +221,7 @@ class FeatureGrid(nn.Module):
         resolution, start = self.config.levels[level], self.offsets[level]
         rows = values.view(len(values), self.vertices, -1)
         if self.config.support == "ball":
-            slots = cast(Tensor, getattr(self, f"slots{level}"))
-            kept = (slots >= 0).nonzero()[:, 0]
+            kept = cast(Tensor, getattr(self, f"kept{level}"))
             level_rows = rows[:, start : start + len(kept)]
             empty = rows.new_zeros(len(values), resolution**3, rows.shape[2])
             # Slots count kept vertices in order, so this is a copy, and its gradient a selection.
@@ -242,32 +268,32 @@ class FeatureGrid(nn.Module):
         return index
 
     def volume(
-        self, values: Float[Tensor, " size"], level: int
-    ) -> Float[Tensor, "resolution resolution resolution features"]:
-        """One level of one object's grid as a volume indexed [x, y, z, feature]."""
+        self, values: Float[Tensor, "*objects size"], level: int
+    ) -> Float[Tensor, "*objects resolution resolution resolution features"]:
+        """One level of each object's grid as a volume indexed [x, y, z, feature]."""
         resolution, start = self.config.levels[level], self.offsets[level]
-        rows = values.view(self.vertices, -1)
+        rows = values.unflatten(-1, (self.vertices, self.config.features))
         if level >= len(self.config.resolutions):
             line = torch.arange(resolution, device=values.device)
             return self._block(values, level, line, line, line)
         if self.config.support == "ball":
             slots = cast(Tensor, getattr(self, f"slots{level}"))
-            level_rows = rows[start + slots.clamp_min(0)] * (slots >= 0)[:, None]
+            level_rows = rows[..., start + slots.clamp_min(0), :] * (slots >= 0)[:, None]
         else:
-            level_rows = rows[start : start + resolution**3]
-        return level_rows.view(resolution, resolution, resolution, -1)
+            level_rows = rows[..., start : start + resolution**3, :]
+        return level_rows.unflatten(-2, (resolution, resolution, resolution))
 
     def _block(
         self,
-        values: Float[Tensor, " size"],
+        values: Float[Tensor, "*objects size"],
         level: int,
         x: Int[Tensor, " nx"],
         y: Int[Tensor, " ny"],
         z: Int[Tensor, " nz"],
-    ) -> Float[Tensor, "nx ny nz features"]:
+    ) -> Float[Tensor, "*objects nx ny nz features"]:
         """Features at the vertices ``x * y * z`` of a hash level."""
         rows = self.offsets[level] + self._rows(level, x, y, z)
-        return values.view(self.vertices, -1)[rows]
+        return values.unflatten(-1, (self.vertices, self.config.features))[..., rows, :]
 
     def volumes(
         self, values: Float[Tensor, " size"]
@@ -277,12 +303,12 @@ class FeatureGrid(nn.Module):
 
     def dense(
         self,
-        values: Float[Tensor, " size"],
+        values: Float[Tensor, "*objects size"],
         x: Float[Tensor, " nx"],
         y: Float[Tensor, " ny"],
         z: Float[Tensor, " nz"],
-    ) -> Float[Tensor, "nx ny nz channels"]:
-        """Features of one object at every point of the axis-aligned grid ``x * y * z``.
+    ) -> Float[Tensor, "*objects nx ny nz channels"]:
+        """Features of each object at every point of the axis-aligned grid ``x * y * z``.
 
         Trilinear interpolation on such a grid is three interpolations along one axis each, so no
         point gathers its own eight corners.
@@ -318,14 +344,14 @@ class _Line:
         return needed
 
     def interpolate(
-        self, volume: Float[Tensor, "a b c features"], axis: int
+        self, volume: Float[Tensor, "*objects a b c features"], axis: int
     ) -> Float[Tensor, "..."]:
-        """The volume at this line's points along ``axis``."""
+        """The volume at this line's points along ``axis`` (0, 1 or 2)."""
         shape = [1, 1, 1, 1]
         shape[axis] = len(self._weight)
         return torch.lerp(
-            volume.index_select(axis, self._low),
-            volume.index_select(axis, self._high),
+            volume.index_select(axis - 4, self._low),
+            volume.index_select(axis - 4, self._high),
             self._weight.view(shape),
         )
 

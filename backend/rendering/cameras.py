@@ -54,12 +54,10 @@ class Cameras:
         )
 
     def to(self, device: torch.device | str) -> Cameras:
-        return Cameras(
-            self.azimuth.to(device),
-            self.elevation.to(device),
-            self.distance.to(device),
-            self.focal.to(device),
-        )
+        """The same cameras there. To a GPU, nothing waits for it."""
+        on_cpu = self.azimuth.device.type == "cpu"
+        parts = (self.azimuth, self.elevation, self.distance, self.focal)
+        return Cameras(*(part.to(device, non_blocking=on_cpu) for part in parts))
 
     @property
     def position(self) -> Float[Tensor, "views 3"]:

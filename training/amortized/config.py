@@ -120,6 +120,11 @@ class TrainConfig:
     """Trace the references with torch.compile: several times faster; needs a C++ compiler."""
     precision: Precision = "fp32"
     """``bf16``: autocast, for a GPU."""
+    tf32: bool = True
+    """Matrix products in TF32 on a GPU that has it, where they are in single precision; never those
+    of text, mapping network and mixes of prompts."""
+    compile_mlp: bool = False
+    """Trace the NeRF MLP with torch.compile; for a GPU. Not with tinycudann."""
     run: Path | None = None
     """Folder of the run: state, logs, pictures; runs/NAME by default."""
     resume: bool = True

@@ -4,7 +4,9 @@ One view an object, each object with its own grid (A12). Rays that miss the boun
 nothing: the others of all objects are one flat list, and so are their samples. All randomness
 comes from the step's generator.
 
-Samples where a coarse look finds nothing are not read (``RenderConfig.negligible``).
+Samples where a coarse look finds nothing are not read (``RenderConfig.negligible``). On a GPU that
+has a price: how many are left must be known, and the host waits for it. With
+``RenderConfig.fixed_shapes`` everything is read and nothing waits.
 
 Normals are wanted for lit shadings only. ``normals_at="surface"`` takes one a ray, at its expected
 depth; ``"samples"`` takes one a sample and shades before compositing, as DreamFusion does, which
@@ -105,6 +107,9 @@ class RenderConfig:
     negligible: float = 1e-3
     """Density, per metre, below which samples are not read and get no gradient; 0 reads all.
     A ray of 2 m loses at most 0.002 of its alpha."""
+    fixed_shapes: bool = False
+    """Read every ray and sample and light every picture, whether it counts or not: the host never
+    waits for a GPU. Needs ``negligible`` 0."""
     orientation: Regularizer = field(default_factory=Regularizer)
     """Normals of what is seen must not look away from the camera (Ref-NeRF, A19)."""
     opacity: Regularizer = field(default_factory=Regularizer)
@@ -122,6 +127,8 @@ class RenderConfig:
             raise _bad("solid_share must be from 0 to 1")
         if self.negligible < 0:
             raise _bad("negligible must not be negative")
+        if self.fixed_shapes and self.negligible > 0:
+            raise _bad("with fixed_shapes no sample can be left out: set negligible to 0")
         if min(self.ambient, self.diffuse) < 0:
             raise _bad("ambient and diffuse must not be negative")
         if self.normal_step <= 0:
@@ -143,6 +150,7 @@ class TrainingViews:
     """Composited, sRGB, in [0, 1]."""
     alpha: Float[Tensor, "objects size size"]
     cameras: Cameras
+    """On the CPU, where a guidance chooses words by them."""
     lights: Float[Tensor, "objects 3"]
     """Positions of the point lights, metres; every picture has one, lit or not."""
     shadings: list[Shading]
@@ -196,8 +204,8 @@ class Lighting:
         def of(shading: Shading) -> Float[Tensor, " objects"]:
             if shading in given:
                 return given[shading].to(position).clamp(0.0, 1.0)
-            chosen = torch.tensor([s == shading for s in scene.shadings], device=device)
-            return torch.where(chosen, amount.to(device), 0.0)
+            chosen = torch.tensor([s == shading for s in scene.shadings])
+            return torch.where(chosen, amount, 0.0).to(device, non_blocking=True)
 
         self.white = of("textureless")
         """Share of white in each object's colour."""
@@ -257,11 +265,12 @@ class TrainingRenderer:
         """The step's objects as ``scene`` has them."""
         model, objects, config = step.model, step.objects, self.config
         device = objects.values.device
-        cameras, lights = scene.cameras.to(device), scene.lights.to(device)
+        cameras, lights = scene.cameras.to(device), scene.lights.to(device, non_blocking=True)
         origins, directions = cameras.rays(config.size)
         near, far = intersect_ball(origins, directions, model.config.bound)
         # Rays through the ball, of all objects, as one list.
-        owner, pixel = (far - near > 1e-6).nonzero(as_tuple=True)
+        through = self._chosen((far - near > 1e-6).flatten())
+        owner, pixel = through // near.shape[1], through % near.shape[1]
         direction = directions[owner, pixel]
         near, length = near[owner, pixel], (far - near)[owner, pixel] / config.samples
         draw = _on(device, step.generator)
@@ -272,7 +281,7 @@ class TrainingRenderer:
         read = self._worth_reading(model, objects, points, owner)
         ray = read // config.samples
         points = points.view(-1, 3)[read]
-        pre_density, color = model.sample_owned(objects, points, owner[ray])
+        pre_density, color = self._sample(model, objects, points, owner[ray])
         heights = distance.new_full((distance.numel(),), EMPTY)
         heights = heights.index_put((read,), pre_density.float()).view(distance.shape)
         weights = sample_weights(heights, length)
@@ -290,7 +299,37 @@ class TrainingRenderer:
             seen = alpha.new_zeros(len(alpha), 3).index_add(0, ray, each[:, None] * color.float())
             depth = (weights * distance).sum(-1).detach() / alpha.detach().clamp_min(1e-6)
             seen, facing = self._light_surface(model, objects, lights_of, rays, depth, seen)
-        return self._views(step, scene, cameras, lights, directions, rays, seen, facing)
+        return self._views(step, scene, lights, directions, rays, seen, facing)
+
+    def _chosen(self, worth: Bool[Tensor, " items"]) -> Int[Tensor, " chosen"]:
+        """Where ``worth`` holds; everywhere with fixed shapes."""
+        if self.config.fixed_shapes:
+            return torch.arange(len(worth), device=worth.device)
+        return worth.nonzero()[:, 0]
+
+    def _sample(
+        self,
+        model: ATT3D,
+        objects: Objects,
+        points: Float[Tensor, "points 3"],
+        owner: Int[Tensor, " points"],
+    ) -> tuple[Float[Tensor, " points"], Float[Tensor, "points 3"]]:
+        """Pre-density and colour at points that come object by object."""
+        if not self.config.fixed_shapes:
+            return model.sample_owned(objects, points, owner)
+        pre_density, color = model.sample(objects, points.unflatten(0, (len(objects), -1)))
+        return pre_density.flatten(), color.flatten(0, 1)
+
+    def _pre_density(
+        self,
+        model: ATT3D,
+        objects: Objects,
+        points: Float[Tensor, "points 3"],
+        owner: Int[Tensor, " points"],
+    ) -> Float[Tensor, " points"]:
+        if not self.config.fixed_shapes:
+            return model.pre_density_owned(objects, points, owner)
+        return model.pre_density(objects, points.unflatten(0, (len(objects), -1))).flatten()
 
     def _worth_reading(
         self,
@@ -319,14 +358,17 @@ class TrainingRenderer:
         """Lit colours of samples, and how much their normals look away, squared."""
         away = color.new_zeros(len(color))
         owner = rays.owner[ray]
-        chosen = lighting.lit[owner].nonzero()[:, 0]
+        worth = lighting.lit[owner]
+        chosen = self._chosen(worth)
         if len(chosen) == 0:
             return color, away
-        points, owner = points[chosen], owner[chosen]
+        points, owner, worth = points[chosen], owner[chosen], worth[chosen]
         normals = self._normals(model, objects, points, owner)
         light = self._light(normals, points, lighting.position[owner])
-        color = color.index_put((chosen,), lighting.shade(color[chosen], light, owner))
-        return color, away.index_put((chosen,), _facing_away(normals, rays.direction[ray[chosen]]))
+        shaded = lighting.shade(color[chosen], light, owner)
+        color = color.index_put((chosen,), torch.where(worth[:, None], shaded, color[chosen]))
+        facing = _facing_away(normals, rays.direction[ray[chosen]])
+        return color, away.index_put((chosen,), torch.where(worth, facing, 0.0))
 
     def _light_surface(
         self,
@@ -340,17 +382,18 @@ class TrainingRenderer:
         """Lit colours of rays, premultiplied, and how much their normals look away, squared."""
         facing = seen.new_zeros(len(seen))
         # A ray that sees next to nothing has next to no colour to be lit.
-        chosen = (lighting.lit[rays.owner] & (rays.alpha > 1e-3)).nonzero()[:, 0]
+        worth = lighting.lit[rays.owner] & (rays.alpha > 1e-3)
+        chosen = self._chosen(worth)
         if len(chosen) == 0:
             return seen, facing
-        owner, direction = rays.owner[chosen], rays.direction[chosen]
+        owner, direction, worth = rays.owner[chosen], rays.direction[chosen], worth[chosen]
         ends = rays.origin[chosen] + direction * depth[chosen, None]
         normals = self._normals(model, objects, ends, owner)
         light = self._light(normals, ends, lighting.position[owner])
         shaded = lighting.shade(seen[chosen], light, owner, rays.alpha[chosen, None])
-        seen = seen.index_put((chosen,), shaded)
+        seen = seen.index_put((chosen,), torch.where(worth[:, None], shaded, seen[chosen]))
         away = rays.alpha[chosen].detach() * _facing_away(normals, direction)
-        return seen, facing.index_put((chosen,), away)
+        return seen, facing.index_put((chosen,), torch.where(worth, away, 0.0))
 
     def _light(
         self,
@@ -364,7 +407,6 @@ class TrainingRenderer:
         self,
         step: Step,
         scene: Scene,
-        cameras: Cameras,
         lights: Float[Tensor, "objects 3"],
         directions: Float[Tensor, "objects pixels 3"],
         rays: _Rays,
@@ -372,20 +414,17 @@ class TrainingRenderer:
         facing: Float[Tensor, " rays"],
     ) -> TrainingViews:
         """Rays back in their pictures, over their backgrounds."""
-        count, size = len(cameras), self.config.size
+        count, size = len(scene.cameras), self.config.size
         place = (rays.owner, rays.pixel)
         image = seen.new_zeros(count, size * size, 3).index_put(place, seen)
         opacity = seen.new_zeros(count, size * size).index_put(place, rays.alpha)
         losses = self._regularizers(step, opacity, rays.owner, facing)
-        return self._over_background(
-            step, scene, cameras, lights, directions, image, opacity, losses
-        )
+        return self._over_background(step, scene, lights, directions, image, opacity, losses)
 
     def _over_background(
         self,
         step: Step,
         scene: Scene,
-        cameras: Cameras,
         lights: Float[Tensor, "objects 3"],
         directions: Float[Tensor, "objects pixels 3"],
         seen: Float[Tensor, "objects pixels 3"],
@@ -393,24 +432,24 @@ class TrainingRenderer:
         regularizers: dict[str, Float[Tensor, ""]],
     ) -> TrainingViews:
         """What is seen, premultiplied by its opacity, over the scene's backgrounds."""
-        solid = scene.solid.to(seen.device)
-        behind = scene.color.to(seen.device)[:, None].expand_as(seen)
+        solid = scene.solid.to(seen.device, non_blocking=True)
+        behind = scene.color.to(seen.device, non_blocking=True)[:, None].expand_as(seen)
         # Even if no picture of this step shows it: processes that train together must agree on
         # which parameters get a gradient, be it zero.
         if step.model.environment is not None:
             around = step.model.background(step.objects, directions).float()
             behind = torch.where(solid[:, None, None], behind, around)
-        elif not bool(solid.all()):
+        elif not all(scene.solid.tolist()):
             raise TrainingError(
                 "pictures over the environment map need a model that has one",
                 "set the model's environment to true, or the rendering's background to random",
             )
         image = (seen + behind * (1.0 - opacity)[..., None]).clamp(0.0, 1.0)
-        shape = (len(cameras), self.config.size, self.config.size)
+        shape = (len(scene.cameras), self.config.size, self.config.size)
         return TrainingViews(
             images=image.view(*shape, 3),
             alpha=opacity.view(shape),
-            cameras=cameras,
+            cameras=scene.cameras,
             lights=lights,
             shadings=scene.shadings,
             regularizers=regularizers,
@@ -461,13 +500,14 @@ class TrainingRenderer:
             if self.config.normals == "analytic":
                 with torch.enable_grad():
                     points = points.requires_grad_()
-                    height = model.pre_density_owned(objects, points, owner)
+                    height = self._pre_density(model, objects, points, owner)
                     (slope,) = torch.autograd.grad(height.sum(), points, create_graph=True)
             else:
                 step = self.config.normal_step * model.config.bound
-                steps = step * torch.cat([torch.eye(3), -torch.eye(3)]).to(points)
+                steps = step * torch.cat([torch.eye(3), -torch.eye(3)])
+                steps = steps.to(points.device, non_blocking=True)
                 around = (points[:, None] + steps).flatten(0, 1)
-                height = model.pre_density_owned(objects, around, owner.repeat_interleave(6))
+                height = self._pre_density(model, objects, around, owner.repeat_interleave(6))
                 height = height.view(-1, 2, 3)
                 slope = (height[:, 0] - height[:, 1]) / (2.0 * step)
         return -torch.nn.functional.normalize(slope, dim=-1, eps=1e-6)

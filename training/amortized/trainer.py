@@ -22,13 +22,13 @@ from accelerate import Accelerator
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from backend.accelerator import use_accelerator
+from backend.accelerator import full_precision, use_accelerator, use_tf32
 from backend.model.att3d import ATT3D
 from backend.model.mapping import MappingNetwork
 from backend.model.offset import OutputOffset
 from backend.protocol.errors import BadRequest, TrainingError
 
-from ..guidance import Guidance, Step
+from ..guidance import Guidance, Log, Step
 from ..prompts import PromptMix
 from ..runs.contents import with_contents
 from ..runs.distributed import build_accelerator, leave
@@ -73,10 +73,10 @@ class StepLoss(nn.Module):
         index: int,
         steps: int,
         generator: torch.Generator,
-    ) -> tuple[Float[Tensor, ""], dict[str, float]]:
+    ) -> tuple[Float[Tensor, ""], Log]:
         # Text and what it maps to are never in half precision: where v has two numbers, bfloat16
         # keeps 175 of 1,001 shares between two prompts apart.
-        with torch.autocast(embedding.device.type, enabled=False):
+        with torch.autocast(embedding.device.type, enabled=False), full_precision():
             objects = self.model.objects(embedding, conditions)
         if self.offset is not None:
             objects = self.offset(objects)
@@ -109,6 +109,7 @@ class Trainer:
             mapping.whiten_on(torch.cat(said))
         self.accelerator: Accelerator = build_accelerator(self.config, self.device)
         self.model.to(self.device).train()
+        use_tf32(self.config.tf32, self.device)
         used = use_accelerator(self.model, self.config.accelerator, self.device)
         if used == "tinycudann" and self.config.rendering.normals == "analytic":
             raise BadRequest(
@@ -121,12 +122,13 @@ class Trainer:
                 self.model.mlp.requires_grad_(True)
                 if self.model.environment is not None:
                     self.model.environment.requires_grad_(True)
+        if self.config.compile_mlp:
+            self.model.mlp.compile()
         self.module = StepLoss(self.model, self.guidance, self.offset)
         self._loss: nn.Module
         self.optimizer: torch.optim.Optimizer
-        self._loss, self.optimizer = self.accelerator.prepare(
-            self.module, build_optimizer(self.module, self.config.optimizer)
-        )
+        self._adam = build_optimizer(self.module, self.config.optimizer)
+        self._loss, self.optimizer = self.accelerator.prepare(self.module, self._adam)
         self._epoch_order = lru_cache(maxsize=4)(self._order)
         self.parts = self.config.accumulate * self.accelerator.num_processes
         if self.config.batch % self.parts:
@@ -167,13 +169,20 @@ class Trainer:
         return torch.randperm(len(self.seen), generator=seeded)
 
     def step(self, index: int) -> dict[str, float]:
-        """One update; returns the losses. Gradients that are not finite change nothing."""
+        """One update; returns the losses. Gradients that are not finite change nothing, and the
+        loss is then NaN."""
+        names, values = self.update(index)
+        return dict(zip(names, values.tolist(), strict=True))
+
+    def update(self, index: int) -> tuple[list[str], Float[Tensor, " losses"]]:
+        """:meth:`step` without waiting for the device: names of the losses, and their values
+        there."""
         prompts = self.choose_prompts(index)
         set_rates(self.optimizer, self.config.optimizer, index, self.config.steps)
         self.optimizer.zero_grad(set_to_none=True)
         rank, processes = self.accelerator.process_index, self.accelerator.num_processes
         size = len(prompts) // self.parts
-        sums: dict[str, float] = {}
+        sums: Log = {}
         for turn in range(self.config.accumulate):
             part = turn * processes + rank
             last = turn == self.config.accumulate - 1
@@ -188,17 +197,21 @@ class Trainer:
                     with self.accelerator.no_sync(self._loss):
                         loss, parts = self._loss(*inputs)
                         self.accelerator.backward(loss / self.config.accumulate)
-            for name, value in {"loss": loss.item(), **parts}.items():
-                sums[name] = sums.get(name, 0.0) + value / self.config.accumulate
+            for name, value in {"loss": loss.detach(), **parts}.items():
+                share = value.float() / self.config.accumulate
+                sums[name] = sums[name] + share if name in sums else share
         self.model.mapping.train()
-        losses = self._mean_over_processes(sums)
-        finite = math.isfinite(losses["loss"]) and all(
-            p.grad is None or bool(torch.isfinite(p.grad.sum())) for p in self.module.parameters()
-        )
-        if finite:
-            self.optimizer.step()
-            return losses
-        return {**losses, "loss": math.nan}
+        names, losses = list(sums), torch.stack(list(sums.values()))
+        if self.accelerator.num_processes > 1:
+            losses = cast(Tensor, self.accelerator.reduce(losses, "mean"))
+        gradients = [p.grad.sum() for p in self.module.parameters() if p.grad is not None]
+        total = torch.stack([losses[names.index("loss")].float(), *gradients]).sum()
+        bad = ~torch.isfinite(total)
+        # Adam looks at this by itself and changes nothing where it is one.
+        self._adam.found_inf = bad.float()  # pyright: ignore[reportAttributeAccessIssue]
+        self.optimizer.step()
+        losses[names.index("loss")] += torch.where(bad, math.nan, 0.0)
+        return names, losses
 
     def _inputs(
         self, leading: list[int], index: int, part: int
@@ -206,23 +219,18 @@ class Trainer:
         generator = self.generator(index, part)
         mix = sample_mix(leading, self.seen, self.config.interpolation, index, generator)
         ends = mix.prompts.shape[1]
-        said = self.embed(mix.prompts.flatten().tolist(), generator).to(self.device)
-        said = said.view(len(mix), ends, *said.shape[1:])
-        embedding = torch.einsum("oe,oetw->otw", mix.shares.to(said), said)
+        said = self.embed(mix.prompts.flatten().tolist(), generator)
+        said = said.to(self.device, non_blocking=True).view(len(mix), ends, *said.shape[1:])
+        shares = mix.shares.to(said.dtype).to(self.device, non_blocking=True)
+        with full_precision():
+            embedding = torch.einsum("oe,oetw->otw", shares, said)
         conditions = {
-            name: value.to(self.device)
+            name: value.to(self.device, non_blocking=True)
             for name, value in sample_conditions(
                 self.model.config.conditions, len(mix), generator
             ).items()
         }
         return embedding, mix, conditions, index, self.config.steps, generator
-
-    def _mean_over_processes(self, values: dict[str, float]) -> dict[str, float]:
-        if self.accelerator.num_processes == 1:
-            return values
-        tensor = torch.tensor(list(values.values()), device=self.device, dtype=torch.float64)
-        mean = cast(Tensor, self.accelerator.reduce(tensor, "mean"))
-        return dict(zip(values, mean.tolist(), strict=True))
 
     def run(self, watch: Watcher) -> Progress:
         """Train to the end of the configured steps.

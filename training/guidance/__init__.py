@@ -17,6 +17,10 @@ from backend.model.att3d import ATT3D, Objects
 
 from ..prompts import PromptMix
 
+Log = dict[str, Float[Tensor, ""]]
+"""Parts of a loss by name, without gradient; on the objects' device, so that nobody waits for a GPU
+before the step is over."""
+
 
 @dataclass(frozen=True)
 class Step:
@@ -49,4 +53,4 @@ class Step:
 class Guidance(Protocol):
     """A loss of a step's objects, and its parts for the log."""
 
-    def __call__(self, step: Step) -> tuple[Float[Tensor, ""], dict[str, float]]: ...
+    def __call__(self, step: Step) -> tuple[Float[Tensor, ""], Log]: ...

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from backend.protocol.errors import TrainingError
 
-from . import Guidance, Step
+from . import Guidance, Log, Step
 
 
 @dataclass(frozen=True)
@@ -61,9 +61,9 @@ class MixedGuidance:
         moved = 1.0 if done >= end else (done - begin) / (end - begin)
         return weights[0] + (weights[1] - weights[0]) * moved
 
-    def __call__(self, step: Step) -> tuple[Float[Tensor, ""], dict[str, float]]:
+    def __call__(self, step: Step) -> tuple[Float[Tensor, ""], Log]:
         losses: list[Tensor] = []
-        log: dict[str, float] = {}
+        log: Log = {}
         for guidance, weights in self._parts:
             weight = self.weight(weights, step.done)
             if weight > 0.0:

@@ -14,7 +14,7 @@ from backend.rendering.cameras import Cameras
 from ..amortized.config import ReferencesConfig
 from ..amortized.rendering import TrainingRenderer
 from ..assets.protocol import ReferenceAssets, ReferenceBatch
-from . import Step
+from . import Log, Step
 
 
 class PictureGuidance:
@@ -27,7 +27,7 @@ class PictureGuidance:
         self._config = config
         self._renderer = renderer
 
-    def __call__(self, step: Step) -> tuple[Float[Tensor, ""], dict[str, float]]:
+    def __call__(self, step: Step) -> tuple[Float[Tensor, ""], Log]:
         scene = self._renderer.scene(len(step.objects), step.generator)
         scene = dataclasses.replace(
             scene,
@@ -38,7 +38,8 @@ class PictureGuidance:
         views = self._renderer.render(step, scene)
         with torch.no_grad():
             assets = self._assets.assets_at(step.mix)
-            picture, alpha = smooth_pictures(assets, views.cameras, self._renderer.config.size)
+            cameras = views.cameras.to(views.images.device)
+            picture, alpha = smooth_pictures(assets, cameras, self._renderer.config.size)
             behind = scene.color.to(picture)[:, None, None]
             picture = picture + behind * (1.0 - alpha)[..., None]
         losses = {
@@ -46,7 +47,7 @@ class PictureGuidance:
             "alpha": self._config.alpha_weight * (views.alpha - alpha).abs().mean(),
         }
         total = torch.stack(list(losses.values())).sum()
-        return total, {name: loss.item() for name, loss in losses.items()}
+        return total, {name: loss.detach() for name, loss in losses.items()}
 
 
 def smooth_pictures(

@@ -26,7 +26,7 @@ from backend.rendering.volume import render_rays
 from ..amortized.config import ReferencesConfig
 from ..assets.protocol import ReferenceAssets, ReferenceBatch
 from ..prompts import PromptMix
-from . import Step
+from . import Log, Step
 
 KINDS = ("none", "loss", "bernoulli", "truth")
 """Interpolation types that references have."""
@@ -62,7 +62,7 @@ class ReferenceGuidance:
         self._cameras = cameras
         self._interpolation = interpolation
 
-    def __call__(self, step: Step) -> tuple[Float[Tensor, ""], dict[str, float]]:
+    def __call__(self, step: Step) -> tuple[Float[Tensor, ""], Log]:
         targets = self._targets(step)
         losses: dict[str, Tensor] = {}
         if self._config.points:
@@ -70,7 +70,7 @@ class ReferenceGuidance:
         if self._config.rays and step.index % self._config.picture_every == 0:
             losses |= self._picture_losses(step, targets)
         total = torch.stack(list(losses.values())).sum()
-        return total, {name: loss.item() for name, loss in losses.items()}
+        return total, {name: loss.detach() for name, loss in losses.items()}
 
     def _targets(self, step: Step) -> list[_Target]:
         """What the objects are compared with; each object's weights sum to one."""

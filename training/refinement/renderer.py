@@ -47,7 +47,7 @@ class MeshRenderer(TrainingRenderer):
         layers = halved(layers).flatten(1, 2)
         directions = cameras.rays(self.config.size)[1]
         seen, alpha = layers[..., :3], layers[..., 3].clamp(0.0, 1.0)
-        return self._over_background(step, scene, cameras, lights, directions, seen, alpha, {})
+        return self._over_background(step, scene, lights, directions, seen, alpha, {})
 
     def _layers(
         self,

@@ -203,6 +203,8 @@ MAY_CHANGE = frozenset(
         "sheet_every",
         "device",
         "accelerator",
+        "tf32",
+        "compile_mlp",
         "storage",
         "name",
         "compiled",

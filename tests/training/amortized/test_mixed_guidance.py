@@ -20,7 +20,8 @@ class Constant:
 
     def __call__(self, step):
         self.calls += 1
-        return torch.tensor(self.value), {self.name: self.value}
+        value = torch.tensor(self.value)
+        return value, {self.name: value}
 
 
 def step(index: int) -> Step:

@@ -31,7 +31,7 @@ def run(config, model=None, shown=None, conditions=None, seed=0):
     guidance = DiffusionGuidance(model, PROMPTS, config, shown)
     loss, parts = guidance(step_of(PromptMix.plain([2, 0, 1]), conditions=conditions, seed=seed))
     loss.backward()
-    return loss, parts, model, shown
+    return loss, {name: part.item() for name, part in parts.items()}, model, shown
 
 
 def texts(shown) -> list[str]:

@@ -27,9 +27,16 @@ class TextCondition:
         pooled = None if self.pooled is None else self.pooled[index]
         return TextCondition(self.tokens[index], pooled)
 
-    def to(self, device: torch.device | str, dtype: torch.dtype | None = None) -> TextCondition:
-        pooled = None if self.pooled is None else self.pooled.to(device, dtype)
-        return TextCondition(self.tokens.to(device, dtype), pooled)
+    def to(
+        self,
+        device: torch.device | str,
+        dtype: torch.dtype | None = None,
+        non_blocking: bool = False,
+    ) -> TextCondition:
+        pooled = None
+        if self.pooled is not None:
+            pooled = self.pooled.to(device, dtype, non_blocking=non_blocking)
+        return TextCondition(self.tokens.to(device, dtype, non_blocking=non_blocking), pooled)
 
     def mix(self, shares: Float[Tensor, "mixed prompts"]) -> TextCondition:
         """Weighted sums of the prompts' embeddings, in float32."""

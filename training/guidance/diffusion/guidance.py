@@ -14,7 +14,7 @@ from backend.rendering.cameras import Cameras
 
 from ...amortized.interpolation import Interpolation
 from ...amortized.rendering import TrainingViews
-from .. import Step
+from .. import Log, Step
 from .combine import between_prompts, perp_negative, rescale
 from .condition import TextCondition
 from .config import DiffusionGuidanceConfig
@@ -67,7 +67,7 @@ class DiffusionGuidance:
         self._prompter = Prompter(model, prompts, config)
         model.prepare(self._prompter.texts())
 
-    def __call__(self, step: Step) -> tuple[Float[Tensor, ""], dict[str, float]]:
+    def __call__(self, step: Step) -> tuple[Float[Tensor, ""], Log]:
         """The loss of a step: score distillation, and the renderer's regularizers.
 
         Logged: ``sds`` (half the squared gradient), ``t`` (mean level), each regularizer.
@@ -79,10 +79,10 @@ class DiffusionGuidance:
         if self.config.per_pixel:
             losses = losses / x[0].numel()
         loss = losses.mean().to(views.images.device)
-        parts = {"sds": loss.item(), "t": level}
+        parts = {"sds": loss.detach(), "t": loss.new_full((), level)}
         for name, value in views.regularizers.items():
             loss = loss + value
-            parts[name] = value.item()
+            parts[name] = value.detach()
         return loss, parts
 
     def _distil(
@@ -90,7 +90,7 @@ class DiffusionGuidance:
     ) -> tuple[Float[Tensor, " objects"], float]:
         """A loss an object, summed over ``x``, and the mean level in [0, 1]."""
         ends = ends_of(step.mix, self.interpolation, step.generator)
-        shares = ends.shares.to(x.device)
+        shares = ends.shares.to(x.device, non_blocking=True)
         questions = [self._prompter.ask(end.tolist(), cameras) for end in ends.prompts.T]
         whole = torch.ones_like(shares[:, :1])
         if self.interpolation == "loss":
@@ -119,8 +119,8 @@ class DiffusionGuidance:
         count, timesteps = len(x), len(schedule)
         t = config.t.sample(count, timesteps, step.index, step.steps, step.generator)
         level = t.float().mean().item() / timesteps
-        t = t.to(x.device)
-        noise = torch.randn(x.shape, generator=step.generator).to(x.device)
+        t = t.to(x.device, non_blocking=True)
+        noise = torch.randn(x.shape, generator=step.generator).to(x.device, non_blocking=True)
         noisy = schedule.add_noise(x, noise, t)
 
         # One pass for everything that is asked: the unconditional prompt, then each end, then
@@ -138,7 +138,8 @@ class DiffusionGuidance:
         unconditional, ends = outputs[0], outputs[1 : 1 + len(questions)]
         plain = torch.einsum("ni,inchw->nchw", shares, ends)
         if config.perp_neg:
-            weights = self._prompter.negative_weights(cameras).to(x.device)
+            weights = self._prompter.negative_weights(cameras)
+            weights = weights.to(x.device, non_blocking=True)
             negatives = outputs[1 + len(questions) :].unflatten(0, (len(questions), -1))
             ends = torch.stack(
                 [

@@ -61,7 +61,7 @@ class UNetDiffusion:
         self._conditions.prepare(prompts)
 
     def embed(self, prompts: Sequence[str]) -> TextCondition:
-        return self._conditions(prompts).to(self.device)
+        return self._conditions(prompts).to(self.device, non_blocking=True)
 
     @torch.no_grad()
     def predict(

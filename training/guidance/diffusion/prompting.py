@@ -96,7 +96,7 @@ class Prompter:
         condition = self._model.embed(list(distinct))
         place = torch.tensor([distinct[text] for text in texts])
         if len(texts) == len(prompts):
-            return condition[place.to(condition.tokens.device)]
+            return condition[place.to(condition.tokens.device, non_blocking=True)]
         shares = torch.zeros(len(prompts), len(distinct))
         shares.index_put_((rows, place), weights[rows, columns], accumulate=True)
-        return condition.mix(shares.to(condition.tokens.device))
+        return condition.mix(shares.to(condition.tokens.device, non_blocking=True))
