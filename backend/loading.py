@@ -18,7 +18,7 @@ import numpy as np
 from .field_reader import Field
 from .inference.model import NumpyModel
 from .model.checkpoint_file import CheckpointMetadata, read_metadata
-from .protocol.errors import CheckpointError, MissingDependency
+from .protocol.errors import BadRequest, CheckpointError, MissingDependency
 from .shapes import Float
 from .text.text_tower import SmallEncoderConfig, TextTower
 

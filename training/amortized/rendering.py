@@ -150,7 +150,7 @@ class TrainingViews:
     """Composited, sRGB, in [0, 1]."""
     alpha: Float[Tensor, "objects size size"]
     cameras: Cameras
-    """On the CPU, where a guidance chooses words by them."""
+    """Kept on the CPU, where a guidance chooses words by them."""
     lights: Float[Tensor, "objects 3"]
     """Positions of the point lights, metres; every picture has one, lit or not."""
     shadings: list[Shading]
