@@ -58,10 +58,11 @@ def _chain(label: str, scale: Scale, interpolation: InterpolationConfig) -> Run:
     base = preset("toybox-sds")
     config = dataclasses.replace(
         base,
-        model=dataclasses.replace(base.model, latent=2, components=0),
-        interpolation=dataclasses.replace(interpolation, kappa_until=(200,)),
-        steps=400,
-        sheet_every=400,
+        # With v = 2, or without whitening, two prompts stay one ball for so short a run.
+        model=dataclasses.replace(base.model, latent=4, components=4),
+        interpolation=dataclasses.replace(interpolation, kappa_until=(100,)),
+        steps=200,
+        sheet_every=200,
         watched=2,
     )
     return Run(label, config, PAIR)
