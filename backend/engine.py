@@ -7,6 +7,7 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from .atlas.finish import Coat
 from .conditions import check_conditions
 from .field_reader import Field
 from .loading import Choice, Model, choose, text_encoder
@@ -14,6 +15,7 @@ from .mesh_pipeline import field_to_mesh
 from .paths import default_checkpoint
 from .progress import CancelToken, ProgressCallback
 from .prompts.chain import check_chain, check_place
+from .prompts.materials import PLAIN, Finish, read_finishes
 from .prompts.normalize import normalise_prompt
 from .prompts.vocabulary import Vocabulary, words_read
 from .protocol.options import ChainOptions, MeshOptions, PreviewOptions
@@ -93,7 +95,9 @@ class Engine:
         stages = Stages(progress, cancel)
         with self._lock:
             field, notes = self._field(prompt, stages, conditions)
-            mesh = field_to_mesh(field, options or MeshOptions(), stages)
+            finish, coats = self._finishes(prompt, conditions)
+            options = options or MeshOptions()
+            mesh = field_to_mesh(field, options, stages, finish=finish, coats=coats)
         mesh.notes = notes + mesh.notes
         mesh.prompt = prompt
         mesh.checkpoint_hash = self.checkpoint.sha256
@@ -257,6 +261,16 @@ class Engine:
             field = self.checkpoint.field(embedding, values)
             notes = self._notes([prompt], conditions)
         return field, notes
+
+    def _finishes(
+        self, prompt: str, conditions: Mapping[str, float] | None
+    ) -> tuple[Finish, list[Coat]]:
+        """Metal and roughness of the prompt's object and of its parts."""
+        about = self._vocabulary.familiarity(prompt)
+        whole, parts = read_finishes(about.heard, about.effective)
+        fields = (self._field(part.without, Stages(), conditions)[0] for part in parts)
+        coats = [Coat(part.finish, field) for part, field in zip(parts, fields, strict=True)]
+        return whole or PLAIN, coats
 
     def _notes(self, prompts: Sequence[str], conditions: Mapping[str, float] | None) -> list[str]:
         """What of the prompts is not heard, each sentence once."""

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from .atlas.bake import bake
+from .atlas.finish import Coat
 from .atlas.unwrap import unwrap
 from .field_reader import Field, Reader
+from .prompts.materials import PLAIN, Finish
 from .protocol.options import MeshOptions
 from .stages import Stages
 from .surface.clean import CleanConfig, drop_specks_and_cavities
@@ -74,8 +77,14 @@ def field_to_mesh(
     options: MeshOptions,
     stages: Stages | None = None,
     config: PipelineConfig | None = None,
+    finish: Finish = PLAIN,
+    coats: Sequence[Coat] = (),
 ) -> GeneratedMesh:
     """Contour, clean, decimate, unwrap and bake.
+
+    Args:
+        finish: Metal and roughness of the object ...
+        coats: ... and of its parts.
 
     Raises:
         BadRequest: the field has no surface, or too few faces for it.
@@ -89,13 +98,15 @@ def field_to_mesh(
         size, way = options.texture_size, options.unwrap
         uvs = unwrap(vertices, faces, size, stages.cancel, way).uvs
     with stages.stage("bake"):
-        texture, normal_map = bake(
+        texture, normal_map, finish_map = bake(
             reader,
             vertices,
             triangulated(faces),
             triangulated(uvs),
             options.texture_size,
             with_normals=options.normal_map,
+            finish=finish,
+            coats=coats,
         )
     stages.done()
     return GeneratedMesh(
@@ -104,6 +115,8 @@ def field_to_mesh(
         uvs=uvs,
         texture=texture,
         normal_map=normal_map,
+        finish=finish,
+        finish_map=finish_map,
         timings=stages.timings,
         notes=notes,
     )

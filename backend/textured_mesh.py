@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from .prompts.materials import PLAIN, Finish
 from .shapes import Float, Int, UInt8
 
 
@@ -24,6 +25,10 @@ class GeneratedMesh:
     """sRGB; the top row first."""
     normal_map: UInt8[np.ndarray, "size size 3"] | None = None
     """Tangent space, +Y up (Blender, glTF), linear; the top row first."""
+    finish: Finish = PLAIN
+    """Metal and roughness where there is no ``finish_map``."""
+    finish_map: UInt8[np.ndarray, "size size 3"] | None = None
+    """Metal (blue) and roughness (green) of every texel, as glTF has them, linear."""
     timings: dict[str, float] = field(default_factory=dict)
     """Seconds by stage."""
     notes: list[str] = field(default_factory=list)

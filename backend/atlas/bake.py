@@ -8,16 +8,20 @@ rows run from the top; texel (row r, column c) is at u = (c + 0.5) / size, v = 1
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from scipy.ndimage import distance_transform_cdt
 
 from ..field_reader import Points, Reader
+from ..prompts.materials import PLAIN, Finish
 from ..shapes import Float, Int, UInt8
 from ..surface.project import GRADIENT_STEP, newton
 from ..surface.topology import Faces, NewFaces, NewVertices, Vertices, half_edges
+from .finish import Coat, finish_at
 from .rasterize import affine, rasterise
 from .tangents import corner_frames, encode
 
@@ -130,6 +134,17 @@ def paint(reader: Reader, position: Points, texels: TexelMap, gutter: Gutter) ->
     return texture
 
 
+class Baked(NamedTuple):
+    """The textures of a mesh; None: not wanted, or there is nothing to say."""
+
+    color: Texture
+    """sRGB."""
+    normal_map: Texture | None
+    """Tangent space, +Y up, linear."""
+    finish_map: Texture | None
+    """Metal (blue) and roughness (green), as glTF has them, linear."""
+
+
 def bake(
     reader: Reader,
     vertices: Vertices,
@@ -138,8 +153,14 @@ def bake(
     size: int,
     *,
     with_normals: bool,
-) -> tuple[Texture, Texture | None]:
-    """Colour texture (sRGB) and, if asked for, tangent-space normal map (+Y up, linear).
+    finish: Finish = PLAIN,
+    coats: Sequence[Coat] = (),
+) -> Baked:
+    """Textures of a mesh of triangles.
+
+    Args:
+        finish: The whole object's.
+        coats: The finishes of parts; where one is found there is a finish map.
 
     Raises:
         Cancelled: asked to stop.
@@ -157,8 +178,10 @@ def bake(
         texture[texels.row, texels.column] = _to_bytes(reader.color(position))
         gutter = finding.result()
     texture[gutter[0]] = texture[gutter[1]]
+    finishes = finish_at(reader, position, finish, coats) if coats else None
+    finish_map = None if finishes is None else _picture(texels, finishes, gutter)
     if not with_normals:
-        return texture, None
+        return Baked(texture, None, finish_map)
     reader.cancel.check()
     normals = texels.read(reader.normals(fine_vertices, GRADIENT_STEP))
     tangents, mesh_normals = (
@@ -168,11 +191,16 @@ def bake(
         for frame in corner_frames(vertices, faces, uvs)
     )
     reader.cancel.check()
-    normal_map = np.zeros((size, size, 3), dtype=np.uint8)
     encoded = _to_bytes(0.5 * encode(normals, tangents, mesh_normals) + 0.5)
-    normal_map[texels.row, texels.column] = encoded
-    normal_map[gutter[0]] = normal_map[gutter[1]]
-    return texture, normal_map
+    return Baked(texture, _picture(texels, encoded, gutter), finish_map)
+
+
+def _picture(texels: TexelMap, values: UInt8[np.ndarray, "texels 3"], gutter: Gutter) -> Texture:
+    """A texture of the texels' values."""
+    picture = np.zeros((texels.size, texels.size, 3), dtype=np.uint8)
+    picture[texels.row, texels.column] = values
+    picture[gutter[0]] = picture[gutter[1]]
+    return picture
 
 
 def _texel_corners(uvs: Float[np.ndarray, "n 3 2"], size: int) -> Float[np.ndarray, "n 3 2"]:

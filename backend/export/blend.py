@@ -73,6 +73,8 @@ def blend_bytes(mesh: GeneratedMesh) -> bytes:
         OutputError: there is no room for temporary files.
         InternalError: bpy failed.
     """
+    import numpy as np
+
     arrays = {
         "vertices": mesh.vertices,
         "faces": mesh.faces,
@@ -81,6 +83,9 @@ def blend_bytes(mesh: GeneratedMesh) -> bytes:
     }
     if mesh.normal_map is not None:
         arrays["normal_map"] = mesh.normal_map
+    if mesh.finish_map is not None:
+        arrays["finish_map"] = mesh.finish_map
+    arrays["finish"] = np.array(mesh.finish, dtype=np.float32)
     facts = {
         "prompt": mesh.prompt,
         "checkpoint_hash": mesh.checkpoint_hash,

@@ -61,7 +61,7 @@ def split_arrays(
     )
 
 
-def png_bytes(picture: UInt8[np.ndarray, "height width 3"]) -> bytes:
+def png_bytes(picture: UInt8[np.ndarray, "height width *channels"]) -> bytes:
     """The picture as a PNG file."""
     from PIL import Image
 

@@ -17,6 +17,7 @@ import numpy as np
 
 from .. import VERSION
 from ..atlas.tangents import corner_frames
+from ..prompts.materials import PLAIN, Finish
 from ..shapes import Float, UInt8
 from ..surface.geometry import vertex_normals
 from ..surface.topology import triangulated
@@ -30,9 +31,6 @@ from .conventions import (
     z_up_to_y_up,
 )
 from .files import Colors
-
-ROUGHNESS = 0.6
-METALLIC = 0.0
 
 FLOAT, UNSIGNED_SHORT, UNSIGNED_INT = 5126, 5123, 5125
 ARRAY_BUFFER, ELEMENT_ARRAY_BUFFER = 34962, 34963
@@ -115,10 +113,12 @@ def glb_bytes(mesh: GeneratedMesh) -> bytes:
     pictures = {"color": mesh.texture}
     if mesh.normal_map is not None:
         pictures["normal"] = mesh.normal_map
+    if mesh.finish_map is not None:
+        pictures["finish"] = mesh.finish_map
     extras = {"prompt": mesh.prompt, "checkpoint_hash": mesh.checkpoint_hash}
     name = mesh.prompt[:63] or "ATT3D"
     meshes = {"name": name, "primitives": [primitive]}
-    return _file(buffer, name, extras, meshes, pictures)
+    return _file(buffer, name, extras, meshes, pictures, finish=mesh.finish)
 
 
 def animated_glb_bytes(
@@ -195,24 +195,33 @@ def _file(
     mesh: dict[str, object],
     pictures: dict[str, UInt8[np.ndarray, "height width 3"]],
     more: dict[str, object] | None = None,
+    finish: Finish = PLAIN,
 ) -> bytes:
     """The content of a file with one node and one material.
 
     Args:
-        pictures: ``color`` and ``normal``, as far as there are; without ``color`` the colors are at
-            the vertices.
+        pictures: ``color``, ``normal`` and ``finish``, as far as there are; without ``color`` the
+            colors are at the vertices.
         more: Further properties of the document.
+        finish: Metal and roughness where no picture tells them.
     """
     images = [
         {"bufferView": buffer.view(png_bytes(picture)), "mimeType": "image/png", "name": what}
         for what, picture in pictures.items()
     ]
-    surface: dict[str, object] = {"metallicFactor": METALLIC, "roughnessFactor": ROUGHNESS}
+    number = {what: {"index": index} for index, what in enumerate(pictures)}
+    surface: dict[str, object] = {
+        "metallicFactor": finish.metallic,
+        "roughnessFactor": finish.roughness,
+    }
     material: dict[str, object] = {"name": "ATT3D", "pbrMetallicRoughness": surface}
     if "color" in pictures:
-        surface["baseColorTexture"] = {"index": 0}
+        surface["baseColorTexture"] = number["color"]
     if "normal" in pictures:
-        material["normalTexture"] = {"index": 1}
+        material["normalTexture"] = number["normal"]
+    if "finish" in pictures:
+        surface |= {"metallicFactor": 1.0, "roughnessFactor": 1.0}
+        surface["metallicRoughnessTexture"] = number["finish"]
     sampler = {"magFilter": LINEAR, "minFilter": LINEAR_MIPMAP_LINEAR}
     textures = {
         "textures": [{"source": index, "sampler": 0} for index in range(len(images))],

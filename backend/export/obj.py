@@ -14,7 +14,6 @@ import numpy as np
 from ..files import ascii_stem
 from ..textured_mesh import GeneratedMesh
 from .conventions import ascii_comment, png_bytes, split_at_seams, z_up_to_y_up
-from .gltf import METALLIC, ROUGHNESS
 
 
 def obj_files(mesh: GeneratedMesh, path: Path) -> dict[Path, bytes]:
@@ -40,8 +39,8 @@ def obj_files(mesh: GeneratedMesh, path: Path) -> dict[Path, bytes]:
     material = [
         "newmtl ATT3D",
         "Kd 1 1 1",
-        f"Pr {ROUGHNESS}",
-        f"Pm {METALLIC}",
+        f"Pr {mesh.finish.roughness}",
+        f"Pm {mesh.finish.metallic}",
         f"map_Kd {beside['texture'].name}",
     ]
     files = {
@@ -51,6 +50,11 @@ def obj_files(mesh: GeneratedMesh, path: Path) -> dict[Path, bytes]:
     if mesh.normal_map is not None:
         material.append(f"norm {beside['normals'].name}")
         files[beside["normals"]] = png_bytes(mesh.normal_map)
+    if mesh.finish_map is not None:
+        for what, key, channel in (("roughness", "map_Pr", 1), ("metallic", "map_Pm", 2)):
+            picture = beside["texture"].with_stem(f"{beside['texture'].stem}_{what}")
+            material.append(f"{key} {picture.name}")
+            files[picture] = png_bytes(mesh.finish_map[..., channel])
     files[beside["mtl"]] = "\n".join(material).encode() + b"\n"
     return files
 

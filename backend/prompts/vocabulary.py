@@ -81,6 +81,8 @@ class Familiarity:
     """Words beyond what the text encoder reads."""
     limit: int | None = None
     """How many words that is."""
+    effective: tuple[tuple[str, str], ...] = ()
+    """The known words that matter and have an effect, as written and in the captions' spelling."""
     unheard: Unheard = field(default_factory=Unheard)
     """Known words that have no effect in this prompt."""
 
@@ -199,6 +201,7 @@ class Vocabulary:
             negated=negated,
             cut=cut,
             limit=self.limit,
+            effective=tuple(pair for pair in words if pair[0] not in without_effect),
             unheard=unheard,
         )
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from .. import VERSION
 from ..progress import CancelToken, ProgressCallback
 from ..prompts.chain import check_chain, check_place
+from ..prompts.materials import PLAIN
 from ..prompts.normalize import normalise_prompt
 from ..protocol.messages import (
     GenerateParams,
@@ -96,6 +97,8 @@ def generate(params: GenerateParams, job: Context) -> GenerateResult:
         made = job.engine.generate(
             params.prompt, params, job.progress, job.cancel, params.conditions
         )
+    import numpy as np
+
     arrays = {
         "vertices": made.vertices,
         "faces": made.faces,
@@ -104,6 +107,10 @@ def generate(params: GenerateParams, job: Context) -> GenerateResult:
     }
     if made.normal_map is not None:
         arrays["normal_map"] = made.normal_map
+    if made.finish != PLAIN:
+        arrays["finish"] = np.array(made.finish, dtype=np.float32)
+    if made.finish_map is not None:
+        arrays["finish_map"] = made.finish_map
     job.cancel.check()
     return GenerateResult(
         mesh=job.results.write_arrays(arrays),

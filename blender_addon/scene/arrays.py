@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ...backend.prompts.materials import PLAIN
 from ...backend.protocol.errors import ProtocolError
 from ..process.safetensors_reader import expect, read_arrays
 from .textures import png_bytes, textures_to_keep
@@ -32,6 +33,10 @@ class MeshArrays:
     """u8[S, S, 3], sRGB."""
     normal_map: np.ndarray | None
     """u8[S, S, 3], tangent space; None: not asked for."""
+    finish: tuple[float, float] = PLAIN
+    """Metal and roughness, where there is no map of them."""
+    finish_map: np.ndarray | None = None
+    """u8[S, S, 3], roughness in green and metal in blue, as glTF has them."""
 
     @cached_property
     def texture_png(self) -> bytes:
@@ -43,9 +48,14 @@ class MeshArrays:
         """The normal map as a PNG file."""
         return None if self.normal_map is None else png_bytes(self.normal_map)
 
+    @cached_property
+    def finish_map_png(self) -> bytes | None:
+        """The map of metal and roughness as a PNG file."""
+        return None if self.finish_map is None else png_bytes(self.finish_map)
+
     def encode(self) -> MeshArrays:
         """Make the PNG files now, in whatever thread this is."""
-        _ = self.texture_png, self.normal_map_png
+        _ = self.texture_png, self.normal_map_png, self.finish_map_png
         return self
 
 
@@ -107,8 +117,9 @@ def read_mesh(path: Path) -> MeshArrays:
         ProtocolError: the file cannot be read, is damaged, or is not a mesh.
     """
     arrays = read_arrays(path)
-    known = {"vertices", "faces", "uvs", "texture", "normal_map"}
-    missing = known - {"normal_map"} - arrays.keys()
+    known = {"vertices", "faces", "uvs", "texture"}
+    missing = known - arrays.keys()
+    known |= {"normal_map", "finish", "finish_map"}
     if missing or not arrays.keys() <= known:
         raise ProtocolError(f"{path.name} is not a mesh: it holds {', '.join(sorted(arrays))}.")
     vertices, faces, uvs = arrays["vertices"], arrays["faces"], arrays["uvs"]
@@ -116,11 +127,22 @@ def read_mesh(path: Path) -> MeshArrays:
     corners = 4 if faces.shape[1:] == (4,) else 3
     expect(path, "faces", faces, "<i4", (None, corners))
     expect(path, "uvs", uvs, "<f4", (len(faces), corners, 2))
-    for name in ("texture", "normal_map"):
+    for name in ("texture", "normal_map", "finish_map"):
         if (texture := arrays.get(name)) is not None:
             expect(path, name, texture, "|u1", (*texture.shape[:1] * 2, 3))
-    _check_mesh(path, faces, len(vertices), vertices, uvs)
-    return MeshArrays(vertices, faces, uvs, arrays["texture"], arrays.get("normal_map"))
+    finish = arrays.get("finish", np.array(PLAIN, np.float32))
+    expect(path, "finish", finish, "<f4", (2,))
+    _check_mesh(path, faces, len(vertices), vertices, uvs, finish)
+    metallic, roughness = finish.clip(0.0, 1.0).tolist()
+    return MeshArrays(
+        vertices,
+        faces,
+        uvs,
+        arrays["texture"],
+        arrays.get("normal_map"),
+        (metallic, roughness),
+        arrays.get("finish_map"),
+    )
 
 
 def read_chain(path: Path, prompts: int) -> ChainArrays:

@@ -9,13 +9,12 @@ from typing import TYPE_CHECKING
 
 import bpy
 
+from ...backend.prompts.materials import PLAIN
 from .data_blocks import data_name
 
 if TYPE_CHECKING:
     from .arrays import MeshArrays
     from .data_blocks import Together
-
-ROUGHNESS = 0.6
 
 
 def packed_image(name: str, png: bytes, keep: Together, *, color: bool) -> bpy.types.Image:
@@ -36,13 +35,14 @@ def packed_image(name: str, png: bytes, keep: Together, *, color: bool) -> bpy.t
 
 def make_images(
     name: str, arrays: MeshArrays, keep: Together
-) -> tuple[bpy.types.Image, bpy.types.Image | None]:
-    """The color texture, and the normal map if there is one."""
+) -> tuple[bpy.types.Image, bpy.types.Image | None, bpy.types.Image | None]:
+    """The color texture, and the normal map and the map of metal and roughness if there are."""
     color = packed_image(name, arrays.texture_png, keep, color=True)
-    if arrays.normal_map_png is None:
-        return color, None
-    title = data_name(name, " normal")
-    return color, packed_image(title, arrays.normal_map_png, keep, color=False)
+    maps = []
+    for ending, png in ((" normal", arrays.normal_map_png), (" finish", arrays.finish_map_png)):
+        title = data_name(name, ending)
+        maps.append(None if png is None else packed_image(title, png, keep, color=False))
+    return color, maps[0], maps[1]
 
 
 def make_material(name: str, arrays: MeshArrays, keep: Together) -> bpy.types.Material:
@@ -51,17 +51,29 @@ def make_material(name: str, arrays: MeshArrays, keep: Together) -> bpy.types.Ma
     material = keep(bpy.data.materials.new(name))
     if material.node_tree is None:  # 5.x makes the tree at once and warns about use_nodes
         material.use_nodes = True
-    connect(material, *images)
+    connect(material, *images, finish=arrays.finish)
     return material
 
 
 def connect(
-    material: bpy.types.Material, color: bpy.types.Image, normal: bpy.types.Image | None = None
+    material: bpy.types.Material,
+    color: bpy.types.Image,
+    normal: bpy.types.Image | None = None,
+    finish_map: bpy.types.Image | None = None,
+    finish: tuple[float, float] = PLAIN,
 ) -> None:
-    """Wire the images into the material's Principled BSDF, laid out so that it reads well."""
+    """Wire the images into the material's Principled BSDF, laid out so that it reads well.
+
+    Args:
+        material: with a node tree.
+        color: sRGB.
+        normal: a tangent-space normal map.
+        finish_map: roughness in green, metal in blue.
+        finish: metal and roughness, where no map tells them.
+    """
     nodes, links = material.node_tree.nodes, material.node_tree.links
     shader = principled(material)
-    shader.inputs["Roughness"].default_value = ROUGHNESS
+    shader.inputs["Metallic"].default_value, shader.inputs["Roughness"].default_value = finish
 
     texture = nodes.new("ShaderNodeTexImage")
     texture.name = texture.label = "Color"
@@ -71,6 +83,8 @@ def connect(
 
     if normal is not None:
         connect_normal(material, normal)
+    if finish_map is not None:
+        connect_finish(material, finish_map)
     # The Material Preview and Solid/Texture viewports show the active image node.
     nodes.active = texture
 
@@ -87,6 +101,21 @@ def connect_normal(material: bpy.types.Material, normal: bpy.types.Image) -> Non
     bumps.location = (shader.location.x - 520, shader.location.y - 320)
     links.new(bumps.outputs["Color"], tangent.inputs["Color"])
     links.new(tangent.outputs["Normal"], shader.inputs["Normal"])
+
+
+def connect_finish(material: bpy.types.Material, finish_map: bpy.types.Image) -> None:
+    """Wire a map of roughness (green) and metal (blue) into the material's Principled BSDF."""
+    nodes, links = material.node_tree.nodes, material.node_tree.links
+    shader = principled(material)
+    channels = nodes.new("ShaderNodeSeparateColor")
+    channels.location = (shader.location.x - 220, shader.location.y - 620)
+    texture = nodes.new("ShaderNodeTexImage")
+    texture.name = texture.label = "Finish"
+    texture.image = finish_map
+    texture.location = (shader.location.x - 520, shader.location.y - 620)
+    links.new(texture.outputs["Color"], channels.inputs["Color"])
+    links.new(channels.outputs["Green"], shader.inputs["Roughness"])
+    links.new(channels.outputs["Blue"], shader.inputs["Metallic"])
 
 
 def principled(material: bpy.types.Material) -> bpy.types.ShaderNode:

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 import bpy
 import numpy as np
 
+from ...backend.prompts.materials import PLAIN
 from .collection import home
 from .data_blocks import Together
-from .material import ROUGHNESS, principled
+from .material import principled
 from .mesh import fill_faces, standing
 from .place import Box, Placement
 
@@ -86,7 +87,7 @@ def _material(keep: Together) -> bpy.types.Material:
     if material.node_tree is None:  # 5.x makes the tree at once and warns about use_nodes
         material.use_nodes = True
     shader = principled(material)
-    shader.inputs["Roughness"].default_value = ROUGHNESS
+    shader.inputs["Roughness"].default_value = PLAIN.roughness
     color = material.node_tree.nodes.new("ShaderNodeVertexColor")
     color.layer_name = COLORS
     color.location = (shader.location.x - 220, shader.location.y)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import bpy
 
 from .carry_over import additions_of
 from .data_blocks import Together, data_name
-from .material import connect_normal, make_images, make_material
+from .material import connect_finish, connect_normal, make_images, make_material
 from .mesh import fill_mesh
 
 if TYPE_CHECKING:
@@ -66,20 +67,41 @@ def replace_mesh(ob: bpy.types.Object, arrays: MeshArrays, provenance: Provenanc
 
 def _show(material: bpy.types.Material, name: str, arrays: MeshArrays, keep: Together) -> None:
     """New pictures in the material's own nodes. Nothing is changed when one cannot be made."""
-    color, normal = make_images(name, arrays, keep)
+    color, normal, finish_map = make_images(name, arrays, keep)
     nodes = material.node_tree.nodes
     nodes["Color"].image = color
-    bumps = nodes.get("Normal")
-    if bumps is not None and bumps.type != "TEX_IMAGE":
-        bumps = None
-    if normal is not None and bumps is not None:
-        bumps.image = normal
-    elif normal is not None:
-        connect_normal(material, normal)
-    elif bumps is not None:  # it fits the old mesh only
-        tangents = {link.to_node for link in bumps.outputs["Color"].links}
-        for node in (bumps, *(node for node in tangents if node.type == "NORMAL_MAP")):
-            nodes.remove(node)
+    _show_map(material, "Normal", normal, connect_normal, "NORMAL_MAP")
+    _show_map(material, "Finish", finish_map, connect_finish, "SEPARATE_COLOR")
+
+
+def _show_map(
+    material: bpy.types.Material,
+    name: str,
+    image: bpy.types.Image | None,
+    connect: Callable[[bpy.types.Material, bpy.types.Image], None],
+    behind: str,
+) -> None:
+    """A new picture in the node of this name, which is made or goes as there is a picture or not.
+
+    Args:
+        material: whose node it is.
+        name: the node's.
+        image: None: the old picture fits the old mesh only.
+        connect: makes the node.
+        behind: type of the node behind it, which goes with it.
+    """
+    nodes = material.node_tree.nodes
+    node = nodes.get(name)
+    if node is not None and node.type != "TEX_IMAGE":
+        node = None
+    if image is not None and node is not None:
+        node.image = image
+    elif image is not None:
+        connect(material, image)
+    elif node is not None:
+        others = {link.to_node for link in node.outputs["Color"].links}
+        for gone in (node, *(other for other in others if other.type == behind)):
+            nodes.remove(gone)
 
 
 def _texture_node(material: bpy.types.Material | None) -> bpy.types.ShaderNode | None:

@@ -12,8 +12,9 @@ from collections.abc import Sequence
 
 import bpy
 
+from ...backend.prompts.materials import PLAIN
 from .data_blocks import Together
-from .material import ROUGHNESS, principled
+from .material import principled
 from .shape_keys import INTERPOLATION
 
 FRAME = "ATT3D colors"
@@ -31,7 +32,7 @@ def make_mixed_material(
     if material.node_tree is None:  # 5.x makes the tree at once and warns about use_nodes
         material.use_nodes = True
     shader = principled(material)
-    shader.inputs["Roughness"].default_value = ROUGHNESS
+    shader.inputs["Roughness"].default_value = PLAIN.roughness
     mix_images(material, images, alphas)
     return material
 

@@ -12,6 +12,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +26,7 @@ from backend.export.conventions import split_at_seams
 from backend.export.files import write_files
 from backend.export.formats import FORMATS, check_output, write_mesh
 from backend.export.gltf import glb_bytes
+from backend.prompts.materials import Finish
 from backend.protocol.errors import BadRequest, MissingDependency, OutputError
 from backend.surface.topology import is_closed
 from backend.textured_mesh import GeneratedMesh
@@ -211,6 +213,34 @@ def test_blend_holds_one_object_with_packed_textures(mesh: GeneratedMesh, tmp_pa
         1,
         [True, True],
     ]
+
+
+def test_metal_and_roughness_are_in_the_files(mesh: GeneratedMesh, tmp_path: Path):
+    golden = replace(mesh, finish=Finish(1.0, 0.25))
+    read = pygltflib.GLTF2().load(str(write_mesh(golden, tmp_path / "gold.glb")[0]))
+    surface = read.materials[0].pbrMetallicRoughness
+    assert (surface.metallicFactor, surface.roughnessFactor) == (1.0, 0.25)
+    assert surface.metallicRoughnessTexture is None
+    write_mesh(golden, tmp_path / "gold.obj")
+    assert "Pr 0.25\nPm 1.0\n" in (tmp_path / "gold.mtl").read_text()
+
+
+def test_the_finish_of_parts_is_a_texture_in_the_files(mesh: GeneratedMesh, tmp_path: Path):
+    finish_map = np.zeros_like(mesh.texture)
+    finish_map[:] = 255, 90, 200
+    armored = replace(mesh, finish_map=finish_map)
+    read = pygltflib.GLTF2().load(str(write_mesh(armored, tmp_path / "armor.glb")[0]))
+    surface = read.materials[0].pbrMetallicRoughness
+    assert (surface.metallicFactor, surface.roughnessFactor) == (1.0, 1.0)
+    image = read.images[read.textures[surface.metallicRoughnessTexture.index].source]
+    view = read.bufferViews[image.bufferView]
+    data = read.binary_blob()[view.byteOffset : view.byteOffset + view.byteLength]
+    np.testing.assert_array_equal(np.asarray(Image.open(io.BytesIO(data))), finish_map)
+    write_mesh(armored, tmp_path / "armor.obj")
+    said = (tmp_path / "armor.mtl").read_text()
+    for what, key, value in (("roughness", "map_Pr", 90), ("metallic", "map_Pm", 200)):
+        assert f"{key} armor_{what}.png" in said
+        assert (np.asarray(Image.open(tmp_path / f"armor_{what}.png")) == value).all()
 
 
 @pytest.fixture(scope="module")

@@ -87,6 +87,26 @@ def check_quads_subdivide_and_take_automatic_weights(bench: Bench) -> None:
     assert (np.abs(weights - 1.0) < 0.05).mean() > 0.9, np.sort(weights)
 
 
+def check_metal_and_roughness_reach_the_material(bench: Bench) -> None:
+    arrays, material = bench.module("scene.arrays"), bench.module("scene.material")
+    together = bench.module("scene.data_blocks").Together
+    picture = np.zeros((8, 8, 3), np.uint8)
+    mesh = (np.zeros((3, 3)), np.zeros((1, 3)), np.zeros((1, 3, 2)), picture, None)
+    with together() as keep:
+        plain = material.make_material("plain", arrays.MeshArrays(*mesh), keep)
+        gold = material.make_material("gold", arrays.MeshArrays(*mesh, (1.0, 0.25)), keep)
+        parts = material.make_material("p", arrays.MeshArrays(*mesh, (0.0, 0.6), picture), keep)
+    found = [material.principled(made).inputs for made in (plain, gold, parts)]
+    values = [(i["Metallic"].default_value, i["Roughness"].default_value) for i in found]
+    assert np.allclose(values[:2], [(0.0, 0.6), (1.0, 0.25)]), values
+    assert not found[1]["Metallic"].is_linked
+    for name, channel in (("Metallic", "Blue"), ("Roughness", "Green")):
+        link = found[2][name].links[0]
+        assert link.from_socket.name == channel
+        image = link.from_node.inputs["Color"].links[0].from_node.image
+        assert image.colorspace_settings.name == "Non-Color" and image.packed_file is not None
+
+
 def check_faces_point_outwards(bench: Bench) -> None:
     """The test checkpoint's object is a ball."""
     mesh = bench.generate().data
