@@ -11,8 +11,9 @@ from collections.abc import Sequence
 import bpy
 import numpy as np
 
+from ...backend.prompts.materials import PLAIN
 from ..scene.data_blocks import Together
-from ..scene.material import ROUGHNESS, principled
+from ..scene.material import principled
 from ..scene.mesh import UV_LAYER
 from ..scene.shape_keys import INTERPOLATION
 from ..scene.textures import to_linear
@@ -95,7 +96,7 @@ def colored_material(name: str, keep: Together) -> bpy.types.Material:
     if material.node_tree is None:  # 5.x makes the tree at once and warns about use_nodes
         material.use_nodes = True
     shader = principled(material)
-    shader.inputs["Roughness"].default_value = ROUGHNESS
+    shader.inputs["Roughness"].default_value = PLAIN.roughness
     color = material.node_tree.nodes.new("ShaderNodeVertexColor")
     color.layer_name = NAME
     color.location = (shader.location.x - 220, shader.location.y)
