@@ -53,7 +53,11 @@ Chain = Annotated[ChainOptions, tyro.conf.arg(name="", constructor=_arguments(Ch
 Output = Annotated[str, tyro.conf.arg(aliases=["-o"], metavar="FILE")]
 Json = Annotated[bool, tyro.conf.arg(help="Print one JSON object on stdout, and nothing else.")]
 CheckpointFile = Annotated[
-    Path | None, tyro.conf.arg(metavar="FILE", help="A checkpoint; default: the bundled one.")
+    Path | None,
+    tyro.conf.arg(
+        metavar="FILE",
+        help="A checkpoint; default: the bundled one that knows the prompt best.",
+    ),
 ]
 Conditions = Annotated[
     tyro.conf.UseAppendAction[tuple[str, ...]],
@@ -103,7 +107,7 @@ class Generate:
             print_json(report)
             return 0
         for made in report.results:
-            print(f"{', '.join(made.files)}: {made.faces} faces")
+            print(f"{', '.join(made.files)}: {made.faces} faces, by {one_line(made.checkpoint)}")
             for note in made.notes:
                 print(f"  note: {note}")
         print(f"{report.timings['total']:.1f} s, {report.timings['load']:.1f} s of it loading")

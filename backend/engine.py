@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Mapping, Sequence
@@ -19,6 +20,7 @@ from .prompts.materials import PLAIN, Finish, read_finishes
 from .prompts.normalize import normalise_prompt
 from .prompts.vocabulary import Vocabulary, words_read
 from .protocol.options import ChainOptions, MeshOptions, PreviewOptions
+from .real_size import UNKNOWN, RealSizes, at_real_size, chain_at_real_size
 from .rivals import judge
 from .stages import Stages
 from .text.word_meanings import KnownMeanings
@@ -71,6 +73,7 @@ class Engine:
             words_read(metadata.text_encoder),
             KnownMeanings,
         )
+        self._sizes = RealSizes(metadata.sizes, KnownMeanings)
         self._last_chain: PromptChain | None = None
         self._lock = threading.Lock()
         self.load_seconds = time.perf_counter() - started
@@ -99,6 +102,8 @@ class Engine:
             options = options or MeshOptions()
             mesh = field_to_mesh(field, options, stages, finish=finish, coats=coats)
         mesh.notes = notes + mesh.notes
+        if options is not None and options.size == "real":
+            self._scale(mesh, {prompt: 1.0})
         mesh.prompt = prompt
         mesh.checkpoint_hash = self.checkpoint.sha256
         return mesh
@@ -136,6 +141,8 @@ class Engine:
         with self._lock:
             notes = self._notes([said for part, said in ends if part], conditions)
         mesh.notes = notes + mesh.notes
+        if options is not None and options.size == "real":
+            self._scale(mesh, {said: part / 100 for part, said in ends if part})
         mesh.checkpoint_hash = self.checkpoint.sha256
         return mesh
 
@@ -163,6 +170,13 @@ class Engine:
             mesh = track(chain, options, stages)
             notes = self._notes(clean, conditions)
         mesh.notes = notes + mesh.notes
+        if options is not None and options.size == "real":
+            sizes = [self._sizes.of(prompt) for prompt in clean]
+            known = [size for size in sizes if size is not None]
+            if len(known) == len(sizes):
+                mesh.positions = chain_at_real_size(mesh.positions, mesh.alphas, known)
+            else:
+                mesh.notes.append(UNKNOWN)
         mesh.checkpoint_hash = self.checkpoint.sha256
         return mesh
 
@@ -281,6 +295,16 @@ class Engine:
 
         notes = [judge(self._vocabulary.familiarity(prompt), field_of).note for prompt in prompts]
         return [note for note in dict.fromkeys(notes) if note]
+
+    def _scale(self, mesh: GeneratedMesh, shares: Mapping[str, float]) -> None:
+        """Give a mesh the real size of its prompts, whose shares add up to 1."""
+        sizes = {prompt: self._sizes.of(prompt) for prompt in shares}
+        known = {prompt: size for prompt, size in sizes.items() if size is not None}
+        if len(known) < len(shares):
+            mesh.notes.append(UNKNOWN)
+            return
+        logarithm = sum(share * math.log(known[prompt]) for prompt, share in shares.items())
+        mesh.vertices = at_real_size(mesh.vertices, math.exp(logarithm))
 
     def _checked(self, conditions: Mapping[str, float] | None) -> dict[str, float]:
         return check_conditions(self.checkpoint.metadata.config.conditions, conditions)

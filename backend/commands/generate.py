@@ -23,6 +23,8 @@ class Made:
     vertices: int
     faces: int
     notes: list[str]
+    checkpoint: str
+    """The name of the one that answered."""
     timings: dict[str, float]
     """Seconds by stage, ``write`` included."""
 
@@ -33,6 +35,7 @@ class GenerateReport:
 
     results: list[Made]
     checkpoint: str
+    """The path of the first prompt's."""
     checkpoint_hash: str
     device: str
     timings: dict[str, float] = field(default_factory=dict)
@@ -52,6 +55,8 @@ def generate(
 ) -> GenerateReport:
     """Everything that can be refused is refused before the model is loaded.
 
+    Without a named checkpoint the words of each prompt choose one.
+
     Args:
         conditions: values of what the checkpoint amortizes over (A31).
         started: ``time.perf_counter()`` when the command began.
@@ -65,17 +70,25 @@ def generate(
         check_output(path, normal_map=options.normal_map)
     progress(0.0, "load")
     from ..engine import Engine
+    from .automatic import candidates, choose
 
-    engine = Engine(checkpoint, device, accelerator)
+    if checkpoint is None:
+        listed = candidates()
+        chosen = [choose(listed, prompt).path for prompt in prompts]
+    else:
+        chosen = [checkpoint] * len(prompts)
+    engines = {path: Engine(path, device, accelerator) for path in dict.fromkeys(chosen)}
     loaded = time.perf_counter()
+    first = engines[chosen[0]]
     report = GenerateReport(
         results=[],
-        checkpoint=str(engine.checkpoint.path),
-        checkpoint_hash=engine.checkpoint.sha256,
-        device=str(engine.device),
+        checkpoint=str(first.checkpoint.path),
+        checkpoint_hash=first.checkpoint.sha256,
+        device=str(first.device),
     )
     total = {"load": loaded - started}
     for index, (prompt, path) in enumerate(zip(prompts, paths, strict=True)):
+        engine = engines[chosen[index]]
 
         def report_progress(fraction: float, stage: str, done: int = index) -> None:
             progress((done + 0.95 * fraction) / len(prompts), stage)
@@ -92,6 +105,7 @@ def generate(
                 vertices=len(mesh.vertices),
                 faces=len(mesh.faces),
                 notes=mesh.notes,
+                checkpoint=engine.checkpoint.metadata.name,
                 timings=timings,
             )
         )

@@ -108,7 +108,10 @@ def interpolate(
     check_output(output, animated=True)
     progress(0.0, "load")
     from ..engine import Engine
+    from .automatic import candidates, choose_for_chain
 
+    if checkpoint is None:
+        checkpoint = choose_for_chain(candidates(), clean).path
     engine = Engine(checkpoint, device, accelerator)
     loaded = time.perf_counter()
     mesh = engine.interpolate(

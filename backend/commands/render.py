@@ -71,7 +71,10 @@ def render(
     progress(0.0, "load")
     from ..engine import Engine
     from ..rendering.turntable import Turntable
+    from .automatic import candidates, choose
 
+    if checkpoint is None:
+        checkpoint = choose(candidates(), prompt).path
     engine = Engine(checkpoint, device, accelerator)
     loaded = time.perf_counter()
     source, notes = engine.field(prompt, conditions)

@@ -52,6 +52,10 @@ class CheckpointMetadata:
     """Every word of the training captions."""
     synonyms: dict[str, str] = field(default_factory=dict)
     """Words of the training captions to the word that ``prompts`` use for the same."""
+    sizes: dict[str, float] = field(default_factory=dict)
+    """Real sizes of prompts: the largest side in metres. Other prompts take the nearest one's."""
+    kinds: dict[str, str] = field(default_factory=dict)
+    """Categories of prompts, to browse by; these are shown, where there are any."""
     description: str = ""
     limits: str = ""
     """What it cannot do."""

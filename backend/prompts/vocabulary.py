@@ -12,11 +12,13 @@ import math
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Protocol
 
 from .combinations import Combinations, Unheard
 from .negation import remove_negations
 from .spelling import STOP_WORDS, learn_words, replace_words, resolve, shorten, split_words
+from .subjects import subjects_of
 
 _SUGGESTIONS = 2
 """Alternatives offered for an unknown word."""
@@ -210,6 +212,15 @@ class Vocabulary:
         near = self._near(prompt)
         heard_as = {word: known.word for word, known in near.items() if known.heard}
         return {kind for _, kind in self._content(replace_words(prompt, heard_as))[0]}
+
+    @cached_property
+    def subjects(self) -> frozenset[str]:
+        """The words that name what the training prompts are about."""
+        return subjects_of(self.prompts, self.known_in)
+
+    def knows_subject(self, prompt: str) -> bool:
+        """Whether the prompt names a thing that is in the training, not only what it is like."""
+        return not self.subjects or not self.subjects.isdisjoint(self.known_in(prompt))
 
     def _near(self, prompt: str) -> dict[str, Neighbor]:
         """The unknown words, each with the known one that is nearest in meaning."""

@@ -24,6 +24,7 @@ _LABEL, _HELP, _USUAL, _UNIT = "label", "help", "usual", "unit"
 Unit = Literal["", "texels"]
 Unwrapper = Literal["own", "xatlas"]
 Topology = Literal["triangles", "quads"]
+Size = Literal["unit", "real"]
 
 
 @dataclass(frozen=True)
@@ -145,6 +146,12 @@ class SurfaceOptions(Options):
         "Who cuts the surface into charts for the texture: our own code, which is quick, or "
         "xatlas, which keeps angles a little better, makes more charts and takes about a second "
         "longer",
+    )
+    size: Size = option(  # noqa: RUF009
+        "unit",
+        "Size",
+        "How large objects are: unit, all of them about a metre, or real, as large as the things "
+        "are, where the model knows that",
     )
 
 

@@ -42,7 +42,9 @@ class ATT3D_PT_batch(bpy.types.Panel):
         row.operator("att3d.batch_examples", text="", icon="LIGHT")
         if settings.batch_text is not None:
             text = settings.batch_text.as_string()
-            for line in summary(text, known_by(settings.checkpoint, context)):
+            one = settings.checkpoint  # on Automatic each prompt may have another
+            known = known_by(one, context) if one else None
+            for line in summary(text, known):
                 draw_text(layout, line, width, "INFO")
         options = layout.column()
         options.use_property_split = True

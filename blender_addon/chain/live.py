@@ -20,6 +20,7 @@ from ...backend.protocol.errors import Att3dError, BadRequest, Cancelled, Intern
 from ...backend.protocol.messages import PreviewParams, PreviewResult
 from ...backend.protocol.options import MAX_PROMPTS
 from ..checkpoints import catalog
+from ..checkpoints.automatic import answering
 from ..checkpoints.conditions import slider_values
 from ..process.session import redraw, session
 from ..scene import preview, viewport_colors
@@ -156,12 +157,14 @@ class Live:
             return
         settings, chosen = scene.att3d, preferences()
         prompts = prompts_of(scene)
+        choice = answering("", prompts) if not settings.checkpoint else None
+        answers = choice.identifier if choice is not None else settings.checkpoint
         params = PreviewParams(
             prompts=prompts,
             alpha=settings.blend * (len(prompts) - 1),
-            checkpoint=catalog.path_of(settings.checkpoint, chosen.checkpoint_folder_path),
+            checkpoint=catalog.path_of(answers, chosen.checkpoint_folder_path),
             resolution=settings.preview_resolution,
-            conditions=slider_values(settings, settings.checkpoint),
+            conditions=slider_values(settings, answers),
         )
         self._stale = False
         self._replies.append(session.ask(chosen.launch, "preview", params))

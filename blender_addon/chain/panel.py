@@ -8,6 +8,7 @@ import bpy
 from bpy.app.translations import pgettext_iface as iface_
 
 from ...backend.protocol.errors import Att3dError
+from ..checkpoints.automatic import draw_answering
 from ..checkpoints.prompt_search import example_chain, familiarity
 from ..generate.suggestions import draw_unknown
 from ..process.session import session
@@ -90,6 +91,8 @@ class ATT3D_PT_chain(_Tab, bpy.types.Panel):
                 takes.active = False
                 text = iface_("Takes {duration}").format(duration=duration_text(expected))
                 takes.label(text=text, icon="TIME")
+        said = [row.prompt for row in settings.chain if row.prompt.strip()]
+        draw_answering(layout, context.region.width, settings.checkpoint, said)
 
         if chain_of(context.active_object) is not None:
             _draw_object(layout, context)

@@ -28,8 +28,11 @@ class ConditionValues(bpy.types.PropertyGroup):
 
 
 def conditions_of(checkpoint: str) -> tuple[catalog.Condition, ...]:
-    """The conditions of the checkpoint with this identifier; none when it is not there."""
-    choice = catalog.find(checkpoint, preferences().checkpoint_folder_path)
+    """The conditions of the checkpoint with this identifier; none when it is not there.
+
+    On Automatic there are none: the next prompt may have another checkpoint.
+    """
+    choice = catalog.find(checkpoint, preferences().checkpoint_folder_path) if checkpoint else None
     return choice.conditions if choice is not None else ()
 
 

@@ -10,17 +10,15 @@ import bisect
 import itertools
 import threading
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-from ...backend.prompts.spelling import STOP_WORDS, split_words
 from ...backend.prompts.vocabulary import Familiarity, Vocabulary, words_read
 from ...backend.text.word_meanings import KnownMeanings
 from . import catalog
 
-_PARTICIPLES = {"made", "carved", "dressed"}
 _SHORT = 5
 """Letters: fewer make a word that another letter makes another word."""
 INDEXED = 20_000
@@ -74,9 +72,6 @@ class PromptIndex:
                 self._containing[word].add(index)
                 tails.add(" ".join(split[start:]))
         self._tails = sorted(tails)
-        self._subjects = set().union(
-            *map(self._subject_kinds, set(map(_up_to_subject, self.prompts)))
-        )
         self._words = sorted(set(self._containing) | set(self.vocabulary.words))
 
     def familiarity(self, prompt: str) -> Familiarity:
@@ -85,12 +80,7 @@ class PromptIndex:
 
     def knows_subject(self, prompt: str) -> bool:
         """Whether the prompt names a thing that is in the training, not only what it is like."""
-        return not self._subjects or bool(self._subjects & self.vocabulary.known_in(prompt))
-
-    def _subject_kinds(self, phrase: str) -> set[str]:
-        """The known words of a phrase's last one, or of all where it is half of a compound."""
-        known = self.vocabulary.known_in
-        return known(phrase) & known(phrase.rpartition(" ")[2]) or known(phrase)
+        return self.vocabulary.knows_subject(prompt)
 
     def spelled_alike(self, prompt: str) -> str | None:
         """The prompt with known words for its unknown ones, if that names something it knows.
@@ -131,7 +121,7 @@ class PromptIndex:
             for prompt in self.familiarity(" ".join([*whole, meant])).nearest:
                 found[prompt] = Suggestion(prompt, hint)
         # After an unknown word the next may be unknown too: "sports car" is no "sports carved".
-        words = self._subjects if unknown else None
+        words = self.vocabulary.subjects if unknown else None
         whole_text, end_of_text = self._completed(typed, words)
         others = (self._with_all(typed), end_of_text, self._words_of(typed, words))
         for prompt in itertools.chain(whole_text, *others):
@@ -152,7 +142,9 @@ class PromptIndex:
 
     # --- completion ---
 
-    def _completed(self, typed: list[str], words: set[str] | None) -> tuple[list[str], list[str]]:
+    def _completed(
+        self, typed: list[str], words: Collection[str] | None
+    ) -> tuple[list[str], list[str]]:
         """The text with the rest of a known prompt: of all of it, or of its longest end.
 
         Args:
@@ -180,7 +172,7 @@ class PromptIndex:
         ranked = sorted(fitting, key=lambda index: (self.prompts[index].count(" "), index))
         return [self.prompts[index] for index in ranked]
 
-    def _words_of(self, typed: list[str], words: set[str] | None) -> Iterable[str]:
+    def _words_of(self, typed: list[str], words: Collection[str] | None) -> Iterable[str]:
         """The text with its last word completed, to one of ``words`` (None: any)."""
         *whole, last = typed
         found = (word for word in _starting_with(self._words, last) if word != last)
@@ -188,24 +180,15 @@ class PromptIndex:
         return [" ".join([*whole, word]) for word in ends]
 
 
-def subject_of(prompt: str) -> str | None:
-    """The noun that a prompt is about: the last word before what it does, wears or is made of."""
-    noun = None
-    for word in split_words(prompt):
-        if word.endswith("ing") or word in _PARTICIPLES:
-            return noun
-        if word not in STOP_WORDS:
-            noun = word
-        elif noun is not None:
-            return noun
-    return noun
-
-
-def _up_to_subject(prompt: str) -> str:
-    """The prompt's words up to the noun that it is about; empty where there is none."""
-    words = split_words(prompt)
-    noun = subject_of(prompt)
-    return " ".join(words[: words.index(noun) + 1]) if noun is not None else ""
+def mixed(lists: Sequence[Sequence[Suggestion]], count: int = 20) -> list[Suggestion]:
+    """Suggestions of several checkpoints: those of the first, and one of each other in turn."""
+    first, *others = lists
+    found = {one.prompt: one for one in first[: count // 2]}
+    for several in itertools.zip_longest(*others, first[count // 2 :]):
+        for one in several:
+            if one is not None and not one.hint and len(found) < count:
+                found.setdefault(one.prompt, one)
+    return list(found.values())
 
 
 def _bare(word: str) -> str:

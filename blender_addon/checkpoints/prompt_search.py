@@ -10,7 +10,8 @@ from bpy.app.translations import pgettext_iface as iface_
 from ..process.session import redraw
 from ..ui.preferences import preferences
 from . import catalog
-from .prompt_index import PromptIndex, prompt_index
+from .automatic import all_read, answering
+from .prompt_index import PromptIndex, mixed, prompt_index
 
 if TYPE_CHECKING:
     from bpy.types import Context
@@ -25,20 +26,24 @@ LOOK_AGAIN = 0.3
 
 
 def chosen(context: Context) -> catalog.Choice | None:
-    """The checkpoint that the scene has chosen, if it is a file on this machine."""
-    folder = preferences(context).checkpoint_folder_path
-    return catalog.find(context.scene.att3d.checkpoint, folder)
+    """The checkpoint that answers the scene's prompt, if it is a file on this machine."""
+    settings = context.scene.att3d
+    return answering(settings.checkpoint, [settings.prompt])
 
 
-def known_by(checkpoint: str, context: Context, *, wait: bool = False) -> PromptIndex | None:
+def known_by(
+    checkpoint: str, context: Context, *, prompt: str | None = None, wait: bool = False
+) -> PromptIndex | None:
     """What the checkpoint of this identifier knows; None while that is being read.
 
     Args:
         checkpoint: as the scene's setting says it.
         context: of Blender.
+        prompt: that chooses the checkpoint on Automatic; None: the scene's.
         wait: until it has been read. Scripts always wait.
     """
-    choice = catalog.find(checkpoint, preferences(context).checkpoint_folder_path)
+    asked = context.scene.att3d.prompt if prompt is None else prompt
+    choice = answering(checkpoint, [asked], wait=wait or bpy.app.background)
     if choice is None:
         return None
     known = prompt_index(choice.path, wait=wait or bpy.app.background)
@@ -49,14 +54,18 @@ def known_by(checkpoint: str, context: Context, *, wait: bool = False) -> Prompt
 
 def search_prompts(owner: Any, context: Context, text: str) -> list[tuple[str, str] | str]:
     """Prompts to offer; Blender asks at every keystroke in a prompt field."""
-    known = known_by(context.scene.att3d.checkpoint, context)
+    checkpoint = context.scene.att3d.checkpoint
+    known = known_by(checkpoint, context, prompt=text)
     if known is None:
         return []
+    found = known.suggest(text)
+    if not checkpoint:
+        found = mixed([found, *(index.suggest(text) for index in all_read() if index is not known)])
     return [
-        (found.prompt, iface_("{words} is unknown").format(words=found.hint))
-        if found.hint
-        else found.prompt
-        for found in known.suggest(text)
+        (one.prompt, iface_("{words} is unknown").format(words=one.hint))
+        if one.hint
+        else one.prompt
+        for one in found
     ]
 
 
@@ -64,7 +73,7 @@ def familiarity(context: Context, prompt: str) -> Familiarity | None:
     """What the scene's checkpoint has to do with a prompt; None when nobody knows (yet)."""
     if not prompt.strip():
         return None
-    known = known_by(context.scene.att3d.checkpoint, context)
+    known = known_by(context.scene.att3d.checkpoint, context, prompt=prompt)
     return known.familiarity(prompt) if known is not None else None
 
 

@@ -34,10 +34,19 @@ def _checkpoint_items(settings: CheckpointSettings, context: Context | None) -> 
     folder = preferences(context).checkpoint_folder_path
     found = catalog.choices(folder)
     items = [
-        (choice.identifier, choice.label, choice.description, _icon(choice), _number(choice))
+        (
+            choice.identifier,
+            choice.label,
+            choice.description,
+            _icon(choice),
+            catalog.number(choice.identifier),
+        )
         for choice in found
     ]
-    if not found or not found[0].bundled:
+    if found and found[0].bundled:
+        choosing = "The words of the prompt choose the model that knows them best"
+        items.insert(0, ("AUTOMATIC", "Automatic", choosing, "VIEWZOOM", 0))
+    else:
         missing = "The extension was built without a model; choose another"
         items.insert(0, ("NONE", "No model", missing, "ERROR", 0))
     chosen = settings.checkpoint
@@ -52,16 +61,10 @@ def _icon(choice: catalog.Choice) -> str | int:
     return icon_of(picture_of(choice.path, preferences().pictures_path)) or "FILE_3D"
 
 
-def _number(choice: catalog.Choice) -> int:
-    """0 is the default, which is stored as no choice at all."""
-    is_default = choice.bundled and choice.identifier == catalog.DEFAULT
-    return 0 if is_default else catalog.number(choice.identifier)
-
-
 def _get_choice(settings: CheckpointSettings) -> int:
     chosen = settings.checkpoint
     choice = catalog.find(chosen, preferences().checkpoint_folder_path) if chosen else None
-    return _number(choice) if choice is not None else catalog.number(chosen)
+    return catalog.number(choice.identifier if choice is not None else chosen)
 
 
 def _set_choice(settings: CheckpointSettings, value: int) -> None:
@@ -96,7 +99,7 @@ class CheckpointSettings:
         name="Model",
         description=(
             "The trained model: its name, as objects made with it carry it, or the path of its "
-            "file. Empty: the default"
+            "file. Empty: the words of the prompt choose one"
         ),
         update=_checkpoint_changed,
     )

@@ -130,7 +130,10 @@ class ATT3D_OT_suggest(bpy.types.Operator):
     def execute(self, context: Context) -> set[str]:
         settings = context.scene.att3d
         folder = preferences(context).checkpoint_folder_path
-        chosen = catalog.find(settings.checkpoint, folder)
+        if settings.checkpoint:
+            chosen = catalog.find(settings.checkpoint, folder)
+        else:
+            chosen = random.choice(catalog.choices(folder) or [None])
         prompts = [] if chosen is None else chosen.prompts
         if not prompts:
             self.report({"WARNING"}, "This model does not say which prompts it knows")

@@ -9,6 +9,7 @@ from bpy.app.translations import pgettext_iface as iface_
 
 from ...backend.protocol.errors import BadPrompt
 from ..checkpoints import catalog
+from ..checkpoints.automatic import draw_answering
 from ..checkpoints.conditions import draw_sliders
 from ..checkpoints.prompt_search import example_prompt, familiarity
 from ..process.backend_state import State
@@ -62,6 +63,7 @@ class ATT3D_PT_create(_Tab, bpy.types.Panel):
 
         unknown = not session.busy and draw_unknown(layout, context, settings.prompt)
         layout.prop(settings, "checkpoint_choice", text="")
+        draw_answering(layout, width, settings.checkpoint, [settings.prompt])
         draw_sliders(layout, settings)
         chosen = preferences(context)
         state, problem = session.state, chosen.problem

@@ -19,6 +19,7 @@ from bpy.props import StringProperty
 from ...backend.protocol.messages import GenerateParams, GenerateResult, InterpolateResult
 from ...backend.protocol.options import MeshOptions, Option, options_of
 from ..checkpoints import catalog
+from ..checkpoints.automatic import answering, answering_chain
 from ..checkpoints.conditions import slider_values, values_as_text, values_in_text
 from ..history import record
 from ..process.launch import extension_version
@@ -60,7 +61,7 @@ class ResultOperator(BackendOperator):
 
     checkpoint: StringProperty(
         name="Model",
-        description="Name or path of the trained model; empty: the scene's choice",
+        description="Name or path of the trained model; empty: the scene's choice, or the words'",
         options={"SKIP_SAVE"},
     )
     conditions: StringProperty(
@@ -74,6 +75,8 @@ class ResultOperator(BackendOperator):
 
     _scene_uid = 0
     _object_uid = 0
+    _answers = ""
+    """The identifier of the checkpoint that was asked."""
 
     @property
     def values(self) -> dict[str, Any]:
@@ -102,18 +105,30 @@ class ResultOperator(BackendOperator):
         Raises:
             BadRequest: the conditions are no JSON.
         """
-        sliders = slider_values(context.scene.att3d, self.checkpoint)
+        self._answers = self._answering(more)
+        sliders = slider_values(context.scene.att3d, self._answers)
         self.fill_in({"conditions": values_as_text(sliders)})
         conditions = values_in_text(self.conditions)
         self._scene_uid = context.scene.session_uid
         chosen = preferences(context)
-        path = catalog.path_of(self.checkpoint, chosen.checkpoint_folder_path)
+        path = catalog.path_of(self._answers, chosen.checkpoint_folder_path)
         return session.submit(
             chosen.launch,
             method,
             params(checkpoint=path, conditions=conditions, **self.values, **more),
             lambda result: read(Path(result.mesh)).encode(),
         )
+
+    def _answering(self, asked: Mapping[str, Any]) -> str:
+        """The identifier of the checkpoint that answers: on Automatic the words choose it."""
+        if self.checkpoint:
+            return self.checkpoint
+        prompts = asked.get("prompts") or asked.get("chain") or [asked.get("prompt", "")]
+        if len(prompts) > 1:
+            choice = answering_chain("", prompts)
+        else:
+            choice = answering("", prompts, wait=True)
+        return choice.identifier if choice is not None else ""
 
     def take(
         self,
@@ -156,7 +171,7 @@ class ResultOperator(BackendOperator):
             Path(result.mesh),
             reply.prepared,
             origin,
-            choice=self.checkpoint,
+            choice=self._answers,
             seconds=seconds,
             key_names=key_names,
         )

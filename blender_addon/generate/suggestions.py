@@ -29,7 +29,8 @@ def draw_unknown(layout: bpy.types.UILayout, context: Context, prompt: str, row:
     Returns:
         Whether there was anything to say.
     """
-    known = known_by(context.scene.att3d.checkpoint, context) if prompt.strip() else None
+    checkpoint = context.scene.att3d.checkpoint
+    known = known_by(checkpoint, context, prompt=prompt) if prompt.strip() else None
     if known is None:
         return False
     about = known.familiarity(prompt)
@@ -74,7 +75,7 @@ def refuse_unknown(context: Context, prompt: str, checkpoint: str) -> None:
 
     The model would answer all the same, with some object under the prompt's name.
     """
-    known = known_by(checkpoint, context)
+    known = known_by(checkpoint, context, prompt=prompt)
     if known is None or known.knows_subject(prompt):
         return
     unknown = known.familiarity(prompt).unknown_words

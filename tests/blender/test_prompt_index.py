@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from backend.prompts.subjects import subject_of
+
 from ..timed import within
 from ..wire import extension  # noqa: F401 makes the package importable without bpy
 
@@ -18,7 +20,6 @@ from att3d_extension.blender_addon.checkpoints.prompt_index import (  # isort: s
     PromptIndex,
     Suggestion,
     prompt_index,
-    subject_of,
 )
 
 BUNDLED = Path(__file__).resolve().parents[2] / "checkpoints"

@@ -70,6 +70,8 @@ def export(
             unseen=[prompts.prompts[i] for i in prompts.unseen],
             words=list(collection.known_words(prompts.prompts)),
             synonyms=collection.synonyms(prompts.prompts),
+            sizes=collection.sizes(prompts.prompts),
+            kinds=collection.kinds(prompts.prompts),
             description=f"{made} by {how} on the prompt set {prompts.name}.",
             limits=LIMITS["diffusion" if distilled else "references"],
             licence=collection.licence,

@@ -139,6 +139,21 @@ class LibraryCollection:
         del prompts
         return {}
 
+    def sizes(self, prompts: Sequence[str]) -> dict[str, float]:
+        return {prompt: entry.metres for prompt, entry in self._plain(prompts) if entry.metres}
+
+    def kinds(self, prompts: Sequence[str]) -> dict[str, str]:
+        return {prompt: entry.kind for prompt, entry in self._plain(prompts) if entry.kind}
+
+    def _plain(self, prompts: Sequence[str]) -> list[tuple[str, Entry]]:
+        """The prompts that ask for a model as it is, with its entry."""
+        found = ((prompt, self._find(prompt)) for prompt in dict.fromkeys(prompts))
+        return [
+            (prompt, self.index.entries[instance.model])
+            for prompt, instance in found
+            if instance is not None and instance.look.plain
+        ]
+
     def fingerprint(self, prompts: Sequence[str]) -> str:
         digest = hashlib.sha256()
         for prompt in prompts:

@@ -121,6 +121,14 @@ class AssetCollection(Protocol):
         """Words of the paraphrases to the word that the prompts use: ``hog`` to ``pig``."""
         ...
 
+    def sizes(self, prompts: Sequence[str]) -> dict[str, float]:
+        """Real sizes by prompt: the largest side in metres, of those prompts that have one."""
+        ...
+
+    def kinds(self, prompts: Sequence[str]) -> dict[str, str]:
+        """Categories by prompt, of those that have one: what a person browses by."""
+        ...
+
     def fingerprint(self, prompts: Sequence[str]) -> str:
         """A hash of what the prompts' assets are: it changes when a person edits them, and not
         with the place that they are read from."""

@@ -68,6 +68,16 @@ class ToyboxCollection:
     def synonyms(self, prompts: Sequence[str]) -> dict[str, str]:
         return synonyms(prompts)
 
+    def sizes(self, prompts: Sequence[str]) -> dict[str, float]:
+        """No sizes: a toy may be as large as one likes."""
+        del prompts
+        return {}
+
+    def kinds(self, prompts: Sequence[str]) -> dict[str, str]:
+        """No categories: a toy's subject is one."""
+        del prompts
+        return {}
+
     def fingerprint(self, prompts: Sequence[str]) -> str:
         """A hash of the toys' specifications, and of some of the toys themselves."""
         said = [str(find_spec(prompt)) for prompt in prompts]

@@ -1,0 +1,83 @@
+"""Which bundled checkpoint answers when none is named: the words of the prompts decide."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from ..model.checkpoint_file import CheckpointMetadata, read_metadata
+from ..paths import bundled_checkpoints, default_checkpoint
+from ..prompts.choice import Fit, best, fit
+from ..prompts.vocabulary import Vocabulary, words_read
+from ..protocol.errors import BadPrompt, CheckpointError
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A checkpoint that may answer."""
+
+    path: Path
+    metadata: CheckpointMetadata
+
+    @cached_property
+    def vocabulary(self) -> Vocabulary:
+        """All that it can make, of its own training's prompt sets, by words."""
+        from ..text.word_meanings import KnownMeanings
+
+        said = self.metadata
+        prompts = [*said.prompts, *said.unseen]
+        limit = words_read(said.text_encoder)
+        return Vocabulary(prompts, said.words, said.synonyms, limit, KnownMeanings)
+
+
+def candidates() -> list[Candidate]:
+    """The bundled checkpoints that can be read, the default first.
+
+    Raises:
+        CheckpointError: there is no default.
+    """
+    default = default_checkpoint()
+    others = [path for path in bundled_checkpoints() if path != default]
+    found = [Candidate(default, read_metadata(default))]
+    for path in others:
+        try:
+            found.append(Candidate(path, read_metadata(path)))
+        except CheckpointError:  # one that cannot be read does not hide the others
+            continue
+    return found
+
+
+def choose(listed: Sequence[Candidate], prompt: str) -> Candidate:
+    """The checkpoint that knows a prompt best; the first where none knows it better."""
+    return _choose(listed, [prompt])[0]
+
+
+def choose_for_chain(listed: Sequence[Candidate], prompts: Sequence[str]) -> Candidate:
+    """The checkpoint that knows the prompts of a chain best.
+
+    Raises:
+        BadPrompt: none knows what each of them is about.
+    """
+    found, well = _choose(listed, prompts)
+    if well.knows_all or len(listed) == 1:
+        return found
+    by_prompt = {prompt: _choose(listed, [prompt]) for prompt in prompts}
+    known = [
+        f'"{prompt}": {one.metadata.name if fits.knows_all else "none"}'
+        for prompt, (one, fits) in by_prompt.items()
+    ]
+    raise BadPrompt(
+        f"no checkpoint knows all prompts of the chain ({'; '.join(known)})",
+        "use prompts that one checkpoint knows, or name one with --checkpoint",
+    )
+
+
+def _choose(listed: Sequence[Candidate], prompts: Sequence[str]) -> tuple[Candidate, Fit]:
+    first = fit(listed[0].vocabulary, prompts)
+    if first == Fit():  # the others need not be read
+        return listed[0], first
+    fits = [first, *(fit(one.vocabulary, prompts) for one in listed[1:])]
+    chosen = best(fits)
+    return listed[chosen], fits[chosen]
