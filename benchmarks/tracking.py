@@ -268,7 +268,9 @@ def show(line: dict) -> None:
 def markdown(lines: list[dict]) -> str:
     """The rows as docs/interpolation.md has them; bold is what misses its target."""
     columns = {"mean": 2, "worst": 2, "p95": 2, "p95_worst": 2, "normals": 2, "flipped": 1}
-    columns |= {"back": 3, "drift": 3, "keys": 0, "cpu": 0}
+    columns |= {"back": 3, "drift": 3, "far_key": 1, "far_between": 1, "iou_key": 3}
+    columns |= {"iou_between": 3, "psnr_key": 1, "psnr_between": 1, "extra_between": 2}
+    columns |= {"keys": 0, "cpu": 0}
     rows = [f"| {' | '.join(['prompts', *columns])} |", "|---" * (len(columns) + 1) + "|"]
     for line in lines:
         cells = [

@@ -119,6 +119,7 @@ def chain_blend_bytes(mesh: TrackedMesh, frames: Sequence[int], fps: int) -> byt
         "positions": mesh.positions,
         "alphas": mesh.alphas,
         "textures": mesh.textures,
+        "texture_alphas": mesh.texture_alphas,
     }
     facts = {
         "chain": {"prompts": mesh.prompts, "frames": list(frames), "fps": fps, "keys": mesh.names},

@@ -22,7 +22,7 @@ from ..shapes import Float, UInt8
 from ..surface.geometry import vertex_normals
 from ..surface.topology import triangulated
 from ..textured_mesh import GeneratedMesh
-from ..tracking.tracked_mesh import LINEAR_LIGHT, TrackedMesh
+from ..tracking.tracked_mesh import LINEAR_LIGHT, TrackedMesh, place
 from .conventions import (
     SplitMesh,
     png_bytes,
@@ -254,13 +254,16 @@ def _shape(mesh: TrackedMesh, split: SplitMesh, index: int) -> dict[str, np.ndar
 
 
 def _vertex_colors(mesh: TrackedMesh, split: SplitMesh) -> list[Float[np.ndarray, "split 3"]]:
-    """Each key's texture at the vertices, in linear light as glTF wants it."""
+    """Each key's texture at the vertices, in linear light as glTF wants it; between textures they
+    are mixed."""
     size = mesh.textures.shape[1]
     column = np.clip(split.uvs[:, 0] * size, 0, size - 1).astype(np.int64)
     row = np.clip((1.0 - split.uvs[:, 1]) * size, 0, size - 1).astype(np.int64)
+    light = LINEAR_LIGHT[mesh.textures[:, row, column]]
     result = []
-    for texture in mesh.textures:
-        result.append(LINEAR_LIGHT[texture[row, column]])
+    for alpha in mesh.alphas:
+        after, share = place(mesh.texture_alphas, float(alpha))
+        result.append((1 - share) * light[after - 1] + share * light[after])
     return result
 
 

@@ -194,11 +194,12 @@ class ChainOptions(SurfaceOptions):
         usual=(48, 256),
     )
     keys: int = option(
-        7,
+        48,
         "Keys",
         "At most this many shape keys from one prompt to the next, both included. Fewer are made "
-        "where blending two of them already shows the true object",
-        (2, 9),
+        "where blending two of them already shows the true object. Up to 9 stand at even steps; "
+        "more are put where parts come or go",
+        (2, 96),
     )
     quality: bool = option(
         False,

@@ -170,6 +170,7 @@ def interpolate(params: InterpolateParams, job: Context) -> InterpolateResult:
                 "positions": made.positions,
                 "alphas": made.alphas,
                 "textures": made.textures,
+                "texture_alphas": made.texture_alphas,
             }
         ),
         prompts=list(made.prompts),

@@ -47,6 +47,44 @@ class Appearance:
     """Pixels in which something shows where the object has nothing, % of the object's."""
 
 
+@dataclass(frozen=True)
+class Camera:
+    """An orthographic view of what is within ``radius`` of ``centre``, metres."""
+
+    direction: Float[np.ndarray, "3"]
+    """Unit, from the object to the eye."""
+    centre: Float[np.ndarray, "3"]
+    radius: float
+    size: int = SIZE
+
+    def look(self, vertices: Vertices, faces: Faces) -> View:
+        return look(vertices, faces, self.direction, self.size, self.centre, self.radius)
+
+
+def mesh_picture(
+    vertices: Vertices,
+    faces: Faces,
+    uvs: Float[np.ndarray, "faces 3 2"],
+    texture: UInt8[np.ndarray, "width width 3"],
+    camera: Camera,
+) -> tuple[View, Float[np.ndarray, "size size 3"]]:
+    """A textured mesh, shaded, on white; sRGB in [0, 1]."""
+    view = camera.look(vertices, faces)
+    colors = _texels(texture, view.read(uvs.astype(np.float64)))
+    return view, _picture(view, camera.direction, vertices, faces, colors)
+
+
+def object_picture(
+    reader: Reader, surface: tuple[NewVertices, NewFaces], camera: Camera
+) -> tuple[View, Float[np.ndarray, "size size 3"]]:
+    """The reader's object, whose ``surface`` was extracted, shaded, on white; sRGB in [0, 1]."""
+    vertices, faces = surface
+    view = camera.look(vertices, faces)
+    place = view.read(vertices[faces].astype(np.float64))
+    colors = reader.color(place.astype(np.float32))
+    return view, _picture(view, camera.direction, vertices, faces, colors)
+
+
 def compare(
     reader: Reader,
     vertices: Vertices,
@@ -64,25 +102,19 @@ def compare(
     centre = 0.5 * (true_vertices.min(axis=0) + true_vertices.max(axis=0)).astype(np.float64)
     shown = np.concatenate([true_vertices, vertices[np.unique(_with_area(vertices, faces))]])
     radius = FRAME * float(np.linalg.norm(shown - centre, axis=1).max())
-    normals = vertex_normals(vertices.astype(np.float64), faces)
-    true_normals = vertex_normals(true_vertices.astype(np.float64), true_faces)
     both = either = extra = covered = 0
     square = 0.0
     for direction in directions(VIEWS):
         reader.cancel.check()
-        own = look(vertices, faces, direction, SIZE, centre, radius)
-        real = look(true_vertices, true_faces, direction, SIZE, centre, radius)
+        camera = Camera(direction, centre, radius)
+        own, picture = mesh_picture(vertices, faces, uvs, texture, camera)
+        real, true_picture = object_picture(reader, truth, camera)
         one, other = own.covered, real.covered
         both += int((one & other).sum())
         either += int((one | other).sum())
         covered += int(other.sum())
         near = np.asarray(binary_dilation(other, np.ones((2 * NEAR + 1,) * 2)), dtype=bool)
         extra += int((one & ~near).sum())
-        colors = _texels(texture, own.read(uvs.astype(np.float64)))
-        place = real.read(true_vertices[true_faces].astype(np.float64))
-        true_colors = reader.color(place.astype(np.float32))
-        picture = _picture(own, direction, normals[faces], colors)
-        true_picture = _picture(real, direction, true_normals[true_faces], true_colors)
         square += float(((picture - true_picture) ** 2).mean()) / VIEWS
     return Appearance(
         farthest=farthest(vertices, faces, true_vertices, true_faces),
@@ -121,12 +153,13 @@ def _texels(
 def _picture(
     view: View,
     direction: Float[np.ndarray, "3"],
-    normals: Float[np.ndarray, "faces 3 3"],
+    vertices: Vertices,
+    faces: Faces,
     colors: Float[np.ndarray, "pixels 3"],
 ) -> Float[np.ndarray, "size size 3"]:
     """Colors in the light of a lamp beside the eye, on white."""
     lamp = LIGHT @ frame(direction)
-    normal = view.read(normals)
+    normal = view.read(vertex_normals(vertices.astype(np.float64), faces)[faces])
     length = np.maximum(np.linalg.norm(normal, axis=1), 1e-9)
     shade = AMBIENT + (1.0 - AMBIENT) * np.clip((normal @ lamp) / length, 0.0, 1.0)
     picture = np.ones((*view.face.shape, 3))

@@ -65,8 +65,9 @@ def key_name(prompts: Sequence[str], alpha: float) -> str:
     if abs(alpha - nearest) <= END:
         return _cut(f"{nearest + 1:02d} {prompts[nearest]}", 60)
     first = int(alpha)
-    one, other = (_cut(prompts[first + k], 25) for k in (0, 1))
-    return f"{alpha + 1:05.2f} {one} - {other}"
+    one, other = (_cut(prompts[first + k], 24) for k in (0, 1))
+    place = f"{alpha + 1:06.3f}".removesuffix("0")
+    return f"{place} {one} - {other}"
 
 
 def _cut(text: str, size: int) -> str:

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import bisect
 import itertools
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 from scipy.spatial import KDTree
 
+from ..shapes import Float
 from ..surface.geometry import face_areas
 from ..surface.topology import Vertices
+from .appearance import AREA
 from .quality import sample_surface
+from .sudden import INSTANT, Moment, at
 from .vertex_tracker import STEPS, Tracker
 
 ENOUGH = 0.04
@@ -19,8 +24,14 @@ COMPARED = 12_000
 """Samples of a mesh that is compared with the object."""
 
 
+FAR = 1.5
+"""By how much, % of the diagonal, some place of a blend may be farther from the object than the
+tracked mesh is without a further key there."""
+
+
 def choose_keys(tracker: Tracker, most: int) -> list[float]:
-    """Every prompt, and between neighbours as few of the tracked alphas as will do.
+    """Every prompt, and between neighbours as few alphas as will do: first the best multiples of
+    1 / :data:`STEPS`, then those of the others that the survey read at which a blend is worst.
 
     Args:
         tracker: Has tracked every multiple of 1 / :data:`STEPS`.
@@ -32,8 +43,83 @@ def choose_keys(tracker: Tracker, most: int) -> list[float]:
     chosen = [0.0]
     for pair in range(len(tracker.source.chain.prompts) - 1):
         steps = [pair + step / STEPS for step in range(STEPS + 1)]
-        chosen += _best_keys(tracker, steps, min(most, STEPS + 1))[1:]
+        regular = _best_keys(tracker, steps, min(most, STEPS + 1))
+        chosen += _refined(tracker, regular, most)[1:]
     return chosen
+
+
+def sudden_keys(
+    tracker: Tracker, places: Sequence[float], positions: Mapping[float, Vertices], most: int
+) -> dict[float, Vertices]:
+    """Two further keys for each moment at which something comes or goes at once: just before it and
+    just after it.
+
+    Args:
+        places: The keys that :func:`choose_keys` chose.
+        positions: Of these.
+        most: Keys between two neighbouring prompts, both included; what moves most gets its keys
+            first.
+    """
+    found: dict[float, Vertices] = {}
+    for pair in range(len(tracker.source.chain.prompts) - 1):
+        own = [alpha for alpha in places if pair <= alpha <= pair + 1]
+        spans = [
+            (ends, (positions[ends[0]], positions[ends[1]]), moment)
+            for ends in itertools.pairwise(own)
+            for moment in tracker.moments(*ends)
+        ]
+        spans.sort(key=lambda span: -_travel(*span[1], span[2]))
+        kept = spans[: max(0, (most - len(own)) // 2)]
+        for ends, both, moment in kept:
+            moments = [other for keys, _, other in kept if keys == ends]
+            for side in (-0.5, 0.5):
+                alpha = moment.alpha + side * INSTANT
+                found[alpha] = at(alpha, ends, both, moments)
+    return found
+
+
+def _travel(first: Vertices, second: Vertices, moment: Moment) -> float:
+    """How far all that comes or goes at a moment moves together."""
+    return float(np.linalg.norm((second - first)[moment.own], axis=1).sum())
+
+
+def _refined(tracker: Tracker, keys: list[float], most: int) -> list[float]:
+    """``keys`` and further alphas that the survey read, the one at which the blend is worst first.
+    These are tracked."""
+    keys = list(keys)
+    own = {key: _errors(tracker, shape, key) for key, shape in tracker.positions.items()}
+    excess: dict[tuple[float, float], dict[float, float]] = {}
+    while len(keys) < most:
+        spans = list(itertools.pairwise(keys))
+        for ends in spans:
+            if ends not in excess:
+                usual = np.maximum(own[ends[0]], own[ends[1]])
+                excess[ends] = {
+                    alpha: float(np.max(errors - own.get(alpha, usual) - (ENOUGH, FAR)))
+                    for alpha, errors in _errors_between(tracker, *ends)
+                }
+        now = {alpha: error for ends in spans for alpha, error in excess[ends].items()}
+        worst = max(now, key=lambda alpha: now[alpha], default=None)
+        if worst is None or now[worst] <= 0.0:
+            break
+        tracker.add(worst)
+        own[worst] = _errors(tracker, tracker.positions[worst], worst)
+        bisect.insort(keys, worst)
+    return keys
+
+
+def _errors_between(
+    tracker: Tracker, before: float, after: float
+) -> Iterator[tuple[float, Float[np.ndarray, "2"]]]:
+    """Errors of the blend of two keys, at the alphas between them that the survey read."""
+    for alpha in tracker.source.alphas:
+        if before < alpha < after:
+            yield alpha, _errors(tracker, tracker.blend(before, after, alpha), alpha)
+
+
+def _errors(tracker: Tracker, positions: Vertices, alpha: float) -> Float[np.ndarray, "2"]:
+    """Mean and largest distance from the object, % of the diagonal."""
+    return np.array([_distance(tracker, positions, alpha), _farthest(tracker, positions, alpha)])
 
 
 def _best_keys(tracker: Tracker, alphas: list[float], most: int) -> list[float]:
@@ -46,7 +132,7 @@ def _best_keys(tracker: Tracker, alphas: list[float], most: int) -> list[float]:
     square = np.zeros((count, count))
     for i, j in itertools.combinations(range(count), 2):
         for alpha in (*alphas[i + 1 : j], *(m for m in middles if alphas[i] < m < alphas[j])):
-            error = _distance(tracker, _blend(tracker, alphas[i], alphas[j], alpha), alpha)
+            error = _distance(tracker, tracker.blend(alphas[i], alphas[j], alpha), alpha)
             square[i, j] += error**2
             if alpha in alphas:
                 worst[i, j] = max(worst[i, j], error - tracked[alphas.index(alpha)])
@@ -73,10 +159,13 @@ def _best_keys(tracker: Tracker, alphas: list[float], most: int) -> list[float]:
     return [alphas[index] for index in chosen]
 
 
-def _blend(tracker: Tracker, before: float, after: float, alpha: float) -> Vertices:
-    """What two keys show at an alpha between them."""
-    share = (alpha - before) / (after - before)
-    return (1.0 - share) * tracker.positions[before] + share * tracker.positions[after]
+def _farthest(tracker: Tracker, positions: Vertices, alpha: float) -> float:
+    """Largest distance from a vertex of a face with an area to the object, % of the diagonal."""
+    seen = tracker.faces[face_areas(positions, tracker.faces) > AREA]
+    if not len(seen):
+        return 0.0
+    off, _ = tracker.source.surface(alpha).tree.query(positions[np.unique(seen)])
+    return 100.0 * float(off.max()) / tracker.size
 
 
 def _distance(tracker: Tracker, positions: Vertices, alpha: float) -> float:
@@ -85,7 +174,7 @@ def _distance(tracker: Tracker, positions: Vertices, alpha: float) -> float:
     Along the surface only what is farther than samples are apart counts.
     """
     tracker.source.cancel.check()
-    truth = tracker.surface(alpha)
+    truth = tracker.source.surface(alpha)
     own = sample_surface(positions, tracker.faces, COMPARED, np.random.default_rng(0))
     area = float(face_areas(positions, tracker.faces).sum())
     means = []

@@ -67,13 +67,16 @@ class Fitter:
         self.everything = everything
         self.cancel = cancel
 
-    def fit(self, reader: Reader, solid: Solid) -> tuple[Fit, Surface]:
-        """The template on ``solid``, which is the clean one of the reader's field, and its surface.
+    def fit(
+        self, reader: Reader, solid: Solid, surface: Surface | None = None
+    ) -> tuple[Fit, Surface]:
+        """The template on ``solid``, which is the clean one of the reader's field, and its
+        ``surface``, which is extracted unless given.
 
         Raises:
             Cancelled: asked to stop.
         """
-        surface = self.surface(solid)
+        surface = surface or self.surface(solid)
         shell = solve(self.everything, solid, self.cancel)
         best = self._straight(reader, shell, surface)
         error, wrong = self._judge(best, surface, solid)

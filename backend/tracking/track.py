@@ -13,9 +13,9 @@ from ..protocol.options import ChainOptions
 from ..stages import Stages
 from .backfaces import tuck
 from .chain import Chain, key_name
-from .chain_reader import ChainReader
+from .chain_reader import FINEST, INTERVALS, ChainReader
 from .islands import Islands
-from .keys import choose_keys
+from .keys import choose_keys, sudden_keys
 from .quality import diagonal, drift, measure
 from .solids import extract
 from .tracked_mesh import TrackedMesh
@@ -50,10 +50,10 @@ def track(
     stages = stages or Stages(shares=SHARES)
     source = ChainReader(chain, options.resolution, stages.cancel)
     with stages.stage("fields"):
-        everything, changes = source.survey(lambda done: stages.within("fields", done))
+        finest = FINEST if options.keys > STEPS + 1 else INTERVALS
+        everything, changes = source.survey(lambda done: stages.within("fields", done), finest)
     with stages.stage("template"):
-        steps = [step / STEPS for step in range(STEPS * (len(chain.prompts) - 1) + 1)]
-        islands = Islands(everything, steps, source.solid)
+        islands = Islands(everything, source.alphas, source.solid)
         layers = make_template(everything, islands, options.faces, stages.cancel)
         tracker = Tracker(source, islands, layers)
         vertices, faces = tracker.vertices, tracker.faces
@@ -62,29 +62,32 @@ def track(
         uvs = unwrap(vertices, faces, size, stages.cancel, way).uvs
     with stages.stage("keys"):
         tracker.track_all(lambda done: stages.within("keys", done))
-        alphas = choose_keys(tracker, options.keys)
-        positions = [
-            tracker.folded(alpha, tuck(tracker.positions[alpha], faces, stages.cancel))
-            for alpha in alphas
-        ]
+        places = choose_keys(tracker, options.keys)
+        positions = {
+            alpha: tracker.folded(alpha, tuck(tracker.positions[alpha], faces, stages.cancel))
+            for alpha in places
+        }
+        positions |= sudden_keys(tracker, places, positions, options.keys)
+        alphas = sorted(positions)
     result = TrackedMesh(
         prompts=list(chain.prompts),
         alphas=np.array(alphas, dtype=np.float32),
         names=[key_name(chain.prompts, alpha) for alpha in alphas],
         faces=faces.astype(np.int32),
         uvs=uvs,
-        positions=np.stack(positions),
-        textures=np.empty((len(alphas), options.texture_size, options.texture_size, 3), np.uint8),
+        positions=np.stack([positions[alpha] for alpha in alphas]),
+        textures=np.empty((len(places), options.texture_size, options.texture_size, 3), np.uint8),
+        texture_alphas=np.array(places, dtype=np.float32),
         changes=changes,
         timings=stages.timings,
     )
     with stages.stage("bake"):
         texels = texel_map(vertices, faces, uvs, options.texture_size)
         gutter = texels.gutter()
-        for index, alpha in enumerate(alphas):
-            stages.within("bake", index / len(alphas))
+        for index, alpha in enumerate(places):
+            stages.within("bake", index / len(places))
             reader = source.reader(alpha)
-            place = texels.read(texels.surface(reader, result.positions[index], faces))
+            place = texels.read(texels.surface(reader, positions[alpha], faces))
             result.textures[index] = paint(reader, place, texels, gutter)
     if options.quality:
         with stages.stage("quality"):

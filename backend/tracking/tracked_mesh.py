@@ -1,4 +1,4 @@
-"""One mesh for a whole chain: one topology and UV layout, positions and a texture for each key."""
+"""One mesh for a whole chain: one topology and UV layout, positions for each key, textures."""
 
 from __future__ import annotations
 
@@ -32,8 +32,10 @@ class TrackedMesh:
     """float32, per corner; (0, 0) is the lower left of the texture."""
     positions: Float[np.ndarray, "keys vertices 3"]
     """float32."""
-    textures: UInt8[np.ndarray, "keys size size 3"]
+    textures: UInt8[np.ndarray, "textures size size 3"]
     """sRGB; the top row first."""
+    texture_alphas: Float[np.ndarray, " textures"]
+    """Where these are: some of :attr:`alphas`, every prompt among them."""
     quality: list[AlphaQuality] = field(default_factory=list)
     """Quality at the keys."""
     between: list[AlphaQuality] = field(default_factory=list)
@@ -53,18 +55,19 @@ class TrackedMesh:
 
     def at(self, alpha: float) -> Float[np.ndarray, "vertices 3"]:
         """Positions at any alpha: what shape keys driven by ``max(0, 1 - |...|)`` show."""
-        after, share = self._place(alpha)
+        after, share = place(self.alphas, alpha)
         return (1 - share) * self.positions[after - 1] + share * self.positions[after]
 
     def texture_at(self, alpha: float) -> UInt8[np.ndarray, "size size 3"]:
-        """The texture at any alpha: two keys' mixed in linear light, as a material does."""
-        after, share = self._place(alpha)
-        one, other = (LINEAR_LIGHT[self.textures[key]] for key in (after - 1, after))
+        """The texture at any alpha: two neighbours mixed in linear light, as a material does."""
+        after, share = place(self.texture_alphas, alpha)
+        one, other = (LINEAR_LIGHT[self.textures[index]] for index in (after - 1, after))
         mixed = (1 - share) * one + share * other
         return np.searchsorted(0.5 * (LINEAR_LIGHT[1:] + LINEAR_LIGHT[:-1]), mixed).astype(np.uint8)
 
-    def _place(self, alpha: float) -> tuple[int, np.float32]:
-        """The key after ``alpha``, and its share there."""
-        after = int(np.clip(np.searchsorted(self.alphas, alpha), 1, len(self.alphas) - 1))
-        first, second = self.alphas[after - 1], self.alphas[after]
-        return after, np.float32(np.clip((alpha - first) / (second - first), 0.0, 1.0))
+
+def place(alphas: Float[np.ndarray, " alphas"], alpha: float) -> tuple[int, np.float32]:
+    """The index of the one after ``alpha``, and its share there."""
+    after = int(np.clip(np.searchsorted(alphas, alpha), 1, len(alphas) - 1))
+    first, second = alphas[after - 1], alphas[after]
+    return after, np.float32(np.clip((alpha - first) / (second - first), 0.0, 1.0))

@@ -14,17 +14,18 @@ from ..surface.face_fit import fit_faces
 from ..surface.geometry import face_areas, vertex_normals
 from ..surface.simplify import decimate
 from ..surface.topology import Faces, Vertices, label_parts
-from .chain_reader import ChainReader
+from .chain_reader import INTERVALS, ChainReader
 from .collapse import shrink
 from .islands import Islands, near
 from .quality import diagonal
 from .relaxation import SAMPLES, Surface, Topology
 from .solids import GridField, Solid, extract
 from .strands import fold_strands
+from .sudden import Moment, at, moments
 from .template_fit import Fit, Fitter
 
-STEPS = 8
-"""Alphas at which the mesh is tracked between two prompts are multiples of 1 / STEPS."""
+STEPS = INTERVALS
+"""Alphas at which the mesh is tracked in any case are multiples of 1 / STEPS."""
 COMING = 1.01 / STEPS
 """How far from an alpha at which it is an island a part is laid where it will come out."""
 APART = 0.004
@@ -106,7 +107,7 @@ class Tracker:
         """Vertices of whole parts that the object does not have."""
         self.hidden: dict[float, Bool[np.ndarray, " vertices"]] = {}
         """Vertices of the second layer where it is no island."""
-        self._surfaces: dict[float, Surface] = {}
+        self._moments: dict[tuple[float, float], list[Moment]] = {}
 
     def track(self, alpha: float) -> None:
         """Find the positions at ``alpha`` and keep them.
@@ -118,11 +119,11 @@ class Tracker:
         solid = self.source.solid(alpha)
         reader = self.source.reader(alpha)
         if len(self.fitters) == 1:
-            fit, self._surfaces[alpha] = _shown(self.fitters[0], reader, solid)
+            fit = _shown(self.fitters[0], reader, solid, self.source.surface(alpha))
             hidden = np.zeros(len(fit.absent), dtype=bool)
         else:
             rest, second, islands = self.islands.split(solid)
-            first, _ = _shown(self.fitters[0], reader, rest)
+            first = _shown(self.fitters[0], reader, rest)
             other = self._second(second, alpha)
             inside = ~near(solid, islands, other.positions) & ~other.absent
             fit = Fit(*(np.concatenate(pair) for pair in zip(first, other, strict=True)))
@@ -131,16 +132,6 @@ class Tracker:
         positions = np.where(hidden[:, None], fit.positions + inwards, fit.positions)
         self.positions[alpha] = positions.astype(np.float32)
         self.absent[alpha], self.hidden[alpha] = fit.absent, hidden
-
-    def surface(self, alpha: float) -> Surface:
-        """The object's surface."""
-        if alpha not in self._surfaces:
-            self._surfaces[alpha] = Surface(*self.extract(alpha))
-        return self._surfaces[alpha]
-
-    def extract(self, alpha: float) -> tuple[Vertices, Faces]:
-        """A fresh extraction of the cleaned object."""
-        return extract(self.source.solid(alpha), self.source.cancel)
 
     def track_all(self, progress: Callable[[float], None] = lambda _: None) -> None:
         """Track at every multiple of 1 / :data:`STEPS`.
@@ -157,13 +148,34 @@ class Tracker:
         for alpha, positions in self.positions.items():
             self.positions[alpha] = self.folded(alpha, positions)
 
+    def add(self, alpha: float) -> None:
+        """Track at one more alpha, after :meth:`track_all`; raises as :meth:`track` does."""
+        if alpha not in self.positions:
+            self.track(alpha)
+            self._shrink()
+            self.positions[alpha] = self.folded(alpha, self.positions[alpha])
+
     def folded(
         self, alpha: float, positions: Float[np.ndarray, "vertices 3"]
     ) -> Float[np.ndarray, "vertices 3"]:
         """Positions at ``alpha`` whose strands across gaps of the object have no area."""
-        off, _ = self.surface(alpha).tree.query(positions[self.faces].mean(axis=1))
+        surface = self.source.surface(alpha)
+        off, _ = surface.tree.query(positions[self.faces].mean(axis=1))
         spanning = off > SPANNING * self.source.solid(alpha).voxel
         return fold_strands(positions, self.faces, spanning, WIDEST * self.size)
+
+    def moments(self, before: float, after: float) -> list[Moment]:
+        """What comes or goes at once between two tracked alphas, rising."""
+        keys = before, after
+        if keys not in self._moments:
+            positions = self.positions[before], self.positions[after]
+            self._moments[keys] = moments(keys, positions, self.faces, self.source, self.size)
+        return self._moments[keys]
+
+    def blend(self, before: float, after: float, alpha: float) -> Vertices:
+        """What keys at two tracked alphas show at one between them."""
+        positions = self.positions[before], self.positions[after]
+        return at(alpha, (before, after), positions, self.moments(before, after))
 
     def _second(self, solid: Solid, alpha: float) -> Fit:
         """The second layer on what it is to show, or nowhere if none of that is about to come
@@ -172,7 +184,7 @@ class Tracker:
         out = any(abs(other - alpha) <= COMING for other in self.islands.alphas)
         if not out or not solid.inside.any():
             return Fit(topology.vertices, np.ones(topology.count, dtype=bool))
-        return _shown(self.fitters[1], Reader(GridField(solid), self.source.cancel), solid)[0]
+        return _shown(self.fitters[1], Reader(GridField(solid), self.source.cancel), solid)
 
     def _shrink(self) -> None:
         """Give parts that are absent, or hidden and not about to come out, no area, where they are
@@ -197,9 +209,9 @@ class Tracker:
                 self.positions[alpha][own] = shrunk[nearest]
 
 
-def _shown(fitter: Fitter, reader: Reader, solid: Solid) -> tuple[Fit, Surface]:
-    """A layer on a solid, and the solid's surface."""
-    fit, surface = fitter.fit(reader, solid)
+def _shown(fitter: Fitter, reader: Reader, solid: Solid, surface: Surface | None = None) -> Fit:
+    """A layer on a solid, whose surface may be given."""
+    fit, surface = fitter.fit(reader, solid, surface)
     topology = fitter.topology
     found, absent = fit.positions, fit.absent
     fitted = fit_faces(reader, found, topology.faces, solid.voxel)
@@ -209,4 +221,4 @@ def _shown(fitter: Fitter, reader: Reader, solid: Solid) -> tuple[Fit, Surface]:
     # A sheet that the object does not have lies on itself; its sides must not show through.
     aside = found + APART * topology.normals
     positions = np.where(spanning[:, None], aside, fitted)
-    return Fit(np.where(absent[:, None], found, positions), absent), surface
+    return Fit(np.where(absent[:, None], found, positions), absent)

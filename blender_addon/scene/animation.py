@@ -163,7 +163,7 @@ class _Parts:
 
 def _make_parts(name: str, arrays: ChainArrays, key_names: Sequence[str], keep: Together) -> _Parts:
     names = [data_name(key) for key in key_names]
-    shown = list(arrays.shown)
+    shown = list(arrays.shown_keys)
     image_names = [names[i] for i in shown]
     images = [
         packed_image(title, png, keep, color=True)

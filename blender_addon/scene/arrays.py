@@ -61,7 +61,7 @@ class MeshArrays:
 
 @dataclass(frozen=True)
 class ChainArrays:
-    """One topology and one UV layout; positions and a texture for every key. Read-only."""
+    """One topology and one UV layout; positions for every key, and textures. Read-only."""
 
     faces: np.ndarray
     """i32[F, 3], vertex indices, counter-clockwise seen from outside."""
@@ -72,12 +72,19 @@ class ChainArrays:
     alphas: np.ndarray
     """f32[K], rising from 0 to N - 1; a whole number is a prompt."""
     textures: np.ndarray
-    """u8[K, S, S, 3], sRGB, top row first."""
+    """u8[T, S, S, 3], sRGB, top row first."""
+    texture_alphas: np.ndarray
+    """f32[T], rising: the keys that have a texture, every prompt among them."""
 
     @cached_property
     def shown(self) -> tuple[int, ...]:
-        """The keys whose textures the material needs, rising."""
-        return tuple(textures_to_keep(self.alphas, self.textures))
+        """The textures that the material needs, rising."""
+        return tuple(textures_to_keep(self.texture_alphas, self.textures))
+
+    @cached_property
+    def shown_keys(self) -> tuple[int, ...]:
+        """The keys of :attr:`shown`."""
+        return tuple(np.searchsorted(self.alphas, self.texture_alphas[list(self.shown)]).tolist())
 
     @cached_property
     def texture_pngs(self) -> tuple[bytes, ...]:
@@ -152,15 +159,20 @@ def read_chain(path: Path, prompts: int) -> ChainArrays:
         ProtocolError: the file cannot be read, is damaged, or is not such a mesh.
     """
     arrays = read_arrays(path)
-    _check_names(path, arrays, {"faces", "uvs", "positions", "alphas", "textures"})
+    if "alphas" in arrays:  # results of earlier versions, in the history, have a texture a key
+        arrays.setdefault("texture_alphas", arrays["alphas"])
+    names = {"faces", "uvs", "positions", "alphas", "textures", "texture_alphas"}
+    _check_names(path, arrays, names)
     faces, alphas = arrays["faces"], arrays["alphas"]
     positions, textures = arrays["positions"], arrays["textures"]
+    texture_alphas = arrays["texture_alphas"]
     keys = len(alphas) if alphas.ndim else 0
     expect(path, "alphas", alphas, "<f4", (None,))
     expect(path, "positions", positions, "<f4", (keys, None, 3))
     expect(path, "faces", faces, "<i4", (None, 3))
     expect(path, "uvs", arrays["uvs"], "<f4", (len(faces), 3, 2))
-    expect(path, "textures", textures, "|u1", (keys, *textures.shape[1:2] * 2, 3))
+    expect(path, "texture_alphas", texture_alphas, "<f4", (None,))
+    expect(path, "textures", textures, "|u1", (len(texture_alphas), *textures.shape[1:2] * 2, 3))
     _check_mesh(path, faces, positions.shape[1], positions, arrays["uvs"])
     if not faces.size:
         raise ProtocolError(f"{path.name} has no faces.")
@@ -168,7 +180,12 @@ def read_chain(path: Path, prompts: int) -> ChainArrays:
     whole = set(range(prompts)) <= set(alphas.tolist())
     if not rising or alphas[0] != 0 or alphas[-1] != prompts - 1 or not whole:
         raise ProtocolError(f"{path.name} has keys that do not fit {prompts} prompts.")
-    return ChainArrays(faces, arrays["uvs"], positions, alphas, textures)
+    among = set(texture_alphas.tolist())
+    if not (np.diff(texture_alphas) > 0).all() or not (
+        set(range(prompts)) <= among <= set(alphas.tolist())
+    ):
+        raise ProtocolError(f"{path.name} has textures that do not fit its keys.")
+    return ChainArrays(faces, arrays["uvs"], positions, alphas, textures, texture_alphas)
 
 
 def read_preview(path: Path) -> PreviewArrays:

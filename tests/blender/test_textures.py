@@ -44,7 +44,7 @@ def test_only_textures_that_a_chain_shows_are_encoded(monkeypatch: pytest.Monkey
     several[2, :4] = 200
     alphas = np.array([0, 0.5, 1, 2], np.float32)
     several = np.concatenate([several[:1], several])
-    chain = arrays.ChainArrays(np.zeros((1, 3)), None, np.zeros((4, 3, 3)), alphas, several)
+    chain = arrays.ChainArrays(np.zeros((1, 3)), None, np.zeros((4, 3, 3)), alphas, several, alphas)
     chain.encode()
     monkeypatch.setattr(arrays, "png_bytes", None)
     assert chain.shown == (0, 2, 3)

@@ -46,6 +46,7 @@ def chain() -> TrackedMesh:
         uvs=np.tile(corners, (4, 1, 1)),
         positions=np.stack([base, 2 * base, base + np.array([0.5, 0, 0])]).astype(np.float32),
         textures=textures,
+        texture_alphas=np.array([0.0, 0.25, 1.0], np.float32),
     )
 
 

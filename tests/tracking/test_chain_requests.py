@@ -55,6 +55,7 @@ def test_interpolate(wire: Pipes) -> None:
         "positions": np.float32,
         "alphas": np.float32,
         "textures": np.uint8,
+        "texture_alphas": np.float32,
     }
     keys, vertices = arrays["positions"].shape[:2]
     assert 2 <= keys <= 3
@@ -104,7 +105,7 @@ def test_cancel_in_any_stage(wire: Pipes, stage: str) -> None:
         ({"prompts": [f"a pig {i}" for i in range(20)]}, BadRequest, "at most 16"),
         ({"prompts": ["a pig", "A  pig", "a lion"]}, BadRequest, "1 and 2"),
         ({"prompts": ["a pig", " "]}, BadPrompt, "empty"),
-        ({"prompts": ["a pig", "a lion"], "keys": 1}, BadRequest, "2 to 9"),
+        ({"prompts": ["a pig", "a lion"], "keys": 1}, BadRequest, "2 to 96"),
         ({"prompts": ["a pig", "a lion"], "faces": 3}, BadRequest, "100"),
         ({"prompts": "a pig"}, BadRequest, "list"),
     ],

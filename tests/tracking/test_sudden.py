@@ -1,0 +1,87 @@
+"""What comes or goes at once waits for its moment: a stick whose moment is known."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+
+from backend.progress import CancelToken
+from backend.protocol.options import ChainOptions
+from backend.tracking.appearance import farthest
+from backend.tracking.chain_reader import FINEST, ChainReader
+from backend.tracking.islands import Islands
+from backend.tracking.solids import extract
+from backend.tracking.sudden import INSTANT, Moment, at
+from backend.tracking.track import track
+from backend.tracking.tracked_mesh import TrackedMesh
+from backend.tracking.vertex_tracker import Tracker, make_template
+from tests.surface.analytic import Ball
+from tests.tracking.worlds import BODY, BallsChain, growing
+
+GONE = 0.43
+"""The stick's moment."""
+STICK = [(0.35 + 0.06 * step, 0.0, -0.2, 0.08) for step in range(9)]
+
+
+def holding(alpha: float) -> Sequence[Ball]:
+    """A body that holds a stick until :data:`GONE`."""
+    return [BODY, *STICK] if alpha < GONE else [BODY]
+
+
+@pytest.fixture(scope="module")
+def stick() -> TrackedMesh:
+    return track(BallsChain(holding), ChainOptions(1500, 64, 48))
+
+
+def off(mesh: TrackedMesh, alpha: float) -> float:
+    """Largest distance from the mesh to the true surface, voxels."""
+    source = ChainReader(BallsChain(holding), 48, CancelToken())
+    true = extract(source.solid(alpha), source.cancel)
+    return farthest(mesh.at(alpha), mesh.faces, *true) / source.solid(alpha).voxel
+
+
+def test_a_stick_stays_until_its_moment_and_then_is_gone(stick: TrackedMesh) -> None:
+    for alpha in np.linspace(0.0, 1.0, 41):
+        if abs(alpha - GONE) > 1.0 / FINEST:
+            assert off(stick, float(alpha)) < 1.0
+    length = [float(np.ptp(stick.at(alpha)[:, 0])) for alpha in (0.0, GONE - 0.04, GONE + 0.04)]
+    assert length[0] == pytest.approx(length[1], abs=0.05)
+    assert length[2] < length[0] - 0.3
+
+
+def test_it_takes_an_instant(stick: TrackedMesh) -> None:
+    moving = np.linalg.norm(np.diff(stick.positions, axis=0), axis=-1).max(axis=1) > 0.3
+    assert moving.sum() == 1
+    assert np.diff(stick.alphas)[moving][0] == pytest.approx(INSTANT, abs=1e-6)
+
+
+def test_such_keys_have_no_texture_of_their_own(stick: TrackedMesh) -> None:
+    assert len(stick.textures) == len(stick.texture_alphas) == len(stick.alphas) - 2
+    assert set(stick.texture_alphas.tolist()) < set(stick.alphas.tolist())
+
+
+def test_few_keys_leave_no_room_for_moments() -> None:
+    made = track(BallsChain(holding), ChainOptions(1500, 64, 48, keys=3))
+    assert len(made.alphas) <= 3
+
+
+def test_what_moves_steadily_has_no_moment() -> None:
+    source = ChainReader(BallsChain(growing), 40, CancelToken())
+    everything, _ = source.survey()
+    islands = Islands(everything, source.alphas, source.solid)
+    tracker = Tracker(source, islands, make_template(everything, islands, 600, source.cancel))
+    tracker.track_all()
+    assert tracker.moments(0.0, 1.0) == []
+    assert tracker.moments(0.25, 0.5) == []
+
+
+def test_between_keys_only_what_waits_is_not_blended() -> None:
+    first = np.zeros((3, 3), np.float32)
+    second = np.ones((3, 3), np.float32)
+    found = [Moment(0.25, np.array([True, False, False]))]
+    for alpha in (0.1, 0.25 - INSTANT, 0.25, 0.25 + INSTANT, 0.4):
+        shown = at(alpha, (0.0, 0.5), (first, second), found)
+        np.testing.assert_allclose(shown[1:], 2 * alpha, rtol=1e-6)
+        np.testing.assert_allclose(shown[0], 0.5 + 0.5 * np.sign(alpha - 0.25), atol=1e-6)
