@@ -307,6 +307,7 @@ class Prompts:
 class Clip:
     """Train a small CLIP: clip --preset conditioning"""
 
+    library: LibraryFolder = None
     config: Annotated[ClipTrainConfig, tyro.conf.arg(name="")] = field(
         default_factory=ClipTrainConfig
     )
@@ -314,7 +315,18 @@ class Clip:
     def run(self) -> None:
         from .clip import train_clip
 
-        train_clip(self.config)
+        if self.library is None:
+            train_clip(self.config)
+            return
+        from .clip.library_source import LibrarySource
+
+        # The bundled files are the toybox's: a library's stay in the folder of the run.
+        name = f"{self.library.resolve().name}-{self.config.preset}"
+        run = self.config.run or Path("runs") / f"clip-{name}"
+        output = self.config.output or run / f"{name}.safetensors"
+        config = dataclasses.replace(self.config, run=run, output=output)
+        train_clip(config, LibrarySource(self.library))
+        _print_once(f"CLIP: {output}")
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ class SquaresSource:
         self._objects = [(color, form) for color in _COLORS for form in _FORMS]
         self.captions = [f"a {color} {form}" for color, form in self._objects]
         self.attributes = torch.tensor([(i // 3, i % 3) for i in range(9)])
+        self.name = "squares"
         self.attribute_names = ("color", "form")
         self.fingerprint = "squares"
         self.trainable = torch.arange(8)

@@ -4,11 +4,15 @@ import json
 from pathlib import Path
 
 import pytest
+import torch
 
 from backend.model.checkpoint import load_checkpoint
 from tests.training.library.models import write_box
 from training import cli
 from training.assets import LibraryConfig, assets_of
+from training.clip.library_source import LibrarySource, head_noun
+from training.clip.model import load_clip
+from training.clip.scoring import ScoringClip
 from training.library.build import LibraryOptions, build
 
 VALUES = {
@@ -101,3 +105,34 @@ def test_a_library_that_is_not_there_is_one_line(arguments, capsys, tmp_path, mo
     monkeypatch.chdir(tmp_path)
     assert cli.main(arguments) == 2
     assert capsys.readouterr().err.count("\n") == 2
+
+
+def test_a_clip_of_the_library_knows_its_words(library, tmp_path):
+    clip = tmp_path / "clip" / "score.safetensors"
+    options = ["--preset", "scoring", "--steps", "2", "--batch", "4", "--output", str(clip)]
+    options += ["--run", str(tmp_path / "clip"), "--bank.folder", str(tmp_path / "bank")]
+    options += ["--bank.views", "64", "--bank.shard", "64", "--bank.held-out", "2"]
+    assert cli.main(["clip", "--library", str(library), *options]) == 0
+    scorer = ScoringClip.load(clip)
+    assert scorer.unknown_words(["a golden crate", "a wizard"]) == ["wizard"]
+    captions = ["a crate", "a table"]
+    assert scorer.logits(torch.rand(3, 16, 16, 3), captions).shape == (3, 2)
+    recipe = load_clip(clip)[1]
+    assert recipe["source"] == library.name and recipe["captions"] > 3
+
+
+def test_pictures_of_a_library_show_what_their_captions_say(library):
+    source = LibrarySource(library)
+    red, plain = (source.captions.index(text) for text in ("a red crate", "a crate"))
+    views = source.fixed_views(torch.tensor([red, plain]), 32)
+    assert views.shape == (2, 4, 4, 32, 32)
+    color, alpha = views[:, :, :3].sum((1, 3, 4)), views[:, :, 3].sum((1, 2, 3))
+    mean = color / alpha[:, None]
+    assert mean[0, 0] > 2 * mean[0, 1] and abs(mean[1, 0] - mean[1, 1]) < 0.1
+    rows = source.attributes
+    assert (rows[red] != rows[plain]).sum() == 1
+
+
+def test_a_things_name_is_the_last_word_before_what_it_has():
+    named = ("a small table with a candle, variant 2", "an iron fence", "half a coconut")
+    assert [head_noun(caption) for caption in named] == ["table", "fence", "coconut"]

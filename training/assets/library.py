@@ -97,7 +97,8 @@ class LibraryCollection:
     def _find(self, prompt: str) -> Instance | None:
         return self._by_form.get(" ".join(prompt.split()).casefold())
 
-    def _instance(self, prompt: str) -> Instance:
+    def instance(self, prompt: str) -> Instance:
+        """What a prompt stands for; raises TrainingError where the library has no such model."""
         found = self._find(prompt)
         if found is None:
             raise TrainingError(
@@ -110,7 +111,7 @@ class LibraryCollection:
         self, prompts: Sequence[str], device: torch.device, *, compiled: bool
     ) -> LibraryAssets:
         del compiled  # Nothing here is traced.
-        instances = [self._instance(prompt) for prompt in prompts]
+        instances = [self.instance(prompt) for prompt in prompts]
         used = sorted({instance.model for instance in instances})
         try:
             models = [read_model(self._folder, self.index.entries[m].key) for m in used]
@@ -122,7 +123,7 @@ class LibraryCollection:
         return LibraryAssets(models, scales, copies, device)
 
     def paraphrase(self, prompt: str, chance: Chance) -> str:
-        forms = self._forms(self._instance(prompt), prompt)
+        forms = self._forms(self.instance(prompt), prompt)
         if isinstance(chance, torch.Generator):
             return forms[int(torch.randint(len(forms), (1,), generator=chance))]
         return chance.choice(forms)
@@ -131,7 +132,7 @@ class LibraryCollection:
         said = [
             form
             for prompt in prompts
-            for form in (self._forms(self._instance(prompt), prompt) if self.has(prompt) else ())
+            for form in (self._forms(self.instance(prompt), prompt) if self.has(prompt) else ())
         ]
         return sorted({word for text in [*prompts, *said] for word in words_of(text)})
 
@@ -165,7 +166,7 @@ class LibraryCollection:
 
     def provenance(self, prompts: Sequence[str]) -> Mapping[str, object]:
         """Every model that the prompts use: file, sha256, author and licence."""
-        used = {self._instance(prompt).model for prompt in prompts if self.has(prompt)}
+        used = {self.instance(prompt).model for prompt in prompts if self.has(prompt)}
         entries = [self.index.entries[model] for model in sorted(used)]
         return {"library": self.name, "models": [_provenance(entry) for entry in entries]}
 

@@ -235,6 +235,7 @@ class _Run:
         config = self.config
         recipe = {
             "command": f"python -m training clip --preset {config.preset}",
+            "source": self.source.name,
             "seed": config.random_seed,
             "steps": self.progress.step,
             "seconds": round(self.progress.seconds),

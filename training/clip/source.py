@@ -16,6 +16,11 @@ class PairSource(Protocol):
     """A finite set of captioned objects, the same in the same order every time."""
 
     @property
+    def name(self) -> str:
+        """What a reader of the finished file calls it."""
+        ...
+
+    @property
     def captions(self) -> list[str]:
         """The template caption of every object: the queries of retrieval (A34)."""
         ...

@@ -31,6 +31,7 @@ LIGHTS = LightConfig(distance=(2.0, 3.0), angle=(0.0, 60.0))
 class ToyboxSource:
     """A :class:`~.source.PairSource` of a prompt set's toys."""
 
+    name = "toybox"
     attribute_names = ("animal", "activity", "theme", "hat")
 
     def __init__(self, prompts: PromptSet, *, compiled: bool = True) -> None:
