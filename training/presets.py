@@ -202,23 +202,38 @@ _LIBRARY = dataclasses.replace(
 """Somebody's own models, ``--library LIB``; ``library_preset`` fits it to how many there are."""
 
 
+_MANY = 200
+"""Models that a v of 96, with 58 vertices an axis 58 MB of weights, still carries."""
+
+
 def library_preset(folder: str) -> TrainConfig:
     """The settings for the library in ``folder``: wider and longer with more models.
 
     A study with 203 models remembers them with 24 models a step in 750 steps: 90 visits a model.
+    Where a file of 64 MiB has no room for both, many components on a coarser grid keep more of the
+    models than few on a fine one (``benchmarks/library_rank.py``).
 
     Raises:
         TrainingError: there is no library in the folder.
     """
     assets = LibraryConfig(folder=folder)
     models = len(assets.open().index.entries)
-    latent = min(max(8 * math.ceil(0.6 * models / 8), 16), 96)
-    batch = min(max(models, 4), 24)
+    many = models > _MANY
+    latent = min(max(8 * math.ceil(0.6 * models / 8), 16), 256 if many else 96)
+    grid = _LIBRARY.model.grid
     return dataclasses.replace(
         _LIBRARY,
         assets=assets,
-        model=dataclasses.replace(_LIBRARY.model, latent=latent, components=2 * latent),
-        batch=batch,
+        model=dataclasses.replace(
+            _LIBRARY.model,
+            latent=latent,
+            components=2 * latent,
+            grid=dataclasses.replace(grid, resolutions=(9, 14, 22, 44)) if many else grid,
+        ),
+        references=dataclasses.replace(_LIBRARY.references, points=2048, rays=64)
+        if many
+        else _LIBRARY.references,
+        batch=48 if many else min(max(models, 4), 24),
         steps=max(600, 50 * math.ceil(3.5 * models / 50) + 600),
     )
 

@@ -6,6 +6,7 @@ import json
 import pytest
 
 from backend.model.checkpoint import load_checkpoint
+from backend.model.grid import FeatureGrid
 from tests.training.library.models import box
 from training.cli import main
 from training.presets import library_preset
@@ -56,15 +57,28 @@ def test_a_checkpoint_is_measured_against_its_library(checkpoint, capsys):
     assert result["set"] == "models" and result["psnr"]["seen"] > 0
 
 
+def grown(folder, target, models):
+    """The library of ``folder`` with its first model so many times over, as far as the index."""
+    index = json.loads((folder / "library.json").read_text())
+    index["models"] = [
+        dict(index["models"][0], prompt=f"a thing{number}") for number in range(models)
+    ]
+    target.mkdir()
+    (target / "library.json").write_text(json.dumps(index))
+    return target
+
+
 def test_the_preset_grows_with_the_library(checkpoint, tmp_path):
     folder = checkpoint.parents[1] / "lib"
     few = library_preset(str(folder))
-    index = json.loads((folder / "library.json").read_text())
-    index["models"] = [
-        dict(row, prompt=f"a thing{n}") for n in range(90) for row in index["models"][:1]
-    ]
-    (tmp_path / "library.json").write_text(json.dumps(index))
-    many = library_preset(str(tmp_path))
+    many = library_preset(str(grown(folder, tmp_path / "many", 90)))
     assert (few.model.latent, few.batch, few.steps) == (16, 4, 650)
     assert (many.model.latent, many.batch, many.steps) == (56, 24, 950)
     assert dataclasses.replace(few.assets, folder="") == dataclasses.replace(many.assets, folder="")
+
+
+def test_a_library_of_any_size_makes_a_file_below_64_mib(checkpoint, tmp_path):
+    folder = checkpoint.parents[1] / "lib"
+    for models in (90, 200, 201, 3000):
+        model = library_preset(str(grown(folder, tmp_path / str(models), models))).model
+        assert model.latent * FeatureGrid(model.grid).size < 60 * 2**20
