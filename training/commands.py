@@ -379,7 +379,7 @@ class Figure:
     """Make a figure of the paper with its runs: figure kappa --scale cpu -- --steps 100"""
 
     name: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="NAME")]
-    """The figure: quality-pig, quality-animal, interpolation-types, kappa."""
+    """The figure, such as grid-pig or quality-pig; docs/paper.md lists them."""
     options: Annotated[
         tyro.conf.Positional[tuple[str, ...]], tyro.conf.arg(metavar="[-- OPTIONS]")
     ] = ()

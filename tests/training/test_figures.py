@@ -28,10 +28,19 @@ SMALL = [
 @pytest.mark.parametrize(
     ("name", "scale"), [(name, scale) for name in FIGURES for scale in FIGURES[name].scales]
 )
-def test_every_run_of_every_figure_parses_and_has_a_folder_of_its_own(name, scale):
+def test_every_run_of_every_figure_parses_and_has_a_folder_of_its_own(
+    name, scale, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "df27.txt").write_text("\n".join(f"thing {n}" for n in range(27)))
     runs = FIGURES[name].runs(scale)
-    assert len({figures.folder_name(run.label) for run in runs}) == len(runs) > 1
-    for run in runs[:2]:
+    assert len({figures.folder_name(run.label) for run in runs}) == len(runs) >= 1
+    assert all(
+        run.start in [other.label for other in runs[:at]]
+        for at, run in enumerate(runs)
+        if run.start
+    ), "what a run goes on from is trained before it"
+    for run in runs[:3]:
         config = parse_options(TrainConfig, ["--steps", "3"], default=run.config)
         assert config == dataclasses.replace(run.config, steps=3)
 
@@ -43,6 +52,16 @@ def test_a23_a24_the_papers_counts():
     assert (pig[1].config.batch, pig[1].config.steps) == (32, 8_000)
     assert pig[1].prompts is not None and len(pig[1].prompts.seen) == 1
     assert len(pig[1].prompts.prompts) == 64, "scored against the whole set"
+
+
+@pytest.mark.parametrize(("name", "count"), [("df27", 27), ("animal50", 50), ("animal300", 300)])
+def test_b21_the_papers_baselines(name, count, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "df27.txt").write_text("\n".join(f"thing {n}" for n in range(27)))
+    runs = FIGURES[f"baselines-{name}"].runs("paper")
+    assert len({run.prompts.seen for run in runs}) == len(runs) == count
+    assert all(len(run.prompts.seen) == 1 for run in runs)
+    assert {(run.config.batch, run.config.steps) for run in runs} == {(32, 8_000)}
 
 
 def test_a_prompt_alone_gets_four_times_the_frames_on_two_cores():
@@ -67,6 +86,35 @@ def short_figure(tmp_path, monkeypatch):
         *("--prompts", "two.txt", "--text", str(clip), "--scoring", str(clip)),
         *("--diffusion-model", str(tmp_path / "if")),
     ]
+
+
+@pytest.mark.parametrize(
+    ("name", "count"), [("unseen", 3), ("trajectory", 1), ("more-chains", 1), ("between", 1)]
+)
+def test_the_papers_runs_train_three_steps_on_tiny_random_weights(
+    name, count, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.chdir(tmp_path)
+    whole = FIGURES[name]
+    short = dataclasses.replace(whole, scales={"paper": lambda: whole.runs("paper")[:count]})
+    monkeypatch.setitem(FIGURES, name, short)
+    clip = save_tiny_open_clip(tmp_path / "clip")
+    pipelines.deepfloyd_if(tmp_path / "if")
+    (tmp_path / "dreamfusion_prompts.json").write_text(json.dumps(["a corgi", "a fox", "an owl"]))
+    options = ["--text", str(clip), "--scoring", str(clip), "--steps", "3"]
+    options += ["--diffusion-model", str(tmp_path / "if")]
+    command = ["figure", name, "--scale", "paper", "-o", "out", "--", *SMALL, *options]
+    assert cli.main(command) == 0, capsys.readouterr().err
+    said = json.loads(Path(f"out/{name}-paper.json").read_text())
+    assert len(said["runs"]) == count
+    assert all(points[-1]["step"] == 3 for points in said["runs"].values())
+    assert Path(f"out/{name}-paper.png").read_bytes().startswith(b"\x89PNG")
+    if name == "trajectory":
+        assert said["steps"] == [0, 1, 2, 3]
+    if name == "unseen":
+        first = {label: points[0]["step"] for label, points in said["runs"].items()}
+        assert list(first) == ["amortized pig64", "fine-tuned pig64 0", "one prompt pig64 0"]
+        assert set(first.values()) == {0}
 
 
 def test_a_figure_goes_on_where_it_stopped(short_figure, monkeypatch, capsys):

@@ -133,6 +133,8 @@ class TrainConfig:
     """Steps between saves of the whole state."""
     sheet_every: int = within(500, 1)
     """Steps between contact sheets and figures on seen and unseen prompts."""
+    sheet_first: bool = False
+    """A contact sheet and figures before the first step, too: what the start is worth (A35)."""
     watched: int = 6
     """Seen and unseen prompts in a contact sheet."""
     scored: int = 0

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from backend.model.offset import OutputOffset
 
+from ..prompts import PromptSet
 from ..runs.folder import locked
 from ..runs.ranges import check_ranges
 from .config import TrainConfig
@@ -18,11 +19,13 @@ from .one_prompt import OnePrompt
 from .run import build_guidance, finish
 
 
-def finetune(checkpoint: Path, prompt: str, config: TrainConfig) -> Path:
+def finetune(
+    checkpoint: Path, prompt: str, config: TrainConfig, among: PromptSet | None = None
+) -> Path:
     """Train the offset to the end of ``config``; returns the new checkpoint's path.
 
     The model's configuration is the checkpoint's; ``config.batch`` is the number of views a step,
-    all of the one prompt.
+    all of the one prompt. ``among``: as for :class:`~training.amortized.one_prompt.OnePrompt`.
 
     Raises:
         CheckpointError: the checkpoint cannot be used.
@@ -31,11 +34,11 @@ def finetune(checkpoint: Path, prompt: str, config: TrainConfig) -> Path:
     """
     check_ranges(config)
     with locked(config.folder):
-        return _finetune(checkpoint, prompt, config)
+        return _finetune(checkpoint, prompt, config, among)
 
 
-def _finetune(checkpoint: Path, prompt: str, config: TrainConfig) -> Path:
-    start = OnePrompt(checkpoint, prompt, config)
+def _finetune(checkpoint: Path, prompt: str, config: TrainConfig, among: PromptSet | None) -> Path:
+    start = OnePrompt(checkpoint, prompt, config, among)
     config = dataclasses.replace(config, model=start.model.config)
     guidance = build_guidance(config, start.prompts, start.encoder, start.assets, start.device)
     trainer = start.trainer(config, guidance, OutputOffset(start.model))

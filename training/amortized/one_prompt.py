@@ -29,7 +29,11 @@ class OnePrompt:
         BadRequest: there is no such device.
     """
 
-    def __init__(self, checkpoint: Path, prompt: str, config: TrainConfig) -> None:
+    def __init__(
+        self, checkpoint: Path, prompt: str, config: TrainConfig, among: PromptSet | None = None
+    ) -> None:
+        """``among``: the set whose one seen prompt it is, where the prompt is looked for among
+        others (A34); otherwise it is a set of its own."""
         torch.manual_seed(config.seed)
         self.prompt = normalise_prompt(prompt)
         self.device = choose_device(config.device)
@@ -37,7 +41,7 @@ class OnePrompt:
         self.model = self.checkpoint.model
         self.encoder = self.checkpoint.encoder()
         name = f"{self.checkpoint.metadata.name}, {self.prompt!r}"
-        self.prompts = PromptSet(name, (self.prompt,), (0,), ())
+        self.prompts = among or PromptSet(name, (self.prompt,), (0,), ())
         assets = config.assets
         if isinstance(assets, ToyboxConfig):
             assets = assets_of(self.checkpoint.metadata.recipe)

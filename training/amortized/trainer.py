@@ -241,6 +241,11 @@ class Trainer:
             OutputError: the state cannot be saved.
         """
         config = self.config
+
+        def start(progress: Progress) -> None:
+            if config.sheet_first and progress.step == 0 and self.accelerator.is_main_process:
+                watch(self, progress, {})
+
         return Loop(
             LoopConfig(
                 name=config.name,
@@ -256,6 +261,7 @@ class Trainer:
             self.step,
             watch=lambda progress, losses: watch(self, progress, losses),
             frames=lambda losses: config.batch * sum(name in losses for name in FRAME_LOSSES),
+            start=start,
             main=self.accelerator.is_main_process,
         ).run()
 

@@ -21,6 +21,7 @@ from backend.protocol.schema import to_json
 
 from ..amortized.config import TrainConfig
 from ..amortized.curve import read_curve
+from ..amortized.finetune import finetune
 from ..amortized.run import train
 from ..prompts import PromptSet
 from ..runs.ranges import check_ranges
@@ -46,7 +47,23 @@ class Run:
     prompts: PromptSet | None = None
     """Stands in for the set that the configuration names."""
     group: str = ""
-    """Runs of one group are averaged into one line, which has this name."""
+    """Runs of one group are averaged into one line, or share a row, which has this name."""
+    start: str = ""
+    """Label of an earlier run of the figure, whose checkpoint this one fine-tunes on the one seen
+    prompt of ``prompts`` (A25)."""
+
+    def train(self, done: Mapping[str, Path]) -> Path:
+        """Train to the end, or go on where it stopped; returns the checkpoint.
+
+        ``done``: checkpoints of earlier runs by label.
+
+        Raises: as :func:`~training.amortized.run.train`.
+        """
+        if not self.start:
+            return train(self.config, self.prompts)
+        assert self.prompts is not None and len(self.prompts.seen) == 1
+        prompt = self.prompts.prompts[self.prompts.seen[0]]
+        return finetune(done[self.start], prompt, self.config, self.prompts)
 
     def changed(self, folder: Path, change: Change) -> Run:
         """The same run in ``folder``, as ``change`` makes it.
@@ -133,10 +150,11 @@ def make_figure(
     # Before hours of training rather than after them.
     with _writing_to(output):
         output.mkdir(parents=True, exist_ok=True)
-    finished = [
-        Finished(run, train(run.config, run.prompts), read_curve(run.config.folder))
-        for run in planned
-    ]
+    done: dict[str, Path] = {}
+    finished = []
+    for run in planned:
+        done[run.label] = run.train(done)
+        finished.append(Finished(run, done[run.label], read_curve(run.config.folder)))
     plot, numbers = figure.draw(finished)
     said = {"figure": figure.numbers, "about": figure.about, "scale": scale, **numbers}
     picture = output / f"{figure.name}-{scale}.png"

@@ -1,20 +1,27 @@
-"""What figures are drawn with: curves of the R-metrics, rows of pictures."""
+"""What figures are drawn with: curves of the R-metrics, tables of pictures."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import textwrap
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
+from jaxtyping import Float
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure as Plot
+from PIL import Image
+from torch import Tensor
 
-from backend.model.checkpoint import load_checkpoint
+from backend.model.checkpoint import Checkpoint, load_checkpoint
 from backend.rendering.cameras import orbit
 from backend.rendering.lighting import headlight
 from backend.rendering.volume import view_field
 
 from ..amortized.run import chosen_prompts
+from ..prompts import PromptSet
 
 if TYPE_CHECKING:
     from .figure import Finished
@@ -72,28 +79,197 @@ def _mean(points: Sequence[dict[str, Any]]) -> dict[str, Any]:
     return mean
 
 
-SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)
-"""Places between two prompts that :func:`interpolation_rows` draws."""
+PLACES = 5
+"""Places along a chain that :func:`interpolation_rows` draws, its prompts among them."""
+TILE = 128
+"""Pixels of a picture's side."""
+
+Picture = Float[np.ndarray, "size size 3"]
+Row = tuple[str, list[Picture | None]]
+"""A row's name and its pictures; None leaves a place empty."""
+
+
+class Drawer:
+    """Volume-rendered pictures of checkpoints; each is read once."""
+
+    def __init__(self) -> None:
+        self._loaded: dict[Path, tuple[Checkpoint, Callable[..., Tensor]]] = {}
+
+    def embed(self, path: Path, prompts: Sequence[str]) -> Float[Tensor, "prompts tokens width"]:
+        return self._load(path)[1](prompts)
+
+    def picture(
+        self,
+        path: Path,
+        embedding: Float[Tensor, "tokens width"],
+        conditions: dict[str, float] | None = None,
+    ) -> Picture:
+        """The object from the front, a little from its left."""
+        field = self._load(path)[0].field(embedding, conditions)
+        cameras = orbit(1, start=25.0)
+        views = view_field(field, cameras, TILE)
+        return views.picture("full", headlight(cameras), torch.ones(3))[0].numpy()
+
+    def prompt(self, path: Path, prompt: str) -> Picture:
+        return self.picture(path, self.embed(path, [prompt])[0])
+
+    def _load(self, path: Path) -> tuple[Checkpoint, Callable[..., Tensor]]:
+        if path not in self._loaded:
+            checkpoint = load_checkpoint(path)
+            self._loaded[path] = (checkpoint, checkpoint.encoder().encode)
+        return self._loaded[path]
+
+
+def prompts_of_run(one: Finished) -> PromptSet:
+    """The set that a run was trained on."""
+    return one.run.prompts or chosen_prompts(one.run.config, one.run.config.assets.open())
+
+
+def table(columns: Sequence[str], rows: Sequence[Row]) -> Plot:
+    """Pictures with names of columns above and of rows at the left."""
+    plot = _plot(1.6 * len(columns), 1.7 * len(rows) + 0.6)
+    for y, (label, pictures) in enumerate(rows):
+        for x, picture in enumerate(pictures):
+            axes = plot.add_subplot(len(rows), len(columns), y * len(columns) + x + 1)
+            axes.set_xticks([])
+            axes.set_yticks([])
+            if picture is None:
+                axes.set_frame_on(False)
+            else:
+                axes.imshow(picture)
+            if x == 0:
+                axes.set_ylabel(textwrap.fill(label, 18), fontsize=7)
+            if y == 0:
+                axes.set_title(textwrap.fill(columns[x], 20), fontsize=6)
+    return plot
+
+
+def curves_of(finished: Sequence[Finished]) -> dict[str, Any]:
+    """What is written beside a picture: each run's figures against frames a prompt."""
+    return {"runs": {one.run.label: one.curve for one in finished}}
 
 
 def interpolation_rows(finished: Sequence[Finished]) -> tuple[Plot, dict[str, Any]]:
-    """A row of volume-rendered pictures between a run's first two prompts, for each run."""
-    plot = _plot(1.6 * len(SHARES), 1.7 * len(finished))
-    cameras = orbit(1, start=25.0)
-    for row, one in enumerate(finished):
-        checkpoint = load_checkpoint(one.checkpoint)
-        prompts = one.run.prompts or chosen_prompts(one.run.config, one.run.config.assets.open())
-        first, second = checkpoint.encoder().encode(prompts.prompts[:2])
-        for column, share in enumerate(SHARES):
-            field = checkpoint.field(torch.lerp(first, second, share))
-            views = view_field(field, cameras, 128)
-            picture = views.picture("full", headlight(cameras), torch.ones(3))[0]
-            axes = plot.add_subplot(len(finished), len(SHARES), row * len(SHARES) + column + 1)
-            axes.imshow(picture.numpy())
-            axes.set_xticks([])
-            axes.set_yticks([])
-            if column == 0:
-                axes.set_ylabel(one.run.label, fontsize=7)
-            if row == 0:
-                axes.set_title(f"{share:g}", fontsize=8)
-    return plot, {"shares": SHARES, "runs": {one.run.label: one.curve for one in finished}}
+    """A row along each run's prompts (A30), from the first to the last."""
+    drawer = Drawer()
+    places = [place / (PLACES - 1) for place in range(PLACES)]
+    rows: list[Row] = []
+    for one in finished:
+        ends = drawer.embed(one.checkpoint, prompts_of_run(one).prompts)
+        pictures: list[Picture | None] = []
+        for place in places:
+            along = place * (len(ends) - 1)
+            first = min(int(along), len(ends) - 2)
+            mixed = torch.lerp(ends[first], ends[first + 1], along - first)
+            pictures.append(drawer.picture(one.checkpoint, mixed))
+        rows.append((one.run.label, pictures))
+    return table([f"{place:g}" for place in places], rows), {
+        "places": places,
+        "prompts": {one.run.label: list(prompts_of_run(one).prompts) for one in finished},
+        **curves_of(finished),
+    }
+
+
+def prompt_rows(
+    choose: Callable[[PromptSet], Sequence[int]],
+) -> Callable[[Sequence[Finished]], tuple[Plot, dict[str, Any]]]:
+    """A row a group of runs; columns are the prompts that have a run of their own, then those that
+    ``choose`` takes from the first run's set, a dozen at most.
+
+    A run that was trained on one prompt alone fills that prompt's place in its group's row.
+    """
+
+    def draw(finished: Sequence[Finished]) -> tuple[Plot, dict[str, Any]]:
+        drawer = Drawer()
+        whole = prompts_of_run(finished[0])
+        alone = [
+            i
+            for one in finished
+            if len(prompts_of_run(one).seen) == 1
+            for i in prompts_of_run(one).seen
+        ]
+        chosen = list(dict.fromkeys([*alone, *choose(whole)]))[:12]
+        rows: dict[str, list[Picture | None]] = {}
+        for one in finished:
+            row = rows.setdefault(one.run.group or one.run.label, [None] * len(chosen))
+            seen = prompts_of_run(one).seen
+            for place, index in enumerate(chosen):
+                if len(seen) > 1 or index in seen:
+                    row[place] = drawer.prompt(one.checkpoint, whole.prompts[index])
+        unseen = set(whole.unseen)
+        columns = [f"{'UNSEEN: ' * (i in unseen)}{whole.prompts[i]}" for i in chosen]
+        return table(columns, list(rows.items())), {"prompts": columns, **curves_of(finished)}
+
+    return draw
+
+
+def between_rows(
+    choose: Callable[[PromptSet], Sequence[int]],
+) -> Callable[[Sequence[Finished]], tuple[Plot, dict[str, Any]]]:
+    """Rows between each two neighbours of the prompts that ``choose`` takes from a run's set."""
+
+    def draw(finished: Sequence[Finished]) -> tuple[Plot, dict[str, Any]]:
+        (one, *_) = finished
+        drawer = Drawer()
+        whole = prompts_of_run(one)
+        said = [whole.prompts[index] for index in choose(whole)]
+        ends = drawer.embed(one.checkpoint, said)
+        shares = [place / (PLACES - 1) for place in range(PLACES)]
+        rows: list[Row] = [
+            (
+                f"{said[i]} - {said[i + 1]}",
+                [
+                    drawer.picture(one.checkpoint, torch.lerp(ends[i], ends[i + 1], share))
+                    for share in shares
+                ],
+            )
+            for i in range(len(said) - 1)
+        ]
+        return table([f"{share:g}" for share in shares], rows), {
+            "prompts": said,
+            "shares": shares,
+            **curves_of(finished),
+        }
+
+    return draw
+
+
+def trajectory(finished: Sequence[Finished]) -> tuple[Plot, dict[str, Any]]:
+    """A run's contact sheets one below the other: what its prompts were from step 0 on."""
+    (one, *_) = finished
+    sheets = sorted((one.folder / "sheets").glob("*.png"))
+    pictures = [np.asarray(Image.open(path).convert("RGB")) for path in sheets]
+    plot = _plot(0.011 * pictures[0].shape[1], 0.011 * sum(len(p) for p in pictures))
+    for place, (path, picture) in enumerate(zip(sheets, pictures, strict=True)):
+        axes = plot.add_subplot(len(sheets), 1, place + 1)
+        axes.imshow(picture)
+        axes.set_axis_off()
+        axes.set_title(f"step {int(path.stem)}", fontsize=8, loc="left")
+    return plot, {"steps": [int(path.stem) for path in sheets], **curves_of(finished)}
+
+
+def condition_rows(
+    name: str, values: Sequence[float]
+) -> Callable[[Sequence[Finished]], tuple[Plot, dict[str, Any]]]:
+    """A row a prompt, a column a value of a condition that was amortized over (A31)."""
+
+    def draw(finished: Sequence[Finished]) -> tuple[Plot, dict[str, Any]]:
+        (one, *_) = finished
+        drawer = Drawer()
+        prompts = prompts_of_run(one).prompts
+        rows: list[Row] = [
+            (
+                prompt,
+                [
+                    drawer.picture(
+                        one.checkpoint, drawer.embed(one.checkpoint, [prompt])[0], {name: value}
+                    )
+                    for value in values
+                ],
+            )
+            for prompt in prompts
+        ]
+        columns = [f"{name.replace('_', ' ')} {value:g}" for value in values]
+        return table(columns, rows), {"values": list(values), **curves_of(finished)}
+
+    return draw

@@ -201,6 +201,7 @@ MAY_CHANGE = frozenset(
         "steps",
         "save_every",
         "sheet_every",
+        "sheet_first",
         "device",
         "accelerator",
         "tf32",
