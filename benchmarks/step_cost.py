@@ -7,7 +7,8 @@ Parts: the paper's grid, v = 32 and CLIP ViT-L/14's 77 x 768 tokens; batch 8 at 
 samples a ray; guidance by a pixel UNet of the size of ours for two cores (a forward pass of twice
 the batch: with and without the text). Modulation, as the paper measures it: the same rendering with
 a grid for each prompt from the mapping network against one shared, unmodulated grid of the same
-size; in training with backward pass and Adam, and at 256 x 256 with one view without them. The
+size; in training with backward pass and Adam, and at 256 x 256 with one view, and with 30, without
+them. ``--unet if`` guides by a UNet of DeepFloyd IF's size with random weights, on a GPU. The
 renderer may skip empty samples (ours) or read all (the paper's).
 
 On a CPU the figures are seconds of processor time of one thread, so that other work on the machine
@@ -35,6 +36,7 @@ from training.amortized.config import OptimizerConfig
 from training.amortized.rendering import RenderConfig, TrainingRenderer
 from training.diffusion.model import UNetConfig, build_unet
 from training.guidance import Step
+from training.guidance.diffusion.pipeline import import_diffusers
 from training.prompts import PromptMix
 from training.runs.optimizer import build_optimizer
 
@@ -145,8 +147,9 @@ class Bench:
 
         return once
 
-    def one_view(self, render: TrainingRenderer) -> tuple[Parts, Parts]:
-        """Modulated and not, without gradients; the model as checkpoints hold it (A11)."""
+    def one_object(self, render: TrainingRenderer, views: int) -> tuple[Parts, Parts]:
+        """``views`` pictures of one object, modulated and not, without gradients; the model as
+        checkpoints hold it (A11). The mapping network is asked once."""
         embedding = self.embedding(1)
         model = ATT3D(self.model.config.plain).to(self.device).eval()
         use_accelerator(model, self._accelerator, self.device)
@@ -156,29 +159,36 @@ class Bench:
             with watch.part("hypernetwork forward"):
                 objects = model.objects(embedding)
             with watch.part("rendering forward"):
-                render(self.step(objects, model))
+                for _ in range(views):
+                    render(self.step(objects, model))
 
         @torch.no_grad()
         def shared(watch: Stopwatch) -> None:
             latent = torch.zeros(1, self.model.config.latents, device=self.device)
             with watch.part("rendering forward"):
-                render(self.step(Objects(latent, self.shared), model))
+                for _ in range(views):
+                    render(self.step(Objects(latent, self.shared), model))
 
         one, other = fastest(self.device, self.repeats, modulated, shared)
         return one, other
 
-    def guidance(self, batch: int, size: int) -> Parts:
+    def guidance(self, batch: int, size: int, kind: str) -> Parts:
         """A forward pass of the UNet with and without the text."""
-        unet = build_unet(UNetConfig(size=size), 768).to(self.device).eval()
-        noisy = torch.randn(2 * batch, 3, size, size, device=self.device)
-        tokens = self.embedding(2 * batch)
+        if kind == "if":
+            unet = if_unet(self.device)
+            tokens = torch.randn(2 * batch, 77, 4096, device=self.device, dtype=torch.float16)
+        else:
+            unet = build_unet(UNetConfig(size=size), 768).to(self.device)
+            tokens = self.embedding(2 * batch)
+        unet.eval()
+        noisy = torch.randn(2 * batch, 3, size, size, device=self.device).to(tokens.dtype)
         t = torch.randint(1000, (2 * batch,), device=self.device)
 
         @torch.no_grad()
         def once(watch: Stopwatch) -> None:
             with (
                 watch.part("guidance"),
-                torch.autocast(self.device.type, torch.bfloat16),
+                torch.autocast(self.device.type, torch.bfloat16, enabled=kind == "own"),
             ):
                 unet(noisy, t, tokens)
 
@@ -191,6 +201,39 @@ class Bench:
             (views.images - 0.5).square().sum().backward()
 
 
+def if_unet(device: torch.device) -> nn.Module:
+    """A UNet of the size of DeepFloyd IF's first stage (XL, 4.3 billion parameters), in half
+    precision, with random weights."""
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(torch.float16)
+    try:
+        with device:
+            return import_diffusers().UNet2DConditionModel(**IF_XL)
+    finally:
+        torch.set_default_dtype(before)
+
+
+IF_XL = {
+    "sample_size": 64,
+    "in_channels": 3,
+    "out_channels": 6,
+    "act_fn": "gelu",
+    "addition_embed_type": "text",
+    "addition_embed_type_num_heads": 64,
+    "attention_head_dim": 64,
+    "block_out_channels": (704, 1408, 2112, 2816),
+    "cross_attention_dim": 2816,
+    "cross_attention_norm": "group_norm",
+    "encoder_hid_dim": 4096,
+    "layers_per_block": 3,
+    "resnet_time_scale_shift": "scale_shift",
+    "down_block_types": ("ResnetDownsampleBlock2D", *["SimpleCrossAttnDownBlock2D"] * 3),
+    "mid_block_type": "UNetMidBlock2DSimpleCrossAttn",
+    "up_block_types": (*["SimpleCrossAttnUpBlock2D"] * 3, "ResnetUpsampleBlock2D"),
+}
+"""The published configuration of DeepFloyd/IF-I-XL-v1.0's UNet."""
+
+
 def added(modulated: Parts, unmodulated: Parts, besides: float = 0.0) -> float:
     """How much longer, in percent, with ``besides`` seconds that both have."""
     return 100.0 * (
@@ -201,7 +244,7 @@ def added(modulated: Parts, unmodulated: Parts, besides: float = 0.0) -> float:
 def measure(options: argparse.Namespace, accelerator: str) -> dict[str, object]:
     bench = Bench(options, accelerator)
     training = RenderConfig(size=options.size, samples=options.samples)
-    guidance = bench.guidance(options.batch, options.size)
+    guidance = bench.guidance(options.batch, options.size, options.unet)
     result: dict[str, object] = {
         "device": options.device,
         "unit": "s" if bench.device.type == "cuda" else "s of one thread",
@@ -210,6 +253,8 @@ def measure(options: argparse.Namespace, accelerator: str) -> dict[str, object]:
         "batch": options.batch,
         "size": options.size,
         "samples": options.samples,
+        "views": options.views,
+        "unet": options.unet,
     }
     for name, negligible in (("skipping empty samples", 1e-3), ("all samples", 0.0)):
         config = dataclasses.replace(training, negligible=negligible)
@@ -221,7 +266,8 @@ def measure(options: argparse.Namespace, accelerator: str) -> dict[str, object]:
             bench.unmodulated(render, options.batch),
         )
         large = TrainingRenderer(dataclasses.replace(config, size=options.large, **_LIT))
-        one, one_shared = bench.one_view(large)
+        one, one_shared = bench.one_object(large, 1)
+        many, many_shared = bench.one_object(large, options.views)
         seconds = modulated | guidance
         result[name] = {
             "seconds": seconds,
@@ -231,6 +277,7 @@ def measure(options: argparse.Namespace, accelerator: str) -> dict[str, object]:
             "modulation_with_guidance_pct": added(modulated, unmodulated, sum(guidance.values())),
             "one_view": {"modulated": one, "unmodulated": one_shared},
             "modulation_one_view_pct": added(one, one_shared),
+            "modulation_many_views_pct": added(many, many_shared),
         }
     return result
 
@@ -248,6 +295,8 @@ def main() -> None:
     parser.add_argument("--size", type=int, default=64)
     parser.add_argument("--samples", type=int, default=32)
     parser.add_argument("--large", type=int, default=256, help="size of the one view")
+    parser.add_argument("--views", type=int, default=30, help="views that share one modulation")
+    parser.add_argument("--unet", choices=["own", "if"], default="own", help="if: of IF's size")
     parser.add_argument("--repeats", type=int, default=4)
     parser.add_argument("--json", action="store_true", help="one JSON object on stdout")
     options = parser.parse_args()
@@ -277,6 +326,8 @@ def print_result(options: argparse.Namespace, result: dict[str, object]) -> None
         print(f"  modulation, training      {case['modulation_pct']:+8.1f} %")
         print(f"  the same with guidance    {case['modulation_with_guidance_pct']:+8.1f} %")
         print(f"  modulation, one view      {case['modulation_one_view_pct']:+8.1f} %")
+        many = f"modulation, {options.views} views"
+        print(f"  {many:<26}{case['modulation_many_views_pct']:+8.1f} %")
 
 
 if __name__ == "__main__":

@@ -148,6 +148,18 @@ _TOYBOX_SDS = TrainConfig(
 """Score distillation on two cores, with the settings of a study: gradients in the space of clean
 images, a small guidance weight, t annealed, random solid backgrounds."""
 
+_TOYBOX_SDS_64 = dataclasses.replace(
+    _TOYBOX_SDS,
+    name="toybox-sds-64",
+    model=dataclasses.replace(_TOYBOX_MODEL, latent=32, components=64, density_scale=2.0),
+    # LATTE3D's order, in one run: references, then distillation alone.
+    guidance=GuidanceConfig(references=(1.0, 0.0), diffusion=(0.0, 1.0), during=(0.5, 0.5)),
+    diffusion_model="runs/diffusion-cpu64/model",
+    rendering=dataclasses.replace(_TOYBOX_SDS.rendering, size=64, samples=48),
+)
+"""64 x 64 pictures on two cores, by the diffusion model that the preset ``cpu64`` makes; from
+scratch with ``--guidance.references 0 0 --guidance.diffusion 1 1``. Not run to its end."""
+
 _TOYBOX_SDS_GPU = dataclasses.replace(
     _TOYBOX_SDS,
     name="toybox-sds-gpu",
@@ -273,6 +285,7 @@ PRESETS: dict[str, TrainConfig] = {
         *(_toybox_chain(name) for name in TOYBOX_CHAINS),
         _LIBRARY,
         _TOYBOX_SDS,
+        _TOYBOX_SDS_64,
         _TOYBOX_SDS_GPU,
         _paper("paper-df27", prompts="df27.txt", batch=256, steps=13_000),
         _paper("paper-df411", prompts="dreamfusion_prompts.json", batch=256, steps=100_000),

@@ -121,6 +121,14 @@ class DiffusionConfig:
 PRESETS: dict[str, DiffusionConfig] = {
     # Two cores: four million parameters, under half an hour.
     "cpu32": DiffusionConfig(name="diffusion-cpu32", steps=4_800, sheet_every=600),
+    # 64 x 64 pictures on two cores: blocks of 4 x 4 pixels, so that the network works on 16 x 16
+    # positions, as cpu32's does.
+    "cpu64": DiffusionConfig(
+        name="diffusion-cpu64",
+        unet=UNetConfig(size=64, patch=4, channels=(96, 128, 128)),
+        steps=4_800,
+        sheet_every=600,
+    ),
     # One large GPU.
     "gpu64": DiffusionConfig(
         name="diffusion-gpu64",
