@@ -137,15 +137,16 @@ def main() -> None:
     for kind, *pair in random_pairs(prompts, options.pairs, options.seed):
         if tuple(pair) in done:
             continue
-        began = time.perf_counter()
+        wall, cpu = time.perf_counter(), time.process_time()
         mesh = engine.interpolate(pair, ChainOptions())
-        seconds = time.perf_counter() - began
+        wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
         queries = scorer.text_features([*pair, *(other for other in others if other not in pair)])
         shared = (alphas, scorer.image_features, queries, scorer.logit_scale)
         line = {
             "kind": kind,
             "prompts": pair,
-            "seconds_a_frame": seconds / PLAYED,
+            "seconds_a_frame": wall / PLAYED,
+            "cpu_seconds_a_frame": cpu / PLAYED,
             "keys": len(mesh.alphas),
             "tracked": path(tracked(mesh, alphas), *shared),
             "true": path(fresh(engine, mesh, alphas), *shared),
@@ -159,7 +160,9 @@ def main() -> None:
 
 def report(lines: Sequence[dict]) -> None:
     """Means over the pairs, as docs/morphing.md has them."""
-    print(f"\n{len(lines)} pairs; {np.mean([x['seconds_a_frame'] for x in lines]):.2f} s a frame")
+    print(f"\n{len(lines)} pairs")
+    for name in ("seconds_a_frame", "cpu_seconds_a_frame"):
+        print(f"{name} {np.mean([x[name] for x in lines]):.2f}")
     for who in ("tracked", "true"):
         names = lines[0][who]
         means = (f"{name} {np.mean([x[who][name] for x in lines]):.4f}" for name in names)

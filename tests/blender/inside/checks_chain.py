@@ -56,6 +56,26 @@ def check_interpolation_moves_the_vertices_and_nothing_else_is_keyed(bench: Benc
     assert np.abs(shown(ob, 1) - shown(ob, 41)).max() > 0.01
 
 
+def check_keys_around_a_moment_are_followed(bench: Bench) -> None:
+    """They are nearer than the distance at which Blender takes two keyframes for one."""
+    shape_keys = bench.module("scene.shape_keys")
+    alphas = (0.0, 0.3, 0.302, 0.5, 0.5005, 1.0)
+    mesh = bpy.data.meshes.new("moment")
+    mesh.from_pydata([(0, 0, 0), (1, 0, 0), (0, 1, 0)], [], [(0, 1, 2)])
+    ob = bpy.data.objects.new("moment", mesh)
+    bpy.context.scene.collection.objects.link(ob)
+    shape_keys.add_property(ob, 1)
+    shape_keys.add_shape_keys(ob, np.zeros((len(alphas), 3, 3)), [f"{alpha}" for alpha in alphas])
+    shape_keys.drive(mesh.shape_keys, ob, alphas)
+    for alpha in (0.15, 0.3, 0.301, 0.302, 0.4, 0.5, 0.50025, 0.75):
+        ob["Interpolation"] = alpha
+        ob.update_tag()
+        bpy.context.view_layer.update()
+        values = [key.value for key in mesh.shape_keys.key_blocks[1:]]
+        wanted = [np.interp(alpha, alphas, tent) for tent in np.eye(len(alphas))[1:]]
+        assert np.allclose(values, wanted, atol=1e-3), (alpha, values)
+
+
 def check_no_driver_is_a_script(bench: Bench) -> None:
     """Neither the extension nor Python is needed: Blender may forbid scripts in files."""
     ob = animate(bench)
