@@ -109,7 +109,9 @@ def _overlap(
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser = argparse.ArgumentParser(
+        description="How far a linear mapping network can carry a library."
+    )
     parser.add_argument("library", type=Path)
     parser.add_argument("--resolutions", type=int, nargs="+", default=[28, 36, 44, 58])
     parser.add_argument("--ranks", type=int, nargs="+", default=[48, 96, 192, 256, 400])

@@ -1,6 +1,7 @@
 """``python -m training`` from end to end: a short real run, its checkpoint, its figures."""
 
 import json
+import math
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from backend.engine import Engine
 from backend.model.checkpoint import load_checkpoint
 from tests.training.small import small_config
 from training import cli
-from training.amortized.evaluation import evaluate, evenly, psnr
+from training.amortized.evaluation import Figures, Sides, Views, evaluate, evenly, psnr
 from training.amortized.r_metrics import Queries
 from training.amortized.run import train
 from training.assets.toybox import ToyboxCollection
@@ -83,6 +84,19 @@ def test_psnr():
     truth = torch.zeros(4, 4, 3)
     assert psnr(truth + 0.1, truth) == pytest.approx(20.0, abs=1e-4)
     assert psnr(truth, truth) == pytest.approx(100.0)
+
+
+def test_a_tenth_of_the_prompts_is_worse_than_the_tenths_figure():
+    figures = Figures()
+    white, full = torch.ones(4, 8, 8, 3), torch.ones(4, 8, 8)
+    for error in torch.linspace(0.01, 0.5, 11).tolist():
+        truth = Sides(white - error, white, full)
+        figures.add("seen", Views(white, white, full, truth), 0)
+    tenths = figures.tenths()
+    second_worst = -20 * math.log10(0.5 - 0.049)
+    assert tenths["psnr_p10"]["seen"] == pytest.approx(second_worst, abs=1e-3)
+    assert tenths["iou_p10"]["seen"] == 1.0
+    assert "unseen" not in tenths["psnr_p10"]
 
 
 def test_evenly():

@@ -18,7 +18,7 @@ from ..clip.scoring import BUNDLED, load_scorer
 from .evaluation import evaluate
 from .r_metrics import Queries, UnknownWords
 
-DECIMALS = {"psnr": 2, "iou": 3, "sides": 3}
+DECIMALS = {"psnr": 2, "psnr_p10": 2, "iou": 3, "sides": 3}
 """Decimals of the figures that :func:`figures_table` prints; three for the others."""
 
 

@@ -136,6 +136,17 @@ class Figures:
             for name, groups in self._values.items()
         }
 
+    def tenths(self) -> dict[str, dict[str, float]]:
+        """The 10th percentile over a group's prompts of ``psnr`` and of ``iou``, as ``psnr_p10``
+        and ``iou_p10``: a mean hides the prompts that failed."""
+        return {
+            f"{name}_p10": {
+                group: torch.tensor(values).quantile(0.1).item()
+                for group, values in self._values[name].items()
+            }
+            for name in ("psnr", "iou")
+        }
+
     def _score(self, group: str, pictures: Tensor, index: int) -> None:
         if self._queries is not None:
             for name, value in dataclasses.asdict(self._queries.score(pictures, index)).items():
@@ -156,11 +167,12 @@ def evaluate(
 ) -> dict[str, Any]:
     """Figures over ``count`` seen and ``count`` unseen prompts (0: all), evenly chosen.
 
-    Returns ``psnr``, ``iou``, ``sides`` and the R-figures (:data:`R_FIGURES`), each with ``seen``
-    and ``unseen`` as far as the set has them; R-figures also with ``truth``, what the unseen
-    prompts' references score; and what the figures depend on. ``queries`` begin with the set's
-    prompts, in their order; without them there are no R-figures. Prompts that ``collection`` does
-    not have all of are measured without references. Computed on the checkpoint's device.
+    Returns ``psnr``, ``iou``, ``sides``, their tenths and the R-figures (:data:`R_FIGURES`), each
+    with ``seen`` and ``unseen`` as far as the set has them; R-figures also with ``truth``, what
+    the unseen prompts' references score; and what the figures depend on. ``queries`` begin with
+    the set's prompts, in their order; without them there are no R-figures. Prompts that
+    ``collection`` does not have all of are measured without references. Computed on the
+    checkpoint's device.
     """
     device = next(checkpoint.model.parameters()).device
     groups = {
@@ -188,6 +200,7 @@ def evaluate(
         }
     return {
         **figures.means(),
+        **figures.tenths(),
         "prompts": {name: len(group) for name, group in groups.items()},
         **scored,
         "views": VIEWS,

@@ -66,7 +66,8 @@ def export(
             name=config.name,
             config=model.config,
             text_encoder=kind,
-            prompts=[prompts.prompts[i] for i in prompts.seen],
+            # A set may name a prompt several times, so that training visits it as often.
+            prompts=list(dict.fromkeys(prompts.prompts[i] for i in prompts.seen)),
             unseen=[prompts.prompts[i] for i in prompts.unseen],
             words=list(collection.known_words(prompts.prompts)),
             synonyms=collection.synonyms(prompts.prompts),
