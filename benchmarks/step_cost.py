@@ -30,7 +30,7 @@ from torch import Tensor, nn
 
 from backend.accelerator import use_accelerator
 from backend.model.att3d import ATT3D, Objects
-from backend.model.config import ModelConfig
+from backend.model.config import GridConfig, ModelConfig
 from backend.protocol.errors import BadRequest
 from training.amortized.config import OptimizerConfig
 from training.amortized.rendering import RenderConfig, TrainingRenderer
@@ -91,7 +91,8 @@ class Bench:
         self.device = torch.device(options.device)
         self.repeats: int = options.repeats
         torch.manual_seed(0)
-        self.model = ATT3D(ModelConfig(mapping=options.mapping)).to(self.device).train()
+        config = dataclasses.replace(MODELS[options.model], mapping=options.mapping)
+        self.model = ATT3D(config).to(self.device).train()
         use_accelerator(self.model, accelerator, self.device)
         self._accelerator = accelerator
         # Rates of zero: as much work, but the objects, and so what may be skipped, stay the same.
@@ -104,7 +105,8 @@ class Bench:
         )
 
     def embedding(self, prompts: int) -> Tensor:
-        return torch.randn(prompts, 77, 768, device=self.device)
+        config = self.model.config
+        return torch.randn(prompts, config.tokens, config.width, device=self.device)
 
     def step(self, objects: Objects, model: ATT3D | None = None) -> Step:
         seeded = torch.Generator().manual_seed(1)  # the same cameras in every pass
@@ -178,7 +180,7 @@ class Bench:
             unet = if_unet(self.device)
             tokens = torch.randn(2 * batch, 77, 4096, device=self.device, dtype=torch.float16)
         else:
-            unet = build_unet(UNetConfig(size=size), 768).to(self.device)
+            unet = build_unet(UNetConfig(size=size), self.model.config.width).to(self.device)
             tokens = self.embedding(2 * batch)
         unet.eval()
         noisy = torch.randn(2 * batch, 3, size, size, device=self.device).to(tokens.dtype)
@@ -199,6 +201,13 @@ class Bench:
             views = render(self.step(objects))
         with watch.part("rendering backward"):
             (views.images - 0.5).square().sum().backward()
+
+
+MODELS = {
+    "paper": ModelConfig(),
+    "tiny": ModelConfig(tokens=4, width=16, latent=4, grid=GridConfig(resolutions=(5, 9))),
+}
+"""Whose cost is measured; ``tiny`` is for trying the benchmark itself."""
 
 
 def if_unet(device: torch.device) -> nn.Module:
@@ -295,6 +304,7 @@ def main() -> None:
     parser.add_argument("--size", type=int, default=64)
     parser.add_argument("--samples", type=int, default=32)
     parser.add_argument("--large", type=int, default=256, help="size of the one view")
+    parser.add_argument("--model", choices=list(MODELS), default="paper")
     parser.add_argument("--views", type=int, default=30, help="views that share one modulation")
     parser.add_argument("--unet", choices=["own", "if"], default="own", help="if: of IF's size")
     parser.add_argument("--repeats", type=int, default=4)

@@ -77,7 +77,7 @@ class Check:
         sizes = ["--batch", "32", "--unet", "if", "--repeats", "3", "--views", "30"]
         if self.dry:
             sizes = ["--batch", "1", "--size", "8", "--samples", "4", "--large", "8"]
-            sizes += ["--repeats", "1", "--views", "2"]
+            sizes += ["--repeats", "1", "--views", "2", "--model", "tiny"]
         arguments = ["benchmarks/step_cost.py", "--device", self.device, *sizes, "--json"]
         arguments += ["--accelerator", "torch", *self._fused()]
         return self._python("step cost", 0.2, arguments, json.loads)
