@@ -187,3 +187,12 @@ def test_an_update_never_waits_for_the_gpu(tmp_path):
     finally:
         torch.cuda.set_sync_debug_mode("default")
     assert all(math.isfinite(loss) for loss in losses.tolist()) and "sds" in names
+
+
+@pytest.mark.slow
+def test_a_traced_mlp_is_the_same_function(tmp_path):
+    losses = [
+        [sphere_trainer(tmp_path / str(traced), compile_mlp=traced).step(i)["loss"] for i in (0, 1)]
+        for traced in (False, True)
+    ]
+    assert losses[0] == pytest.approx(losses[1], rel=1e-4)
