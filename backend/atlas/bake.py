@@ -178,8 +178,9 @@ def bake(
         texture[texels.row, texels.column] = _to_bytes(reader.color(position))
         gutter = finding.result()
     texture[gutter[0]] = texture[gutter[1]]
-    finishes = finish_at(reader, position, finish, coats) if coats else None
-    finish_map = None if finishes is None else _picture(texels, finishes, gutter)
+    finish_map = None
+    if coats and (finishes := finish_at(reader, fine_vertices, finish, coats)) is not None:
+        finish_map = _picture(texels, _to_bytes(texels.read(finishes)), gutter)
     if not with_normals:
         return Baked(texture, None, finish_map)
     reader.cancel.check()

@@ -1,4 +1,4 @@
-"""Metal and roughness at every texel: of the whole object, and of the parts that words name.
+"""Metal and roughness over the surface: of the whole object, and of the parts that words name.
 
 Where a part is, two objects tell: the one of the prompt, and the one of the prompt without the
 part's phrase. The surface of the part is where the second has no surface, or another color.
@@ -13,7 +13,7 @@ import numpy as np
 
 from ..field_reader import Field, Points, Reader
 from ..prompts.materials import Finish
-from ..shapes import Float, UInt8
+from ..shapes import Float
 from ..surface.face_fit import slopes
 
 NEAR, FAR = 0.006, 0.016
@@ -21,7 +21,7 @@ NEAR, FAR = 0.006, 0.016
 SAME, OTHER = 0.08, 0.2
 """The same of colors: the largest difference of a channel, in [0, 1]."""
 LEAST = 0.004
-"""Share of the texels from which a part is there."""
+"""Share of the points from which a part is there."""
 MOST = 0.6
 """Share beyond which the second prompt's object is another one altogether."""
 _PROBES = 512
@@ -38,9 +38,9 @@ class Coat:
 
 def finish_at(
     reader: Reader, position: Points, base: Finish, coats: Sequence[Coat]
-) -> UInt8[np.ndarray, "texels 3"] | None:
-    """What a metallic-roughness texture of glTF shows at points of the surface: nothing (255),
-    roughness, metal. None where no coat covers anything: ``base`` is all there is to say.
+) -> Float[np.ndarray, "points 3"] | None:
+    """What a metallic-roughness texture of glTF shows at points of the surface, in [0, 1]: nothing
+    (1), roughness, metal. None where no coat covers anything: ``base`` is all there is to say.
 
     Raises:
         Cancelled: asked to stop.
@@ -54,11 +54,11 @@ def finish_at(
             values += share[:, None] * (np.array(coat.finish, dtype=np.float32) - values)
     if not covered:
         return None
-    metallic, roughness = np.rint(255.0 * values).astype(np.uint8).T
-    return np.stack([np.full_like(metallic, 255), roughness, metallic], axis=1)
+    metallic, roughness = values.T
+    return np.stack([np.ones_like(metallic), roughness, metallic], axis=1)
 
 
-def _share(reader: Reader, without: Reader, position: Points) -> Float[np.ndarray, " texels"]:
+def _share(reader: Reader, without: Reader, position: Points) -> Float[np.ndarray, " points"]:
     """How much each point belongs to the part, from 0 to 1."""
     probes = position[:: max(len(position) // _PROBES, 1)]
     slope = float(np.median(slopes(reader, probes)[1]))

@@ -32,8 +32,8 @@ def test_a_part_is_where_the_object_has_none_without_it():
     hat = WITHOUT.distance(at) > 0.03
     body = WITHOUT.distance(at) < 0.003
     assert hat.any() and body.any()
-    assert (found[hat] == [255, 64, 255]).all()
-    assert (found[body] == [255, 153, 0]).all()
+    np.testing.assert_allclose(found[hat], [[1.0, 0.25, 1.0]] * int(hat.sum()))
+    np.testing.assert_allclose(found[body], [[1.0, 0.6, 0.0]] * int(body.sum()), atol=1e-6)
 
 
 def test_where_nothing_changes_there_is_no_map():
