@@ -169,7 +169,7 @@ class MeshOptions(SurfaceOptions):
         "Topology",
         "What the faces are: triangles, which hold the shape best for their number, or quads that "
         "follow it, to subdivide, to rig and to edit. Quads take about a second longer; a quad "
-        "counts as two triangles",
+        "counts as two triangles. Chains are of triangles",
     )
 
     def __post_init__(self) -> None:

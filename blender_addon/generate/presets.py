@@ -2,57 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 import bpy
 from bl_operators.presets import AddPresetBase
 from bpy.props import EnumProperty
 
+from ...backend.protocol.presets import PRESETS
 from .result_operator import MESH_OPTIONS
 
 if TYPE_CHECKING:
     from bpy.types import Context
 
 DEFAULTS = {option.name: option.default for option in MESH_OPTIONS}
-
-
-@dataclass(frozen=True)
-class Preset:
-    """A set of mesh options."""
-
-    label: str
-    tip: str
-    changes: Mapping[str, object]
-    """The options that differ from their defaults, by name."""
-
-    @property
-    def values(self) -> dict[str, object]:
-        """All mesh options."""
-        return {**DEFAULTS, **self.changes}
-
-
-PRESETS = {
-    "STANDARD": Preset(
-        "Standard", "What the extension begins with: 8,000 faces, a 1024 texture", {}
-    ),
-    "DRAFT": Preset(
-        "Draft",
-        "To look at many ideas quickly",
-        {"faces": 1500, "texture_size": 512, "resolution": 96},
-    ),
-    "GAME": Preset(
-        "Game Asset",
-        "Few faces, with a normal map for the fine shape",
-        {"faces": 2000, "normal_map": True},
-    ),
-    "DETAILED": Preset(
-        "Detailed",
-        "For close views; takes several times longer",
-        {"faces": 20_000, "texture_size": 2048, "resolution": 192, "normal_map": True},
-    ),
-}
 
 
 class ATT3D_OT_mesh_preset(bpy.types.Operator):
