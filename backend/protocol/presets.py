@@ -51,8 +51,8 @@ PRESETS = {
     ),
     "QUADS": Preset(
         "Quads",
-        "To subdivide, to rig and to edit: 4,000 quads that follow the shape. Takes about 1.7 times "
-        "Standard's time",
+        "To subdivide, to rig and to edit: 4,000 quads that follow the shape. Takes about 1.7 "
+        "times Standard's time",
         {"topology": "quads"},
     ),
     "DETAILED": Preset(
