@@ -10,12 +10,13 @@ away is checked when it has been projected (see ``unwrap``).
 from __future__ import annotations
 
 import numpy as np
-from scipy.sparse import coo_matrix
+from scipy.sparse import csr_matrix
 from scipy.sparse.csgraph import connected_components
 
 from ..shapes import Bool, Float, Int
 from ..surface.geometry import normalise
 from ..surface.topology import Polygons, twins
+from .rasterize import ranges
 
 LIMIT = 0.25
 """Smallest cosine between a face's normal and its chart's direction: 75 degrees."""
@@ -54,10 +55,14 @@ def directions(
 
 def split_connected(labels: Labels, neighbours: Neighbours) -> Labels:
     """Number the connected patches of equal label."""
-    face = np.repeat(np.arange(len(labels)), neighbours.shape[1])
-    other = neighbours.reshape(-1)
-    same = (other >= 0) & (labels[face] == labels[other])
-    return _components(len(labels), face[same], other[same])
+    face, other = _sides(neighbours)
+    same = labels[face] == labels[other]
+    ends = np.bincount(face[same], minlength=len(labels)).cumsum()
+    graph = csr_matrix(
+        (np.ones(ends[-1], np.int8), other[same], np.concatenate([[0], ends])),
+        shape=(len(labels), len(labels)),
+    )
+    return connected_components(graph, directed=False)[1].astype(np.int64)
 
 
 def neighbour_faces(faces: Polygons) -> Neighbours:
@@ -66,9 +71,12 @@ def neighbour_faces(faces: Polygons) -> Neighbours:
     return np.where(twin >= 0, twin // faces.shape[1], -1).reshape(faces.shape)
 
 
-def _components(size: int, rows: np.ndarray, columns: np.ndarray) -> Labels:
-    graph = coo_matrix((np.ones(len(rows), np.int8), (rows, columns)), shape=(size, size))
-    return connected_components(graph, directed=False)[1].astype(np.int64)
+def _sides(
+    neighbours: Neighbours,
+) -> tuple[Int[np.ndarray, " sides"], Int[np.ndarray, " sides"]]:
+    """Every side of a face that another face is beyond, and that face."""
+    face, side = np.nonzero(neighbours >= 0)
+    return face, neighbours[face, side]
 
 
 def _vote(normals: Float[np.ndarray, "faces 3"], neighbours: Neighbours) -> Labels:
@@ -76,10 +84,10 @@ def _vote(normals: Float[np.ndarray, "faces 3"], neighbours: Neighbours) -> Labe
     allowed = score >= LIMIT
     labels = score.argmax(axis=1)
     parity = np.arange(len(labels)) % 2
+    face, other = _sides(neighbours)
+    row = face * len(AXES)
     for turn in range(12):
-        votes = np.zeros_like(score)
-        for other in neighbours.T:
-            np.add.at(votes, (np.flatnonzero(other >= 0), labels[other[other >= 0]]), 1.0)
+        votes = np.bincount(row + labels[other], minlength=score.size).reshape(score.shape)
         wanted = np.where(allowed, score + SMOOTHNESS * votes, -np.inf).argmax(axis=1)
         # Half of the faces at a time: all at once would swap for ever along a diagonal border.
         moving = parity == turn % 2
@@ -95,18 +103,18 @@ def _exchange(
 ) -> Labels:
     """Let charts take over border faces that suit them better (Lloyd's algorithm on charts)."""
     parity = np.arange(len(labels)) % 2
-    safe = np.where(neighbours >= 0, neighbours, np.arange(len(labels))[:, None])
+    safe = np.where(neighbours >= 0, neighbours, np.arange(len(labels))[:, None]).T
     labels = labels.copy()
     for turn in range(6):
         direction = directions(labels, crosses)
         around = labels[safe]
-        border = (around != labels[:, None]).any(axis=1) & (parity == turn % 2)
-        around = around[border]
-        candidates = np.concatenate([labels[border, None], around], axis=1)
-        cosine = (direction[candidates] * normals[border, None, :]).sum(-1)
-        agreeing = (candidates[:, :, None] == around[:, None, :]).sum(-1)
+        border = np.flatnonzero((around != labels).any(axis=0) & (parity == turn % 2))
+        around = around[:, border]
+        candidates = np.concatenate([labels[None, border], around])
+        cosine = (direction[candidates] * normals[border]).sum(-1)
+        agreeing = (candidates[:, None] == around).sum(axis=1)
         score = np.where(cosine >= LIMIT, cosine + SMOOTHNESS * agreeing, -np.inf)
-        labels[border] = candidates[np.arange(len(candidates)), score.argmax(axis=1)]
+        labels[border] = candidates[score.argmax(axis=0), np.arange(len(border))]
     return np.unique(labels, return_inverse=True)[1].reshape(-1)
 
 
@@ -117,27 +125,33 @@ def _merge_crumbs(
     neighbours: Neighbours,
 ) -> Labels:
     """Join small charts to the neighbour with the longest common border that can take them."""
+    face, other = _sides(neighbours)
+    face_area = np.linalg.norm(crosses, axis=1)
     for _ in range(3):
         count = int(labels.max()) + 1
-        area = np.bincount(labels, np.linalg.norm(crosses, axis=1), count)
-        crumb = (np.bincount(labels, minlength=count) < CRUMB_FACES) | (
-            area < CRUMB_SHARE * area.sum()
-        )
-        direction = directions(labels, crosses)
-        face = np.repeat(np.arange(len(labels)), neighbours.shape[1])
-        other = neighbours.reshape(-1)
-        border = (other >= 0) & (labels[face] != labels[other]) & crumb[labels[face]]
+        area, size = np.bincount(labels, face_area, count), np.bincount(labels, minlength=count)
+        crumb = (size < CRUMB_FACES) | (area < CRUMB_SHARE * area.sum())
+        border = (labels[face] != labels[other]) & crumb[labels[face]]
         pairs, shared = np.unique(
-            np.stack([labels[face[border]], labels[other[border]]], 1), axis=0, return_counts=True
+            labels[face[border]] * count + labels[other[border]], return_counts=True
         )
+        if not len(pairs):
+            break
+        small, large = np.divmod(pairs, count)
+        # The crumb's face that suits the neighbour least decides.
+        pair, offset = ranges(size[small])
+        member = np.argsort(labels, kind="stable")[(size.cumsum() - size)[small][pair] + offset]
+        cosine = (normals[member] * directions(labels, crosses)[large][pair]).sum(-1)
+        suits = np.minimum.reduceat(cosine, size[small].cumsum() - size[small]) >= LIMIT
+        suits &= ~crumb[large] | (area[large] >= area[small])
         target = np.arange(count)
-        for pair in np.argsort(-shared, kind="stable"):
-            small, large = pairs[pair]
-            taken = target[small] != small or target[large] != large
-            if taken or (crumb[large] and area[large] < area[small]):
-                continue
-            if (normals[labels == small] @ direction[large]).min() >= LIMIT:
-                target[small] = large
+        order = np.argsort(-shared, kind="stable")
+        order = order[suits[order]]
+        for crumb_chart, chart in zip(
+            *(side[order].tolist() for side in (small, large)), strict=True
+        ):
+            if target[crumb_chart] == crumb_chart and target[chart] == chart:
+                target[crumb_chart] = chart
         if (target == np.arange(count)).all():
             break
         labels = np.unique(target[labels], return_inverse=True)[1].reshape(-1)

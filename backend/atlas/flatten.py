@@ -74,7 +74,13 @@ def _as_rigid(
     links = csr_matrix((weight.reshape(-1), (rows, columns)), shape=(size, size))
     links = links + links.T
     matrix = diags(np.asarray(links.sum(axis=1)).reshape(-1) + HELD) - links
-    solver = splu(matrix.tocsc())
+    # Symmetric and diagonally dominant: no pivoting, and half the fill.
+    solver = splu(
+        matrix.tocsc(),
+        permc_spec="MMD_AT_PLUS_A",
+        diag_pivot_thresh=0.0,
+        options={"SymmetricMode": True},
+    )
     current = start
     for _ in range(ROUNDS):
         turn = (weight * (current[after] - current[index]) * np.conj(edge)).sum(axis=1)

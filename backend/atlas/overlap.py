@@ -33,9 +33,9 @@ def overlapping_faces(
         labels: Chart of each face.
         neighbours: Face across each edge, or -1.
     """
-    result = _turned_too_far(flat, depth, faces, labels)
-    other = labels[np.maximum(neighbours, 0)]
-    face, corner = np.nonzero((neighbours < 0) | (other != labels[:, None]))
+    border = (neighbours < 0) | (labels[np.maximum(neighbours, 0)] != labels[:, None])
+    result = _turned_too_far(flat, depth, faces, labels, border)
+    face, corner = np.nonzero(border)
     order = np.argsort(labels[face], kind="stable")
     face, corner = face[order], corner[order]
     following = (corner + 1) % 3
@@ -57,27 +57,52 @@ def _turned_too_far(
     depth: Float[np.ndarray, " faces"],
     faces: Faces,
     labels: Int[np.ndarray, " faces"],
+    border: Bool[np.ndarray, "faces 3"],
 ) -> Bool[np.ndarray, " faces"]:
-    """The upper one of any two faces whose corners overlap at a vertex that they share."""
-    forward = np.roll(flat, -1, axis=1) - flat
-    backward = np.roll(flat, 1, axis=1) - flat
-    begin = np.arctan2(forward[..., 1], forward[..., 0]).reshape(-1)
-    end = np.arctan2(backward[..., 1], backward[..., 0]).reshape(-1)
-    end = np.where(end < begin, end + 2 * np.pi, end)
-    vertex, chart = faces.reshape(-1), np.repeat(labels, 3)
-    order = np.lexsort((begin, vertex, chart))
-    same = (vertex[order][1:] == vertex[order][:-1]) & (chart[order][1:] == chart[order][:-1])
-    first = np.flatnonzero(np.r_[True, ~same])
-    last = np.r_[first[1:] - 1, len(order) - 1]
-    following = np.r_[order[1:], order[:1]]
-    following[last] = order[first]
+    """The upper one of any two faces whose corners overlap at a vertex that they share.
+
+    Corners can overlap only where they add up to more than a whole turn, or where a chart comes to
+    the vertex several times: with several fans of faces, each with a border of its own. The other
+    vertices, nearly all, need no look at their corners' directions.
+
+    Args:
+        border: Edges of the faces, from each corner on, that are their chart's border.
+    """
+    forward = (np.roll(flat, -1, axis=1) - flat).reshape(-1, 2)
+    backward = (np.roll(flat, 1, axis=1) - flat).reshape(-1, 2)
+    angle = np.arctan2(
+        forward[:, 0] * backward[:, 1] - forward[:, 1] * backward[:, 0],
+        (forward * backward).sum(1),
+    )
+    angle = np.where(angle < 0.0, angle + 2 * np.pi, angle)
+    place = np.repeat(labels, 3) * (int(faces.max(initial=0)) + 1) + faces.reshape(-1)
+    order = np.argsort(place, kind="stable")
+    first = _first_of_equal(place[order])
+    turn = np.add.reduceat(angle[order], first)
+    fans = np.add.reduceat(border.reshape(-1)[order].astype(np.int64), first)
+    unsure = (turn > 2 * np.pi + 1e-7) | (fans > 1)
+    corner = order[np.repeat(unsure, np.diff(np.r_[first, len(order)]))]
+    result = np.zeros(len(faces), dtype=bool)
+    if not len(corner):
+        return result
+    begin = np.arctan2(forward[corner, 1], forward[corner, 0])
+    order = np.lexsort((begin, place[corner]))
+    corner, begin = corner[order], begin[order]
+    first = _first_of_equal(place[corner])
+    last = np.r_[first[1:] - 1, len(corner) - 1]
+    following = np.r_[1 : len(corner), 0]
+    following[last] = first
     limit = begin[following]
     limit[last] += 2 * np.pi
-    beyond = end[order] > limit + 1e-7
-    pair = np.stack([order[beyond] // 3, following[beyond] // 3], axis=1)
-    result = np.zeros(len(faces), dtype=bool)
+    beyond = np.flatnonzero(begin + angle[corner] > limit + 1e-7)
+    pair = np.stack([corner[beyond] // 3, corner[following[beyond]] // 3], axis=1)
     result[pair[np.arange(len(pair)), depth[pair].argmax(axis=1)]] = True
     return result
+
+
+def _first_of_equal(values: Int[np.ndarray, " n"]) -> Int[np.ndarray, " runs"]:
+    """Where runs of equal values begin."""
+    return np.flatnonzero(np.r_[True, values[1:] != values[:-1]][: len(values)])
 
 
 def crossings(
@@ -138,6 +163,8 @@ def _covered_twice(
     span = float((flat.reshape(-1, 2).max(axis=0) - low).max())
     face, row, column = rasterise((flat - low) * (FINE_TEXELS / max(span, 1e-9)), FINE_TEXELS)
     texel = row * FINE_TEXELS + column
+    several = np.flatnonzero(np.bincount(texel)[texel] > 1)
+    face, texel = face[several], texel[several]
     order = np.lexsort((depth[face], texel))
     face, texel = face[order], texel[order]
     return np.unique(face[1:][texel[1:] == texel[:-1]])

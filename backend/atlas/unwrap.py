@@ -18,13 +18,15 @@ from ..surface.topology import Faces, Polygons, Vertices, triangulated
 from .charts import Labels, directions, neighbour_faces, segment, split_connected, split_steep
 from .flatten import flatten
 from .overlap import overlapping_faces
-from .pack import drop_in_order, outline_of
+from .pack import drop_in_order, outlines_of
 from .xatlas_charts import xatlas_charts
 
 PADDING = 2.0
 """Texels free on each side of a chart: bilinear filtering and one mipmap level stay inside."""
 CELLS = 384
 """Cells across the texture in which charts are packed."""
+WIDTHS = np.linspace(0.86, 1.1, 7)
+"""Widths of the packing that are tried, as shares of the cells."""
 EXPECTED_UTILISATION = 0.5
 """Share of the texture that charts cover: packed again if they reach much less."""
 TURNS = 12
@@ -127,19 +129,18 @@ def _fit(
     edges, bounds = _borders(flat, labels, neighbours)
     a, b = flat[:, 1] - flat[:, 0], flat[:, 2] - flat[:, 0]
     flat_area = 0.5 * np.abs(a[:, 0] * b[:, 1] - a[:, 1] * b[:, 0])
-    count = len(bounds) - 1
+    starts, count = bounds[:-1], len(bounds) - 1
     scale = np.sqrt(
         np.bincount(labels, area, count) / np.maximum(np.bincount(labels, flat_area, count), 1e-12)
     )
     angles = np.arange(2 * TURNS) * (np.pi / 2 / TURNS)
     cosine, sine = np.cos(angles), np.sin(angles)
-    best = np.zeros(count, dtype=np.int64)
-    for chart in range(count):
-        points = edges[bounds[chart] : bounds[chart + 1], 0]
-        x = points @ np.stack([cosine, -sine])
-        y = points @ np.stack([sine, cosine])
-        width, height = np.ptp(x, axis=0), np.ptp(y, axis=0)
-        best[chart] = (width * height * np.where(height >= width, 1.0, 1.0 + 1e-6)).argmin()
+    x = edges[:, 0] @ np.stack([cosine, -sine])
+    y = edges[:, 0] @ np.stack([sine, cosine])
+    width, height = (
+        np.maximum.reduceat(side, starts) - np.minimum.reduceat(side, starts) for side in (x, y)
+    )
+    best = (width * height * np.where(height >= width, 1.0, 1.0 + 1e-6)).argmin(axis=1)
     c, s = (cosine[best] * scale)[labels][:, None], (sine[best] * scale)[labels][:, None]
     return np.stack(
         [flat[..., 0] * c - flat[..., 1] * s, flat[..., 0] * s + flat[..., 1] * c], axis=-1
@@ -156,33 +157,27 @@ def _pack(
 ) -> Float[np.ndarray, "faces 3 2"]:
     """Move the charts into the unit square, as large as they fit with their padding."""
     edges, bounds = _borders(flat, labels, neighbours)
-    count = len(bounds) - 1
-    parts = [edges[bounds[chart] : bounds[chart + 1]] for chart in range(count)]
-    low = np.stack([part.reshape(-1, 2).min(axis=0) for part in parts])
-    high = np.stack([part.reshape(-1, 2).max(axis=0) for part in parts])
+    low = np.minimum.reduceat(edges.min(axis=1), bounds[:-1])
+    high = np.maximum.reduceat(edges.max(axis=1), bounds[:-1])
     cells = min(texture_size, CELLS)
     texels = texture_size * np.sqrt(EXPECTED_UTILISATION / float(area.sum()))  # per metre
     while True:
         cell = texture_size / cells / texels
         margin = PADDING / (0.9 * texels)
-        outlines = [outline_of(part, cell, margin) for part in parts]
-        layouts = []
-        for width in np.linspace(0.86, 1.1, 7):
-            cancel.check()
-            layout = drop_in_order(outlines, int(width * cells))
-            if layout is not None:
-                layouts.append((max(layout[2], int(width * cells)), layout))
-        side = min((size for size, _ in layouts), default=2 * cells)
+        cancel.check()
+        outlines = outlines_of(edges, bounds, cell, margin)
+        layouts = drop_in_order(outlines, [int(share * cells) for share in WIDTHS])
+        side = min((layout.side for layout in layouts), default=2 * cells)
         reached = texture_size / (side * cell)
         if layouts and reached >= 0.9 * texels:
             break
         texels = min(reached, 0.9 * texels)
-    place, turned, _ = min(layouts, key=lambda item: item[0])[1]
-    sign = np.where(turned, -1.0, 1.0)
+    best = min(layouts, key=lambda layout: layout.side)
+    sign = np.where(best.turned, -1.0, 1.0)
     # A turned chart starts at its far corner.
-    origin = np.where(np.array(turned)[:, None], high, low)
+    origin = np.where(best.turned[:, None], high, low)
     moved = (flat - origin[labels][:, None]) * sign[labels][:, None, None] + margin
-    return ((moved + (place * cell)[labels][:, None]) / (side * cell)).astype(np.float32)
+    return ((moved + (best.place * cell)[labels][:, None]) / (side * cell)).astype(np.float32)
 
 
 def _borders(
