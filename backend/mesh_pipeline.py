@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -16,7 +17,7 @@ from .protocol.options import MeshOptions
 from .stages import Stages
 from .surface.clean import CleanConfig, drop_specks_and_cavities
 from .surface.contour import contour
-from .surface.face_fit import fit_faces
+from .surface.face_fit import QUARTERS, fit_faces
 from .surface.flips import flip_edges
 from .surface.quads import remesh
 from .surface.refine import finer_grid, near_surface
@@ -48,6 +49,16 @@ def surface(
     reader: Reader, options: MeshOptions, config: PipelineConfig, stages: Stages
 ) -> tuple[Vertices, Polygons, list[str]]:
     """The object's surface within the face budget, and notes about what was dropped."""
+    vertices, faces, notes = _decimated(reader, options, config, stages)
+    if options.topology == "triangles":
+        vertices = _fitted(reader, vertices, faces, options, config)
+    return vertices, faces, notes
+
+
+def _decimated(
+    reader: Reader, options: MeshOptions, config: PipelineConfig, stages: Stages
+) -> tuple[Vertices, Polygons, list[str]]:
+    """As :func:`surface`, but triangles are not yet fitted."""
     source = reader.field
     first, second, third = (max(16, round(share * options.resolution)) for share in config.looks)
     third = max(options.resolution, min(third, config.finest))
@@ -65,11 +76,22 @@ def surface(
         most = max(options.faces, config.quads_from) if quads else options.faces
         vertices, faces = decimate(vertices, faces, most, stages.cancel)
         faces = flip_edges(reader, vertices, faces, config.flip_rounds)
-        reach = config.fit_reach * 2.0 * source.bound / (options.resolution - 1)
-        vertices = fit_faces(reader, vertices, faces, reach)
         if quads:
+            vertices = _fitted(reader, vertices, faces, options, config)
             vertices, faces = remesh(reader, vertices, faces, options.faces // 2)
     return vertices, faces, _notes(specks, hidden)
+
+
+def _fitted(
+    reader: Reader,
+    vertices: Vertices,
+    faces: Polygons,
+    options: MeshOptions,
+    config: PipelineConfig,
+) -> Vertices:
+    """The vertices of triangles, moved so that these lie on the surface."""
+    reach = config.fit_reach * 2.0 * reader.field.bound / (options.resolution - 1)
+    return fit_faces(reader, vertices, faces, reach, QUARTERS)
 
 
 def field_to_mesh(
@@ -92,11 +114,17 @@ def field_to_mesh(
         Cancelled: asked to stop.
     """
     stages = stages or Stages()
-    reader = Reader(source, stages.cancel)
-    vertices, faces, notes = surface(reader, options, config or PipelineConfig(), stages)
-    with stages.stage("uv"):
+    reader, config = Reader(source, stages.cancel), config or PipelineConfig()
+    vertices, faces, notes = _decimated(reader, options, config, stages)
+    with stages.stage("uv"), ThreadPoolExecutor(1) as other:
+        # The fit moves vertices by less than a cell, so the layout of before it serves as well.
+        fitting = None
+        if options.topology == "triangles":
+            fitting = other.submit(_fitted, reader, vertices, faces, options, config)
         size, way = options.texture_size, options.unwrap
         uvs = unwrap(vertices, faces, size, stages.cancel, way).uvs
+        if fitting is not None:
+            vertices = fitting.result()
     with stages.stage("bake"):
         texture, normal_map, finish_map = bake(
             reader,

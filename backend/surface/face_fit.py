@@ -30,8 +30,8 @@ NINTHS: Inside = np.array(
         [1, 1, 7], [5, 2, 2], [2, 5, 2], [2, 2, 5],
     ]
 ) / 9  # fmt: skip
-"""The centres of nine. The fit takes twice as long and is nearer by a fiftieth of a millimetre: 0.38
-instead of 0.40 on average, of objects of a metre with 8,000 faces."""
+"""The centres of nine. The fit takes twice as long and is nearer by a fiftieth of a millimetre: .38
+instead of .40 on average, of objects of a metre with 8,000 faces."""
 STIFFNESS = 0.002
 """Weight of staying put against the faces around a vertex, whose weights are about 1 in all."""
 PROBE = 0.004

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..field_reader import Reader
-from ..shapes import Bool, Float
+from ..shapes import Bool, Float, Int, Shaped
 
 
 def near_surface(
@@ -36,9 +36,7 @@ def near_surface(
         share = (place - cell).astype(np.float32).reshape(shape)
         start = values.take(cell, axis)
         values = start + share * (values.take(cell + 1, axis) - start)
-    chosen = active[np.ix_(cell, cell, cell)]
-    line = _line(reader, resolution)
-    values[chosen] = reader.pre_density(line[np.argwhere(chosen)])
+    _read(reader, values, _spread(active, cell))
     return values
 
 
@@ -57,10 +55,8 @@ def finer_grid(
     place = np.arange(resolution) * ((size - 1) / (resolution - 1))
     cell = np.minimum(place.astype(np.int64), size - 2)
     nearest = np.rint(place).astype(np.int64)
-    values = coarse[np.ix_(nearest, nearest, nearest)]
-    chosen = _may_hold_surface(coarse, reader.field.level)[np.ix_(cell, cell, cell)]
-    line = _line(reader, resolution)
-    values[chosen] = reader.pre_density(line[np.argwhere(chosen)])
+    values = _spread(coarse, nearest)
+    _read(reader, values, _spread(_may_hold_surface(coarse, reader.field.level), cell))
     return values
 
 
@@ -71,9 +67,22 @@ def cells_above(
     return _grown(_range_of_cells(values)[1] > level)
 
 
-def _line(reader: Reader, resolution: int) -> Float[np.ndarray, " resolution"]:
-    bound = reader.field.bound
-    return np.linspace(-bound, bound, resolution, dtype=np.float32)
+def _spread(values: Shaped[np.ndarray, "n n n"], index: Int[np.ndarray, " m"]) -> np.ndarray:
+    """``values[np.ix_(index, index, index)]``, axis by axis: many times as fast."""
+    return values.take(index, 2).take(index, 1).take(index, 0)
+
+
+def _read(
+    reader: Reader, values: Float[np.ndarray, "n n n"], chosen: Bool[np.ndarray, "n n n"]
+) -> None:
+    """Read some samples of a grid anew."""
+    resolution, bound = len(values), reader.field.bound
+    line = np.linspace(-bound, bound, resolution, dtype=np.float32)
+    place = np.flatnonzero(chosen)
+    row, z = np.divmod(place, resolution)
+    x, y = np.divmod(row, resolution)
+    points = np.stack([line[x], line[y], line[z]], axis=1)
+    values.reshape(-1)[place] = reader.pre_density(points)
 
 
 def _may_hold_surface(
