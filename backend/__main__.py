@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import sys
 
-from .blas import one_thread_each
+from .process_tuning import tune
 
 
 def main() -> int:
-    one_thread_each()
+    tune()
     if sys.argv[1:2] == ["serve"]:
         from .server import main as serve
 

@@ -17,9 +17,9 @@ from typing import Annotated, Any, Literal, get_type_hints
 
 import tyro
 
-from .blas import one_thread_each
 from .command_line import ShownProgress, check_current_folder, print_json, quiet_stdout, run
 from .conditions import parse_conditions
+from .process_tuning import tune
 from .protocol.errors import (
     Att3dError,
     BadPrompt,
@@ -310,7 +310,7 @@ Command = (
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; the exit code."""
-    one_thread_each()
+    tune()
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(message)s")
     arguments = sys.argv[1:] if arguments is None else arguments
 

@@ -30,25 +30,27 @@ from unittest import mock
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-os.environ["OPENBLAS_NUM_THREADS"] = "1"  # see backend/blas.py
+from backend.process_tuning import tune
 
-import mcubes
-import numpy as np
-import torch
-import xatlas
+tune()  # before numpy
 
-from backend.accelerator import TorchModel
-from backend.atlas.rasterize import affine, rasterise
-from backend.engine import Engine
-from backend.loading import text_encoder
-from backend.model import grid
-from backend.model.field import Field
-from backend.progress import CancelToken
-from backend.protocol.options import MeshOptions
-from backend.surface.clean import CleanConfig, drop_specks_and_cavities
-from backend.surface.geometry import face_areas
-from backend.textured_mesh import GeneratedMesh
-from benchmarks.chamfer import chamfer
+import mcubes  # noqa: E402
+import numpy as np  # noqa: E402
+import torch  # noqa: E402
+import xatlas  # noqa: E402
+
+from backend.accelerator import TorchModel  # noqa: E402
+from backend.atlas.rasterize import affine, rasterise  # noqa: E402
+from backend.engine import Engine  # noqa: E402
+from backend.loading import text_encoder  # noqa: E402
+from backend.model import grid  # noqa: E402
+from backend.model.field import Field  # noqa: E402
+from backend.progress import CancelToken  # noqa: E402
+from backend.protocol.options import MeshOptions  # noqa: E402
+from backend.surface.clean import CleanConfig, drop_specks_and_cavities  # noqa: E402
+from backend.surface.geometry import face_areas  # noqa: E402
+from backend.textured_mesh import GeneratedMesh  # noqa: E402
+from benchmarks.chamfer import chamfer  # noqa: E402
 
 Mesh = tuple[np.ndarray, np.ndarray]
 
