@@ -17,7 +17,7 @@ from .protocol.options import MeshOptions
 from .stages import Stages
 from .surface.clean import CleanConfig, drop_specks_and_cavities
 from .surface.contour import contour
-from .surface.face_fit import QUARTERS, fit_faces
+from .surface.face_fit import fit_faces
 from .surface.flips import flip_edges
 from .surface.quads import remesh
 from .surface.refine import finer_grid, near_surface
@@ -91,7 +91,7 @@ def _fitted(
 ) -> Vertices:
     """The vertices of triangles, moved so that these lie on the surface."""
     reach = config.fit_reach * 2.0 * reader.field.bound / (options.resolution - 1)
-    return fit_faces(reader, vertices, faces, reach, QUARTERS)
+    return fit_faces(reader, vertices, faces, reach)
 
 
 def field_to_mesh(
