@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import atexit
+import contextlib
+import importlib
 import os
 import shutil
 import signal
+import sys
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -30,6 +33,13 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 signal.signal(signal.SIGINT, signal.default_int_handler)
 # Every annotated shape in these packages is checked at every call of the suite.
 _hook = install_import_hook(shapes.CHECKED, f"{shapes.__name__}.check")
+# The root of the repository is a package (the extension), and pytest imports it by its folder's
+# name. In a folder called "training" it would stand in the place of the package of that name.
+_root = Path(__file__).parents[1]
+if getattr(sys.modules.get(_root.name), "__file__", None) == str(_root / "__init__.py"):
+    del sys.modules[_root.name]
+    with contextlib.suppress(ImportError):
+        importlib.import_module(_root.name)
 
 
 @pytest.fixture(scope="session")

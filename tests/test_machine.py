@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -11,6 +14,7 @@ import pytest
 from .machine import is_machine_setting, shut_off
 
 TESTS = Path(__file__).parent
+ROOT = TESTS.parent
 ALLOWED = {"PIP_CONFIG_FILE", "PIP_DISABLE_PIP_VERSION_CHECK", "UV_NO_CONFIG", "LANG"}
 
 
@@ -63,3 +67,27 @@ def test_no_test_compares_seconds_by_itself() -> None:
         for line in text.splitlines():
             assert not asserted.search(line) or "within(" in line, f"{path}: {line.strip()}"
     assert seen > 5
+
+
+@pytest.mark.parametrize("name", ["backend", "training", "numpy", "att3d"])
+def test_a_clone_may_lie_in_a_folder_of_any_name(tmp_path: Path, name: str) -> None:
+    """The root is a package of the folder's name to pytest, and so are the tests below it."""
+    clone = tmp_path / name
+    (clone / "tests" / "training").mkdir(parents=True)
+    for shared in ("backend", "training", "pyproject.toml"):
+        (clone / shared).symlink_to(ROOT / shared)
+    for copied in ("__init__.py", "tests/__init__.py", "tests/conftest.py", "tests/machine.py",
+                   "tests/shapes.py", "tests/training/__init__.py"):  # fmt: skip
+        shutil.copyfile(ROOT / copied, clone / copied)
+    (clone / "tests" / "training" / "test_it.py").write_text(
+        "from backend.prompts.chain import check_chain\n"
+        "from numpy.linalg import norm\n"
+        "from training.runs.ranges import within\n"
+        "from tests.machine import shut_off\n"
+        "def test_it(): assert within and check_chain and norm and shut_off\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests"],
+        cwd=clone, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout

@@ -18,6 +18,8 @@ from .names import check_name
 
 FRAMES = 48
 """Frames from one prompt to the next, when nothing is said."""
+LAST_FRAME = 1_048_574
+"""Blender's."""
 
 
 @dataclass
@@ -51,7 +53,7 @@ def frames_of_prompts(frames: Sequence[int], prompts: int) -> list[int]:
             of each prompt.
 
     Raises:
-        BadRequest: another count; not rising.
+        BadRequest: another count; not rising; beyond Blender's last frame.
     """
     if not frames:
         frames = [FRAMES]
@@ -61,7 +63,7 @@ def frames_of_prompts(frames: Sequence[int], prompts: int) -> list[int]:
                 f"there must be at least one frame from prompt to prompt, not {frames[0]}",
                 f"leave it out ({FRAMES}), or give a number from 1",
             )
-        return [1 + index * frames[0] for index in range(prompts)]
+        frames = [1 + index * frames[0] for index in range(prompts)]
     if len(frames) != prompts:
         raise BadRequest(
             f"there are {prompts} prompts and {len(frames)} frames",
@@ -74,6 +76,12 @@ def frames_of_prompts(frames: Sequence[int], prompts: int) -> list[int]:
                 f"{frames[index - 1]} of the prompt before it",
                 "give frames that rise from prompt to prompt",
             )
+    if max(map(abs, frames)) > LAST_FRAME:
+        raise BadRequest(
+            f"the prompts are at frames {frames[0]} to {frames[-1]}, and Blender's last frame is"
+            f" {LAST_FRAME}",
+            f"choose frames from -{LAST_FRAME} to {LAST_FRAME}",
+        )
     return list(frames)
 
 

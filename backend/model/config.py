@@ -8,9 +8,10 @@ from __future__ import annotations
 import dataclasses
 import math
 from dataclasses import dataclass, field
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
-from ..protocol.errors import CheckpointError
+from ..protocol.errors import BadRequest, CheckpointError
+from ..protocol.schema import decode
 
 Support = Literal["cube", "ball"]
 Mapping = Literal["linear", "deep", "attention", "concatenation"]
@@ -228,14 +229,19 @@ def config_from_json(data: object) -> ModelConfig:
 
     Fields that an older version did not have get their defaults, which mean what it did.
     """
-    config: ModelConfig = _build(ModelConfig, data, "model")
-    if config.problem:
-        raise _wrong(config.problem)
+    try:
+        config = decode(ModelConfig, data, "model")
+    except BadRequest as error:
+        raise _wrong(error.message) from error
+    problem = _out_of_range(config, "model") or config.problem
+    if problem:
+        raise _wrong(problem)
     return config
 
 
-_CHOICES = {"support": get_args(Support), "mapping": get_args(Mapping)}
-_SIGNED = {"low", "high", "default"}
+_LARGEST = 1024
+"""Of the whole numbers in a list: vertices an axis, widths of layers."""
+_MOST_CONDITIONS = 64
 
 
 def _wrong(what: str) -> CheckpointError:
@@ -245,40 +251,21 @@ def _wrong(what: str) -> CheckpointError:
     )
 
 
-def _build(cls: type, values: object, where: str) -> Any:
-    if not isinstance(values, dict):
-        raise _wrong(f"{where} is not an object")
-    known = {f.name: f for f in dataclasses.fields(cls)}
-    for name in values:
-        if name not in known:
-            raise _wrong(f"unknown field {where}.{name}")
-    return cls(**{n: _value(getattr(cls(), n), v, n, f"{where}.{n}") for n, v in values.items()})
-
-
-def _value(default: object, value: object, name: str, where: str) -> Any:
-    """``value`` if it is one that could stand in place of ``default``."""
-    if dataclasses.is_dataclass(default):
-        return _build(type(default), value, where)
-    if name == "conditions":
-        if not isinstance(value, list | tuple) or len(value) > 64:
-            raise _wrong(f"{where} is not a short list")
-        return tuple(_build(Condition, one, f"{where}[{i}]") for i, one in enumerate(value))
-    if isinstance(default, tuple):
-        if not isinstance(value, list | tuple) or not all(
-            isinstance(x, int) and not isinstance(x, bool) and 0 < x <= 1024 for x in value
-        ):
-            raise _wrong(f"{where} is not a list of integers from 1 to 1024")
-        return tuple(value)
-    if isinstance(default, bool | str):
-        if type(value) is not type(default):
-            raise _wrong(f"{where} is not a {type(default).__name__}")
-        if name in _CHOICES and value not in _CHOICES[name]:
-            raise _wrong(f"{where} is {value!r}, not one of {', '.join(_CHOICES[name])}")
-        return value
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise _wrong(f"{where} is not a number")
-    if isinstance(default, int) and not isinstance(value, int):
-        raise _wrong(f"{where} is not an integer")
-    if not math.isfinite(value) or (value < 0 and name not in _SIGNED):
-        raise _wrong(f"{where} is not a finite positive number")
-    return type(default)(value)  # pyright: ignore[reportCallIssue]
+def _out_of_range(config: ModelConfig | GridConfig, where: str) -> str | None:
+    """What number of a file cannot be, before anything is computed with it."""
+    for entry in dataclasses.fields(config):
+        value = getattr(config, entry.name)
+        named = f"{where}.{entry.name}"
+        if isinstance(value, GridConfig):
+            inner = _out_of_range(value, named)
+            if inner:
+                return inner
+        elif entry.name == "conditions":
+            if len(value) > _MOST_CONDITIONS:
+                return f"{named} has more than {_MOST_CONDITIONS} entries"
+        elif isinstance(value, tuple):
+            if not all(0 < number <= _LARGEST for number in value):
+                return f"{named} is not a list of integers from 1 to {_LARGEST}"
+        elif not isinstance(value, str) and value < 0:
+            return f"{named} is negative"
+    return None

@@ -1,8 +1,8 @@
 """Dataclasses to and from JSON values, with every type and range checked.
 
 Understands text, whole and real numbers, truth values, None, ``list`` and ``tuple`` of one type,
-``dict`` with text keys, ``Literal``, unions, nested dataclasses, and ``object`` or ``Any`` for any
-JSON value.
+tuples of a length, ``dict`` and ``Mapping`` with text keys, ``Literal``, unions, nested
+dataclasses, and ``object`` or ``Any`` for any JSON value.
 A field that :func:`ranged` declares has a smallest and a largest value.
 """
 
@@ -142,9 +142,11 @@ def _value(hint: Any, data: object, where: str) -> object:
     if origin in (list, tuple):
         if not isinstance(data, list | tuple):
             raise BadRequest(f"{where} must be a list, not {_describe(data)}.")
-        item = typing.get_args(hint)[0]
+        item, *others = typing.get_args(hint)
+        if others and others[-1] is not Ellipsis and len(data) != 1 + len(others):
+            raise BadRequest(f"{where} must be a list of {1 + len(others)}, not of {len(data)}.")
         return origin(_value(item, value, f"{where}[{i}]") for i, value in enumerate(data))
-    if origin is dict:
+    if origin in (dict, Mapping):
         if not isinstance(data, Mapping):
             raise BadRequest(f"{where} must be an object, not {_describe(data)}.")
         item = typing.get_args(hint)[1]

@@ -30,9 +30,16 @@ def main(
         module: how ``sys.executable`` reaches this function again, for the second process.
         make_engine: makes an engine in the second process.
     """
+    options = _parser().parse_args(arguments)
+    if sys.__stdin__ is None or sys.__stdout__ is None:
+        make_printable()
+        sys.stderr.write(
+            "error: stdin and stdout are the two ends of the conversation, and one is closed\n"
+            "try: start it from Blender or another client, with both of them as pipes\n"
+        )
+        return 2
     make_printable()
     leave_deleted_folder()
-    options = _parser().parse_args(arguments)
     from .stdio import MessageWriter, claim_stdio
 
     requests, answers = claim_stdio()

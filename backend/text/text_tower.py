@@ -10,18 +10,21 @@ shared with pictures (A9). Tokens: see :mod:`.tokenizer`.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 from scipy.special import erf
 
 from ..prompts.normalize import normalise_prompt
-from ..protocol.errors import CheckpointError
+from ..protocol.errors import BadRequest, CheckpointError
+from ..protocol.schema import decode, ranged
 from ..shapes import Float
 from . import word_meanings
 from .tokenizer import WordTokenizer
 
+_LARGEST = 4096
+"""Of the numbers of a tower."""
 _BATCH = 256
 """Prompts a forward pass; bounds memory."""
 _EPSILON = 1e-5
@@ -36,12 +39,12 @@ class SmallEncoderConfig:
 
     words: tuple[str, ...]
     """The known words, in the order of their ids."""
-    context: int = 32
+    context: int = ranged(32, 1, _LARGEST)
     """Positions; the last one holds the summary."""
-    width: int = 128
-    layers: int = 4
-    heads: int = 4
-    features: int = 128
+    width: int = ranged(128, 1, _LARGEST)
+    layers: int = ranged(4, 1, _LARGEST)
+    heads: int = ranged(4, 1, _LARGEST)
+    features: int = ranged(128, 1, _LARGEST)
     """Width of the space shared with pictures."""
     meanings: bool = False
     """Whether words beyond ``words`` have rows too: what they mean, projected to the width."""
@@ -59,23 +62,14 @@ class SmallEncoderConfig:
         Raises:
             CheckpointError: a field is missing, unknown, or of the wrong type or range.
         """
-        values = {key: value for key, value in data.items() if key != "kind"}
-        meanings = values.pop("meanings", False)
-        if not isinstance(meanings, bool):
-            raise CheckpointError(f"The text encoder's meanings is not valid: {meanings!r}.")
-        names = {field.name for field in fields(SmallEncoderConfig)} - {"meanings"}
-        if set(values) != names:
-            wrong = ", ".join(sorted(set(values) ^ names))
-            raise CheckpointError(f"The text encoder's description is not valid: {wrong}.")
-        words = values.pop("words")
-        if not isinstance(words, list) or not all(isinstance(word, str) for word in words):
-            raise CheckpointError("The text encoder's vocabulary is not a list of words.")
-        for name, value in values.items():
-            if type(value) is not int or not 1 <= value <= 4096:
-                raise CheckpointError(f"The text encoder's {name} is not valid: {value!r}.")
-        if values["width"] % values["heads"]:
+        try:
+            values = {key: value for key, value in data.items() if key != "kind"}
+            config = decode(SmallEncoderConfig, values, "text encoder")
+        except BadRequest as error:
+            raise CheckpointError(f"The description is not valid: {error.message}") from error
+        if config.width % config.heads:
             raise CheckpointError("The text encoder's width is not a multiple of its heads.")
-        return SmallEncoderConfig(words=tuple(words), meanings=meanings, **values)
+        return config
 
     def text_cfg(self) -> dict[str, Any]:
         """The same tower as open_clip's ``text_cfg``."""

@@ -11,7 +11,6 @@ from reaching the scene: callers report an OutputError.
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import secrets
 import shutil
@@ -23,7 +22,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from ...backend.files import atomic_write
-from ...backend.protocol.errors import Att3dError, OutputError, ProtocolError
+from ...backend.protocol.errors import Att3dError, BadRequest, OutputError, ProtocolError
+from ...backend.protocol.foreign_text import parse_json
+from ...backend.protocol.schema import decode, to_json
 from ..process.safetensors_reader import COMPRESSED
 from ..scene.arrays import ChainArrays, MeshArrays, read_chain, read_mesh, triangulated
 from ..scene.chain import PROPERTY, Chain
@@ -195,9 +196,7 @@ class History:
         try:
             unfinished.mkdir(parents=True)
             shutil.move(mesh, unfinished / _MESH)
-            (unfinished / _FACTS).write_text(
-                json.dumps(facts, ensure_ascii=False, indent=1), encoding="utf-8"
-            )
+            (unfinished / _FACTS).write_text(to_json(facts, indent=1), encoding="utf-8")
             unfinished.rename(self.folder / name)
             self._listed = None  # not only by the folder's time, which is coarse
         except OSError as error:
@@ -283,19 +282,12 @@ class History:
         if name.startswith(_UNFINISHED):
             return None
         try:
-            facts = json.loads((self.folder / name / _FACTS).read_text(encoding="utf-8"))
-            if facts.pop("format") != FORMAT:
+            facts = parse_json((self.folder / name / _FACTS).read_text(encoding="utf-8"))
+            if not isinstance(facts, dict) or facts.pop("format", None) != FORMAT:
                 return None
-            for several in ("notes", "key_names"):
-                facts[several] = tuple(map(str, facts.get(several, ())))
-            entry = Entry(folder=self.folder / name, **facts)
-        except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
+            return decode(Entry, facts | {"folder": self.folder / name})
+        except (OSError, ValueError, BadRequest):
             return None
-        if not (isinstance(entry.options, dict) and isinstance(entry.source, dict)):
-            return None
-        texts = (entry.prompt, entry.checkpoint, entry.checkpoint_hash, entry.checkpoint_choice)
-        texts = (*texts, entry.title, *entry.source.values())
-        return entry if all(isinstance(text, str) for text in texts) else None
 
 
 def _compress(file: Path) -> None:

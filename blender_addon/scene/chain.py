@@ -6,12 +6,12 @@ The list in the sidebar, and the JSON that an animated object carries, are both 
 from __future__ import annotations
 
 import itertools
-import json
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ...backend.protocol.errors import BadPrompt, BadRequest
+from ...backend.protocol.foreign_text import parse_json
 from ...backend.protocol.options import MAX_PROMPTS
+from ...backend.protocol.schema import decode, to_json
 
 PROPERTY = "att3d_chain"
 """Custom property of the object that holds :meth:`Chain.to_json`."""
@@ -43,28 +43,16 @@ class Chain:
         return f"{self.prompts[0]} to {self.prompts[-1]}"
 
     def to_json(self) -> str:
-        return json.dumps(
-            {"prompts": list(self.prompts), "frames": list(self.frames)}, ensure_ascii=False
-        )
+        return to_json(self)
 
     @staticmethod
     def from_json(text: object) -> Chain | None:
         """The chain that :meth:`to_json` described; None when somebody has edited it away."""
         try:
-            data = json.loads(text) if isinstance(text, str) else None
-        except (ValueError, RecursionError):
+            chain = decode(Chain, parse_json(text) if isinstance(text, str) else None)
+        except (ValueError, BadRequest):
             return None
-        if not isinstance(data, Mapping):
-            return None
-        prompts, frames = data.get("prompts"), data.get("frames")
-        if not isinstance(prompts, list) or not isinstance(frames, list):
-            return None
-        sound = (
-            len(prompts) == len(frames) >= 2
-            and all(isinstance(prompt, str) for prompt in prompts)
-            and all(isinstance(f, int) and not isinstance(f, bool) for f in frames)
-        )
-        return Chain(tuple(prompts), tuple(frames)) if sound else None
+        return chain if len(chain.prompts) == len(chain.frames) >= 2 else None
 
 
 def check(rows: list[tuple[str, int]]) -> Chain:

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field
 from urllib.parse import urlsplit
 
 from ...backend.protocol.errors import BadRequest
+from ...backend.protocol.schema import decode
 from .builds import PYPI
 
 CHECK = ("-m", "backend", "doctor", "--json")
@@ -50,8 +51,7 @@ class Plan:
 
     @staticmethod
     def from_json(text: str) -> Plan:
-        data = json.loads(text)
-        return Plan(**data | {"check": tuple(data["check"])})
+        return decode(Plan, json.loads(text))
 
 
 def check_index(url: str) -> None:

@@ -146,6 +146,17 @@ def test_a_current_folder_that_was_deleted_is_said(command: str, tmp_path: Path)
 
 
 @posix
+@pytest.mark.parametrize("closed", [">&-", "<&-", "<&- >&- 2>&-"])
+@pytest.mark.parametrize("module", ["backend", "backend.cli"])
+def test_serving_needs_both_pipes(module: str, closed: str) -> None:
+    line = f'"{sys.executable}" -m {module} serve {closed}'
+    done = subprocess.run(["/bin/sh", "-c", line], cwd=ROOT, capture_output=True)
+    assert done.returncode == 2
+    if "2>&-" not in closed:
+        assert b"stdin and stdout" in done.stderr and b"Traceback" not in done.stderr
+
+
+@posix
 @pytest.mark.parametrize("closed", ["2>&-", ">&-", ">&- 2>&-", "<&-"])
 def test_training_needs_no_streams(closed: str) -> None:
     line = f'"{sys.executable}" -m training prompts pig64 {closed}'

@@ -119,7 +119,7 @@ def test_a_configuration_without_a_number_is_refused(
     path = foreign(
         tiny_checkpoint_path, tmp_path / "a.safetensors", config=config | {"gain": float("nan")}
     )
-    with pytest.raises(CheckpointError, match="gain is not a number"):
+    with pytest.raises(CheckpointError, match="gain must be a number"):
         read_metadata(path)
 
 

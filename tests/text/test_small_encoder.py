@@ -95,11 +95,11 @@ def test_a_checkpoints_description_gives_the_encoder_back(encoder: SmallEncoder)
     ("change", "message"),
     [
         ({"kind": "huge"}, "unknown kind: 'huge'"),
-        ({"width": None}, "width is not valid"),
-        ({"layers": True}, "layers is not valid"),
+        ({"width": None}, "width must be a whole number from 1 to 4096"),
+        ({"layers": True}, "layers must be a whole number from 1 to 4096"),
         ({"width": 17}, "multiple of its heads"),
-        ({"words": "pig"}, "not a list of words"),
-        ({"colour": 1}, "not valid: colour"),
+        ({"words": "pig"}, "words must be a list"),
+        ({"colour": 1}, "unknown field 'colour'"),
     ],
 )
 def test_a_wrong_description_says_what_is_wrong(

@@ -130,6 +130,9 @@ def test_frames(frames: list[int], expected: list[int]) -> None:
         ([1, 9, 5], "prompt 3 is at frame 5"),
         ([1, 9, 9], "not after frame 9"),
         ([0], "at least one"),
+        ([10**6], "Blender's last frame"),
+        ([0, 5, 2**31], "Blender's last frame"),
+        ([-(2**40), 0, 5], "Blender's last frame"),
     ],
 )
 def test_frames_that_do_not_fit(frames: list[int], says: str) -> None:

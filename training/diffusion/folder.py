@@ -14,7 +14,6 @@ import dataclasses
 import json
 import shutil
 import uuid
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -23,7 +22,7 @@ import torch
 from safetensors import SafetensorError
 
 from backend.protocol.errors import Att3dError, OutputError, TrainingError
-from backend.protocol.schema import to_json
+from backend.protocol.schema import decode, to_json
 from backend.rendering.cameras import CameraConfig
 from backend.rendering.lighting import LightConfig
 
@@ -56,21 +55,6 @@ class PixelModelConfig:
     """Share of its pictures that are unlit; the others are shaded."""
     recipe: dict[str, Any] = field(default_factory=dict)
     """How it was made: the training's settings, steps, time, figures."""
-
-    @staticmethod
-    def from_dict(data: Mapping[str, Any]) -> PixelModelConfig:
-        """Inverse of ``dataclasses.asdict``. Raises TypeError or KeyError for other contents."""
-
-        def ranges(values: Mapping[str, Any]) -> dict[str, tuple[float, float]]:
-            return {name: (float(low), float(high)) for name, (low, high) in values.items()}
-
-        return PixelModelConfig(
-            **{
-                **data,
-                "cameras": CameraConfig(**ranges(data["cameras"])),
-                "lights": LightConfig(**ranges(data["lights"])),
-            }
-        )
 
 
 def save_pixel_model(
@@ -181,7 +165,7 @@ def load_pixel_model(
         version = described.pop("format")
         if version != FORMAT:
             raise ValueError(f"its format is {version}, and this version reads {FORMAT}")
-        config = PixelModelConfig.from_dict(described)
+        config = decode(PixelModelConfig, described, "att3d.json")
         inner = load_weights(
             diffusers.UNet2DConditionModel,
             folder / "unet",

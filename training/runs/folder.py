@@ -14,7 +14,7 @@ from backend.protocol.errors import OutputError, TrainingError
 
 LOCK_FILE = ".lock"
 _UNFINISHED = (".tmp", ".part")
-"""Ends of the names that files have while they are written, see ``backend/files``."""
+"""Ends of the hidden names that files have while they are written, see ``backend/files``."""
 
 
 @contextlib.contextmanager
@@ -57,7 +57,9 @@ def locked(folder: Path) -> Iterator[None]:
 def remove_unfinished(folder: Path) -> None:
     """Remove what was being written in ``folder`` when a run was killed; nobody else writes it."""
     for path in list(folder.rglob("*")):
-        if path.suffix in _UNFINISHED and path.is_file():
+        # Only hidden ones: a person may name a folder with downloads of their own in it.
+        ours = path.name.startswith(".") and path.suffix in _UNFINISHED
+        if ours and path.is_file():
             with contextlib.suppress(OSError):
                 path.unlink()
     for path in folder.glob(".model.*"):

@@ -40,7 +40,7 @@ def test_what_a_killed_run_was_writing_goes_and_all_else_stays(tmp_path):
     (tmp_path / "sheets").mkdir()
     for name in (".state.safetensors.tmp", "sheets/.000500.png.part"):
         (tmp_path / name).write_bytes(b"half")
-    kept = ["state.safetensors", "sheets/000250.png"]
+    kept = ["state.safetensors", "sheets/000250.png", "holiday.mp4.part", "letter.tmp"]
     for name in kept:
         (tmp_path / name).write_bytes(b"whole")
     with locked(tmp_path):
