@@ -14,7 +14,7 @@ from .field_reader import Field
 from .loading import Choice, Model, choose, text_encoder
 from .mesh_pipeline import field_to_mesh
 from .paths import default_checkpoint
-from .progress import CancelToken, ProgressCallback
+from .progress import CancelToken, ProgressCallback, Stages
 from .prompts.chain import check_chain, check_place
 from .prompts.materials import PLAIN, Finish, read_finishes
 from .prompts.normalize import normalise_prompt
@@ -22,7 +22,6 @@ from .prompts.vocabulary import Vocabulary, words_read
 from .protocol.options import ChainOptions, MeshOptions, PreviewOptions
 from .real_size import UNKNOWN, RealSizes, at_real_size, chain_at_real_size
 from .rivals import judge
-from .stages import Stages
 from .text.word_meanings import KnownMeanings
 from .textured_mesh import GeneratedMesh
 from .tracking.chain import PromptChain

@@ -12,9 +12,9 @@ from .atlas.bake import bake
 from .atlas.finish import Coat
 from .atlas.unwrap import unwrap
 from .field_reader import Field, Reader
+from .progress import Stages
 from .prompts.materials import PLAIN, Finish
 from .protocol.options import MeshOptions
-from .stages import Stages
 from .surface.clean import CleanConfig, drop_specks_and_cavities
 from .surface.contour import contour
 from .surface.face_fit import fit_faces

@@ -34,9 +34,8 @@ from backend.atlas.xatlas_charts import xatlas_layout
 from backend.engine import Engine
 from backend.field_reader import Reader
 from backend.mesh_pipeline import PipelineConfig, surface
-from backend.progress import CancelToken
+from backend.progress import CancelToken, Stages
 from backend.protocol.options import MeshOptions
-from backend.stages import Stages
 from backend.surface.geometry import face_areas
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -173,3 +173,22 @@ class ATT3D(nn.Module):
         # One grid for all objects, whose rows ``expand`` repeats without copying them.
         features = self.grid.read_owned(objects.values[:1], places, torch.zeros_like(owner))
         return features, self.mlp.shift(objects.latent)[owner]
+
+
+class OutputOffset(nn.Module):
+    """What fine-tuning trains, while the mapping network and the text stay as they are.
+
+    Starts at zero: the first object is the amortized one. ``save_checkpoint(..., offset=)`` writes
+    a checkpoint whose every object has it added, which the backend loads like any other.
+    """
+
+    values: Float[Tensor, " size"]
+
+    def __init__(self, model: ATT3D) -> None:
+        super().__init__()
+        device = next(model.parameters()).device
+        self.values = nn.Parameter(torch.zeros(model.grid.size, device=device))
+
+    def forward(self, objects: Objects) -> Objects:
+        """``objects`` with the offset; gradients reach the offset only."""
+        return Objects(objects.latent.detach(), objects.values.detach() + self.values)

@@ -13,11 +13,12 @@ from dataclasses import dataclass, field
 from typing import ClassVar, NoReturn, TypeAlias
 
 from .errors import Att3dError, BadRequest, Cancelled, InternalError, ProtocolError
+from .foreign_text import DEPTH
 from .schema import encode
 
 Id: TypeAlias = int | str
 
-MAX_DEPTH = 32
+MAX_DEPTH = DEPTH
 """Most lists and objects within each other in a message; the deepest of ours has five."""
 
 

@@ -8,9 +8,9 @@ import numpy as np
 
 from ..atlas.bake import paint, texel_map
 from ..atlas.unwrap import unwrap
+from ..progress import Stages
 from ..protocol.messages import AlphaQuality
 from ..protocol.options import ChainOptions
-from ..stages import Stages
 from .backfaces import tuck
 from .chain import Chain, key_name
 from .chain_reader import FINEST, INTERVALS, ChainReader

@@ -9,7 +9,7 @@ import torch
 
 from backend.accelerator import TorchField
 from backend.field_reader import Reader
-from backend.model.att3d import ATT3D
+from backend.model.att3d import ATT3D, OutputOffset
 from backend.model.checkpoint import load_checkpoint, save_checkpoint
 from backend.model.checkpoint_file import CheckpointMetadata
 from backend.model.config import Condition, GridConfig, ModelConfig, config_from_json
@@ -17,7 +17,6 @@ from backend.model.config import config_to_json as to_json
 from backend.model.field import Field
 from backend.model.grid import FeatureGrid
 from backend.model.mapping import normalised_conditions
-from backend.model.offset import OutputOffset
 from backend.model.spectral import largest_singular_values
 from backend.progress import CancelToken
 from backend.protocol.errors import CheckpointError, TrainingError

@@ -9,10 +9,9 @@ import numpy as np
 import pytest
 
 from backend.mesh_pipeline import field_to_mesh
-from backend.progress import CancelToken
+from backend.progress import CancelToken, Stages
 from backend.protocol.errors import Cancelled
 from backend.protocol.options import MeshOptions
-from backend.stages import Stages
 from backend.surface.marching import marching_cubes
 from backend.surface.simplify import IN_PROCESS_FACES, decimate
 from tests.timed import within

@@ -8,9 +8,9 @@ from scipy.spatial import cKDTree
 
 from backend.atlas.tangents import corner_frames, decode
 from backend.mesh_pipeline import field_to_mesh
+from backend.progress import Stages
 from backend.protocol.errors import BadRequest
 from backend.protocol.options import MeshOptions
-from backend.stages import Stages
 from backend.surface.geometry import (
     corner_angles,
     face_areas,

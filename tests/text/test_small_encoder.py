@@ -263,5 +263,5 @@ def test_known_words_keep_their_embeddings(encoder: SmallEncoder, meaningful: Sm
 def test_tower_without_meanings_is_described_as_before(encoder: SmallEncoder) -> None:
     assert "meanings" not in encoder.config.to_dict()
     assert SmallEncoderConfig.from_dict(encoder.config.to_dict()) == encoder.config
-    with pytest.raises(CheckpointError, match="meanings is not valid"):
+    with pytest.raises(CheckpointError, match="meanings must be true or false"):
         SmallEncoderConfig.from_dict(encoder.config.to_dict() | {"meanings": "yes"})

@@ -7,10 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from backend.progress import CancelToken
+from backend.progress import CancelToken, Stages
 from backend.protocol.errors import BadRequest, Cancelled
 from backend.protocol.options import ChainOptions
-from backend.stages import Stages
 from backend.surface.geometry import face_areas
 from backend.surface.topology import is_closed
 from backend.tracking.track import SHARES, track

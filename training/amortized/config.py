@@ -13,32 +13,12 @@ from backend.rendering.cameras import CameraConfig
 from ..assets import AnyAssets, ToyboxConfig
 from ..guidance.diffusion.config import DiffusionGuidanceConfig, DiffusionModelConfig
 from ..guidance.mixed import GuidanceConfig
+from ..runs.optimizer import OptimizerConfig
 from ..runs.ranges import within
 from .interpolation import InterpolationConfig
 from .rendering import RenderConfig
 
-Schedule = Literal["constant", "cosine"]
 Precision = Literal["fp32", "bf16"]
-
-
-@dataclass(frozen=True)
-class OptimizerConfig:
-    """Adam as in A21; the MLP and environment map may have a rate of their own."""
-
-    lr: float = within(0.1, 0.0, 1e6)
-    """Learning rate of the mapping network."""
-    mlp_lr: float = within(0.1, 0.0, 1e6)
-    """Learning rate of the NeRF MLP and the environment map. With references a much smaller one is
-    steadier."""
-    beta1: float = within(0.0, 0.0, 0.9999)
-    beta2: float = within(0.999, 0.0, 0.999999)
-    eps: float = within(1e-8, 0.0, 1.0)
-    """Added to the root of Adam's second moment. A loss that is a mean over pixels and batch has
-    gradients of 1e-12 and less at the grid, whose steps this would make hundreds of times smaller
-    than the rate. The paper's presets have 1e-19: below it a square is no number in single
-    precision, above it (1e-15 is common) half of the grid would still not move by the rate."""
-    schedule: Schedule = "constant"
-    """``cosine`` falls to a hundredth over the run."""
 
 
 @dataclass(frozen=True)

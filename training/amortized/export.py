@@ -8,10 +8,9 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from backend.model.att3d import ATT3D
+from backend.model.att3d import ATT3D, OutputOffset
 from backend.model.checkpoint import save_checkpoint
 from backend.model.checkpoint_file import CheckpointMetadata
-from backend.model.offset import OutputOffset
 from backend.text.encoder import TextEncoder
 from backend.text.small_encoder import SmallEncoder
 

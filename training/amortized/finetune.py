@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 from pathlib import Path
 
-from backend.model.offset import OutputOffset
+from backend.model.att3d import OutputOffset
 
 from ..prompts import PromptSet
 from ..runs.folder import locked

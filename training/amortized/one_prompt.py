@@ -7,8 +7,8 @@ from pathlib import Path
 import torch
 
 from backend.accelerator import choose_device
+from backend.model.att3d import OutputOffset
 from backend.model.checkpoint import load_checkpoint
-from backend.model.offset import OutputOffset
 from backend.prompts.normalize import normalise_prompt
 
 from ..assets import ToyboxConfig, assets_of, references_of

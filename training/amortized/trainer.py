@@ -23,9 +23,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from backend.accelerator import full_precision, use_accelerator, use_tf32
-from backend.model.att3d import ATT3D
+from backend.model.att3d import ATT3D, OutputOffset
 from backend.model.mapping import MappingNetwork
-from backend.model.offset import OutputOffset
 from backend.protocol.errors import BadRequest, TrainingError
 
 from ..guidance import Guidance, Log, Step
@@ -107,7 +106,9 @@ class Trainer:
             some = self._some(WHITENED_PROMPTS)
             said = [self.embed(some, self.generator(-1 - turn)) for turn in range(2)]
             mapping.whiten_on(torch.cat(said))
-        self.accelerator: Accelerator = build_accelerator(self.config, self.device)
+        self.accelerator: Accelerator = build_accelerator(
+            self.config.accumulate, self.config.precision == "bf16", self.device
+        )
         self.model.to(self.device).train()
         use_tf32(self.config.tf32, self.device)
         used = use_accelerator(self.model, self.config.accelerator, self.device)

@@ -10,9 +10,8 @@ from backend.atlas.unwrap import unwrap
 from backend.field_reader import Reader
 from backend.mesh_pipeline import PipelineConfig, surface
 from backend.model.field import Field
-from backend.progress import CancelToken
+from backend.progress import CancelToken, Stages
 from backend.protocol.options import MeshOptions
-from backend.stages import Stages
 from backend.surface.topology import Faces, Vertices
 from backend.textured_mesh import GeneratedMesh
 

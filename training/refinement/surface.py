@@ -18,8 +18,7 @@ from scipy.sparse import diags, identity
 from scipy.sparse.linalg import SuperLU, splu
 from torch import Tensor, nn
 
-from backend.model.att3d import ATT3D, Objects
-from backend.model.offset import OutputOffset
+from backend.model.att3d import ATT3D, Objects, OutputOffset
 from backend.surface.topology import Faces, Vertices, links
 
 REACH = 0.02

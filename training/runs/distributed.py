@@ -21,18 +21,19 @@ from accelerate.utils import DistributedDataParallelKwargs
 
 from backend.protocol.errors import TrainingError
 
-from ..amortized.config import TrainConfig
 
-
-def build_accelerator(config: TrainConfig, device: torch.device) -> Accelerator:
+def build_accelerator(accumulate: int, bfloat16: bool, device: torch.device) -> Accelerator:
     """The run's accelerator on ``device``.
+
+    Args:
+        accumulate: parts of a batch that are computed one after the other.
 
     Raises:
         TrainingError: ``accumulate`` is not positive.
     """
-    if config.accumulate < 1:
+    if accumulate < 1:
         raise TrainingError(
-            f"gradients cannot be accumulated over {config.accumulate} parts",
+            f"gradients cannot be accumulated over {accumulate} parts",
             "set --accumulate to 1 or more",
         )
     if AcceleratorState._shared_state and PartialState().num_processes == 1:
@@ -40,7 +41,7 @@ def build_accelerator(config: TrainConfig, device: torch.device) -> Accelerator:
         AcceleratorState._reset_state(reset_partial_state=True)
     return Accelerator(
         cpu=device.type == "cpu",
-        mixed_precision="bf16" if config.precision == "bf16" else "no",
+        mixed_precision="bf16" if bfloat16 else "no",
         # Not every step reads every parameter: the environment map only where it is drawn.
         kwargs_handlers=[DistributedDataParallelKwargs(find_unused_parameters=True)],
     )

@@ -6,9 +6,8 @@ import pytest
 import torch
 from safetensors import safe_open
 
-from backend.model.att3d import ATT3D
+from backend.model.att3d import ATT3D, OutputOffset
 from backend.model.checkpoint import load_checkpoint, save_checkpoint
-from backend.model.offset import OutputOffset
 from backend.protocol.errors import OutputError, TrainingError
 from tests.tiny import tiny_checkpoint, tiny_model
 from tests.training.small import small_config
