@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import atexit
-import contextlib
 import importlib
 import os
 import shutil
@@ -37,9 +36,11 @@ _hook = install_import_hook(shapes.CHECKED, f"{shapes.__name__}.check")
 # name. In a folder called "training" it would stand in the place of the package of that name.
 _root = Path(__file__).parents[1]
 if getattr(sys.modules.get(_root.name), "__file__", None) == str(_root / "__init__.py"):
-    del sys.modules[_root.name]
-    with contextlib.suppress(ImportError):
+    _extension = sys.modules.pop(_root.name)
+    try:
         importlib.import_module(_root.name)
+    except ImportError:
+        sys.modules[_root.name] = _extension
 
 
 @pytest.fixture(scope="session")

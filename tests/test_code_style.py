@@ -71,12 +71,21 @@ def module_of(path: Path) -> str:
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
-def imports_when_loaded(path: Path, modules: set[str]) -> set[str]:
-    """Our modules that a file imports as soon as it is imported itself."""
+def running(node: ast.AST) -> Iterator[ast.AST]:
+    """All nodes but those that only a type checker reads."""
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.If) and ast.unparse(child.test) == "TYPE_CHECKING":
+            continue
+        yield child
+        yield from running(child)
+
+
+def imports_of(path: Path, modules: set[str]) -> set[str]:
+    """Our modules that a file imports, when it is loaded or inside a function."""
     here = module_of(path).split(".")
     package = here if path.name == "__init__.py" else here[:-1]
     found: set[str] = set()
-    for node in ast.parse(path.read_text(encoding="utf-8")).body:
+    for node in running(ast.parse(path.read_text(encoding="utf-8"))):
         if not isinstance(node, ast.ImportFrom):
             continue
         above = package[: len(package) - node.level + 1] if node.level else []
@@ -104,7 +113,7 @@ def test_modules_import_one_another_in_no_circle() -> None:
     modules = {module_of(path) for path in sources()}
     # A package's own __init__ may name what is in it.
     inside = {module_of(path) for path in sources() if path.name == "__init__.py"}
-    graph = {module_of(p): imports_when_loaded(p, modules) for p in sources()}
+    graph = {module_of(p): imports_of(p, modules) for p in sources()}
     graph = {name: uses - inside for name, uses in graph.items() if name not in inside}
     assert first_circle(graph) == []
 

@@ -83,8 +83,9 @@ def test_a_clone_may_lie_in_a_folder_of_any_name(tmp_path: Path, name: str) -> N
         "from backend.prompts.chain import check_chain\n"
         "from numpy.linalg import norm\n"
         "from training.runs.ranges import within\n"
-        "from tests.machine import shut_off\n"
-        "def test_it(): assert within and check_chain and norm and shut_off\n"
+        "from ..machine import shut_off\n"
+        "from tests.machine import shut_off as same\n"
+        "def test_it(): assert within and check_chain and norm and shut_off and same\n"
     )
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests"],

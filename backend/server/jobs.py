@@ -138,7 +138,7 @@ class JobQueue:
 
     def _work(self, job: _Job) -> Response | ErrorResponse | None:
         try:
-            result = job.work(job.token, _ProgressReporter(job, self._send))
+            result = job.work(job.token, ProgressReporter(job.id, job.token, self._send))
             if job.token.cancelled:
                 job.discard(result)
                 raise Cancelled
@@ -151,12 +151,17 @@ class JobQueue:
         return None if job.id is None else ErrorResponse(job.id, failure)
 
 
-class _ProgressReporter:
-    """Turns what a job reports into messages: never backwards, and not too many."""
+class ProgressReporter:
+    """Turns what a job reports into messages: never backwards, and not too many.
 
-    def __init__(self, job: _Job, send: Callable[[Message], None]) -> None:
-        self._id = job.id
-        self._token = job.token
+    Args:
+        id: the request's; None: nobody asked, and nothing is sent.
+        token: is checked at every report.
+    """
+
+    def __init__(self, id: Id | None, token: CancelToken, send: Callable[[Message], None]) -> None:
+        self._id = id
+        self._token = token
         self._send = send
         self._fraction = 0.0
         self._stage = ""

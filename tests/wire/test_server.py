@@ -12,11 +12,12 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from safetensors.numpy import load_file
 
+from backend.progress import CancelToken
 from backend.protocol import jsonrpc as rpc
 from backend.protocol import messages as m
 from backend.protocol.errors import (
@@ -30,6 +31,7 @@ from backend.protocol.errors import (
     OutputError,
     ProtocolError,
 )
+from backend.server import jobs
 from tests.timed import within
 
 from .pipes import FAKE, Pipes, environment
@@ -158,12 +160,23 @@ class TestGenerate:
         assert fractions == sorted(fractions)
         assert fractions[-1] == 1.0
 
-    def test_progress_is_not_a_flood(self, wire: Pipes) -> None:
+    def test_progress_names_the_stages(self, wire: Pipes) -> None:
         wire.request(1, "generate", prompt="work 0.5", texture_size=64)
         wire.result(1)
-        reports = wire.progress(1)
-        assert {stage for _, stage in reports} == {"first half", "second half"}
-        assert 4 <= len(reports) <= 25
+        assert {stage for _, stage in wire.progress(1)} == {"first half", "second half"}
+
+    def test_progress_is_not_a_flood(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A job of one second that reports every millisecond."""
+        clock = iter(range(1000))
+        monkeypatch.setattr(jobs.time, "monotonic", lambda: next(clock) / 1000)
+        sent: list[rpc.Message] = []
+        report = jobs.ProgressReporter(1, CancelToken(), sent.append)
+        for step in range(1000):
+            report(step / 1000, "first half" if step < 500 else "second half")
+        assert 30 <= len(sent) <= 36
+        notifications = [message for message in sent if isinstance(message, rpc.Notification)]
+        fractions = [cast(float, message.params["fraction"]) for message in notifications]
+        assert fractions == sorted(fractions)
 
     def test_two_at_once_are_both_answered_in_order(self, wire: Pipes) -> None:
         wire.request(1, "generate", prompt="work 0.3", texture_size=64)
