@@ -18,7 +18,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-os.environ["OPENBLAS_NUM_THREADS"] = "1"  # see backend/blas.py
+os.environ["OPENBLAS_NUM_THREADS"] = "1"  # see backend/process_tuning.py
 
 import numpy as np
 from PIL import Image

@@ -8,15 +8,12 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, Literal, Protocol, Union, cast
+from typing import Annotated, Literal, Protocol, cast
 
 import tyro
-from tyro.constructors import ConstructorRegistry, PrimitiveConstructorSpec
 
-from backend.model.config import Condition
 from backend.protocol.errors import BadRequest
 from backend.protocol.schema import to_json
 
@@ -26,14 +23,18 @@ from .clip.config import ClipTrainConfig
 from .diffusion.config import PRESETS as DIFFUSION_PRESETS
 from .diffusion.config import DiffusionConfig
 from .diffusion.config import preset as diffusion_preset
-from .guidance.diffusion.presets import GUIDANCE_PRESETS, guidance_preset
 from .library.build import LibraryOptions
-from .presets import FINETUNE, PRESETS, REFINE, library_preset, preset
+from .options import (
+    CheckpointFile,
+    DiffusionPresetName,
+    Flag,
+    LibraryFolder,
+    PresetName,
+    Presets,
+)
+from .presets import FINETUNE, REFINE
 from .refinement.config import RefineConfig
 from .runs.ranges import check_ranges, within
-
-CheckpointFile = Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="CHECKPOINT")]
-Flag = tyro.conf.FlagCreatePairsOff[bool]
 
 
 class Command(Protocol):
@@ -42,57 +43,6 @@ class Command(Protocol):
     def run(self) -> None:
         """Do it. Raises: errors of :mod:`backend.protocol.errors`."""
         ...
-
-
-@dataclass(frozen=True)
-class Presets:
-    """The options that choose the configuration which all other options change."""
-
-    preset: str = ""
-    diffusion_preset: str = ""
-    library: Path | None = None
-
-    def start(self, default: TrainConfig) -> TrainConfig:
-        """The configuration that ``preset`` names, or ``default``, on the library if there is one.
-
-        Raises:
-            TrainingError: there is no such preset, or no such library.
-            BadRequest: the preset of libraries has none.
-        """
-        if self.library is None:
-            if self.preset == "library":
-                raise BadRequest(
-                    "--preset library needs a library",
-                    "name one with --library LIB; `python -m training library` makes it",
-                )
-            return self.of(preset(self.preset) if self.preset else default)
-        fitting = library_preset(str(self.library))
-        if self.preset == "library":
-            return self.of(fitting)
-        start = self.of(preset(self.preset) if self.preset else default)
-        return dataclasses.replace(start, assets=fitting.assets, prompts=fitting.prompts)
-
-    def of(self, default: TrainConfig) -> TrainConfig:
-        """``default`` with the published settings of score distillation that are asked for."""
-        if not self.diffusion_preset:
-            return default
-        return dataclasses.replace(default, diffusion=guidance_preset(self.diffusion_preset))
-
-
-PresetName = Annotated[str, tyro.conf.arg(metavar="NAME", help=f"One of {', '.join(PRESETS)}.")]
-DiffusionPresetName = Annotated[
-    str,
-    tyro.conf.arg(
-        metavar="NAME",
-        help=f"Published settings for --diffusion.*: {', '.join(GUIDANCE_PRESETS)}.",
-    ),
-]
-
-
-LibraryFolder = Annotated[
-    Path | None,
-    tyro.conf.arg(metavar="LIB", help="A library of your own models, in place of the toybox."),
-]
 
 
 @dataclass(frozen=True)
@@ -414,62 +364,6 @@ COMMANDS: dict[str, type[Command]] = {
     "diffusion": Diffusion,
     "figure": Figure,
 }
-
-
-def parse(arguments: Sequence[str]) -> Command:
-    """The command that a command line says.
-
-    Raises:
-        BadRequest: there is no such command.
-        TrainingError: there is no such preset.
-        SystemExit: an option is wrong (2), or help was asked for (0); tyro has said so.
-    """
-    name = arguments[0] if arguments else ""
-    if name and not name.startswith("-") and name not in COMMANDS:
-        raise BadRequest(f"there is no command {name!r}", f"choose one of: {', '.join(COMMANDS)}")
-    chosen, _ = tyro.cli(Presets, args=arguments, return_unknown_args=True, add_help=False)
-    kinds = []
-    for said, kind in COMMANDS.items():
-        start = getattr(kind, "with_presets", None) if said == name else None
-        default = {"default": start(chosen)} if start else {}
-        kinds.append(Annotated[kind, tyro.conf.subcommand(said, **default)])
-    command: Any = Union[tuple(kinds)]  # noqa: UP007
-    with _values():
-        return tyro.cli(
-            command,
-            args=arguments,
-            prog="python -m training",
-            config=(tyro.conf.AvoidSubcommands,),
-            description="Train and measure text-to-3D models. COMMAND --help lists its options.",
-        )
-
-
-def parse_options(config: type[Any], arguments: Sequence[str], **options: Any) -> Any:
-    """``config`` as ``arguments`` say; ``options`` are those of ``tyro.cli``, such as ``default``.
-
-    A :class:`Condition` is written ``NAME:LOW:HIGH:DEFAULT`` or ``NAME:LOW:HIGH:DEFAULT:log``.
-    """
-    with _values():
-        return tyro.cli(config, args=arguments, config=(tyro.conf.AvoidSubcommands,), **options)
-
-
-def _values() -> ConstructorRegistry:
-    """How values that are more than a number or a word are written."""
-    registry = ConstructorRegistry()
-
-    @registry.primitive_rule
-    def condition(info: Any) -> PrimitiveConstructorSpec[Condition] | None:
-        if info.type is not Condition:
-            return None
-        return PrimitiveConstructorSpec(
-            nargs=1,
-            metavar="NAME:LOW:HIGH:DEFAULT[:log]",
-            instance_from_str=lambda said: Condition.parse(said[0]),
-            is_instance=lambda value: isinstance(value, Condition),
-            str_from_instance=lambda value: [str(value)],
-        )
-
-    return registry
 
 
 def _print_once(line: str) -> None:

@@ -11,11 +11,11 @@ from tests.training.guidance import pipelines
 from tests.training.open_clip import save_tiny_open_clip
 from training import cli
 from training.amortized.config import TrainConfig
-from training.commands import parse_options
 from training.figures import figure as figures
 from training.figures.catalog import FIGURES
 from training.figures.figure import Finished, Run
 from training.figures.plots import quality_curves
+from training.options import parse_options
 
 SMALL = [
     "--rendering.size", "8", "--rendering.samples", "4", "--batch", "1", "--steps", "1",

@@ -6,7 +6,7 @@ from backend.model.att3d import ATT3D
 from backend.model.config import Condition
 from backend.protocol.errors import TrainingError
 from training.amortized.config import TrainConfig
-from training.commands import parse_options
+from training.options import parse_options
 
 
 def test_a31_conditions_on_the_command_line():

@@ -18,8 +18,8 @@ from training.amortized.config import TrainConfig
 from training.amortized.curve import read_curve
 from training.amortized.interpolation import InterpolationConfig
 from training.amortized.run import train
-from training.commands import parse_options
 from training.guidance.diffusion.presets import guidance_preset
+from training.options import parse_options
 from training.presets import PRESETS, TOYBOX_CHAINS, preset
 from training.prompts import prompt_set
 
