@@ -240,7 +240,7 @@ def config_from_json(data: object) -> ModelConfig:
 
 
 _LARGEST = 1024
-"""Of the whole numbers in a list: vertices an axis, widths of layers."""
+"""The largest whole number in a list: of vertices an axis, of widths of layers."""
 _MOST_CONDITIONS = 64
 
 

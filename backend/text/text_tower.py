@@ -24,7 +24,7 @@ from . import word_meanings
 from .tokenizer import WordTokenizer
 
 _LARGEST = 4096
-"""Of the numbers of a tower."""
+"""The largest width, depth and number of heads of a tower."""
 _BATCH = 256
 """Prompts a forward pass; bounds memory."""
 _EPSILON = 1e-5

@@ -18,6 +18,7 @@ from typing import Any, NoReturn
 import numpy as np
 
 from backend.progress import CancelToken, ProgressCallback
+from backend.prompts.materials import PLAIN, Finish
 from backend.protocol.errors import BadPrompt, CheckpointError
 from backend.protocol.options import MeshOptions
 from backend.server import main
@@ -33,6 +34,8 @@ class FakeMesh:
     checkpoint_hash: str = "0" * 64
     timings: dict[str, float] = field(default_factory=lambda: {"text": 0.01, "bake": 0.02})
     notes: list[str] = field(default_factory=lambda: ["a note"])
+    finish: Finish = PLAIN
+    finish_map: None = None
 
     def __post_init__(self) -> None:
         self.vertices = np.array([[0, 0, 0], [1, 0, 0], [1, 1, 0], [0, 1, 0]], np.float32)
