@@ -157,9 +157,17 @@ class ProgressReporter:
     Args:
         id: the request's; None: nobody asked, and nothing is sent.
         token: is checked at every report.
+        clock: gives seconds.
     """
 
-    def __init__(self, id: Id | None, token: CancelToken, send: Callable[[Message], None]) -> None:
+    def __init__(
+        self,
+        id: Id | None,
+        token: CancelToken,
+        send: Callable[[Message], None],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._clock = clock
         self._id = id
         self._token = token
         self._send = send
@@ -172,7 +180,7 @@ class ProgressReporter:
         if self._id is None:
             return
         fraction = min(max(self._fraction, float(fraction)), 1.0)  # max keeps its first for a NaN
-        now = time.monotonic()
+        now = self._clock()
         if stage == self._stage and fraction < 1.0 and now - self._last < _PROGRESS_INTERVAL:
             return
         self._fraction, self._stage, self._last = fraction, stage, now
