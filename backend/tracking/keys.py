@@ -25,7 +25,7 @@ COMPARED = 12_000
 
 
 FAR = 1.5
-"""By how much, % of the diagonal, some place of a blend may be farther from the object than the
+"""How much, % of the diagonal, some place of a blend may be farther from the object than the
 tracked mesh is without a further key there."""
 
 
