@@ -312,5 +312,6 @@ def check_accelerator_that_is_not_used_is_said(bench: Bench) -> None:
             text = preferences_text(bench)
         finally:
             bench.preferences.backend_python = ""
-        assert "set up too, and not used: Backend Python comes first" in text, text
+        name = bench.preferences.bl_rna.properties["backend_python"].name
+        assert f"set up too, and not used: {name} comes first" in text, text
         assert bpy.ops.att3d.delete_backend("EXEC_DEFAULT") == {"FINISHED"}
