@@ -238,6 +238,39 @@ class Info:
 
 
 @dataclass(frozen=True)
+class Browse:
+    """What a checkpoint knows, by category: a list, or a page with pictures (.html)."""
+
+    words: Annotated[tyro.conf.Positional[tuple[str, ...]], tyro.conf.arg(metavar="WORD...")] = ()
+    """Only prompts with words that begin so."""
+    output: Annotated[str, tyro.conf.arg(aliases=["-o"], metavar="FILE")] = ""
+    """Where a page goes; without it the list is printed."""
+    most: int = 240
+    """Most pictures on the page. The list shows 6 prompts a category, or all where WORDs are
+    given."""
+    checkpoint: Annotated[
+        Path | None, tyro.conf.arg(metavar="FILE", help="A checkpoint; default: the bundled one.")
+    ] = None
+    device: Device = "auto"
+    json: tyro.conf.FlagCreatePairsOff[Json] = False
+
+    def run(self) -> int:
+        from .commands.browse import as_text, browse
+        from .commands.names import expanded
+
+        page = expanded(self.output) if self.output else None
+        with quiet_stdout(), ShownProgress(self.json) as progress:
+            report = browse(self.checkpoint, self.words, page, self.most, self.device, progress)
+        if self.json:
+            print_json(report)
+        elif report.file:
+            print(f"{report.file}: what {one_line(report.name)} knows")
+        else:
+            print(as_text(report, 10**9 if self.words else 6))
+        return 0
+
+
+@dataclass(frozen=True)
 class Checkpoints:
     """Which checkpoints there are."""
 
@@ -302,6 +335,7 @@ Command = (
     | Annotated[Interpolate, tyro.conf.subcommand("interpolate")]
     | Annotated[Render, tyro.conf.subcommand("render")]
     | Annotated[Info, tyro.conf.subcommand("info")]
+    | Annotated[Browse, tyro.conf.subcommand("browse")]
     | Annotated[Checkpoints, tyro.conf.subcommand("checkpoints")]
     | Annotated[Doctor, tyro.conf.subcommand("doctor")]
     | Annotated[Serve, tyro.conf.subcommand("serve")]

@@ -3,7 +3,8 @@
 Imports bpy, numpy and ``backend.protocol`` only; the model runs in a process of its own. A folder
 is a feature, or something that features share, and imports only folders before it in this list:
 ``ui``, ``process``, ``scene``, ``checkpoints``, ``setup``, ``history``, ``generate``; then
-``chain``, ``batch``, ``assets``, ``export`` and ``library``, which do not know each other.
+``browse``, ``chain``, ``batch``, ``assets``, ``export`` and ``library``, which do not know each
+other.
 ``docs/blender.md`` says where a new option, operator or setting goes.
 """
 
@@ -15,6 +16,8 @@ from .assets import operators as asset_operators
 from .batch import operators as batch_operators
 from .batch import panel as batch_panel
 from .batch.settings import BatchSettings
+from .browse import panel as browse_panel
+from .browse import thumbnails
 from .chain import live, slider
 from .chain import operators as chain_operators
 from .chain import panel as chain_panel
@@ -76,7 +79,9 @@ MODULES = (
     checkpoint_operators,
     record,
     history_operators,
+    thumbnails,
     generate_panel,
+    browse_panel,
     checkpoint_panel,
     chain_panel,
     export_panel,
