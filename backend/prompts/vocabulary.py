@@ -22,6 +22,10 @@ from .subjects import subjects_of
 
 _SUGGESTIONS = 2
 """Alternatives offered for an unknown word."""
+_COMMON = 1000
+"""Prompts of a word that are looked at one by one."""
+_COMPARED = 48
+"""Known words that an unknown one is compared with letter by letter."""
 _QUOTED = 6
 """Unknown words that the note names; a long text would name hundreds."""
 _NAMED = 0.15
@@ -150,6 +154,10 @@ class Vocabulary:
         self.words = frozenset(learn_words([*words, *self.prompts]))
         self.limit = limit
         self._suggestable = sorted(word for word in self.words - STOP_WORDS if len(word) > 2)
+        self._having_pair: dict[str, list[int]] = defaultdict(list)
+        for index, word in enumerate(self._suggestable):
+            for pair in _letter_pairs(word):
+                self._having_pair[pair].append(index)
         self._hearing = hearing(self._suggestable) if hearing is not None else None
         self._synonyms = {
             word: stands_for
@@ -164,6 +172,7 @@ class Vocabulary:
         self._combinations = Combinations(sequences)
         sets = [set(sequence) for sequence in sequences]
         counts = Counter(word for words_ in sets for word in words_)
+        self._sets = sets
         self._rarity = {word: math.log(1.0 + len(sets) / count) for word, count in counts.items()}
         for index, content in enumerate(sets):
             self._seen.add(frozenset(content))
@@ -246,9 +255,16 @@ class Vocabulary:
         return self._synonyms.get(word, word)
 
     def _similar(self, word: str) -> tuple[str, ...]:
-        """Known words spelt much like this one; the comparison is slow, so lengths go first."""
+        """Known words spelt much like this one. The comparison is slow: only those are compared
+        that share most pairs of letters with it."""
+        shared: Counter[int] = Counter()
+        for pair in _letter_pairs(word):
+            shared.update(self._having_pair.get(pair, ()))
+        most = sorted(shared, key=shared.__getitem__, reverse=True)[:_COMPARED]
         candidates = [
-            known for known in self._suggestable if abs(len(known) - len(word)) <= len(word) // 3
+            known
+            for known in (self._suggestable[index] for index in sorted(most))
+            if abs(len(known) - len(word)) <= len(word) // 3
         ]
         return tuple(difflib.get_close_matches(word, candidates, _SUGGESTIONS, cutoff=0.75))
 
@@ -256,10 +272,14 @@ class Vocabulary:
         """Prompts by the rarity-weighted overlap of their words (a weighted Jaccard index)."""
         shared: dict[int, float] = defaultdict(float)
         total = 0.0
-        for word in content:
+        for word in sorted(content, key=lambda word: (len(self._containing.get(word, ())), word)):
             rarity = self._rarity.get(word, 0.0)
             total += rarity
-            for index in self._containing.get(word, ()):
+            having = self._containing.get(word, ())
+            if len(having) > _COMMON and shared:
+                # A word of very many prompts ranks those that share a rarer one, and adds none.
+                having = [index for index in shared if word in self._sets[index]]
+            for index in having[:_COMMON]:
                 shared[index] += rarity
         scores = {
             index: overlap / (total + self._weights[index] - overlap)
@@ -267,6 +287,12 @@ class Vocabulary:
         }
         best = heapq.nsmallest(count, scores, key=lambda index: (-scores[index], index))
         return [self.prompts[index] for index in best]
+
+
+def _letter_pairs(word: str) -> set[str]:
+    """All pairs of neighbouring letters, with those that begin and end the word."""
+    bounded = f"^{word}$"
+    return {bounded[index : index + 2] for index in range(len(bounded) - 1)}
 
 
 def words_read(text_encoder: Mapping[str, object]) -> int | None:

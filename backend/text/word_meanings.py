@@ -150,7 +150,7 @@ class KnownMeanings:
     @cached_property
     def _known(self) -> dict[str, str]:
         """The known words that have a meaning: as they are known, and in the table's spelling."""
-        entries = ((word, word_meanings().find(word)) for word in self._given)
+        entries = ((word, word_meanings().find(word)) for word in self._given if word.isalpha())
         return {word: entry for word, entry in entries if entry is not None}
 
     @cached_property

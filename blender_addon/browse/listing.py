@@ -1,4 +1,4 @@
-"""What the panel lists: prompts by category, of the chosen model or on *Automatic* of all. No bpy."""
+"""What the panel lists: prompts by category, of one model or on *Automatic* of all. No bpy."""
 
 from __future__ import annotations
 

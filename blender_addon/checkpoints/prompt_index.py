@@ -6,7 +6,6 @@ index takes some tenths of a second to build, in a thread of its own; until then
 
 from __future__ import annotations
 
-import bisect
 import itertools
 import threading
 from collections import defaultdict
@@ -18,11 +17,14 @@ from pathlib import Path
 from ...backend.prompts.vocabulary import Familiarity, Vocabulary, words_read
 from ...backend.text.word_meanings import KnownMeanings
 from . import catalog
+from .completions import Completions
 
 _SHORT = 5
 """Letters: fewer make a word that another letter makes another word."""
-INDEXED = 20_000
+INDEXED = 100_000
 """Prompts that are completed from; more would make the index large and the list no better."""
+SCANNED = 500
+"""Words that are looked through for one that fits."""
 
 
 @dataclass(frozen=True)
@@ -64,15 +66,8 @@ class PromptIndex:
     ) -> None:
         self.prompts = tuple(dict.fromkeys(prompts))
         self.vocabulary = Vocabulary(self.prompts, words, synonyms, limit, KnownMeanings)
-        self._containing: dict[str, set[int]] = defaultdict(set)
-        tails: set[str] = set()
-        for index, prompt in enumerate(self.prompts[:INDEXED]):
-            split = prompt.casefold().split()
-            for start, word in enumerate(split):
-                self._containing[word].add(index)
-                tails.add(" ".join(split[start:]))
-        self._tails = sorted(tails)
-        self._words = sorted(set(self._containing) | set(self.vocabulary.words))
+        self._subjects = self.vocabulary.subjects  # found now, not at the first keystroke
+        self._completions = Completions(self.prompts[:INDEXED], self.vocabulary.words)
 
     def familiarity(self, prompt: str) -> Familiarity:
         """What the training has to do with a prompt."""
@@ -117,13 +112,15 @@ class PromptIndex:
             hint = ", ".join(f"“{word}”" for word in unknown[:2])
             # The last word may be unfinished: what it may become counts as well.
             *whole, last = typed
-            meant = next(iter(_starting_with(self._words, last)), last)
+            meant = next(iter(self._completions.words(last, 1)), last)
             for prompt in self.familiarity(" ".join([*whole, meant])).nearest:
                 found[prompt] = Suggestion(prompt, hint)
         # After an unknown word the next may be unknown too: "sports car" is no "sports carved".
-        words = self.vocabulary.subjects if unknown else None
-        whole_text, end_of_text = self._completed(typed, words)
-        others = (self._with_all(typed), end_of_text, self._words_of(typed, words))
+        words = self._subjects if unknown else None
+        # One more than is offered: what was typed is taken out at the end.
+        whole_text, end_of_text = self._completed(typed, words, count + 1)
+        alike = self._completions.with_all(typed[:-1], typed[-1], count + 1)
+        others = (alike, end_of_text, self._words_of(typed, words, count + 1))
         for prompt in itertools.chain(whole_text, *others):
             if len(found) >= count:
                 break
@@ -143,41 +140,30 @@ class PromptIndex:
     # --- completion ---
 
     def _completed(
-        self, typed: list[str], words: Collection[str] | None
+        self, typed: list[str], words: Collection[str] | None, count: int
     ) -> tuple[list[str], list[str]]:
         """The text with the rest of a known prompt: of all of it, or of its longest end.
 
         Args:
             typed: words; the last may be unfinished.
             words: what the last word, by itself, may become; None: any.
+            count: of each, at most.
         """
         for start in range(len(typed)):
+            last = start == len(typed) - 1
             end = " ".join(typed[start:])
-            tails = [tail for tail in _starting_with(self._tails, end) if tail != end]
-            if words is not None and start == len(typed) - 1:
-                tails = [tail for tail in tails if tail.split()[0] in words]
+            tails = self._completions.tails(end, count, words if last else None)
             if tails:
-                tails.sort(key=lambda tail: (tail.count(" "), tail))
                 found = [" ".join([*typed[:start], tail]) for tail in tails]
                 return (found, []) if start == 0 else ([], found)
         return [], []
 
-    def _with_all(self, typed: list[str]) -> Iterable[str]:
-        """Known prompts with all these words; the last may be unfinished."""
-        *whole, last = typed
-        beginning = _starting_with(self._words, last)
-        fitting = set().union(*(self._containing.get(word, ()) for word in beginning))
-        for word in whole:
-            fitting &= self._containing.get(word, set())
-        ranked = sorted(fitting, key=lambda index: (self.prompts[index].count(" "), index))
-        return [self.prompts[index] for index in ranked]
-
-    def _words_of(self, typed: list[str], words: Collection[str] | None) -> Iterable[str]:
+    def _words_of(self, typed: list[str], words: Collection[str] | None, count: int) -> list[str]:
         """The text with its last word completed, to one of ``words`` (None: any)."""
         *whole, last = typed
-        found = (word for word in _starting_with(self._words, last) if word != last)
-        ends = [word for word in found if words is None or word in words]
-        return [" ".join([*whole, word]) for word in ends]
+        found = self._completions.words(last, SCANNED)
+        ends = [word for word in found if word != last and (words is None or word in words)]
+        return [" ".join([*whole, word]) for word in ends[:count]]
 
 
 def mixed(lists: Sequence[Sequence[Suggestion]], count: int = 20) -> list[Suggestion]:
@@ -242,12 +228,6 @@ def _common(one: list[str], other: list[str]) -> int:
     """How many words both begin with."""
     pairs = zip(one, other, strict=False)
     return next((i for i, (a, b) in enumerate(pairs) if a != b), min(len(one), len(other)))
-
-
-def _starting_with(ordered: list[str], beginning: str) -> list[str]:
-    low = bisect.bisect_left(ordered, beginning)
-    high = bisect.bisect_left(ordered, beginning + "\U0010ffff", low)
-    return ordered[low:high]
 
 
 # --- one index for each checkpoint file ------------------------------------------------------

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import itertools
+import sys
 import time
 from pathlib import Path
 
@@ -204,3 +205,61 @@ def test_suggestions_complete_words_and_do_not_glue_them() -> None:
         known.spelled_alike("a rde pig") is None or known.spelled_alike("a rde pig") == "a red pig"
     )
     assert known.spelled_alike("a pig carvde out of wood") == "a pig carved out of wood"
+
+
+# --- many prompts --------------------------------------------------------------------------------
+
+
+def many(count: int) -> PromptIndex:
+    """So many prompts, with as many words as a hundredth of them."""
+    things = [f"thing{number}" for number in range(count // 100)]
+    ends = [
+        f"{joint} {color}"
+        for joint in ("in", "on", "by", "at")
+        for color in "abcdefghijklmnopqrstuvwxy"
+    ]
+    return PromptIndex([f"a red {thing} {end}" for thing in things for end in ends][:count])
+
+
+def steps(known: PromptIndex, text: str) -> int:
+    """How many lines of Python a keystroke runs: the work, whatever the machine."""
+    count = 0
+
+    def trace(frame: object, event: str, argument: object) -> object:
+        nonlocal count
+        count += event == "line"
+        return trace
+
+    sys.settrace(trace)
+    try:
+        known.suggest(text)
+    finally:
+        sys.settrace(None)
+    return count
+
+
+@pytest.mark.parametrize("text", ["a", "a red", "a red thing1", "red thing9 in", "a flurb thing"])
+def test_keystroke_takes_no_more_steps_among_ten_times_as_many_prompts(text: str) -> None:
+    few, more = steps(FEW, text), steps(MORE, text)
+    assert more < 2 * few + 200, (few, more)
+    assert FEW.suggest(text) and MORE.suggest(text)
+
+
+def test_the_shortest_few_are_those_of_a_full_sort() -> None:
+    for beginning in ("a red thing1", "thing2 in", "red"):
+        every = sorted(
+            {
+                " ".join(words[start:])
+                for prompt in FEW.prompts
+                for words in [prompt.split()]
+                for start in range(len(words))
+            }
+        )
+        fitting = [tail for tail in every if tail.startswith(beginning) and tail != beginning]
+        expected = sorted(fitting, key=lambda tail: (tail.count(" "), tail))[:7]
+        assert FEW._completions.tails(beginning, 7) == expected
+    with_all = [p for p in FEW.prompts if {"thing3", "by"} <= set(p.split())]
+    assert FEW._completions.with_all(["thing3"], "by", 5) == with_all[:5]
+
+
+FEW, MORE = many(1_000), many(10_000)
