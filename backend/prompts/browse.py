@@ -56,8 +56,8 @@ def matching(listed: Iterable[Category], search: str) -> list[Category]:
 
 
 def spread(listed: Sequence[Category], most: int) -> list[Category]:
-    """At most so many prompts, as evenly from all categories as they have them, and from all over
-    each category."""
+    """A choice of at most so many prompts, as evenly from all categories as they have them, and
+    from all over each category."""
     left, kept = most, []
     by_size = sorted(listed, key=lambda category: len(category.prompts))
     for index, category in enumerate(by_size):

@@ -23,7 +23,7 @@ class Completions:
         words: others than those of the prompts that may be completed.
     """
 
-    def __init__(self, prompts: Sequence[str], words: Iterable[str] = ()) -> None:
+    def __init__(self, prompts: tuple[str, ...], words: Iterable[str] = ()) -> None:
         self._prompts = prompts
         tails: set[str] = set()
         containing: dict[str, list[int]] = defaultdict(list)
@@ -79,7 +79,7 @@ class Completions:
             fitting &= self._marked(low, low + 1)
         places = np.flatnonzero(fitting)
         best = _smallest(self._prompt_words[places], count)
-        return [self._prompts[places[place]] for place in best]
+        return [self._prompts[int(places[place])] for place in best]
 
     def _marked(self, low: int, high: int) -> np.ndarray:
         """Which prompts have one of the words in a range."""
