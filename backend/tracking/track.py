@@ -31,6 +31,8 @@ SHARES = {
     "quality": 0.15,
 }
 """Rough share of the time of each stage, in order."""
+COARSE = 2 * INTERVALS
+"""As finely as this a chain is read, between neighbours that differ, for few keys."""
 BETWEEN = 4
 """Alphas measured between two prompts, besides the keys."""
 SEED = 0
@@ -50,7 +52,7 @@ def track(
     stages = stages or Stages(shares=SHARES)
     source = ChainReader(chain, options.resolution, stages.cancel)
     with stages.stage("fields"):
-        finest = FINEST if options.keys > STEPS + 1 else INTERVALS
+        finest = FINEST if options.keys > STEPS + 1 else COARSE
         everything, changes = source.survey(lambda done: stages.within("fields", done), finest)
     with stages.stage("template"):
         islands = Islands(everything, source.alphas, source.solid)
