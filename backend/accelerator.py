@@ -18,6 +18,8 @@ import torch
 from torch import Tensor
 
 from .field_reader import Points
+from .inference.linearized import CodeMap
+from .inference.model import embedding_of
 from .loading import check_accelerator
 from .model.att3d import ATT3D
 from .model.checkpoint import Checkpoint, load_checkpoint
@@ -165,6 +167,22 @@ class TorchModel:
     ) -> TorchField:
         given = dict(conditions) if conditions else None
         return TorchField(self.checkpoint.field(torch.from_numpy(embedding), given))
+
+    def embedding_of(self, code: Float[np.ndarray, " code"]) -> Float[np.ndarray, "tokens width"]:
+        """The smallest embedding that has this code.
+
+        Raises:
+            BadRequest: the code is of another model, or the mapping network has none (A6).
+        """
+        config = self.metadata.config
+        encode = getattr(self.checkpoint.model.mapping, "encode", None)
+        if encode is None:
+            raise BadRequest(
+                "this checkpoint maps text by attention: it makes no inverted models",
+                "choose the checkpoint that the model was inverted with",
+            )
+        layers = [(_to_numpy(encode.weight), _to_numpy(encode.bias))]
+        return embedding_of(config, CodeMap(layers), code)
 
 
 def open_clip_encoder(

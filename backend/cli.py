@@ -122,6 +122,9 @@ class Interpolate:
     """Two to sixteen descriptions, each in quotes; neighbours differ."""
     output: Output
     """Where to."""
+    weights: Annotated[tuple[str, ...], tyro.conf.arg(metavar="W,W,...")] = ()
+    """Instead of one prompt after the other, the shares of all of them at each stop of a path
+    (0.5,0.3,0.2 for three prompts); a single stop is a still object (.glb .obj .ply .blend)."""
     frames: tuple[int, ...] = ()
     """Frames from one prompt to the next (default 48), or the frame of each prompt."""
     fps: int = 24
@@ -138,7 +141,7 @@ class Interpolate:
     json: tyro.conf.FlagCreatePairsOff[Json] = False
 
     def run(self) -> int:
-        from .commands.interpolate import interpolate
+        from .commands.interpolate import interpolate, parse_weights
         from .commands.names import expanded
 
         options = dataclasses.replace(self.options, quality=self.options.quality or self.json)
@@ -156,11 +159,14 @@ class Interpolate:
                 self.accelerator,
                 progress,
                 _STARTED,
+                parse_weights(self.weights),
             )
         if self.json:
             print_json(report)
             return 0
-        shown = f"frames {report.frames[0]} to {report.frames[-1]}, {report.faces} faces"
+        still = len(report.frames) < 2
+        shown = "" if still else f"frames {report.frames[0]} to {report.frames[-1]}, "
+        shown += f"{report.faces} faces"
         print(f"{report.file}: {len(report.prompts)} prompts, {shown}")
         for change in report.changes:
             times = f" ({change.count} times)" if change.count > 1 else ""
@@ -213,6 +219,49 @@ class Render:
             print_json(report)
             return 0
         print(f"{report.files[0]}: {report.views} views of {report.size} x {report.size}")
+        for note in report.notes:
+            print(f"  note: {note}")
+        return 0
+
+
+@dataclass(frozen=True)
+class Invert:
+    """A model of your own becomes an object that a checkpoint can make, and stands for a prompt."""
+
+    model: tyro.conf.Positional[Path]
+    """A .glb or .obj file."""
+    output: Output
+    """Where to: a .safetensors file; `generate`, `interpolate` and `render` take it as a prompt."""
+    name: str = ""
+    """What to call it; default: the output's name."""
+    turn: float | None = None
+    """Degrees about the vertical by which the model is turned; default: what fits best."""
+    checkpoint: CheckpointFile = None
+    device: Device = "auto"
+    json: tyro.conf.FlagCreatePairsOff[Json] = False
+
+    def run(self) -> int:
+        from .commands.invert import invert
+        from .commands.names import expanded
+
+        with _quiet_stdout(), _Progress(self.json) as progress:
+            report = invert(
+                self.model,
+                expanded(self.output),
+                self.name,
+                self.turn,
+                self.checkpoint,
+                self.device,
+                progress,
+                _STARTED,
+            )
+        if self.json:
+            _print_json(report)
+            return 0
+        caught = f"PSNR {report.psnr:.1f} dB, overlap {100 * report.iou:.0f}%"
+        print(
+            f"{report.file}: {one_line(report.name)!r}, {caught}, {report.seconds['total']:.1f} s"
+        )
         for note in report.notes:
             print(f"  note: {note}")
         return 0
@@ -334,6 +383,7 @@ Command = (
     Annotated[Generate, tyro.conf.subcommand("generate")]
     | Annotated[Interpolate, tyro.conf.subcommand("interpolate")]
     | Annotated[Render, tyro.conf.subcommand("render")]
+    | Annotated[Invert, tyro.conf.subcommand("invert")]
     | Annotated[Info, tyro.conf.subcommand("info")]
     | Annotated[Browse, tyro.conf.subcommand("browse")]
     | Annotated[Checkpoints, tyro.conf.subcommand("checkpoints")]

@@ -16,6 +16,7 @@ from typing import Any, Literal, Protocol, runtime_checkable
 import numpy as np
 
 from .field_reader import Field
+from .inference.linearized import Code
 from .inference.model import NumpyModel
 from .model.checkpoint_file import CheckpointMetadata, read_metadata
 from .protocol.errors import BadRequest, CheckpointError, MissingDependency
@@ -80,6 +81,14 @@ class Model(Protocol):
         conditions: Mapping[str, float] | None = None,
     ) -> Field:
         """The object of one text embedding, with the values of A31 that are not the defaults."""
+        ...
+
+    def embedding_of(self, code: Code) -> Float[np.ndarray, "tokens width"]:
+        """An embedding that has this code, which inversion found.
+
+        Raises:
+            BadRequest: the code is of another model.
+        """
         ...
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..export.formats import check_output, write_mesh
+from ..inversion.object_file import objects_among
 from ..progress import ProgressCallback
 from ..prompts.normalize import normalise_prompt
 from ..protocol.options import MeshOptions
@@ -64,7 +65,8 @@ def generate(
     Raises:
         Att3dError: see ``Engine.generate`` and ``write_mesh``. Files of earlier prompts stay.
     """
-    prompts = [normalise_prompt(prompt) for prompt in prompts]
+    said, objects = objects_among(list(prompts))
+    prompts = [normalise_prompt(prompt) for prompt in said]
     paths = output_paths(output, prompts, ".glb")
     for path in paths:
         check_output(path, normal_map=options.normal_map)
@@ -93,7 +95,7 @@ def generate(
         def report_progress(fraction: float, stage: str, done: int = index) -> None:
             progress((done + 0.95 * fraction) / len(prompts), stage)
 
-        mesh = engine.generate(prompt, options, report_progress, conditions=conditions)
+        mesh = engine.generate(prompt, options, report_progress, None, conditions, objects)
         writing = time.perf_counter()
         progress((index + 0.95) / len(prompts), "write")
         files = write_mesh(mesh, path)

@@ -8,12 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..export.files import Colors, Timeline
-from ..export.formats import check_output, write_animation
+from ..export.formats import check_output, write_animation, write_mesh
+from ..inversion.object_file import objects_among
 from ..progress import ProgressCallback
 from ..prompts.chain import check_chain
+from ..prompts.mixes import check_mix, check_path
 from ..protocol.errors import BadRequest
-from ..protocol.messages import AlphaQuality, TopologyChange
-from ..protocol.options import ChainOptions
+from ..protocol.messages import AlphaQuality, ObjectCode, TopologyChange
+from ..protocol.options import ChainOptions, MeshOptions
 from .names import check_name
 
 FRAMES = 48
@@ -98,21 +100,32 @@ def interpolate(
     accelerator: str,
     progress: ProgressCallback,
     started: float,
+    weights: Sequence[Sequence[float]] = (),
 ) -> InterpolateReport:
     """Everything that can be refused is refused before the model is loaded.
 
     Args:
+        prompts: descriptions, or files of inverted models.
         conditions: values of what the checkpoint amortizes over (A31).
         started: ``time.perf_counter()`` when the command began.
+        weights: the share of each prompt at every stop of a path; one stop is a still object.
 
     Raises:
         Att3dError: see ``Engine.interpolate`` and :func:`check_output`.
     """
-    clean = check_chain(prompts)
-    at = frames_of_prompts(frames, len(clean))
+    said, objects = objects_among(list(prompts))
+    check_name(output, ".glb")
+    if len(weights) == 1:
+        check_mix(said, weights[0])
+        check_output(output)
+        return _still(
+            said, weights[0], output, options, conditions, objects, checkpoint, device, progress,
+            started,
+        )  # fmt: skip
+    clean = check_path(said, weights)[0] if weights else check_chain(said)
+    at = frames_of_prompts(frames, len(weights) or len(clean))
     if not 1 <= fps <= 240:
         raise BadRequest(f"fps must be from 1 to 240, not {fps}", "24 is usual")
-    check_name(output, ".glb")
     check_output(output, animated=True)
     progress(0.0, "load")
     from ..engine import Engine
@@ -127,6 +140,8 @@ def interpolate(
         options,
         lambda fraction, stage: progress(0.97 * fraction, stage),
         conditions=conditions,
+        objects=objects,
+        weights=weights,
     )
     writing = time.perf_counter()
     progress(0.97, "write")
@@ -152,3 +167,73 @@ def interpolate(
         | mesh.timings
         | {"write": done - writing, "total": done - started},
     )
+
+
+def _still(
+    prompts: Sequence[str],
+    weights: Sequence[float],
+    output: Path,
+    options: ChainOptions,
+    conditions: Mapping[str, float],
+    objects: Mapping[str, ObjectCode],
+    checkpoint: Path | None,
+    device: str,
+    progress: ProgressCallback,
+    started: float,
+) -> InterpolateReport:
+    """The object at one place between the prompts, as a file without animation."""
+    progress(0.0, "load")
+    from ..engine import Engine
+
+    engine = Engine(checkpoint, device)
+    loaded = time.perf_counter()
+    chosen = MeshOptions(
+        options.faces, options.texture_size, options.resolution, unwrap=options.unwrap
+    )
+    mesh = engine.between(
+        prompts,
+        weights,
+        chosen,
+        lambda fraction, stage: progress(0.97 * fraction, stage),
+        conditions=conditions,
+        objects=objects,
+    )
+    writing = time.perf_counter()
+    files = write_mesh(mesh, output)
+    done = time.perf_counter()
+    return InterpolateReport(
+        file=", ".join(str(file) for file in files),
+        prompts=[mesh.prompt],
+        frames=[1],
+        vertices=len(mesh.vertices),
+        faces=len(mesh.faces),
+        keys=[],
+        between=[],
+        drift_pct=0.0,
+        changes=[],
+        notes=mesh.notes,
+        checkpoint=str(engine.checkpoint.path),
+        checkpoint_hash=engine.checkpoint.sha256,
+        device=str(engine.device),
+        seconds={"load": loaded - started}
+        | mesh.timings
+        | {"write": done - writing, "total": done - started},
+    )
+
+
+def parse_weights(said: Sequence[str]) -> list[list[float]]:
+    """The shares that texts such as ``0.5,0.3,0.2`` give.
+
+    Raises:
+        BadRequest: a text of another form.
+    """
+    found = []
+    for text in said:
+        try:
+            found.append([float(number) for number in text.split(",")])
+        except ValueError:
+            raise BadRequest(
+                f"the weights {text!r} are not numbers with commas between them",
+                "write them as in --weights 0.5,0.3,0.2",
+            ) from None
+    return found

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..export.files import check_folder, working_folder, write_files
+from ..inversion.object_file import objects_among
 from ..progress import ProgressCallback
 from ..prompts.normalize import normalise_prompt
 from ..protocol.errors import BadRequest
@@ -65,7 +66,8 @@ def render(
         BadRequest: an ending that is none of :data:`FORMATS`, or a number out of range.
         BadPrompt, CheckpointError, OutputError: as their names say.
     """
-    prompt = normalise_prompt(prompt)
+    (said,), objects = objects_among([prompt])
+    prompt = normalise_prompt(said)
     count = _check(output, views, size)
     check_folder(output)
     progress(0.0, "load")
@@ -77,7 +79,7 @@ def render(
         checkpoint = choose(candidates(), prompt).path
     engine = Engine(checkpoint, device, accelerator)
     loaded = time.perf_counter()
-    source, notes = engine.field(prompt, conditions)
+    source, notes = engine.field(prompt, conditions, objects)
     embedded = time.perf_counter()
     turntable = Turntable(source)
     pictures = np.empty((count, size, size, 3), dtype=np.uint8)

@@ -73,6 +73,21 @@ class GridTable:
             result[:, level * features : (level + 1) * features] = matrix @ table
         return result
 
+    def corners_of(
+        self, level: int, points: Points
+    ) -> tuple[Int[np.ndarray, "points 8"], Float[np.ndarray, "points 8"]]:
+        """Rows of the table that each point reads on a level, and their trilinear weights."""
+        resolution = self.config.levels[level]
+        place = np.clip(points.T * np.float32(0.5) + np.float32(0.5), 0.0, 1.0)
+        high = place.astype(np.float32) * np.float32(resolution - 1)
+        cell = np.minimum(high.astype(np.int32), resolution - 2)
+        high -= cell
+        rows = np.empty((len(points), 8), dtype=np.int32)
+        weights = np.empty((len(points), 8), dtype=np.float32)
+        self._corner_rows(level, cell, rows)
+        _trilinear_weights(high, weights)
+        return rows, weights
+
     def read_lines(
         self, table: Table, x: np.ndarray, y: np.ndarray, z: np.ndarray
     ) -> Float[np.ndarray, "channels nx ny nz"]:

@@ -16,6 +16,7 @@ from ..shapes import Float
 from .decoder import Decoder
 from .field import NumpyField
 from .grid import GridTable
+from .linearized import Code, CodeMap, PointValues
 from .stored import StoredRows, StoredTensors, check_floats
 
 Embedding = Float[np.ndarray, "tokens width"]
@@ -92,19 +93,29 @@ class NumpyModel:
         self, embedding: Embedding, conditions: Mapping[str, float] | None = None
     ) -> Float[np.ndarray, " v"]:
         """v, the mapping network's bottleneck (Eq. 4)."""
-        known = {condition.name: condition for condition in self.config.conditions}
-        given = {name: condition.default for name, condition in known.items()}
-        for name, value in (conditions or {}).items():
-            if name not in known:
-                raise BadRequest(f"the model has no condition {name!r}")
-            given[name] = value
-        scale = math.sqrt(self.config.width)
-        extra = [known[name].normalised(value) * scale for name, value in given.items()]
-        x = np.concatenate([embedding.reshape(-1), np.array(extra, dtype=np.float32)])
+        x = np.concatenate([embedding.reshape(-1), condition_inputs(self.config, conditions)])
         for weight, bias in self._encode:
             x = weight @ x + bias
             x = x / (1.0 + np.exp(-x))  # SiLU
         return x
+
+    def embedding_of(self, code: Code) -> Embedding:
+        """The smallest embedding that has this code.
+
+        Raises:
+            BadRequest: the code is of another model.
+        """
+        return embedding_of(self.config, self.code_map, code)
+
+    @property
+    def code_map(self) -> CodeMap:
+        """The mapping network after its first layer: what codes mean."""
+        return CodeMap(self._encode)
+
+    def at_points(self, points: Float[np.ndarray, "points 3"]) -> PointValues:
+        """Pre-density and color at fixed points, metres, as a function of v."""
+        fixed = [rows for rows in (self._shared, self._offset) if rows is not None]
+        return PointValues(self.config, self._grid, self._decode, fixed, self._mlp, points)
 
     def field_of_latent(self, latent: Float[np.ndarray, " v"]) -> NumpyField:
         """The object of a latent v."""
@@ -122,6 +133,40 @@ class NumpyModel:
         if self._offset is not None:
             self._offset.add_to(table)
         return NumpyField(config, self._grid, table, Decoder(layers, config.density_scale))
+
+
+def embedding_of(config: ModelConfig, codes: CodeMap, code: Code) -> Embedding:
+    """The smallest embedding that has a code, with the conditions' defaults.
+
+    Raises:
+        BadRequest: the code is of another model.
+    """
+    if code.shape != (codes.size,) or not np.isfinite(code).all():
+        raise BadRequest(
+            f"an inverted model has {code.size} numbers, and this checkpoint needs {codes.size}",
+            "invert it again with this checkpoint",
+        )
+    flat = codes.embedding(code, condition_inputs(config))
+    return flat.reshape(config.tokens, config.width)
+
+
+def condition_inputs(
+    config: ModelConfig, given: Mapping[str, float] | None = None
+) -> Float[np.ndarray, " conditions"]:
+    """Conditions as the mapping network takes them beside an embedding (A31).
+
+    Raises:
+        BadRequest: a condition that the model does not have.
+    """
+    known = {condition.name: condition for condition in config.conditions}
+    values = {name: condition.default for name, condition in known.items()}
+    for name, value in (given or {}).items():
+        if name not in known:
+            raise BadRequest(f"the model has no condition {name!r}")
+        values[name] = value
+    scale = math.sqrt(config.width)
+    inputs = [known[name].normalised(value) * scale for name, value in values.items()]
+    return np.array(inputs, dtype=np.float32)
 
 
 def _linear_layers(

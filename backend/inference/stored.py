@@ -57,6 +57,23 @@ class StoredRows:
             rows *= self._scale[:, None]
         table[self._vertices] += rows
 
+    def block(
+        self, rows: Int[np.ndarray, " rows"], features: int
+    ) -> Float[np.ndarray, "rows features v"]:
+        """The part of the matrix that makes some rows of a grid's table; zero where a row is not
+        stored."""
+        order = np.argsort(self._vertices, kind="stable")
+        found = np.searchsorted(self._vertices, rows, sorter=order)
+        stored = order[found.clip(0, len(order) - 1)]
+        there = self._vertices[stored] == rows
+        numbers = stored[:, None] * features + np.arange(features)
+        block = self._weights[numbers.reshape(-1)].astype(np.float32)
+        block = block.reshape(len(rows), features, -1)
+        if self._scale is not None:
+            block *= self._scale[stored][:, None, None]
+        block[~there] = 0.0
+        return block
+
 
 def check_floats(path: Path, name: str, tensor: np.ndarray) -> None:
     """Raises ``CheckpointError`` unless the tensor holds finite floats, 16 or 32 bits each."""

@@ -31,7 +31,7 @@ def check_chain(prompts: Sequence[str]) -> list[str]:
         )
     found = [normalise_prompt(prompt) for prompt in prompts]
     for index, (one, other) in enumerate(itertools.pairwise(found), start=1):
-        if one.casefold() == other.casefold() or split_words(one) == split_words(other) != []:
+        if same_prompt(one, other):
             raise BadRequest(
                 f"the prompts {index} and {index + 1} of the chain are equal ({one!r}): nothing "
                 "would change between them",
@@ -39,6 +39,11 @@ def check_chain(prompts: Sequence[str]) -> list[str]:
                 "value",
             )
     return found
+
+
+def same_prompt(one: str, other: str) -> bool:
+    """Whether two prompts, as normalised, say the same words."""
+    return one.casefold() == other.casefold() or split_words(one) == split_words(other) != []
 
 
 def check_place(prompts: Sequence[str], alpha: float) -> list[str]:

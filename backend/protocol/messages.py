@@ -13,7 +13,7 @@ from .jsonrpc import Id
 from .options import ChainOptions, MeshOptions, PreviewOptions
 from .schema import ranged
 
-PROTOCOL_VERSION = 2
+PROTOCOL_VERSION = 3
 """Both ends must have the same one; it grows with any change of the messages below."""
 
 State: TypeAlias = Literal["starting", "loading", "ready", "busy", "failed"]
@@ -54,6 +54,15 @@ class InitializeResult:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ObjectCode:
+    """An inverted model, as a checkpoint makes it: numbers in the place of a text embedding."""
+
+    code: list[float]
+    checkpoint_hash: str
+    """SHA-256 of the checkpoint that they belong to."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class GenerateParams(MeshOptions):
     """A prompt becomes a textured mesh."""
 
@@ -67,6 +76,10 @@ class GenerateParams(MeshOptions):
     conditions: dict[str, float] = field(default_factory=dict)
     """Values of what the checkpoint amortizes over beside the prompt, by name; the others have
     their defaults (A31)."""
+    objects: dict[str, ObjectCode] = field(default_factory=dict)
+    """Inverted models by the names that stand for them in the prompts."""
+    weights: list[float] = field(default_factory=list)
+    """Instead of ``alpha``: the share of each prompt of ``chain``; they add up to one."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,6 +112,8 @@ class RenderParams:
     conditions: dict[str, float] = field(default_factory=dict)
     """Values of what the checkpoint amortizes over beside the prompt, by name; the others have
     their defaults (A31)."""
+    objects: dict[str, ObjectCode] = field(default_factory=dict)
+    """Inverted models by the names that stand for them in the prompts."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -127,6 +142,11 @@ class InterpolateParams(ChainOptions):
     conditions: dict[str, float] = field(default_factory=dict)
     """Values of what the checkpoint amortizes over beside the prompt, by name; the others have
     their defaults (A31)."""
+    objects: dict[str, ObjectCode] = field(default_factory=dict)
+    """Inverted models by the names that stand for them in the prompts."""
+    weights: list[list[float]] = field(default_factory=list)
+    """Instead of the prompts one after the other, a path between them: at each of its stops the
+    share of every prompt, which add up to one."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -220,6 +240,10 @@ class PreviewParams(PreviewOptions):
     conditions: dict[str, float] = field(default_factory=dict)
     """Values of what the checkpoint amortizes over beside the prompt, by name; the others have
     their defaults (A31)."""
+    objects: dict[str, ObjectCode] = field(default_factory=dict)
+    """Inverted models by the names that stand for them in the prompts."""
+    weights: list[float] = field(default_factory=list)
+    """Instead of ``alpha``: the share of each prompt; they add up to one."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -230,6 +254,40 @@ class PreviewResult:
     alpha: float
     vertices: int
     faces: int
+    timings: dict[str, float]
+    notes: list[str]
+    checkpoint: str
+    checkpoint_hash: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class InvertParams:
+    """A model of the person's own becomes an object that the checkpoint can make."""
+
+    name: str
+    """What will stand for it in prompts."""
+    path: str = ""
+    """A .glb or .obj file that the backend can read ..."""
+    data: str = ""
+    """... or the content of a .glb file, Base64: for a client on another machine."""
+    checkpoint: str | None = None
+    turn: float | None = None
+    """Degrees about the vertical by which the model is turned; None: what fits best."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class InvertResult:
+    name: str
+    """As normalised."""
+    object: ObjectCode
+    psnr: float
+    """Of pictures of the model and of what was found, dB."""
+    iou: float
+    """Overlap of their silhouettes; 1 is equal."""
+    nearest: str
+    """The known prompt whose object was nearest before the fit."""
+    far: bool
+    """Whether the checkpoint's world is too far away for the result to be called the model."""
     timings: dict[str, float]
     notes: list[str]
     checkpoint: str
@@ -376,6 +434,7 @@ METHODS: dict[str, Method] = {
     "render": Method(RenderParams, RenderResult, file="image"),
     "interpolate": Method(InterpolateParams, InterpolateResult, file="mesh"),
     "preview": Method(PreviewParams, PreviewResult, file="mesh"),
+    "invert": Method(InvertParams, InvertResult),
     "checkpoints": Method(CheckpointsParams, CheckpointsResult),
     "info": Method(InfoParams, InfoResult),
     "fetch": Method(FetchParams, FetchResult),

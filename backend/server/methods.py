@@ -10,19 +10,25 @@ import io
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from .. import VERSION
 from ..progress import CancelToken, ProgressCallback
 from ..prompts.chain import check_chain, check_place
 from ..prompts.materials import PLAIN
+from ..prompts.mixes import check_mix, check_path
 from ..prompts.normalize import normalise_prompt
+from ..protocol.errors import BadRequest
 from ..protocol.messages import (
     GenerateParams,
     GenerateResult,
     InterpolatedKey,
     InterpolateParams,
     InterpolateResult,
+    InvertParams,
+    InvertResult,
+    ObjectCode,
     PreviewParams,
     PreviewResult,
     RenderParams,
@@ -80,9 +86,23 @@ def _job(
 
 def _check_generate(params: GenerateParams) -> None:
     if params.chain:
-        check_place(params.chain, params.alpha)
+        _check_between(params.chain, params.alpha, params.weights)
     else:
         normalise_prompt(params.prompt)
+
+
+def _check_between(prompts: list[str], alpha: float, weights: list[float]) -> None:
+    if weights:
+        check_mix(prompts, weights)
+    else:
+        check_place(prompts, alpha)
+
+
+def _check_interpolate(params: InterpolateParams) -> None:
+    if params.weights:
+        check_path(params.prompts, params.weights)
+    else:
+        check_chain(params.prompts)
 
 
 @_job("generate", _check_generate)
@@ -91,11 +111,17 @@ def generate(params: GenerateParams, job: Context) -> GenerateResult:
     start = time.perf_counter()
     if params.chain:
         made = job.engine.between(
-            params.chain, params.alpha, params, job.progress, job.cancel, params.conditions
+            params.chain,
+            params.weights or params.alpha,
+            params,
+            job.progress,
+            job.cancel,
+            params.conditions,
+            params.objects,
         )
     else:
         made = job.engine.generate(
-            params.prompt, params, job.progress, job.cancel, params.conditions
+            params.prompt, params, job.progress, job.cancel, params.conditions, params.objects
         )
     import numpy as np
 
@@ -134,7 +160,7 @@ def render(params: RenderParams, job: Context) -> RenderResult:
 
     start = time.perf_counter()
     job.progress(0.0, "text")
-    field, notes = job.engine.field(params.prompt, params.conditions)
+    field, notes = job.engine.field(params.prompt, params.conditions, params.objects)
     turntable = Turntable(field, job.cancel)
     pictures = []
     for view in range(params.views):
@@ -153,12 +179,18 @@ def render(params: RenderParams, job: Context) -> RenderResult:
     )
 
 
-@_job("interpolate", lambda params: check_chain(params.prompts))
+@_job("interpolate", _check_interpolate)
 def interpolate(params: InterpolateParams, job: Context) -> InterpolateResult:
     """A chain of prompts becomes one mesh whose vertices and texture change."""
     start = time.perf_counter()
     made = job.engine.interpolate(
-        params.prompts, params, job.progress, job.cancel, params.conditions
+        params.prompts,
+        params,
+        job.progress,
+        job.cancel,
+        params.conditions,
+        params.objects,
+        params.weights,
     )
     job.cancel.check()
     keys = zip(made.alphas, made.names, made.prompts_of_keys(), strict=True)
@@ -191,11 +223,21 @@ def interpolate(params: InterpolateParams, job: Context) -> InterpolateResult:
     )
 
 
-@_job("preview", lambda params: check_place(params.prompts, params.alpha), latest=True)
+@_job(
+    "preview",
+    lambda params: _check_between(params.prompts, params.alpha, params.weights),
+    latest=True,
+)
 def preview(params: PreviewParams, job: Context) -> PreviewResult:
     """The object at one place of a chain, quick and untextured."""
     start = time.perf_counter()
-    made = job.engine.preview(params.prompts, params.alpha, params.resolution, params.conditions)
+    made = job.engine.preview(
+        params.prompts,
+        params.weights or params.alpha,
+        params.resolution,
+        params.conditions,
+        params.objects,
+    )
     job.cancel.check()
     arrays = {"vertices": made.vertices, "faces": made.faces, "colors": made.colors}
     return PreviewResult(
@@ -206,6 +248,35 @@ def preview(params: PreviewParams, job: Context) -> PreviewResult:
         timings=_timings(made.timings, start),
         notes=list(made.notes),
         **job.origin(),
+    )
+
+
+def _check_invert(params: InvertParams) -> None:
+    normalise_prompt(params.name)
+    if bool(params.path) == bool(params.data):
+        raise BadRequest("invert takes a path or data, one of the two.")
+
+
+@_job("invert", _check_invert)
+def invert(params: InvertParams, job: Context) -> InvertResult:
+    """A model of the person's own becomes an object that the checkpoint can make."""
+    from ..inversion.read_model import model_from_base64, read_model
+
+    start = time.perf_counter()
+    model = model_from_base64(params.data) if params.data else read_model(Path(params.path))
+    stages, found = job.engine.invert(model, params.turn, job.progress, job.cancel)
+    origin = job.origin()
+    code = [float(number) for number in found.code]
+    return InvertResult(
+        name=normalise_prompt(params.name),
+        object=ObjectCode(code=code, checkpoint_hash=origin["checkpoint_hash"]),
+        psnr=found.likeness.psnr,
+        iou=found.likeness.iou,
+        nearest=found.nearest,
+        far=found.far,
+        timings=_timings(stages, start),
+        notes=found.notes,
+        **origin,
     )
 
 

@@ -145,7 +145,8 @@ class Worker:
 
         def discard(result: object) -> None:
             """Delete the file of a result that nobody waits for any more."""
-            Path(getattr(result, m.METHODS[request.method].file)).unlink(missing_ok=True)
+            if file := m.METHODS[request.method].file:
+                Path(getattr(result, file)).unlink(missing_ok=True)
 
         latest = request.method if method.latest else None
         self._jobs.submit(request.id, work, discard, latest)

@@ -14,6 +14,7 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 
 from ..field_reader import Field
+from ..prompts.mixes import mix_name
 from ..protocol.errors import BadRequest
 from ..shapes import Float
 
@@ -57,6 +58,16 @@ class PromptChain:
                 f"choose a value from 0 to {last}",
             )
         return self.make(self.embedding(min(max(alpha, 0.0), float(last))))
+
+    def mixed(self, shares: Sequence[float]) -> Field:
+        """The object whose embedding is this mix of the prompts' embeddings."""
+        return self.make(np.tensordot(np.asarray(shares, np.float32), self.embeddings, 1))
+
+    def path(self, stops: Sequence[Sequence[float]]) -> PromptChain:
+        """The chain whose stops are mixes of these prompts."""
+        names = tuple(mix_name(self.prompts, shares) for shares in stops)
+        mixed = np.tensordot(np.asarray(stops, np.float32), self.embeddings, 1)
+        return PromptChain(names, mixed, self.make)
 
 
 def key_name(prompts: Sequence[str], alpha: float) -> str:
