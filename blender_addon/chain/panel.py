@@ -14,7 +14,7 @@ from ..generate.suggestions import draw_unknown
 from ..process.session import session
 from ..process.status_panel import stage_text
 from ..scene.animation import chain_of
-from ..scene.shape_keys import PATH
+from ..scene.shape_keys import PATH, TEXTURE, TEXTURE_PATH
 from ..ui.status_text import draw_text
 from .estimate import duration_text, expected_seconds, remaining_seconds
 from .live import live, prompts_of
@@ -114,6 +114,8 @@ def _draw_object(layout: bpy.types.UILayout, context: Context) -> None:
     box = layout.box()
     draw_text(box, ob.name, context.region.width, "OUTLINER_OB_MESH")
     box.prop(ob, PATH, text="Interpolation", slider=True)
+    if TEXTURE in ob:
+        box.prop(ob, TEXTURE_PATH, text="Texture", slider=True)
     row = box.row(align=True)
     row.operator("att3d.chain_load", icon="IMPORT")
     row.operator("att3d.animate", text="Rebuild", icon="FILE_REFRESH").rebuild = True

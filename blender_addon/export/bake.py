@@ -14,7 +14,7 @@ import bpy
 from ..scene.data_blocks import Together, data_name
 from ..scene.keyframes import curve_lists, find_curve, remove_curves
 from ..scene.material import packed_image
-from ..scene.shape_keys import INTERPOLATION, PATH
+from ..scene.shape_keys import INTERPOLATION, PATH, TEXTURE, TEXTURE_PATH
 from ..scene.texture_mix import FRAME, mix_images
 from ..scene.textures import png_bytes
 from .gltf_colors import number_vertices
@@ -75,7 +75,7 @@ def bake_copy(
 
 
 def bake_in_place(ob: bpy.types.Object, samples: Samples, colors: Colors) -> None:
-    """Give the object itself keys and plain colours. Interpolation is gone afterwards.
+    """Give the object itself keys and plain colours. Its properties are gone afterwards.
 
     Raises:
         OutputError: pictures cannot be written; nothing has changed.
@@ -105,23 +105,25 @@ def key_plainly(ob: bpy.types.Object, samples: Samples) -> None:
 
 
 def release(ob: bpy.types.Object, keep: Together) -> None:
-    """Take Interpolation and its animation off the object; other animation stays."""
-    data = ob.animation_data
-    if data is not None and data.action is not None and find_curve(ob, PATH) is not None:
+    """Take Interpolation and Texture with their animation off the object; other animation stays."""
+    data, ours = ob.animation_data, (PATH, TEXTURE_PATH)
+    if data is not None and data.action is not None and any(find_curve(ob, p) for p in ours):
         before, slot = data.action, getattr(data, "action_slot", None)
-        if any(curve.data_path != PATH for curves in curve_lists(ob) for curve in curves):
+        if any(curve.data_path not in ours for curves in curve_lists(ob) for curve in curves):
             data.action = keep(before.copy())
             if slot is not None:
                 data.action_slot = data.action.slots[slot.identifier]
-            remove_curves(ob, PATH)
+            for path in ours:
+                remove_curves(ob, path)
         else:
             data.action = None
         if not before.users:
             bpy.data.actions.remove(before)
     if data is not None and not (data.action or data.nla_tracks or data.drivers):
         ob.animation_data_clear()
-    if INTERPOLATION in ob:
-        del ob[INTERPOLATION]
+    for name in (INTERPOLATION, TEXTURE):
+        if name in ob:
+            del ob[name]
 
 
 def plain_material(
@@ -135,7 +137,7 @@ def plain_material(
         return colored_material(data_name(name), keep)
     track = ColorTrack(material)
     if colors.kind == "SEQUENCE" and colors.folder is not None:
-        files = write_sequence(track, samples.interpolation, colors.folder, _file_name(name))
+        files = write_sequence(track, samples.colors, colors.folder, _file_name(name))
         image = keep(bpy.data.images.load(str(files[0])))
         image.source = "SEQUENCE"
     else:

@@ -14,7 +14,7 @@ from ..process.session import redraw, session
 from ..scene.animation import chain_of
 from ..scene.collection import select_only
 from ..scene.keyframes import animated_range
-from ..scene.shape_keys import INTERPOLATION, PATH
+from ..scene.shape_keys import PATH, TEXTURE_PATH, place_of_colors
 from ..ui.status_text import report_failure
 from .bake import Colors, bake_copy, bake_in_place, mixed_material
 from .formats import FORMATS, GLTF, Format, check_writable, export, format_of, losses
@@ -77,7 +77,9 @@ class _Baker:
             first, last = self.frame_start, self.frame_end
         else:
             whole = scene.frame_start, scene.frame_end
-            first, last = animated_range(ob, PATH) or whole
+            ranges = [animated_range(ob, path) for path in (PATH, TEXTURE_PATH)]
+            keyed = [each for each in ranges if each is not None] or [whole]
+            first, last = min(each[0] for each in keyed), max(each[1] for each in keyed)
         if not first <= last < first + MOST_FRAMES:
             raise BadRequest(
                 f"Frames {first} to {last} cannot be baked.",
@@ -88,7 +90,7 @@ class _Baker:
     def colors_for(self, ob: bpy.types.Object, beside: Path | None) -> Colors:
         """What was chosen. Raises BadRequest when there is no place for pictures."""
         if self.colors == "NOW":
-            return Colors("VALUE", float(ob[INTERPOLATION]))
+            return Colors("VALUE", float(place_of_colors(ob)))
         if self.colors == "VALUE":
             return Colors("VALUE", self.value)
         if self.colors == "VERTEX":

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 import bpy
 
 from ..scene.animation import chain_of
-from ..scene.shape_keys import INTERPOLATION
+from ..scene.shape_keys import place_of_colors
 from ..ui.status_text import draw_text
 from .bake import Colors
 from .formats import FORMATS, losses
@@ -47,7 +47,7 @@ class ATT3D_PT_export(bpy.types.Panel):
             operator.value = settings.export_value
         if chain_of(ob) is None:
             return
-        value = ob[INTERPOLATION] if settings.export_colors == "NOW" else settings.export_value
+        value = place_of_colors(ob) if settings.export_colors == "NOW" else settings.export_value
         kept = ("SEQUENCE", "VERTEX")
         kind = settings.export_colors if settings.export_colors in kept else "VALUE"
         wanted = next(f for f in FORMATS if f.identifier == settings.export_format)

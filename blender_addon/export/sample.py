@@ -9,7 +9,7 @@ import bpy
 import numpy as np
 
 from ..scene.keyframes import curve_lists
-from ..scene.shape_keys import INTERPOLATION
+from ..scene.shape_keys import place_of_colors
 
 TOLERANCE = 1e-5
 """How far a key's value may be from its sample; a thousandth of a millimetre on a metre."""
@@ -21,8 +21,8 @@ class Samples:
 
     frames: np.ndarray
     """i64[T], one after another."""
-    interpolation: np.ndarray
-    """f64[T]."""
+    colors: np.ndarray
+    """f64[T]: where the colors are, by Texture or Interpolation."""
     values: np.ndarray
     """f64[T, K]: of every shape key; the basis has 0."""
 
@@ -30,7 +30,7 @@ class Samples:
 def sample(scene: bpy.types.Scene, ob: bpy.types.Object, first: int, last: int) -> Samples:
     """Step through the frames ``first`` to ``last`` and return to the current one."""
     frames = np.arange(first, last + 1)
-    interpolation, values = [], []
+    colors, values = [], []
     before = scene.frame_current, scene.frame_subframe
     layer = next(
         (layer for layer in scene.view_layers if ob.name in layer.objects), scene.view_layers[0]
@@ -43,13 +43,13 @@ def sample(scene: bpy.types.Scene, ob: bpy.types.Object, first: int, last: int) 
             graph = layer.depsgraph
             graph.update()
             keys = ob.data.shape_keys.evaluated_get(graph)
-            interpolation.append(float(ob.evaluated_get(graph)[INTERPOLATION]))
+            colors.append(float(place_of_colors(ob.evaluated_get(graph))))
             values.append([0.0, *(float(key.value) for key in keys.key_blocks[1:])])
             manager.progress_update(index)
     finally:
         manager.progress_end()
         scene.frame_set(before[0], subframe=before[1])
-    return Samples(frames, np.array(interpolation), np.array(values))
+    return Samples(frames, np.array(colors), np.array(values))
 
 
 def key_values(keys: bpy.types.Key, samples: Samples, title: str) -> None:

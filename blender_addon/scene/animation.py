@@ -17,7 +17,7 @@ from .data_blocks import Together, data_name
 from .keyframes import find_curve, in_nla, set_keyframes
 from .material import packed_image
 from .mesh import fill_faces, standing
-from .shape_keys import INTERPOLATION, PATH, add_property, add_shape_keys, drive
+from .shape_keys import INTERPOLATION, PATH, add_properties, add_shape_keys, drive
 from .texture_mix import FRAME, images_of, make_mixed_material, mix_images
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def add_animated_object(
             make_mixed_material(name, parts.images, parts.image_alphas, keep)
         )
         ob = keep(bpy.data.objects.new(name, parts.mesh))
-        add_property(ob, len(chain.stops) - 1)
+        add_properties(ob, len(chain.stops) - 1)
         _add_keys(ob, ob, parts, arrays)
         placement.apply(ob, scene)
         set_keyframes(ob, chain.frames, chain.values)
@@ -117,7 +117,7 @@ def rebuild(
     notes = additions.put_on(ob)
     for slot, material in zip(ob.material_slots, parts.mesh.materials, strict=True):
         slot.material = material  # a slot may be linked to the object instead of its mesh
-    add_property(ob, len(chain.stops) - 1)
+    add_properties(ob, len(chain.stops) - 1)
     if mixed is not None:
         mix_images(new, parts.images, parts.image_alphas)
     for image in old_images:

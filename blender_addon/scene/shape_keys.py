@@ -24,27 +24,50 @@ _LINEAR = 1
 _VECTOR = 2
 """Number of the handle type VECTOR."""
 DESCRIPTION = "Which prompt the object is: 0 the first, 1 the second. Animate this"
+TEXTURE = "Texture"
+"""The custom property of the colors alone: a place as in Interpolation, or :data:`FOLLOWS`."""
+TEXTURE_PATH = f'["{TEXTURE}"]'
+TEXTURE_DESCRIPTION = (
+    "Whose colors the object has, apart from its shape: 0 the first prompt's, 1 the second's. "
+    "Below 0 they follow Interpolation"
+)
+FOLLOWS = -1.0
+"""The colors are where the shape is."""
 
 
-def add_property(ob: bpy.types.Object, last: int) -> None:
-    """Give the object the property, with a slider from 0 to ``last``. Its value is kept in range.
+def add_properties(ob: bpy.types.Object, last: int) -> None:
+    """Give the object both properties, with sliders that end at ``last``; values are kept."""
+    _add(ob, INTERPOLATION, 0.0, last, 0.0, DESCRIPTION)
+    _add(ob, TEXTURE, FOLLOWS, last, FOLLOWS, TEXTURE_DESCRIPTION)
+
+
+def place_of_colors(ob: bpy.types.Object) -> float:
+    """Where the colors of an object, or of its evaluated copy, are."""
+    value = ob.get(TEXTURE, FOLLOWS)
+    return float(value) if isinstance(value, int | float) and value >= 0 else ob[INTERPOLATION]
+
+
+def _add(
+    ob: bpy.types.Object, name: str, least: float, last: int, default: float, description: str
+) -> None:
+    """A property with a slider from ``least`` to ``last``. Its value is kept in range.
 
     A float: a property made from a whole number would step.
     """
-    value = ob.get(INTERPOLATION, 0.0)
-    value = float(value) if isinstance(value, int | float) else 0.0
-    ob[INTERPOLATION] = min(max(value, 0.0), float(last))
-    ob.id_properties_ui(INTERPOLATION).update(
-        min=0.0,
+    value = ob.get(name, default)
+    value = float(value) if isinstance(value, int | float) else default
+    ob[name] = min(max(value, least), float(last))
+    ob.id_properties_ui(name).update(
+        min=least,
         max=float(last),
-        soft_min=0.0,
+        soft_min=least,
         soft_max=float(last),
-        default=0.0,
+        default=default,
         step=1.0,
         precision=3,
-        description=DESCRIPTION,
+        description=description,
     )
-    ob.property_overridable_library_set(PATH, True)
+    ob.property_overridable_library_set(f'["{name}"]', True)
 
 
 def add_shape_keys(ob: bpy.types.Object, positions: np.ndarray, names: Sequence[str]) -> None:

@@ -1,9 +1,9 @@
-"""A material whose colours follow the object's property Interpolation.
+"""A material whose colours follow the object's property Interpolation, or its property Texture.
 
 One image a key, mixed in a chain: each Mix node goes from everything before to its own image while
-the property goes from the key before to its own. An Attribute node reads the property from the
-object that wears the material, so duplicates that share it keep their own colours. No drivers, no
-Python.
+the property goes from the key before to its own. Texture is the place where it is not below zero;
+there it leaves the place to Interpolation. Attribute nodes read the properties from the object that
+wears the material, so duplicates that share it keep their own colours. No drivers, no Python.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import bpy
 from ...backend.prompts.materials import PLAIN
 from .data_blocks import Together
 from .material import principled
-from .shape_keys import INTERPOLATION
+from .shape_keys import INTERPOLATION, TEXTURE
 
 FRAME = "ATT3D colors"
 """Name of the frame node around everything that is made here, and replaced by a rebuild."""
@@ -56,12 +56,7 @@ def mix_images(
     top = shader.location.y
     value = color = None
     if len(images) > 1:
-        follow = nodes.new("ShaderNodeAttribute")
-        follow.name = follow.label = INTERPOLATION
-        follow.attribute_type = "OBJECT"
-        follow.attribute_name = INTERPOLATION
-        _put(follow, frame, left - _WIDTH, top + _HEIGHT)
-        value = follow.outputs["Fac"]
+        value = _place(material.node_tree, frame, left - 2 * _WIDTH, top + _HEIGHT)
     for index, image in enumerate(images):
         texture = nodes.new("ShaderNodeTexImage")
         texture.image = image
@@ -91,6 +86,33 @@ def mix_images(
         color = _socket(mix.outputs, "Result_Color")
     for socket in fed:
         links.new(color, socket)
+
+
+def _place(
+    tree: bpy.types.NodeTree, frame: bpy.types.Node, left: float, top: float
+) -> bpy.types.NodeSocket:
+    """Nodes whose output is Texture, or Interpolation while Texture is below zero."""
+    outputs = {}
+    for row, name in enumerate((INTERPOLATION, TEXTURE)):
+        follow = tree.nodes.new("ShaderNodeAttribute")
+        follow.name = follow.label = name
+        follow.attribute_type = "OBJECT"
+        follow.attribute_name = name
+        _put(follow, frame, left - _WIDTH, top - 200 * row)
+        outputs[name] = follow.outputs["Fac"]
+    below = tree.nodes.new("ShaderNodeMath")
+    below.operation = "LESS_THAN"
+    below.name = below.label = "Follows"
+    below.inputs[1].default_value = 0.0
+    _put(below, frame, left, top - 200)
+    tree.links.new(outputs[TEXTURE], below.inputs[0])
+    choice = tree.nodes.new("ShaderNodeMix")
+    choice.name = choice.label = "Place"
+    _put(choice, frame, left + _WIDTH, top)
+    tree.links.new(below.outputs[0], _socket(choice.inputs, "Factor_Float"))
+    tree.links.new(outputs[TEXTURE], _socket(choice.inputs, "A_Float"))
+    tree.links.new(outputs[INTERPOLATION], _socket(choice.inputs, "B_Float"))
+    return _socket(choice.outputs, "Result_Float")
 
 
 def images_of(material: bpy.types.Material) -> list[bpy.types.Image]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import bpy
@@ -68,6 +68,38 @@ def shown(ob: bpy.types.Object, frame: float | None = None) -> np.ndarray:
     positions = np.empty(3 * len(mesh.vertices), np.float32)
     mesh.vertices.foreach_get("co", positions)
     return positions.reshape(-1, 3).astype(float)
+
+
+def pixel_of(bench: Bench, ob: bpy.types.Object) -> Callable[[], np.ndarray]:
+    """Cycles looks at the colors of a chain object alone: a function that gives f64[16, 3]."""
+    tree = ob.data.materials[0].node_tree
+    glow = tree.nodes.new("ShaderNodeEmission")
+    tree.links.new(tree.nodes["Colors"].outputs[2], glow.inputs["Color"])
+    output = next(node for node in tree.nodes if node.type == "OUTPUT_MATERIAL")
+    tree.links.new(glow.outputs[0], output.inputs["Surface"])
+    scene = bpy.context.scene
+    camera = bpy.data.objects.new("camera", bpy.data.cameras.new("camera"))
+    scene.collection.objects.link(camera)
+    camera.location = (0, -5, 0.4)
+    camera.rotation_euler = (np.pi / 2, 0, 0)
+    camera.data.lens = 1000  # only the ball is seen
+    scene.camera = camera
+    scene.render.engine = "CYCLES"
+    scene.cycles.samples = 1
+    scene.cycles.use_denoising = False
+    scene.render.resolution_x = scene.render.resolution_y = 4
+    scene.view_settings.view_transform = "Raw"
+    scene.render.image_settings.file_format = "OPEN_EXR"
+    path = bench.folder / "pixel.exr"
+    scene.render.filepath = str(path)
+
+    def pixel() -> np.ndarray:
+        ob.update_tag()
+        bpy.ops.render.render(write_still=True)
+        image = bpy.data.images.load(str(path), check_existing=False)
+        return np.array(image.pixels[:]).reshape(-1, image.channels)[:, :3]
+
+    return pixel
 
 
 def keys_of(ob: bpy.types.Object) -> np.ndarray:

@@ -7,7 +7,17 @@ from types import SimpleNamespace
 
 import bpy
 import numpy as np
-from chain_bench import ROWS, animate, blended, fill, keys_of, list_rows, shown, stand_in
+from chain_bench import (
+    ROWS,
+    animate,
+    blended,
+    fill,
+    keys_of,
+    list_rows,
+    pixel_of,
+    shown,
+    stand_in,
+)
 from checks_interface import Layout, drawn
 from harness import Bench, contents, refused
 
@@ -89,36 +99,14 @@ def check_colors_follow_in_a_render(bench: Bench) -> None:
     """Cycles draws the texture mix; halfway the two are mixed in linear light."""
     ob = animate(bench, keys=2)
     material = ob.data.materials[0]
-    tree = material.node_tree
-    glow = tree.nodes.new("ShaderNodeEmission")
-    tree.links.new(tree.nodes["Colors"].outputs[2], glow.inputs["Color"])
-    output = next(node for node in tree.nodes if node.type == "OUTPUT_MATERIAL")
-    tree.links.new(glow.outputs[0], output.inputs["Surface"])
-    scene = bpy.context.scene
-    camera = bpy.data.objects.new("camera", bpy.data.cameras.new("camera"))
-    scene.collection.objects.link(camera)
-    camera.location = (0, -5, 0.4)
-    camera.rotation_euler = (np.pi / 2, 0, 0)
-    camera.data.lens = 1000  # only the ball is seen
-    scene.camera = camera
-    scene.render.engine = "CYCLES"
-    scene.cycles.samples = 1
-    scene.cycles.use_denoising = False
-    scene.render.resolution_x = scene.render.resolution_y = 4
-    scene.view_settings.view_transform = "Raw"
-    scene.render.image_settings.file_format = "OPEN_EXR"
-    path = bench.folder / "pixel.exr"
-    scene.render.filepath = str(path)
+    pixel = pixel_of(bench, ob)
     track = bench.module("export.pictures").ColorTrack(material)
     linear = bench.module("scene.textures").to_linear
     ob.animation_data_clear()
     seen = []
     for value in (0.0, 0.5, 1.0, 2.0):
         ob["Interpolation"] = value
-        ob.update_tag()
-        bpy.ops.render.render(write_still=True)
-        image = bpy.data.images.load(str(path), check_existing=False)
-        pixels = np.array(image.pixels[:]).reshape(-1, image.channels)[:, :3]
+        pixels = pixel()
         wanted = linear(track.at(value))[5, 5]
         assert np.abs(pixels.mean(axis=0) - wanted).max() < 0.01, (value, pixels, wanted)
         seen.append(pixels[0])
