@@ -3,8 +3,8 @@
 Imports bpy, numpy and ``backend.protocol`` only; the model runs in a process of its own. A folder
 is a feature, or something that features share, and imports only folders before it in this list:
 ``ui``, ``process``, ``scene``, ``checkpoints``, ``setup``, ``history``, ``generate``; then
-``browse``, ``chain``, ``batch``, ``assets``, ``export`` and ``library``, which do not know each
-other.
+``browse``, ``chain``, ``batch``, ``assets``, ``export``, ``library`` and ``inversion``, which do not know
+each other.
 ``docs/blender.md`` says where a new option, operator or setting goes.
 """
 
@@ -18,13 +18,15 @@ from .batch import panel as batch_panel
 from .batch.settings import BatchSettings
 from .browse import panel as browse_panel
 from .browse import thumbnails
-from .chain import live, slider
+from .chain import in_between, live, pad_operators, pad_panel, pad_view, slider
 from .chain import operators as chain_operators
 from .chain import panel as chain_panel
+from .chain.pad import PadSettings, PadStop
 from .chain.settings import ChainRow, ChainSettings
 from .checkpoints import operators as checkpoint_operators
 from .checkpoints import panel as checkpoint_panel
 from .checkpoints.conditions import ConditionValues
+from .checkpoints.inverted import InvertedModel
 from .checkpoints.settings import CheckpointSettings
 from .export import operators as export_operators
 from .export import panel as export_panel
@@ -36,6 +38,9 @@ from .generate.settings import GenerateSettings
 from .history import operators as history_operators
 from .history import panel as history_panel
 from .history import record
+from .inversion import operators as inversion_operators
+from .inversion import panel as inversion_panel
+from .inversion.settings import InversionSettings
 from .library import operators as library_operators
 from .process import operator
 from .setup import operators as setup_operators
@@ -47,8 +52,10 @@ class Settings(
     GenerateSettings,
     CheckpointSettings,
     ChainSettings,
+    PadSettings,
     BatchSettings,
     ExportSettings,
+    InversionSettings,
     bpy.types.PropertyGroup,
 ):
     """The contents of the panels (``scene.att3d``), saved with the .blend."""
@@ -72,10 +79,14 @@ MODULES = (
     chain_operators,
     slider,
     live,
+    pad_operators,
+    pad_view,
+    in_between,
     batch_operators,
     asset_operators,
     export_operators,
     library_operators,
+    inversion_operators,
     checkpoint_operators,
     record,
     history_operators,
@@ -84,8 +95,10 @@ MODULES = (
     browse_panel,
     checkpoint_panel,
     chain_panel,
+    pad_panel,
     export_panel,
     batch_panel,
+    inversion_panel,
     history_panel,
     menus,
 )
@@ -96,7 +109,9 @@ adds."""
 def _classes() -> list[type]:
     return [
         ChainRow,
+        PadStop,
         ConditionValues,
+        InvertedModel,
         Settings,
         *(cls for module in MODULES for cls in getattr(module, "CLASSES", ())),
     ]

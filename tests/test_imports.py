@@ -110,7 +110,7 @@ def test_the_addon_uses_only_blender_numpy_and_the_standard_library():
 
 SHARED = ("ui", "process", "scene", "checkpoints", "setup", "history", "generate")
 """What the others stand on: each may import those before it."""
-FEATURES = ("browse", "chain", "batch", "assets", "export", "library")
+FEATURES = ("browse", "chain", "batch", "assets", "export", "library", "inversion")
 """These may import what is shared, and not each other."""
 
 

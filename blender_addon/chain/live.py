@@ -16,17 +16,18 @@ from typing import TYPE_CHECKING
 import bpy
 from bpy.app.handlers import persistent
 
-from ...backend.protocol.errors import Att3dError, BadRequest, Cancelled, InternalError
+from ...backend.protocol.errors import Att3dError, Cancelled, InternalError
 from ...backend.protocol.messages import PreviewParams, PreviewResult
-from ...backend.protocol.options import MAX_PROMPTS
 from ..checkpoints import catalog
 from ..checkpoints.automatic import answering
 from ..checkpoints.conditions import slider_values
+from ..checkpoints.inverted import objects_named
 from ..process.session import redraw, session
 from ..scene import preview, viewport_colors
 from ..scene.arrays import read_preview
 from ..scene.data_blocks import find_by_uid
 from ..ui.preferences import preferences
+from .place import place_of
 
 if TYPE_CHECKING:
     from ..process.reply import Reply
@@ -68,7 +69,7 @@ class Live:
             BadRequest: the chain has fewer than two prompts, or too many.
             Att3dError: the backend cannot be started.
         """
-        prompts_of(scene)
+        place_of(scene)
         self.stop()
         session.error = None
         self._scene = scene.session_uid
@@ -156,15 +157,16 @@ class Live:
         if scene is None:
             return
         settings, chosen = scene.att3d, preferences()
-        prompts = prompts_of(scene)
+        prompts, place = place_of(scene)
         choice = answering("", prompts) if not settings.checkpoint else None
         answers = choice.identifier if choice is not None else settings.checkpoint
         params = PreviewParams(
             prompts=prompts,
-            alpha=settings.blend * (len(prompts) - 1),
+            **place,
             checkpoint=catalog.path_of(answers, chosen.checkpoint_folder_path),
             resolution=settings.preview_resolution,
             conditions=slider_values(settings, answers),
+            objects=objects_named(scene, prompts),
         )
         self._stale = False
         self._replies.append(session.ask(chosen.launch, "preview", params))
@@ -198,27 +200,6 @@ class Live:
 
 
 live = Live()
-
-
-def prompts_of(scene: bpy.types.Scene) -> list[str]:
-    """The prompts of the list in the order of their frames; rows without words are left out.
-
-    Raises:
-        BadRequest: fewer than two, or more than :data:`MAX_PROMPTS`.
-    """
-    rows = sorted(scene.att3d.chain, key=lambda row: row.frame)
-    prompts = [row.prompt.strip() for row in rows if row.prompt.strip()]
-    if len(prompts) < 2:
-        raise BadRequest(
-            "The slider goes from one prompt to another; the chain has fewer than two.",
-            "Add prompts to the list.",
-        )
-    if len(prompts) > MAX_PROMPTS:
-        raise BadRequest(
-            f"The chain has {len(prompts)} prompts; at most {MAX_PROMPTS} are possible.",
-            "Remove prompts from the list.",
-        )
-    return prompts
 
 
 def prompts_changed(scene: bpy.types.Scene) -> None:

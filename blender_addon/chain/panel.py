@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 import bpy
 from bpy.app.translations import pgettext_iface as iface_
 
+from ...backend.prompts.mixes import mix_name
 from ...backend.protocol.errors import Att3dError
 from ..checkpoints.automatic import draw_answering
 from ..checkpoints.prompt_search import example_chain, familiarity
@@ -17,7 +18,8 @@ from ..scene.animation import chain_of
 from ..scene.shape_keys import PATH, TEXTURE, TEXTURE_PATH
 from ..ui.status_text import draw_text
 from .estimate import duration_text, expected_seconds, remaining_seconds
-from .live import live, prompts_of
+from .live import live
+from .place import place_of
 from .settings import KEY_OPTIONS
 
 if TYPE_CHECKING:
@@ -91,6 +93,9 @@ class ATT3D_PT_chain(_Tab, bpy.types.Panel):
                 takes.active = False
                 text = iface_("Takes {duration}").format(duration=duration_text(expected))
                 takes.label(text=text, icon="TIME")
+        layout.operator(
+            "att3d.in_between", text="12 in Between", icon="OUTLINER_OB_GROUP_INSTANCE"
+        ).count = 12
         said = [row.prompt for row in settings.chain if row.prompt.strip()]
         draw_answering(layout, context.region.width, settings.checkpoint, said)
 
@@ -152,7 +157,10 @@ class ATT3D_PT_slider(_Tab, bpy.types.Panel):
         column = layout.column(align=True)
         slider = column.row(align=True)
         slider.scale_y = 1.3
-        slider.prop(settings, "blend", slider=True)
+        if settings.pad:
+            slider.label(text="The pad is below", icon="MESH_CIRCLE")
+        else:
+            slider.prop(settings, "blend", slider=True)
         slider.operator("att3d.slider_stop", text="", icon="X")
         if session.busy and session.method == "generate":
             column.progress(factor=session.fraction, text=stage_text(session.stage), type="BAR")
@@ -171,14 +179,14 @@ class ATT3D_PT_slider(_Tab, bpy.types.Panel):
 def place_text(scene: bpy.types.Scene) -> str:
     """Where the slider is: "30% oak chair, 70% stone throne"."""
     try:
-        prompts = prompts_of(scene)
+        prompts, place = place_of(scene)
     except Att3dError:
         return ""
-    alpha = scene.att3d.blend * (len(prompts) - 1)
-    first = min(int(alpha), len(prompts) - 2)
-    share = round(100 * (alpha - first))
-    parts = [(100 - share, prompts[first]), (share, prompts[first + 1])]
-    return ", ".join(f"{part}% {prompt}" for part, prompt in parts if part)
+    if "weights" in place:
+        return mix_name(prompts, place["weights"])
+    first = min(int(place["alpha"]), len(prompts) - 2)
+    share = place["alpha"] - first
+    return mix_name(prompts[first : first + 2], [1.0 - share, share])
 
 
 CLASSES = (

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import bpy
 
@@ -16,7 +16,8 @@ from ..scene import preview
 from ..scene.build import add_object
 from ..scene.provenance import BLEND
 from ..ui.status_text import made_text, report_failure
-from .live import live, prompts_of
+from .live import live
+from .place import place_of
 
 if TYPE_CHECKING:
     from bpy.types import Context
@@ -81,8 +82,7 @@ class ATT3D_OT_slider_keep(MeshOperator, bpy.types.Operator):
     bl_label = "Keep"
     bl_options: ClassVar[set[str]] = {"REGISTER", "UNDO"}
 
-    _prompts: tuple[str, ...] = ()
-    _alpha = 0.0
+    _blend: ClassVar[dict[str, Any]] = {}
 
     @classmethod
     def poll(cls, context: Context) -> bool:
@@ -95,16 +95,14 @@ class ATT3D_OT_slider_keep(MeshOperator, bpy.types.Operator):
 
     def request(self, context: Context) -> Reply:
         self.fill_in(panel_values(context))
-        prompts = prompts_of(context.scene)
-        self._prompts = tuple(prompts)
-        self._alpha = context.scene.att3d.blend * (len(prompts) - 1)
-        return self.ask_mesh(context, "", chain=prompts, alpha=self._alpha)
+        prompts, place = place_of(context.scene)
+        self._blend = {"prompts": prompts, **place}
+        return self.ask_mesh(context, "", chain=prompts, **place)
 
     def finish(self, context: Context, reply: Reply) -> None:
         result = reply.result(GenerateResult)
         # It is between prompts: generating from its name would make something else.
-        blend = {"prompts": self._prompts, "alpha": self._alpha}
-        source = {BLEND: json.dumps(blend, ensure_ascii=False)}
+        source = {BLEND: json.dumps(self._blend, ensure_ascii=False)}
         made = self.take(reply, result, title=result.prompt, source=source)
         shown = preview.previews()
         place = shown[0].location.copy() if live.running and shown else None

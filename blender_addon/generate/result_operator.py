@@ -21,6 +21,7 @@ from ...backend.protocol.options import MeshOptions, Option, options_of
 from ..checkpoints import catalog
 from ..checkpoints.automatic import answering, answering_chain
 from ..checkpoints.conditions import slider_values, values_as_text, values_in_text
+from ..checkpoints.inverted import objects_named
 from ..history import record
 from ..process.launch import extension_version
 from ..process.operator import BackendOperator
@@ -110,12 +111,19 @@ class ResultOperator(BackendOperator):
         self.fill_in({"conditions": values_as_text(sliders)})
         conditions = values_in_text(self.conditions)
         self._scene_uid = context.scene.session_uid
+        said = [more.get("prompt", ""), *more.get("chain", ()), *more.get("prompts", ())]
         chosen = preferences(context)
         path = catalog.path_of(self._answers, chosen.checkpoint_folder_path)
         return session.submit(
             chosen.launch,
             method,
-            params(checkpoint=path, conditions=conditions, **self.values, **more),
+            params(
+                checkpoint=path,
+                conditions=conditions,
+                objects=objects_named(context.scene, said),
+                **self.values,
+                **more,
+            ),
             lambda result: read(Path(result.mesh)).encode(),
         )
 

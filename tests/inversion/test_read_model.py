@@ -13,7 +13,7 @@ from PIL import Image
 from trimesh.visual import TextureVisuals
 from trimesh.visual.material import PBRMaterial
 
-from backend.export.files import write_mesh
+from backend.export.formats import write_mesh
 from backend.inversion.colored_mesh import ColoredMesh
 from backend.inversion.read_gltf import read_gltf
 from backend.inversion.read_model import MOST_FACES, checked, model_from_base64, read_model

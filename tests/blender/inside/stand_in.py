@@ -24,6 +24,7 @@ import time
 import uuid
 from pathlib import Path
 
+from backend.prompts.mixes import mix_name
 from backend.protocol import jsonrpc as rpc
 from backend.protocol import messages as m
 from backend.protocol.errors import BadRequest, Cancelled, OutOfMemory
@@ -63,6 +64,13 @@ def said_conditions(request: rpc.Request) -> list[str]:
     """A note that says which conditions were asked for."""
     values = request.params.get("conditions")
     return [json.dumps(values, sort_keys=True)] if values else []
+
+
+def said_places(request: rpc.Request) -> list[str]:
+    """Notes that say which inverted models and which shares came with a request."""
+    names = [f"model {name}" for name in request.params.get("objects") or ()]
+    weights = request.params.get("weights")
+    return names + ([f"weights {json.dumps(weights)}"] if weights else [])
 
 
 class StandIn:
@@ -146,7 +154,7 @@ class StandIn:
         path.write_bytes(self._cube)
         return m.GenerateResult(
             mesh=str(path), prompt=prompt, vertices=8, faces=12, timings={"total": 0.01},
-            notes=["a note"] if word == "noted" else said_conditions(request),
+            notes=["a note"] if word == "noted" else said_conditions(request) + said_places(request),
             checkpoint="/x/tiny.safetensors", checkpoint_hash="0" * 64, version="stand-in",
         )  # fmt: skip
 
@@ -155,6 +163,8 @@ class StandIn:
 
         params = decode(m.InterpolateParams, request.params, request.method)
         prompts = params.prompts
+        if params.weights:
+            prompts = [mix_name(prompts, weights) for weights in params.weights]
         for step in range(6000 if "slow" in prompts[0] else 3):
             if request.id in self._cancelled:
                 raise Cancelled
@@ -190,7 +200,7 @@ class StandIn:
             drift_pct=0.0,
             changes=[m.TopologyChange(alpha=0.5, kind="part appears", count=2)],
             timings={"total": 0.5},
-            notes=["a note about the chain", *said_conditions(request)],
+            notes=["a note about the chain", *said_conditions(request), *said_places(request)],
             checkpoint="tiny.safetensors",
             checkpoint_hash="0" * 64,
             version=VERSION,
@@ -205,11 +215,14 @@ class StandIn:
         if "die" in prompts[0] and params.alpha > 0:
             os.kill(os.getpid(), signal.SIGKILL)
         directions, faces, _ = shapes.ball()
-        first = min(int(params.alpha), len(prompts) - 2)
-        share = params.alpha - first
-        size = (
-            shapes.radius(prompts[first]) * (1 - share) + shapes.radius(prompts[first + 1]) * share
-        )
+        if params.weights:
+            shares = zip(prompts, params.weights, strict=True)
+            size = sum(shapes.radius(prompt) * weight for prompt, weight in shares)
+        else:
+            first = min(int(params.alpha), len(prompts) - 2)
+            share = params.alpha - first
+            one, other = shapes.radius(prompts[first]), shapes.radius(prompts[first + 1])
+            size = one * (1 - share) + other * share
         colors = np.tile(shapes.color(prompts[first]), (len(directions), 1))
         if "empty" in prompts[0]:
             directions, faces, colors = directions[:0], faces[:0], colors[:0]
@@ -225,6 +238,36 @@ class StandIn:
             faces=len(faces),
             timings={"total": 0.0},
             notes=[],
+            checkpoint="tiny.safetensors",
+            checkpoint_hash="0" * 64,
+        )
+
+    def _invert(self, request: rpc.Request) -> m.InvertResult:
+        """Any .glb is caught; the name says how: ``slow``, ``broken``, ``memory``, ``far``."""
+        params = decode(m.InvertParams, request.params, request.method)
+        model = base64.b64decode(params.data)
+        if model[:4] != b"glTF":
+            raise BadRequest("the model cannot be read: it is not binary glTF")
+        for step in range(200 if "slow" in params.name else 1):
+            if request.id in self._cancelled:
+                raise Cancelled
+            progress = {"id": request.id, "fraction": step / 200, "stage": "fit"}
+            self._send(rpc.Notification("$/progress", progress))
+            time.sleep(0.01)
+        if "broken" in params.name:
+            raise BadRequest("the model is empty: there is no triangle in it", "choose another")
+        if "memory" in params.name:
+            raise OutOfMemory("There was not enough memory to finish.")
+        far = "far" in params.name
+        return m.InvertResult(
+            name=params.name,
+            object=m.ObjectCode(code=[0.25, -1.5, len(model)], checkpoint_hash="0" * 64),
+            psnr=12.0 if far else 28.5,
+            iou=0.5 if far else 0.97,
+            nearest="a pig",
+            far=far,
+            timings={"total": 0.1},
+            notes=["too far"] if far else [],
             checkpoint="tiny.safetensors",
             checkpoint_hash="0" * 64,
         )

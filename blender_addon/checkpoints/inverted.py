@@ -1,0 +1,61 @@
+"""Inverted models of a scene: the names that stand for them in prompts, and their codes.
+
+They are saved in the .blend, so a chain with "mine" in it can be built again on another machine.
+Every request that has prompts carries the codes of those that its prompts name.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+import bpy
+from bpy.props import FloatProperty, StringProperty
+
+from ...backend.protocol.messages import InvertResult, ObjectCode
+
+if TYPE_CHECKING:
+    from bpy.types import Scene
+
+
+class InvertedModel(bpy.types.PropertyGroup):
+    """One inverted model; its ``name`` stands for it in prompts."""
+
+    code: StringProperty(name="Code", description="Its numbers, as JSON")
+    checkpoint_hash: StringProperty(name="Checkpoint", description="SHA-256 of its checkpoint")
+    psnr: FloatProperty(name="PSNR", description="How like the model it looks, in dB")
+    iou: FloatProperty(name="Overlap", description="How much the silhouettes have in common")
+
+
+def remember(scene: Scene, result: InvertResult) -> None:
+    """Keep an inverted model in the scene; one of the same name is replaced."""
+    models = scene.att3d.inverted
+    forget(scene, result.name)
+    model = models.add()
+    model.name = result.name
+    model.code = json.dumps(result.object.code)
+    model.checkpoint_hash = result.object.checkpoint_hash
+    model.psnr, model.iou = result.psnr, result.iou
+
+
+def forget(scene: Scene, name: str) -> None:
+    """Take the models of a name out of the scene."""
+    models = scene.att3d.inverted
+    for index in reversed(range(len(models))):
+        if models[index].name.casefold() == name.casefold():
+            models.remove(index)
+
+
+def objects_named(scene: Scene, prompts: Iterable[str]) -> dict[str, ObjectCode]:
+    """The inverted models that some prompts name, for a request."""
+    wanted = {" ".join(prompt.split()).casefold() for prompt in prompts}
+    found = {}
+    for model in scene.att3d.inverted:
+        if model.name.casefold() in wanted:
+            code = ObjectCode(
+                code=[float(number) for number in json.loads(model.code)],
+                checkpoint_hash=model.checkpoint_hash,
+            )
+            found[model.name] = code
+    return found

@@ -1,0 +1,1 @@
+"""Use Selected Object: a model of one's own becomes something that the checkpoint can make."""

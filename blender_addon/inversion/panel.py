@@ -1,0 +1,51 @@
+"""The panel of one's own models."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+import bpy
+
+from ..process.session import session
+from ..process.status_panel import stage_text
+
+if TYPE_CHECKING:
+    from bpy.types import Context
+
+
+class ATT3D_PT_inversion(bpy.types.Panel):
+    """Models of one's own that stand in prompts by their names."""
+
+    bl_space_type = "VIEW_3D"
+    bl_region_type = "UI"
+    bl_category = "ATT3D"
+    bl_label = "Own Models"
+    bl_options: ClassVar[set[str]] = {"DEFAULT_CLOSED"}
+
+    def draw(self, context: Context) -> None:
+        layout, settings = self.layout, context.scene.att3d
+        for model in settings.inverted:
+            row = layout.row(align=True)
+            figures = f"{model.name}  {model.psnr:.1f} dB  {100 * model.iou:.0f}%"
+            row.label(text=figures, icon="MESH_DATA", translate=False)
+            row.operator("att3d.generate", text="", icon="ADD").prompt = model.name
+            row.operator("att3d.chain_add", text="", icon="ANIM").prompt = model.name
+            row.operator("att3d.inverted_forget", text="", icon="X").model_name = model.name
+        column = layout.column()
+        column.use_property_split = True
+        column.use_property_decorate = False
+        column.prop(settings, "inversion_name")
+        row = column.row(heading="Set Turn")
+        row.prop(settings, "inversion_turned", text="")
+        turn = row.row()
+        turn.active = settings.inversion_turned
+        turn.prop(settings, "inversion_turn", text="")
+        if session.method == "invert":
+            row = layout.row(align=True)
+            row.progress(factor=session.fraction, text=stage_text(session.stage), type="BAR")
+            row.operator("att3d.cancel", text="", icon="X")
+        else:
+            layout.operator("att3d.invert", icon="EYEDROPPER")
+
+
+CLASSES = (ATT3D_PT_inversion,)
