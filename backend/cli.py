@@ -244,7 +244,7 @@ class Invert:
         from .commands.invert import invert
         from .commands.names import expanded
 
-        with _quiet_stdout(), _Progress(self.json) as progress:
+        with quiet_stdout(), ShownProgress(self.json) as progress:
             report = invert(
                 self.model,
                 expanded(self.output),
@@ -256,7 +256,7 @@ class Invert:
                 _STARTED,
             )
         if self.json:
-            _print_json(report)
+            print_json(report)
             return 0
         caught = f"PSNR {report.psnr:.1f} dB, overlap {100 * report.iou:.0f}%"
         print(

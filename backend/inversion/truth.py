@@ -25,6 +25,8 @@ NODES = 144
 """Nodes of the lattice along each axis."""
 SAMPLES = 60_000
 """Points on the surface that distance and color are read from."""
+APART = 0.015
+"""How far a place may be from its nearest sample along the surface, metres."""
 THICKNESS = 0.04
 """Of a sheet, metres: more than a cell of a checkpoint's finest grid."""
 SIGMA = (0.005, 0.15)
@@ -99,10 +101,10 @@ class ModelTruth:
         self._cancel.check()
         points = nodes * (2.0 / (NODES - 1)) - 1.0
         distance, nearest = self._tree.query(points, workers=1)
-        # Samples are some millimetres apart: close to the surface, its plane is nearer the truth.
+        # Between samples the surface is taken to be flat; beyond an edge it is not there.
         along = np.abs(((points - self._points[nearest]) * self._normals[nearest]).sum(1))
-        flat = distance < 0.01
-        distance = np.where(flat, along, distance)
+        beside = np.sqrt(np.maximum(distance**2 - along**2, 0.0))
+        distance = np.where(beside < APART, along, distance)
         inside = self.inside[tuple(nodes.T)]
         sheet = self._sheet[nearest] & ~inside
         signed = np.where(sheet, distance - THICKNESS / 2, np.where(inside, -distance, distance))

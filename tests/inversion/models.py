@@ -28,3 +28,10 @@ def written(path: Path, mesh: trimesh.Trimesh) -> Path:
     """The mesh as a file; trimesh's axes are the file's."""
     mesh.export(path)
     return path
+
+
+def together(*meshes: trimesh.Trimesh) -> trimesh.Trimesh:
+    """Several meshes as one."""
+    both = trimesh.util.concatenate(list(meshes))
+    assert isinstance(both, trimesh.Trimesh)
+    return both

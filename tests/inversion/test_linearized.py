@@ -26,7 +26,7 @@ CONFIGS = {
 }
 
 
-@pytest.fixture(params=CONFIGS.values(), ids=CONFIGS.keys())
+@pytest.fixture(params=list(CONFIGS.values()), ids=list(CONFIGS))
 def model(request: pytest.FixtureRequest, tmp_path: Path) -> NumpyModel:
     config: ModelConfig = request.param
     return NumpyModel(tiny_checkpoint(tmp_path / "tiny.safetensors", config=config))

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import trimesh
 from PIL import Image
-from trimesh.visual import TextureVisuals
+from trimesh.visual import ColorVisuals, TextureVisuals
 from trimesh.visual.material import PBRMaterial
 
 from backend.export.formats import write_mesh
@@ -46,14 +46,17 @@ def test_what_we_write_is_read_back(mesh: GeneratedMesh, tmp_path: Path, ending:
 def test_nodes_move_turn_scale_and_mirror(tmp_path: Path):
     scene = trimesh.Scene()
     box = trimesh.creation.box((1.0, 2.0, 3.0))
-    turn = trimesh.transformations.rotation_matrix(0.7, (1.0, 2.0, 0.5), (0.1, 0.2, 0.3))
+    turn = np.asarray(
+        trimesh.transformations.rotation_matrix(0.7, (1.0, 2.0, 0.5), (0.1, 0.2, 0.3)), dtype=float
+    )
     mirror = np.diag([-1.0, 2.0, 1.0, 1.0])
     scene.add_geometry(box, node_name="above", transform=turn)
     scene.add_geometry(box, node_name="below", parent_node_name="above", transform=mirror)
     path = tmp_path / "boxes.glb"
     scene.export(path)
     model = read_model(path)
-    want = trimesh.load(path, force="mesh")
+    want = trimesh.load_mesh(path)
+    assert isinstance(want, trimesh.Trimesh)
     x, y, z = np.asarray(want.vertices)[want.faces].reshape(-1, 3).T
     ours = model.vertices[model.faces].reshape(-1, 3)
     theirs = np.stack([x, -z, y], axis=1)
@@ -71,7 +74,8 @@ def test_colors_of_materials_pictures_and_vertices(tmp_path: Path):
     )
 
     painted = ball()
-    painted.visual.vertex_colors = np.tile([0, 0, 255, 255], (len(painted.vertices), 1))
+    blue = np.tile([0, 0, 255, 255], (len(painted.vertices), 1))
+    painted.visual = ColorVisuals(vertex_colors=blue)
     assert np.allclose(_middle_colors(read_model(written(tmp_path / "b.glb", painted))), [0, 0, 1])
 
     picture = Image.new("RGB", (4, 4), (0, 200, 0))

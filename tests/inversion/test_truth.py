@@ -10,7 +10,7 @@ from backend.inversion.truth import NODES, THICKNESS, ModelTruth, PointTruth, wi
 from backend.progress import CancelToken
 from backend.protocol.errors import Cancelled
 
-from .models import BALL_COLOR, ball, colored
+from .models import BALL_COLOR, ball, colored, together
 
 CELL = 2.0 / (NODES - 1)
 
@@ -36,7 +36,7 @@ def test_faces_that_look_inwards_change_nothing():
 
 
 def test_parts_inside_each_other_are_one_solid():
-    both = trimesh.util.concatenate([ball(0.6), ball(0.3)])
+    both = together(ball(0.6), ball(0.3))
     model = ModelTruth(colored(both), CancelToken())
     truth = model.draw(2000)
     np.testing.assert_allclose(truth.distance, _distance(truth, 0.6), atol=0.006)
@@ -64,7 +64,7 @@ def test_a_sheet_is_as_thick_as_the_grid_can_hold():
 
 
 def test_winding_counts_how_often_a_place_is_surrounded():
-    both = trimesh.util.concatenate([ball(0.6), ball(0.3)])
+    both = together(ball(0.6), ball(0.3))
     found = winding(colored(both), 41, CancelToken())
     line = np.linspace(-1.0, 1.0, 41)
     distance = np.sqrt(sum(np.square(axis) for axis in np.meshgrid(line, line, line)))

@@ -66,6 +66,11 @@ def said_conditions(request: rpc.Request) -> list[str]:
     return [json.dumps(values, sort_keys=True)] if values else []
 
 
+def said(request: rpc.Request) -> list[str]:
+    """What came with a request beside its prompts, as notes."""
+    return said_conditions(request) + said_places(request)
+
+
 def said_places(request: rpc.Request) -> list[str]:
     """Notes that say which inverted models and which shares came with a request."""
     names = [f"model {name}" for name in request.params.get("objects") or ()]
@@ -154,7 +159,7 @@ class StandIn:
         path.write_bytes(self._cube)
         return m.GenerateResult(
             mesh=str(path), prompt=prompt, vertices=8, faces=12, timings={"total": 0.01},
-            notes=["a note"] if word == "noted" else said_conditions(request) + said_places(request),
+            notes=["a note"] if word == "noted" else said(request),
             checkpoint="/x/tiny.safetensors", checkpoint_hash="0" * 64, version="stand-in",
         )  # fmt: skip
 
@@ -200,7 +205,7 @@ class StandIn:
             drift_pct=0.0,
             changes=[m.TopologyChange(alpha=0.5, kind="part appears", count=2)],
             timings={"total": 0.5},
-            notes=["a note about the chain", *said_conditions(request), *said_places(request)],
+            notes=["a note about the chain", *said(request)],
             checkpoint="tiny.safetensors",
             checkpoint_hash="0" * 64,
             version=VERSION,
