@@ -16,9 +16,11 @@ from scipy.sparse import csr_array
 from ..model.config import ModelConfig
 from ..shapes import Float
 from .grid import GridTable
-from .stored import Layer, StoredRows
+from .stored import StoredRows
 
 Code = Float[np.ndarray, " code"]
+Layers = Sequence[tuple[np.ndarray, np.ndarray]]
+"""Weight and bias of linear layers, one after the other."""
 
 
 LEAST = -0.27
@@ -36,7 +38,7 @@ class CodeMap:
         layers: of the mapping network before v, the first one's input being the embedding.
     """
 
-    def __init__(self, layers: Sequence[Layer]) -> None:
+    def __init__(self, layers: Layers) -> None:
         self._layers = [(w.astype(np.float64), b.astype(np.float64)) for w, b in layers]
 
     @property
@@ -85,7 +87,7 @@ class PointValues:
         grid: GridTable,
         decode: StoredRows | None,
         fixed: Sequence[StoredRows],
-        mlp: Sequence[Layer],
+        mlp: Layers,
         points: Float[np.ndarray, "points 3"],
     ) -> None:
         self._scale = config.density_scale

@@ -16,6 +16,7 @@ from ..process.reply import Reply
 from ..process.session import redraw, session
 from ..scene.build import add_object
 from ..scene.collection import batch_collection, select_only
+from ..scene.place import Placement
 from ..scene.provenance import BLEND
 from .place import prompts_of
 
@@ -127,7 +128,7 @@ class ATT3D_OT_in_between(MeshOperator, bpy.types.Operator):
         source = {BLEND: json.dumps(blend, ensure_ascii=False)}
         made = self.take(reply, result, title=result.prompt, source=source)
         scene = self.scene(context)
-        ob = add_object(scene, made.arrays, made.origin, "ORIGIN")
+        ob = add_object(scene, made.arrays, made.origin, Placement(height=scene.att3d.height))
         title = f"{self._prompts[0]} to {self._prompts[-1]}"
         collection = batch_collection(scene, title, self._collection)
         self._collection = collection.session_uid

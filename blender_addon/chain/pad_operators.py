@@ -127,7 +127,7 @@ class ATT3D_OT_animate_path(ResultOperator, bpy.types.Operator):
         )
         scene = self.scene(context)
         ob = animation.add_animated_object(
-            scene, made.arrays, names, chain, made.origin, scene.att3d.place
+            scene, made.arrays, names, chain, made.origin, scene.att3d.placement
         )
         session.succeed(made.origin.notes, made.seconds)
         text = rpt_("“{name}”: {prompts} stops, {keys} keys, {seconds} s").format(

@@ -82,8 +82,8 @@ def animate_colors(
         layer.data.foreach_set("color", np.insert(colors, 3, 1.0, axis=1).reshape(-1))
     group = keep(bpy.data.node_groups.new(MODIFIER, "GeometryNodeTree"))
     value = _mix_attributes(group, names, track.alphas.tolist())
-    for index in needed(samples.frames, samples.interpolation):
-        value.default_value = float(samples.interpolation[index])
+    for index in needed(samples.frames, samples.colors):
+        value.default_value = float(samples.colors[index])
         value.keyframe_insert("default_value", frame=float(samples.frames[index]))
     keep(group.animation_data.action)
     modifier = ob.modifiers.new(MODIFIER, "NODES")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import os
 import sys
 import time
@@ -10,10 +11,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import trimesh
 from PIL import Image
+from trimesh.visual import TextureVisuals
+from trimesh.visual.material import PBRMaterial
 
 from backend.protocol import jsonrpc as rpc
-from backend.protocol.errors import BadPrompt, Cancelled, CheckpointError
+from backend.protocol.errors import BadPrompt, BadRequest, Cancelled, CheckpointError
 from tests.timed import within
 
 from .extension import arrays
@@ -167,3 +171,54 @@ def test_cancel_in_any_stage(wire: Pipes, delay: float) -> None:
     assert isinstance(answer, rpc.ErrorResponse)
     assert isinstance(answer.error, Cancelled)
     assert within(at - sent, CANCEL_SECONDS)
+
+
+def _ball_file() -> str:
+    """A red ball as the Base64 of a .glb."""
+    mesh = trimesh.creation.icosphere(subdivisions=2, radius=0.5)
+    mesh.visual = TextureVisuals(material=PBRMaterial(baseColorFactor=[200, 40, 30, 255]))
+    return base64.b64encode(mesh.export(file_type="glb")).decode()
+
+
+def test_a_model_is_inverted_and_stands_in_a_chain(wire: Pipes) -> None:
+    wire.request(30, "invert", name="mine", data=_ball_file(), turn=0.0)
+    result = wire.result(30)
+    assert result["name"] == "mine" and result["iou"] > 0.8
+    objects = {"Mine": result["object"]}
+    wire.request(31, "preview", prompts=["mine", "a pig"], alpha=0.5, objects=objects)
+    assert wire.result(31)["faces"] > 0
+    wire.request(
+        32, "generate", prompt="mine", objects=objects, faces=300, texture_size=64, resolution=32
+    )
+    assert wire.result(32)["notes"] == []  # it is no unknown word
+    other = {"mine": {**result["object"], "checkpoint_hash": "0" * 64}}
+    wire.request(33, "generate", prompt="mine", objects=other)
+    assert "another checkpoint" in wire.error(33).message
+    short = {"mine": {**result["object"], "code": [1.0]}}
+    wire.request(34, "generate", prompt="mine", objects=short)
+    assert "1 numbers" in wire.error(34).message
+
+
+def test_an_inversion_is_cancelled_and_bad_models_are_refused(wire: Pipes) -> None:
+    wire.request(40, "invert", name="mine", data=_ball_file())
+    wire.notification("$/progress", id=40)
+    wire.notify("$/cancel", id=40)
+    assert isinstance(wire.error(40), Cancelled)
+    for index, params in enumerate(({}, {"data": "AAAA"}, {"path": "/nowhere.glb"})):
+        wire.request(41 + index, "invert", name="mine", **params)
+        assert isinstance(wire.error(41 + index), BadRequest)
+
+
+def test_shares_of_several_prompts(wire: Pipes) -> None:
+    prompts = ["a pig", "a lion", "a pig on a chair"]
+    small = {"faces": 300, "texture_size": 64, "resolution": 32}
+    wire.request(50, "generate", prompt="", chain=prompts, weights=[0.2, 0.3, 0.5], **small)
+    assert wire.result(50)["prompt"] == "20% a pig, 30% a lion, 50% a pig on a chair"
+    wire.request(51, "interpolate", prompts=prompts, weights=[[1, 0, 0], [0.2, 0.3, 0.5]], **small)
+    result = wire.result(51)
+    assert result["prompts"] == ["a pig", "20% a pig, 30% a lion, 50% a pig on a chair"]
+    for index, bad in enumerate(([0.5, 0.5], [0.5, 0.4, 0.0], [1.5, -0.5, 0.0])):
+        wire.request(52 + index, "preview", prompts=prompts, weights=bad)
+        assert "weight" in wire.error(52 + index).message
+    wire.request(59, "preview", prompts=["a pig", "a lion", "A  pig"], weights=[0.5, 0.5, 0])
+    assert "equal" in wire.error(59).message

@@ -1,0 +1,83 @@
+"""``att3d invert``, what it makes in other commands, and shares of several prompts."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import trimesh
+from safetensors.numpy import load_file, save_file
+
+from tests.tiny import tiny_checkpoint
+
+SMALL = ["--faces", "300", "--texture-size", "64", "--resolution", "32"]
+
+
+def att3d(folder: Path, *arguments: object) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "backend", *map(str, arguments)]
+    root = Path(__file__).resolve().parents[2]
+    return subprocess.run(
+        command, capture_output=True, text=True, cwd=folder, env={**_env(folder, root)}, check=False
+    )
+
+
+def _env(folder: Path, root: Path) -> dict[str, str]:
+    import os
+
+    return os.environ | {"PYTHONPATH": str(root), "ATT3D_CACHE": str(folder / "cache")}
+
+
+def test_a_model_stands_in_a_chain_like_a_prompt(tmp_path: Path, tiny_checkpoint_path: Path):
+    trimesh.creation.icosphere(subdivisions=2, radius=0.5).export(tmp_path / "ball.glb")
+    tiny = ["--checkpoint", tiny_checkpoint_path]
+    done = att3d(tmp_path, "invert", "ball.glb", "-o", "my-ball.safetensors", *tiny, "--json")
+    assert done.returncode == 0, done.stderr
+    report = json.loads(done.stdout)
+    assert report["name"] == "my ball" and report["iou"] > 0.8
+    assert any("no color" in note for note in report["notes"])
+    assert {"load", "model", "text", "place", "fit", "pictures", "total"} <= set(report["seconds"])
+
+    made = att3d(
+        tmp_path, "interpolate", "my-ball.safetensors", "a pig", "-o", "chain.glb", *tiny, *SMALL
+    )
+    assert made.returncode == 0, made.stderr
+    assert (tmp_path / "chain.glb").stat().st_size > 1000
+    still = att3d(
+        tmp_path, "interpolate", "my-ball.safetensors", "a pig", "a lion", "--weights",
+        "0.5,0.3,0.2", "-o", "still.glb", *tiny, *SMALL, "--json",
+    )  # fmt: skip
+    assert still.returncode == 0, still.stderr
+    assert json.loads(still.stdout)["prompts"] == ["50% my ball, 30% a pig, 20% a lion"]
+
+    other = tiny_checkpoint(tmp_path / "other.safetensors", seed=5)
+    refused = att3d(
+        tmp_path, "generate", "my-ball.safetensors", "-o", "x.glb", "--checkpoint", other
+    )
+    assert refused.returncode == 2 and "another checkpoint" in refused.stderr
+
+    numbers = load_file(tmp_path / "my-ball.safetensors")["code"]
+    assert numbers.dtype == np.float32 and np.isfinite(numbers).all()
+
+
+def test_bad_input_is_refused_in_two_lines(tmp_path: Path, tiny_checkpoint_path: Path):
+    (tmp_path / "empty.obj").write_text("v 0 0 0\n")
+    (tmp_path / "bad.glb").write_bytes(b"glTF" + b"\0" * 40)
+    save_file({"code": np.zeros(3, np.float32)}, tmp_path / "foreign.safetensors")
+    tiny = ["--checkpoint", tiny_checkpoint_path]
+    for arguments in (
+        ["invert", "missing.glb", "-o", "x.safetensors"],
+        ["invert", "empty.obj", "-o", "x.safetensors"],
+        ["invert", "bad.glb", "-o", "x.safetensors"],
+        ["invert", "empty.obj", "-o", "x.glb"],
+        ["generate", "foreign.safetensors", "-o", "x.glb", *tiny],
+        ["interpolate", "a pig", "a lion", "--weights", "0.5", "-o", "x.glb", *tiny],
+        ["interpolate", "a pig", "a lion", "--weights", "much,more", "-o", "x.glb", *tiny],
+    ):
+        done = att3d(tmp_path, *arguments)
+        assert done.returncode == 2, (arguments, done.stderr)
+        error, remedy = done.stderr.strip().splitlines()
+        assert error.startswith("error: ") and remedy.startswith("try: ")
+    assert not list(tmp_path.glob("x.*"))
