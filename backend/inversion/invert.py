@@ -23,6 +23,8 @@ Item = TypeVar("Item")
 
 SHARES = {"model": 0.05, "text": 0.1, "place": 0.25, "fit": 0.5, "pictures": 0.1}
 """Rough share of the time of each stage, in order."""
+BOX_NODES = 64
+"""Samples along each axis that tell how large an object is."""
 TOGETHER = 16
 """Prompts that are encoded between two looks at the cancel token."""
 
@@ -175,11 +177,11 @@ class _Inverter:
     def _box(self, code: Code) -> Box | None:
         """The box around a code's object; None where it has no surface."""
         field = self.model.field_of_latent(self.latent(code))
-        grid = Reader(field, self.stages.cancel).dense(32)
+        grid = Reader(field, self.stages.cancel).dense(BOX_NODES)
         nodes = np.argwhere(grid > field.level)
         if not len(nodes):
             return None
-        return Box.around(nodes * (2.0 * field.bound / 31) - field.bound)
+        return Box.around(nodes * (2.0 * field.bound / (BOX_NODES - 1)) - field.bound)
 
     def _fit(
         self, truth: ModelTruth, placement: Placement, starts: Sequence[Code]

@@ -42,6 +42,10 @@ STAGES = {
     "bake": "Painting",
     "fields": "Imagining what is between",
     "template": "Finding one shape for all",
+    "model": "Reading the model",
+    "place": "Finding where it stands",
+    "fit": "Fitting the embedding",
+    "pictures": "Comparing pictures",
     "keys": "Fitting the shape to every key",
     "quality": "Measuring",
 }
