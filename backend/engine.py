@@ -159,9 +159,8 @@ class Engine:
             notes = self._notes(used, conditions, objects)
         mesh.notes = notes + mesh.notes
         if options is not None and options.size == "real":
-            self._scale(
-                mesh, {said: share for said, share in zip(clean, shares, strict=True) if share}
-            )
+            parts = zip(clean, shares, strict=True)
+            self._scale(mesh, {said: share for said, share in parts if share})
         mesh.checkpoint_hash = self.checkpoint.sha256
         return mesh
 

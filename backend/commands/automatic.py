@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from ..model.checkpoint_file import CheckpointMetadata, read_metadata
+from ..model.checkpoint_file import CheckpointMetadata, file_sha256, read_metadata
 from ..paths import bundled_checkpoints, default_checkpoint
 from ..prompts.choice import Fit, best, fit
 from ..prompts.vocabulary import Vocabulary, words_read
-from ..protocol.errors import BadPrompt, CheckpointError
+from ..protocol.errors import BadPrompt, BadRequest, CheckpointError
+from ..protocol.messages import ObjectCode
 
 
 @dataclass(frozen=True)
@@ -49,17 +50,36 @@ def candidates() -> list[Candidate]:
     return found
 
 
-def choose(listed: Sequence[Candidate], prompt: str) -> Candidate:
-    """The checkpoint that knows a prompt best; the first where none knows it better."""
-    return _choose(listed, [prompt])[0]
+def choose(
+    listed: Sequence[Candidate], prompt: str, objects: Mapping[str, ObjectCode] | None = None
+) -> Candidate:
+    """The checkpoint that knows a prompt best; the first where none knows it better.
+
+    Args:
+        objects: inverted models by name; one that the prompt names brings its checkpoint with it.
+
+    Raises:
+        BadRequest: its checkpoint is not among them.
+    """
+    return _own(listed, [prompt], objects) or _choose(listed, [prompt])[0]
 
 
-def choose_for_chain(listed: Sequence[Candidate], prompts: Sequence[str]) -> Candidate:
+def choose_for_chain(
+    listed: Sequence[Candidate],
+    prompts: Sequence[str],
+    objects: Mapping[str, ObjectCode] | None = None,
+) -> Candidate:
     """The checkpoint that knows the prompts of a chain best.
+
+    Args:
+        objects: inverted models by name; one in the chain brings its checkpoint with it.
 
     Raises:
         BadPrompt: none knows what each of them is about.
+        BadRequest: the checkpoint of a model is not among them.
     """
+    if (own := _own(listed, prompts, objects)) is not None:
+        return own
     found, well = _choose(listed, prompts)
     if well.knows_all or len(listed) == 1:
         return found
@@ -81,3 +101,21 @@ def _choose(listed: Sequence[Candidate], prompts: Sequence[str]) -> tuple[Candid
     fits = [first, *(fit(one.vocabulary, prompts) for one in listed[1:])]
     chosen = best(fits)
     return listed[chosen], fits[chosen]
+
+
+def _own(
+    listed: Sequence[Candidate],
+    prompts: Sequence[str],
+    objects: Mapping[str, ObjectCode] | None,
+) -> Candidate | None:
+    """The checkpoint of the inverted models among some prompts; None where there are none."""
+    wanted = [objects[prompt].checkpoint_hash for prompt in prompts if prompt in (objects or {})]
+    if not objects or not wanted:
+        return None
+    for candidate in listed:
+        if file_sha256(candidate.path) == wanted[0]:
+            return candidate
+    raise BadRequest(
+        "the checkpoint that the model was inverted with is not bundled",
+        "name it with --checkpoint",
+    )

@@ -76,7 +76,7 @@ def generate(
 
     if checkpoint is None:
         listed = candidates()
-        chosen = [choose(listed, prompt).path for prompt in prompts]
+        chosen = [choose(listed, prompt, objects).path for prompt in prompts]
     else:
         chosen = [checkpoint] * len(prompts)
     engines = {path: Engine(path, device, accelerator) for path in dict.fromkeys(chosen)}

@@ -119,8 +119,8 @@ def interpolate(
         check_mix(said, weights[0])
         check_output(output)
         return _still(
-            said, weights[0], output, options, conditions, objects, checkpoint, device, progress,
-            started,
+            said, weights[0], output, options, conditions, objects, checkpoint, device, accelerator,
+            progress, started,
         )  # fmt: skip
     clean = check_path(said, weights)[0] if weights else check_chain(said)
     at = frames_of_prompts(frames, len(weights) or len(clean))
@@ -132,7 +132,7 @@ def interpolate(
     from .automatic import candidates, choose_for_chain
 
     if checkpoint is None:
-        checkpoint = choose_for_chain(candidates(), clean).path
+        checkpoint = choose_for_chain(candidates(), clean, objects).path
     engine = Engine(checkpoint, device, accelerator)
     loaded = time.perf_counter()
     mesh = engine.interpolate(
@@ -178,14 +178,18 @@ def _still(
     objects: Mapping[str, ObjectCode],
     checkpoint: Path | None,
     device: str,
+    accelerator: str,
     progress: ProgressCallback,
     started: float,
 ) -> InterpolateReport:
     """The object at one place between the prompts, as a file without animation."""
     progress(0.0, "load")
     from ..engine import Engine
+    from .automatic import candidates, choose_for_chain
 
-    engine = Engine(checkpoint, device)
+    if checkpoint is None:
+        checkpoint = choose_for_chain(candidates(), prompts, objects).path
+    engine = Engine(checkpoint, device, accelerator)
     loaded = time.perf_counter()
     chosen = MeshOptions(
         options.faces, options.texture_size, options.resolution, unwrap=options.unwrap

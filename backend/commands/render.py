@@ -76,7 +76,7 @@ def render(
     from .automatic import candidates, choose
 
     if checkpoint is None:
-        checkpoint = choose(candidates(), prompt).path
+        checkpoint = choose(candidates(), prompt, objects).path
     engine = Engine(checkpoint, device, accelerator)
     loaded = time.perf_counter()
     source, notes = engine.field(prompt, conditions, objects)

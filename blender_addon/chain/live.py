@@ -21,7 +21,7 @@ from ...backend.protocol.messages import PreviewParams, PreviewResult
 from ..checkpoints import catalog
 from ..checkpoints.automatic import answering
 from ..checkpoints.conditions import slider_values
-from ..checkpoints.inverted import objects_named
+from ..checkpoints.inverted import objects_named, own_checkpoint
 from ..process.session import redraw, session
 from ..scene import preview, viewport_colors
 from ..scene.arrays import read_preview
@@ -158,8 +158,9 @@ class Live:
             return
         settings, chosen = scene.att3d, preferences()
         prompts, place = place_of(scene)
-        choice = answering("", prompts) if not settings.checkpoint else None
-        answers = choice.identifier if choice is not None else settings.checkpoint
+        answers = settings.checkpoint or own_checkpoint(scene, prompts)
+        choice = answering("", prompts) if not answers else None
+        answers = choice.identifier if choice is not None else answers
         params = PreviewParams(
             prompts=prompts,
             **place,

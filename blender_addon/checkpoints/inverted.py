@@ -23,18 +23,28 @@ class InvertedModel(bpy.types.PropertyGroup):
     """One inverted model; its ``name`` stands for it in prompts."""
 
     code: StringProperty(name="Code", description="Its numbers, as JSON")
+    checkpoint: StringProperty(
+        name="Model", description="Identifier of the checkpoint; empty: Automatic"
+    )
     checkpoint_hash: StringProperty(name="Checkpoint", description="SHA-256 of its checkpoint")
     psnr: FloatProperty(name="PSNR", description="How like the model it looks, in dB")
     iou: FloatProperty(name="Overlap", description="How much the silhouettes have in common")
 
 
-def remember(scene: Scene, result: InvertResult) -> None:
-    """Keep an inverted model in the scene; one of the same name is replaced."""
+def remember(scene: Scene, result: InvertResult, checkpoint: str) -> None:
+    """Keep an inverted model in the scene; one of the same name is replaced.
+
+    Args:
+        scene: that keeps it.
+        result: of the inversion.
+        checkpoint: identifier of the checkpoint that was chosen.
+    """
     models = scene.att3d.inverted
     forget(scene, result.name)
     model = models.add()
     model.name = result.name
     model.code = json.dumps(result.object.code)
+    model.checkpoint = checkpoint
     model.checkpoint_hash = result.object.checkpoint_hash
     model.psnr, model.iou = result.psnr, result.iou
 
@@ -59,3 +69,10 @@ def objects_named(scene: Scene, prompts: Iterable[str]) -> dict[str, ObjectCode]
             )
             found[model.name] = code
     return found
+
+
+def own_checkpoint(scene: Scene, prompts: Iterable[str]) -> str:
+    """The checkpoint of the first inverted model that some prompts name; empty: there is none."""
+    named = objects_named(scene, prompts)
+    found = (model.checkpoint for model in scene.att3d.inverted if model.name in named)
+    return next(found, "")

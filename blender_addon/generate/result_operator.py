@@ -21,7 +21,7 @@ from ...backend.protocol.options import MeshOptions, Option, options_of
 from ..checkpoints import catalog
 from ..checkpoints.automatic import answering, answering_chain
 from ..checkpoints.conditions import slider_values, values_as_text, values_in_text
-from ..checkpoints.inverted import objects_named
+from ..checkpoints.inverted import objects_named, own_checkpoint
 from ..history import record
 from ..process.launch import extension_version
 from ..process.operator import BackendOperator
@@ -106,12 +106,13 @@ class ResultOperator(BackendOperator):
         Raises:
             BadRequest: the conditions are no JSON.
         """
-        self._answers = self._answering(more)
+        said = [more.get("prompt", ""), *more.get("chain", ()), *more.get("prompts", ())]
+        own = "" if self.checkpoint else own_checkpoint(context.scene, said)
+        self._answers = own or self._answering(more)
         sliders = slider_values(context.scene.att3d, self._answers)
         self.fill_in({"conditions": values_as_text(sliders)})
         conditions = values_in_text(self.conditions)
         self._scene_uid = context.scene.session_uid
-        said = [more.get("prompt", ""), *more.get("chain", ()), *more.get("prompts", ())]
         chosen = preferences(context)
         path = catalog.path_of(self._answers, chosen.checkpoint_folder_path)
         return session.submit(

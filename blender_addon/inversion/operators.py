@@ -119,7 +119,8 @@ class ATT3D_OT_invert(BackendOperator, bpy.types.Operator):
     def finish(self, context: Context, reply: Reply) -> None:
         result = reply.result(InvertResult)
         scene = find_by_uid(bpy.data.scenes, self._scene_uid) or context.scene
-        remember(scene, result)
+        own = catalog.find(self.checkpoint, preferences(context).checkpoint_folder_path)
+        remember(scene, result, own.identifier if own is not None else self.checkpoint)
         session.succeed(result.notes, result.timings.get("total", reply.seconds))
         text = rpt_("“{name}” is a prompt from now on: PSNR {psnr} dB, overlap {iou}%")
         line = text.format(

@@ -220,6 +220,7 @@ class StandIn:
         if "die" in prompts[0] and params.alpha > 0:
             os.kill(os.getpid(), signal.SIGKILL)
         directions, faces, _ = shapes.ball()
+        first = 0
         if params.weights:
             shares = zip(prompts, params.weights, strict=True)
             size = sum(shapes.radius(prompt) * weight for prompt, weight in shares)
