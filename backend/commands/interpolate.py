@@ -15,7 +15,7 @@ from ..prompts.chain import check_chain
 from ..prompts.mixes import check_mix, check_path
 from ..protocol.errors import BadRequest
 from ..protocol.messages import AlphaQuality, ObjectCode, TopologyChange
-from ..protocol.options import ChainOptions, MeshOptions
+from ..protocol.options import ChainOptions, MeshOptions, SurfaceOptions, options_of
 from .names import check_name
 
 FRAMES = 48
@@ -191,9 +191,8 @@ def _still(
         checkpoint = choose_for_chain(candidates(), prompts, objects).path
     engine = Engine(checkpoint, device, accelerator)
     loaded = time.perf_counter()
-    chosen = MeshOptions(
-        options.faces, options.texture_size, options.resolution, unwrap=options.unwrap
-    )
+    shared = {option.name: getattr(options, option.name) for option in options_of(SurfaceOptions)}
+    chosen = MeshOptions(**shared)
     mesh = engine.between(
         prompts,
         weights,
