@@ -109,8 +109,9 @@ def _own(
     objects: Mapping[str, ObjectCode] | None,
 ) -> Candidate | None:
     """The checkpoint of the inverted models among some prompts; None where there are none."""
-    wanted = [objects[prompt].checkpoint_hash for prompt in prompts if prompt in (objects or {})]
-    if not objects or not wanted:
+    known = objects or {}
+    wanted = [known[prompt].checkpoint_hash for prompt in prompts if prompt in known]
+    if not wanted:
         return None
     for candidate in listed:
         if file_sha256(candidate.path) == wanted[0]:

@@ -177,7 +177,9 @@ def _ball_file() -> str:
     """A red ball as the Base64 of a .glb."""
     mesh = trimesh.creation.icosphere(subdivisions=2, radius=0.5)
     mesh.visual = TextureVisuals(material=PBRMaterial(baseColorFactor=[200, 40, 30, 255]))
-    return base64.b64encode(mesh.export(file_type="glb")).decode()
+    content = mesh.export(file_type="glb")
+    assert isinstance(content, bytes)
+    return base64.b64encode(content).decode()
 
 
 def test_a_model_is_inverted_and_stands_in_a_chain(wire: Pipes) -> None:
