@@ -45,8 +45,8 @@ class ATT3D_OT_invert(BackendOperator, bpy.types.Operator):
         options={"SKIP_SAVE"},
     )
     checkpoint: StringProperty(
-        name="Checkpoint",
-        description="Name or path of the trained model; empty: the scene's choice",
+        name="Model",
+        description="Name or path of the trained model; empty: the scene's choice, or the words'",
         options={"SKIP_SAVE"},
     )
     turned: BoolProperty(
