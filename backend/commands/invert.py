@@ -22,7 +22,7 @@ class InvertReport:
     file: str
     name: str
     psnr: float
-    """Of pictures of the model and of what was found, dB."""
+    """PSNR of pictures of the model and of what was found, dB."""
     iou: float
     """Overlap of their silhouettes; 1 is equal."""
     nearest: str

@@ -28,7 +28,7 @@ LEAST = -0.27
 
 
 class CodeMap:
-    """From a code to v, the layers in between included (A4, A5).
+    """The way from a code to v, the layers in between included (A4, A5).
 
     The middle is ``opened``, the code's SiLU: v itself, but in deep networks. Fits move it rather
     than the code, for SiLU is flat where a number of the code is far below zero, and what is off

@@ -42,7 +42,7 @@ class InversionConfig:
     placing_known: int = 40
     """... and those that placements are tried with."""
     worlds: int = 5
-    """Of these, those whose boxes say how large objects are."""
+    """Those of them whose boxes say how large objects are."""
     starts: int = 4
     """Fits at the first points, of which the best goes on."""
     first_points: int = 2500
@@ -62,7 +62,7 @@ class Inversion:
 
     code: Code
     placement: Placement
-    """From the model's own place to where it stands in the checkpoint's world."""
+    """Takes the model from its own place to where it stands in the checkpoint's world."""
     likeness: Likeness
     nearest: str
     """The known prompt whose object was nearest before the fit."""

@@ -26,7 +26,7 @@ class Likeness:
     """How alike two things look."""
 
     psnr: float
-    """Of unlit pictures on white, dB, the mean over the views."""
+    """PSNR of unlit pictures on white, dB, the mean over the views."""
     iou: float
     """Intersection over union of the silhouettes of all views."""
 

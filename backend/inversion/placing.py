@@ -13,7 +13,7 @@ from ..shapes import Float
 from .colored_mesh import ColoredMesh
 
 RADIUS = 0.95
-"""Of the ball that a model is read in: the truth's lattice ends at one."""
+"""Radius of the ball that a model is read in: the truth's lattice ends at one."""
 TURNS = (0.0, 90.0, 180.0, 270.0)
 """Degrees about the vertical that are tried."""
 

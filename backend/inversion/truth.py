@@ -28,7 +28,7 @@ SAMPLES = 60_000
 APART = 0.015
 """How far a place may be from its nearest sample along the surface, metres."""
 THICKNESS = 0.04
-"""Of a sheet, metres: more than a cell of a checkpoint's finest grid."""
+"""Thickness that a sheet is given, metres: more than a cell of a checkpoint's finest grid."""
 SIGMA = (0.005, 0.15)
 """How far from the surface points are, metres: spread log-uniformly, as in training."""
 NEAR_SHARE = 0.75
@@ -43,7 +43,7 @@ class PointTruth:
 
     points: Float[np.ndarray, "points 3"]
     distance: Float[np.ndarray, " points"]
-    """To the surface, negative inside; metres."""
+    """Distance to the surface, negative inside; metres."""
     color: Float[np.ndarray, "points 3"]
     """sRGB of the nearest place of the surface."""
 

@@ -281,7 +281,7 @@ class InvertResult:
     """As normalised."""
     object: ObjectCode
     psnr: float
-    """Of pictures of the model and of what was found, dB."""
+    """PSNR of pictures of the model and of what was found, dB."""
     iou: float
     """Overlap of their silhouettes; 1 is equal."""
     nearest: str

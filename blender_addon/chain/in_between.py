@@ -1,4 +1,4 @@
-"""In Between: ``bpy.ops.att3d.in_between`` makes evenly spaced variants for scattering."""
+"""Variants: ``bpy.ops.att3d.in_between`` makes evenly spaced variants for scattering."""
 
 from __future__ import annotations
 

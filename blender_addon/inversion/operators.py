@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 SOLID = {"MESH", "CURVE", "SURFACE", "META", "FONT"}
 MOST_BYTES = int(0.7 * MAX_BODY)
-"""Of a model that is sent rather than named: Base64 makes it a third longer."""
+"""Size of a model that is sent rather than named: Base64 makes it a third longer."""
 MOST_FACES = 2_000_000
 
 
