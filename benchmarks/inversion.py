@@ -22,8 +22,7 @@ from backend.inversion.invert import SHARES, evenly, invert
 from backend.inversion.pictures import likeness
 from backend.loading import text_encoder
 from backend.paths import default_checkpoint
-from backend.progress import CancelToken
-from backend.stages import Stages
+from backend.progress import CancelToken, Stages
 from backend.surface.marching import marching_cubes
 from training.assets.protocol import ReferenceBatch
 from training.assets.toybox import ToyboxCollection

@@ -100,7 +100,7 @@ def test_no_file_imports_what_its_package_may_not(package, banned):
 
 
 def test_the_addon_uses_only_blender_numpy_and_the_standard_library():
-    blenders = {"bpy", "bl_operators", "blf", "gpu", "mathutils"}
+    blenders = {"bpy", "bl_operators", "blf", "gpu", "gpu_extras", "mathutils"}
     allowed = set(sys.stdlib_module_names) | blenders | {"numpy"}
     for path in sorted((ROOT / "blender_addon").rglob("*.py")):
         assert imports_of(path) <= allowed, path

@@ -11,8 +11,8 @@ import numpy as np
 from ..field_reader import Reader
 from ..inference.linearized import Code, silu
 from ..inference.model import NumpyModel, condition_inputs
+from ..progress import Stages
 from ..shapes import Float
-from ..stages import Stages
 from .colored_mesh import ColoredMesh
 from .fit import FitConfig, Fitted, Objective, fit_code, nearest_starts
 from .pictures import Likeness, likeness

@@ -16,9 +16,8 @@ from backend.inversion.pictures import likeness
 from backend.inversion.placing import Box, Placement, into_ball
 from backend.loading import text_encoder
 from backend.paths import default_checkpoint
-from backend.progress import CancelToken
+from backend.progress import CancelToken, Stages
 from backend.protocol.errors import BadRequest, Cancelled
-from backend.stages import Stages
 from backend.surface.marching import marching_cubes
 from tests.tiny import PROMPTS
 from training.assets.toybox import ToyboxCollection
