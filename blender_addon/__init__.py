@@ -3,8 +3,8 @@
 Imports bpy, numpy and ``backend.protocol`` only; the model runs in a process of its own. A folder
 is a feature, or something that features share, and imports only folders before it in this list:
 ``ui``, ``process``, ``scene``, ``checkpoints``, ``setup``, ``history``, ``generate``; then
-``browse``, ``chain``, ``batch``, ``assets``, ``export``, ``library`` and ``inversion``, which do not
-know each other.
+``browse``, ``chain``, ``batch``, ``assets``, ``export``, ``library`` and ``inversion``, which do
+not know each other.
 ``docs/blender.md`` says where a new option, operator or setting goes.
 """
 
