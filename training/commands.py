@@ -31,6 +31,7 @@ from .options import (
     LibraryFolder,
     PresetName,
     Presets,
+    parse_options,
 )
 from .presets import FINETUNE, REFINE
 from .refinement.config import RefineConfig

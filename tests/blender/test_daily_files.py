@@ -54,8 +54,9 @@ def entry(prompt: str) -> Entry:
 def result(folder: Path, arrays: MeshArrays) -> Path:
     """A file as the backend writes it."""
     path = folder / "result.safetensors"
-    kept = {k: v for k, v in dataclasses.asdict(arrays).items() if v is not None}
-    save_file(kept, path)
+    said = dataclasses.asdict(arrays)
+    said["finish"] = np.array(arrays.finish, np.float32)
+    save_file({name: value for name, value in said.items() if value is not None}, path)
     return path
 
 
