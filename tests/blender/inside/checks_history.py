@@ -116,7 +116,7 @@ def check_two_results_are_compared(bench: Bench) -> None:
     newer, older = entries(bench)
     compare = bench.module("history.operators").compare
     rows = {name: same for name, _, _, same in compare(newer, older)}
-    assert not rows["Prompt"] and rows["Faces"] and rows["Checkpoint"]
+    assert not rows["Prompt"] and rows["Faces"] and rows["Model"]
     assert bpy.ops.att3d.history_compare() == {"FINISHED"}
     kind = bpy.types.ATT3D_OT_history_compare
     layout = Layout()

@@ -72,7 +72,7 @@ def check_new_user_sees_what_to_do(bench: Bench) -> None:
         bench.preferences.setup.wheels = ""
         assert bench.session.state.name == "NOT_SET_UP"
         text = words(bench)
-        assert "Not set up" in text and "Set Up Backend" in text
+        assert "Not set up" in text and "Set Up Engine" in text
         assert "Needs 1.4 GB" in text and "free" in text
 
 
@@ -224,9 +224,9 @@ def check_half_an_environment_is_never_started(bench: Bench) -> None:
 def check_new_versions_are_offered_as_an_update(bench: Bench) -> None:
     label = bench.module("setup.panel").set_up_label
     marker, pins = bench.module("setup.folders").Marker, bench.module("setup.pins")
-    assert label(marker("complete", pins="older")) == "Update Backend"
+    assert label(marker("complete", pins="older")) == "Update Engine"
     assert label(marker("complete", pins=pins.read().fingerprint)) == "Set Up Again"
-    assert label(None) == "Set Up Backend"
+    assert label(None) == "Set Up Engine"
     assert label(None, carried=True) == "Set Up Accelerator"
     assert label(marker("complete", pins="older"), carried=True) == "Update Accelerator"
 
@@ -273,7 +273,7 @@ def check_carried_backend_needs_no_set_up(bench: Bench) -> None:
         assert "Set Up" not in words(bench)
         text = preferences_text(bench)
         assert "Set Up Accelerator" in text and "Optional" in text
-        assert "Set Up Backend" not in text
+        assert "Set Up Engine" not in text
 
 
 def check_carried_packages_that_blender_has_not_installed_are_named(bench: Bench) -> None:
