@@ -45,6 +45,21 @@ def test_links_lead_somewhere(name: str) -> None:
             assert (page.parent / target).exists(), target
 
 
+def test_every_want_of_the_second_table_names_what_exists_or_says_not_yet() -> None:
+    text = (ROOT / "docs" / "demands.md").read_text(encoding="utf-8")
+    table = text.partition("| want | answer | checked by |")[2]
+    rows = [line.split(" | ") for line in table.splitlines() if line.startswith("| ")]
+    assert len(rows) == 15
+    everything = "".join(
+        str(path) for path in (*ROOT.glob("tests/**/*.py"), *ROOT.glob("benchmarks/*"))
+    )
+    for want, _, checked in rows:
+        named = re.findall(r"`([\w/]+(?:\.py)?)(?:::(\w+))?`", checked)
+        assert named or "not yet" in checked, want
+        for name, _ in named:
+            assert f"/{name.removesuffix('.py')}.py" in everything, name
+
+
 def test_every_demand_is_checked_by_something_that_exists() -> None:
     text = (ROOT / "docs" / "demands.md").read_text(encoding="utf-8")
     rows = [line.split(" | ") for line in text.splitlines() if re.match(r"\| \d+ \|", line)]
