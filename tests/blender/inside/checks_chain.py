@@ -74,7 +74,7 @@ def check_keys_around_a_moment_are_followed(bench: Bench) -> None:
     mesh.from_pydata([(0, 0, 0), (1, 0, 0), (0, 1, 0)], [], [(0, 1, 2)])
     ob = bpy.data.objects.new("moment", mesh)
     bpy.context.scene.collection.objects.link(ob)
-    shape_keys.add_property(ob, 1)
+    shape_keys.add_properties(ob, 1)
     shape_keys.add_shape_keys(ob, np.zeros((len(alphas), 3, 3)), [f"{alpha}" for alpha in alphas])
     shape_keys.drive(mesh.shape_keys, ob, alphas)
     for alpha in (0.15, 0.3, 0.301, 0.302, 0.4, 0.5, 0.50025, 0.75):
