@@ -1,10 +1,6 @@
-"""Browse: what the models know, by category, with pictures that the engine draws; a click fills the
-prompt."""
+"""Browse: what the models know, by category; a search, pages, and a click that fills the prompt."""
 
 from __future__ import annotations
-
-import shutil
-import time
 
 import bpy
 from checks_interface import drawn
@@ -47,22 +43,3 @@ def check_search_pages_and_click(bench: Bench) -> None:
     assert "Nothing has these words" in drawn("ATT3D_PT_browse", bench)
     assert bpy.ops.att3d.set_prompt(prompt="a baby dragon") == {"FINISHED"}
     assert bpy.context.scene.att3d.prompt == "a baby dragon"
-
-
-def check_pictures_are_drawn_once_and_kept(bench: Bench) -> None:
-    settings = bpy.context.scene.att3d
-    settings.checkpoint = str(bench.checkpoint)
-    shutil.rmtree(bench.preferences.pictures_path / "browse", ignore_errors=True)
-    module = bench.module("browse.thumbnails")
-    panel = bench.module("browse.panel")
-    items = bench.module("browse.listing").found(panel.choices(bpy.context), "", "")[:2]
-    module.thumbnails.want(items)
-    while module.thumbnails.tick() is not None:  # Blender's timers do not run in scripts
-        bench.session.look()
-        time.sleep(0.02)
-    files = [module.picture_of(item) for item in items]
-    assert all(file.read_bytes()[:4] == b"\x89PNG" for file in files)
-    changed = [file.stat().st_mtime_ns for file in files]
-    module.thumbnails.want(items)
-    assert module.thumbnails.tick() is None
-    assert [file.stat().st_mtime_ns for file in files] == changed
