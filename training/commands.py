@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import random
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Literal, Protocol, cast
@@ -183,8 +184,12 @@ class Sheet:
     library: LibraryFolder = None
     count: int = within(4, 1, 100)
     """Seen and unseen prompts, evenly chosen."""
+    seed: int | None = None
+    """Draw this many prompts at random from the whole set instead, by this seed."""
     tile: int = within(160, 8, 4096)
     """Pixels of a picture's side."""
+    across: int = within(0, 0, 100)
+    """Prompts side by side, the others below; 0: all."""
 
     def run(self) -> None:
         check_ranges(self)
@@ -196,8 +201,20 @@ class Sheet:
 
         checkpoint = load_checkpoint(self.checkpoint)
         collection, prompts = prompts_of(checkpoint.metadata.recipe, self.prompts, self.library)
-        chosen = evenly(prompts.seen, self.count) + evenly(prompts.unseen, self.count)
-        checkpoint_sheet(self.output, checkpoint, prompts, chosen, collection, tile=self.tile)
+        if self.seed is None:
+            chosen = evenly(prompts.seen, self.count) + evenly(prompts.unseen, self.count)
+        else:
+            every = range(len(prompts.prompts))
+            chosen = random.Random(self.seed).sample(every, min(self.count, len(every)))
+        checkpoint_sheet(
+            self.output,
+            checkpoint,
+            prompts,
+            chosen,
+            collection,
+            tile=self.tile,
+            across=self.across,
+        )
         print(self.output)
 
 

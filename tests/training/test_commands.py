@@ -6,6 +6,7 @@ import math
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from backend.engine import Engine
 from backend.model.checkpoint import load_checkpoint
@@ -73,8 +74,6 @@ def test_a_sheet_shows_seen_and_unseen_prompts(short_run, tmp_path, capsys):
     output = tmp_path / "sheet.png"
     arguments = ["sheet", str(short_run), "--output", str(output), "--prompts", "pig64"]
     assert cli.main([*arguments, "--count", "1", "--tile", "16"]) == 0
-    from PIL import Image
-
     with Image.open(output) as picture:
         assert picture.height == 3 * 16 + 64
     assert str(output) in capsys.readouterr().out
@@ -84,6 +83,16 @@ def test_psnr():
     truth = torch.zeros(4, 4, 3)
     assert psnr(truth + 0.1, truth) == pytest.approx(20.0, abs=1e-4)
     assert psnr(truth, truth) == pytest.approx(100.0)
+
+
+def test_a_sheet_of_random_prompts_goes_on_below(short_run, tmp_path):
+    output = tmp_path / "sheet.jpg"
+    arguments = ["sheet", str(short_run), "--output", str(output), "--prompts", "pig64"]
+    assert (
+        cli.main([*arguments, "--count", "3", "--seed", "1", "--tile", "16", "--across", "2"]) == 0
+    )
+    with Image.open(output) as picture:
+        assert picture.format == "JPEG" and picture.size == (88 + 2 * 16, 2 * (3 * 16 + 64))
 
 
 def test_a_tenth_of_the_prompts_is_worse_than_the_tenths_figure():

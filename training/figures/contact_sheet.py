@@ -26,25 +26,39 @@ Row = tuple[str, Sequence[Float[Tensor, "size size 3"]]]
 
 
 def contact_sheet(
-    path: Path, columns: Sequence[str], rows: Sequence[Row], *, tile: int = 128
+    path: Path, columns: Sequence[str], rows: Sequence[Row], *, tile: int = 128, across: int = 0
 ) -> None:
-    """Write pictures as a table, prompts below; ``path`` is replaced at once or not at all."""
+    """Write pictures as a table, prompts below; ``path`` is replaced at once or not at all.
+
+    With more columns than ``across`` the table goes on below; 0: all columns side by side.
+    """
     side, text = 88, 64
-    sheet = Image.new("RGB", (side + tile * len(columns), tile * len(rows) + text), "white")
+    across = min(across or len(columns), len(columns))
+    height = tile * len(rows) + text
+    bands = -(-len(columns) // across)
+    sheet = Image.new("RGB", (side + tile * across, height * bands), "white")
     draw = ImageDraw.Draw(sheet)
-    for y, (name, pictures) in enumerate(rows):
-        draw.text((4, y * tile + tile // 2 - 6), textwrap.fill(name, 13), fill="black")
-        for x, picture in enumerate(pictures):
-            sheet.paste(
-                to_image(picture).resize((tile, tile), Image.Resampling.LANCZOS),
-                (side + x * tile, y * tile),
-            )
-    for x, prompt in enumerate(columns):
-        label = textwrap.fill(prompt, tile // 6)
-        draw.multiline_text((side + x * tile + 2, tile * len(rows) + 2), label, fill="black")
+    for band in range(bands):
+        top = band * height
+        shown = range(band * across, min((band + 1) * across, len(columns)))
+        for y, (name, pictures) in enumerate(rows):
+            place = (4, top + y * tile + tile // 2 - 6)
+            draw.text(place, textwrap.fill(name, 13), fill="black")
+            for x, column in enumerate(shown):
+                sheet.paste(
+                    to_image(pictures[column]).resize((tile, tile), Image.Resampling.LANCZOS),
+                    (side + x * tile, top + y * tile),
+                )
+        for x, column in enumerate(shown):
+            label = textwrap.fill(columns[column], tile // 6)
+            place = (side + x * tile + 2, top + tile * len(rows) + 2)
+            draw.multiline_text(place, label, fill="black")
     path.parent.mkdir(parents=True, exist_ok=True)
     with replacing(path) as unfinished:
-        sheet.save(unfinished, format="PNG", optimize=True)
+        if path.suffix.lower() in (".jpg", ".jpeg"):
+            sheet.save(unfinished, format="JPEG", quality=88)
+        else:
+            sheet.save(unfinished, format="PNG", optimize=True)
 
 
 def to_image(picture: Float[Tensor, "height width 3"]) -> Image.Image:
@@ -61,6 +75,7 @@ def checkpoint_sheet(
     collection: AssetCollection,
     *,
     tile: int,
+    across: int = 0,
 ) -> None:
     """Draw what a checkpoint makes of some prompts of a set, from the front and from behind, and
     the references from the front, if ``collection`` has them. Four rays a pixel."""
@@ -86,4 +101,4 @@ def checkpoint_sheet(
     rows: list[Row] = [("ours", fronts), ("ours, from behind", backs)]
     if truths:
         rows.append(("reference", truths))
-    contact_sheet(path, columns, rows, tile=tile)
+    contact_sheet(path, columns, rows, tile=tile, across=across)
