@@ -35,7 +35,7 @@ def test_ranges_are_those_that_were_promised():
     for option in options_of(MeshOptions):
         assert (option.minimum, option.maximum) == promised.get(option.name, (None, None))
     chain = {option.name: option for option in options_of(ChainOptions)}
-    assert (chain["keys"].minimum, chain["keys"].maximum) == (2, 9)
+    assert (chain["keys"].minimum, chain["keys"].maximum) == (2, 96)
     assert chain["resolution"].maximum == 256
 
 

@@ -170,7 +170,8 @@ def check_object_remembers_where_it_came_from(bench: Bench) -> None:
     assert ob["att3d_version"] == ob["att3d_backend_version"] == "0.1.0"
     options = json.loads(ob["att3d_options"])
     assert options == {
-        "faces": 700, "texture_size": 128, "resolution": 48, "normal_map": False, "unwrap": "own"
+        "faces": 700, "texture_size": 128, "resolution": 48, "normal_map": False, "unwrap": "own",
+        "size": "unit", "topology": "triangles"
     }  # fmt: skip
 
 
