@@ -73,6 +73,7 @@ class FakeEngine:
         progress: ProgressCallback | None = None,
         cancel: CancelToken | None = None,
         conditions: object = None,
+        objects: object = None,
     ) -> FakeMesh:
         assert progress is not None
         assert cancel is not None
