@@ -68,6 +68,7 @@ def drawn(panel: str, bench: Bench, width: int = 300) -> list[str]:
         scene=bpy.context.scene,
         active_object=bpy.context.object,
         region=SimpleNamespace(width=width),
+        window_manager=bpy.context.window_manager,
         preferences=bpy.context.preferences,
     )
     kind.draw(SimpleNamespace(layout=layout), context)
