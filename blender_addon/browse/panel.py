@@ -117,7 +117,7 @@ def _draw_item(layout: bpy.types.UILayout, item: Item) -> None:
 
 
 def _ui_scale(context: Context) -> float:
-    return context.preferences.system.ui_scale
+    return context.preferences.system.ui_scale or 1.0  # 0 without a window
 
 
 CLASSES = (BrowseView, ATT3D_PT_browse)
