@@ -57,6 +57,8 @@ class Thumbnails:
     def want(self, items: Sequence[Item]) -> None:
         """Draw these, in their order, and forget what was wanted before."""
         self._wanted = [i for i in items if i not in self._failed and not picture_of(i).is_file()]
+        if bpy.app.background:  # nothing runs timers there, and one that is left hangs the exit
+            return
         if self._wanted and not bpy.app.timers.is_registered(_tick):
             bpy.app.timers.register(_tick, first_interval=LOOK_AGAIN)
 
