@@ -98,4 +98,23 @@ def option_values() -> ConstructorRegistry:
             str_from_instance=lambda value: [str(value)],
         )
 
+    @registry.primitive_rule
+    def path(info: Any) -> PrimitiveConstructorSpec[Path] | None:
+        if info.type is not Path:
+            return None
+
+        def named(said: list[str]) -> Path:
+            # Path("") is the current folder, which nobody means who writes nothing.
+            if not said[0]:
+                raise ValueError("it names no file or folder")
+            return Path(said[0])
+
+        return PrimitiveConstructorSpec(
+            nargs=1,
+            metavar="PATH",
+            instance_from_str=named,
+            is_instance=lambda value: isinstance(value, Path),
+            str_from_instance=lambda value: [str(value)],
+        )
+
     return registry

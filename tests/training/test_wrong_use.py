@@ -50,6 +50,23 @@ def test_a_file_where_the_runs_folder_should_be(command, capsys, tmp_path):
     assert (tmp_path / "file").read_text() == "mine"
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["train", "--preset", "toybox-tiny", "--run"],
+        ["sheet", "x.safetensors", "-o"],
+        ["library", "-o"],
+    ],
+)
+def test_an_empty_path_is_not_the_current_folder(arguments, capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit) as info:
+        cli.main([*arguments, ""])
+    assert info.value.code == 2
+    assert "it names no file or folder" in capsys.readouterr().err
+    assert os.listdir(tmp_path) == []
+
+
 def test_a_split_that_there_is_not(capsys):
     with pytest.raises(SystemExit) as info:
         cli.main(["prompts", "pig64", "--split", "foo"])
