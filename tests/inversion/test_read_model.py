@@ -173,7 +173,7 @@ def test_empty_flat_and_huge_models_are_refused():
         with pytest.raises(BadRequest, match="empty"):
             checked(bad)
     many = np.tile(model.faces[:1], (MOST_FACES + 1, 1))
-    base, zeros = np.broadcast_to(model.base[:1], (len(many), 3)), np.zeros(len(many))
+    base, zeros = np.broadcast_to(model.base[:1], (len(many), 3)), np.zeros(len(many), int)
     wide = np.broadcast_to(model.corners[:1], (len(many), 3, 3))
     huge = ColoredMesh(model.vertices, many, base, wide, wide[:, :, :2], zeros)
     with pytest.raises(BadRequest, match="too large"):

@@ -111,7 +111,7 @@ def test_a_clip_of_the_library_knows_its_words(library, tmp_path):
     clip = tmp_path / "clip" / "score.safetensors"
     options = ["--preset", "scoring", "--steps", "2", "--batch", "4", "--output", str(clip)]
     options += ["--run", str(tmp_path / "clip"), "--bank.folder", str(tmp_path / "bank")]
-    options += ["--bank.views", "64", "--bank.shard", "64", "--bank.held-out", "2"]
+    options += ["--bank.views", "128", "--bank.shard", "64", "--bank.held-out", "2"]
     assert cli.main(["clip", "--library", str(library), *options]) == 0
     scorer = ScoringClip.load(clip)
     assert scorer.unknown_words(["a golden crate", "a wizard"]) == ["wizard"]
@@ -119,6 +119,13 @@ def test_a_clip_of_the_library_knows_its_words(library, tmp_path):
     assert scorer.logits(torch.rand(3, 16, 16, 3), captions).shape == (3, 2)
     recipe = load_clip(clip)[1]
     assert recipe["source"] == library.name and recipe["captions"] > 3
+
+
+def test_fewer_views_than_objects_are_refused(library, tmp_path, capsys):
+    options = ["--preset", "scoring", "--run", str(tmp_path / "clip"), "--bank.views", "8"]
+    options += ["--bank.folder", str(tmp_path / "bank")]
+    assert cli.main(["clip", "--library", str(library), *options]) == 2
+    assert "--bank.views 8 are fewer than" in capsys.readouterr().err
 
 
 def test_pictures_of_a_library_show_what_their_captions_say(library):

@@ -20,7 +20,7 @@ from safetensors.torch import load_file, save
 from torch import Tensor
 
 from backend.files import atomic_write
-from backend.protocol.errors import OutputError
+from backend.protocol.errors import OutputError, TrainingError
 
 from .config import BankConfig
 from .source import PairSource
@@ -62,6 +62,11 @@ def random_bank(
 
     ``progress`` gets (shards done, shards in all). ``backwards`` fills from the last shard.
     """
+    if config.views < len(source.captions):
+        raise TrainingError(
+            f"--bank.views {config.views} are fewer than the {len(source.captions)} objects",
+            "give every object at least one view",
+        )
     objects = torch.arange(config.views) % len(source.captions)
     starts = list(range(0, config.views, config.shard))
 

@@ -57,7 +57,8 @@ def run(kind, asked, seed=0, model=None, assets=None, references=REFERENCES):
     )
     objects = Objects(torch.zeros(2, 6), torch.zeros(2, 4))
     generator = torch.Generator().manual_seed(seed)
-    return guidance(Step(model or Fixed(HALFWAY), objects, asked, 0, 1, generator))[1]
+    parts = guidance(Step(model or Fixed(HALFWAY), objects, asked, 0, 1, generator))[1]
+    return {name: float(value) for name, value in parts.items()}
 
 
 def test_the_truth_is_the_asset_between():
