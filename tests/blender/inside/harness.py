@@ -73,6 +73,7 @@ class Bench:
         self.preferences.backend_command = ""
         self.preferences.remembered_python = ""
         self.preferences.log_folder = str(self.folder / "logs")
+        self.preferences.keep_history = True
         self.preferences.history_folder = str(self.folder / "history")
         self.preferences.checkpoint_folder = str(self.checkpoint.parent)
         bpy.context.scene.att3d.checkpoint = str(self.checkpoint)
