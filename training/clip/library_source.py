@@ -12,21 +12,19 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from torch.nn import functional
 
-from backend.rendering.cameras import CameraConfig, Cameras, orbit, sample_cameras
-from backend.rendering.lighting import LightConfig, Shading, headlight, sample_lights
+from backend.rendering.cameras import Cameras
+from backend.rendering.lighting import Shading
 
 from ..assets.library import LibraryCollection
 from ..library.attributes import STRETCHES, TINTS
 from ..prompts import PromptMix
+from .source import RenderedViews
 
-CAMERAS = CameraConfig(distance=(2.8, 3.3), focal=(1.2, 1.4), elevation=(-10.0, 50.0))
-"""Around what R-precision looks from (A34): the whole model, large."""
-LIGHTS = LightConfig(distance=(2.0, 3.0), angle=(0.0, 60.0))
 _RAYS = 2
 """Rays along a pixel's side: thin parts are seen, and edges are soft."""
 
 
-class LibrarySource:
+class LibrarySource(RenderedViews):
     """A :class:`~.source.PairSource` of a library's models and their copies.
 
     Two objects are neighbours (:func:`~.sampling.neighbours`) where they are the same thing in
@@ -69,25 +67,7 @@ class LibrarySource:
     def vocabulary_texts(self) -> list[str]:
         return [*self.captions, *self._collection.known_words(self.captions)]
 
-    @torch.no_grad()
-    def random_views(
-        self, indices: Int[Tensor, " views"], size: int, generator: torch.Generator
-    ) -> Float[Tensor, "views 4 size size"]:
-        cameras = sample_cameras(len(indices), CAMERAS, generator)
-        lights = sample_lights(cameras, LIGHTS, generator)
-        lit = torch.rand(1, generator=generator).item() < 0.75
-        return self._render(indices, cameras, lights, size, "full" if lit else "albedo")
-
-    @torch.no_grad()
-    def fixed_views(
-        self, indices: Int[Tensor, " objects"], size: int
-    ) -> Float[Tensor, "objects 4 4 size size"]:
-        cameras = orbit(4)[torch.arange(4).repeat(len(indices))]
-        each = indices.repeat_interleave(4)
-        views = self._render(each, cameras, headlight(cameras), size, "full")
-        return views.unflatten(0, (len(indices), 4))
-
-    def _render(
+    def render(
         self,
         indices: Int[Tensor, " views"],
         cameras: Cameras,

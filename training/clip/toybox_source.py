@@ -8,8 +8,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from backend.rendering.cameras import CameraConfig, Cameras, orbit, sample_cameras
-from backend.rendering.lighting import LightConfig, Shading, headlight, sample_lights
+from backend.rendering.cameras import Cameras
+from backend.rendering.lighting import Shading
 
 from ..prompts import (
     ACTIVITIES,
@@ -22,13 +22,10 @@ from ..prompts import (
     paraphrase,
 )
 from ..toybox import build, render, stack
-
-CAMERAS = CameraConfig(distance=(2.8, 3.3), focal=(1.2, 1.4), elevation=(-10.0, 50.0))
-"""Around what R-precision looks from (A34): the whole toy, large."""
-LIGHTS = LightConfig(distance=(2.0, 3.0), angle=(0.0, 60.0))
+from .source import RenderedViews
 
 
-class ToyboxSource:
+class ToyboxSource(RenderedViews):
     """A :class:`~.source.PairSource` of a prompt set's toys."""
 
     name = "toybox"
@@ -59,25 +56,7 @@ class ToyboxSource:
     def vocabulary_texts(self) -> list[str]:
         return [*self.captions, *known_words()]
 
-    @torch.no_grad()
-    def random_views(
-        self, indices: Int[Tensor, " views"], size: int, generator: torch.Generator
-    ) -> Float[Tensor, "views 4 size size"]:
-        cameras = sample_cameras(len(indices), CAMERAS, generator)
-        lights = sample_lights(cameras, LIGHTS, generator)
-        draw = torch.rand(1, generator=generator).item()
-        return self._render(indices, cameras, lights, size, _shading(draw))
-
-    @torch.no_grad()
-    def fixed_views(
-        self, indices: Int[Tensor, " objects"], size: int
-    ) -> Float[Tensor, "objects 4 4 size size"]:
-        cameras = orbit(4)[torch.arange(4).repeat(len(indices))]
-        each = indices.repeat_interleave(4)
-        views = self._render(each, cameras, headlight(cameras), size, "full")
-        return views.unflatten(0, (len(indices), 4))
-
-    def _render(
+    def render(
         self,
         indices: Int[Tensor, " views"],
         cameras: Cameras,
@@ -96,10 +75,3 @@ class ToyboxSource:
         )
         rgba = torch.cat([pictures.rgb, pictures.alpha[..., None]], dim=-1)
         return rgba.permute(0, 3, 1, 2)
-
-
-def _shading(draw: float) -> Shading:
-    """Mostly lit or albedo, seldom textureless (A15), for ``draw`` uniform in [0, 1)."""
-    if draw < 0.72:
-        return "full"
-    return "albedo" if draw < 0.95 else "textureless"
