@@ -13,7 +13,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from .combinations import Combinations, Unheard
 from .negation import remove_negations
@@ -54,6 +54,7 @@ class Hearing(Protocol):
         ...
 
 
+@runtime_checkable
 class MakeHearing(Protocol):
     """Makes the meanings of some words available."""
 
