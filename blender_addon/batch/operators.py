@@ -22,18 +22,19 @@ from ...backend.protocol.errors import (
     ProtocolError,
 )
 from ..checkpoints.prompt_search import known_by
-from ..generate.result_operator import MeshOperator, panel_values
+from ..generate.result_operator import panel_values
+from ..generate.series_operator import SeriesOperator
 from ..process.reply import Reply
-from ..process.session import redraw, session
+from ..process.session import session
 from ..scene.build import add_object
-from ..scene.collection import batch_collection, select_only
+from ..scene.collection import batch_collection, move_into, select_only
 from ..scene.place import Box, Placement
 from ..ui.status_text import told
 from .prompt_list import Grid, parse_prompts
 from .settings import columns_property, spacing_property
 
 if TYPE_CHECKING:
-    from bpy.types import Context, Event
+    from bpy.types import Context
 
 HOPELESS = (MissingDependency, CheckpointError, ProtocolError, NotDownloaded)
 """Errors after which the next prompt would fail in the same way."""
@@ -74,7 +75,7 @@ running: Progress | None = None
 """The batch in progress, for the panel."""
 
 
-class ATT3D_OT_batch(MeshOperator, bpy.types.Operator):
+class ATT3D_OT_batch(SeriesOperator, bpy.types.Operator):
     """Make an object for each prompt of a list, in a grid. ESC stops and keeps what is done"""
 
     bl_idname = "att3d.batch"
@@ -97,8 +98,9 @@ class ATT3D_OT_batch(MeshOperator, bpy.types.Operator):
 
     _batch: Progress | None = None
 
-    def begin(self, context: Context) -> Progress:
+    def begin(self, context: Context) -> None:
         """Read the list and decide where everything goes. Raises Att3dError."""
+        global running
         settings = context.scene.att3d
         self.fill_in(panel_values(context))
         self.fill_in({"columns": settings.batch_columns, "spacing": settings.batch_spacing})
@@ -109,7 +111,7 @@ class ATT3D_OT_batch(MeshOperator, bpy.types.Operator):
         width, depth = grid.columns * self.spacing, grid.rows * self.spacing
         box = Box((-half, -half, 0.0), (width - half, depth - half, HEIGHT))
         corner = settings.placement.location(context.scene, box)
-        return Progress(prompts, grid, corner, title)
+        self._batch = running = Progress(prompts, grid, corner, title)
 
     def _text(self, settings: Any) -> tuple[str, str]:
         """The list and what to call it."""
@@ -130,66 +132,16 @@ class ATT3D_OT_batch(MeshOperator, bpy.types.Operator):
             )
         return settings.batch_text.as_string(), settings.batch_text.name.removesuffix(".txt")
 
-    # --- one prompt after another ---
-
-    def execute(self, context: Context) -> set[str]:
-        global running
-        try:
-            batch = running = self._batch = self.begin(context)
-            while self._batch is not None:
-                reply = self.ask_mesh(context, batch.prompt)
-                try:
-                    session.wait(reply)
-                except KeyboardInterrupt:
-                    session.cancel()
-                if not self._collect(context, reply):
-                    break
-        except Exception as error:
-            return self._close(context, error)
-        return self._close(context)
-
-    def invoke(self, context: Context, event: Event) -> set[str]:
-        if bpy.app.background or context.window is None:
-            return self.execute(context)
-        global running
-        try:
-            running = self._batch = self.begin(context)
-        except Att3dError as error:
-            return self._failed(error)
-        return super().invoke(context, event)
-
     def request(self, context: Context) -> Reply:
         assert self._batch is not None
         return self.ask_mesh(context, self._batch.prompt)
-
-    def modal(self, context: Context, event: Event) -> set[str]:
-        reply = self._reply
-        if reply is None:
-            return {"CANCELLED"}
-        if event.type == "ESC" and event.value == "PRESS":
-            session.cancel()
-        elif event.type != "TIMER":
-            return {"PASS_THROUGH"}
-        redraw()
-        if not reply.done():
-            return {"PASS_THROUGH"}
-        try:
-            if self._collect(context, reply):
-                self._reply = self.request(context)
-                return {"PASS_THROUGH"}
-        except Exception as error:
-            self._end(context)
-            return self._close(context, error)
-        self._end(context)
-        return self._close(context)
 
     def cancel(self, context: Context) -> None:
         global running
         running = self._batch = None
         super().cancel(context)
 
-    def _collect(self, context: Context, reply: Reply) -> bool:
-        """Use one answer; whether there is more to do. Raises what ends the batch."""
+    def collect(self, context: Context, reply: Reply) -> bool:
         batch = self._batch
         assert batch is not None
         try:
@@ -207,17 +159,14 @@ class ATT3D_OT_batch(MeshOperator, bpy.types.Operator):
             ob = add_object(scene, made.arrays, made.origin, Placement(height=scene.att3d.height))
             collection = batch_collection(scene, batch.title, batch.collection)
             batch.collection = collection.session_uid
-            for other in ob.users_collection:
-                other.objects.unlink(ob)
-            collection.objects.link(ob)
+            move_into(collection, ob)
             x, y = batch.grid.place(batch.index)
             ob.location = (batch.corner[0] + x, batch.corner[1] + y, batch.corner[2])
             batch.made.append(ob.session_uid)
         batch.index += 1
         return batch.index < len(batch.prompts)
 
-    def _close(self, context: Context, error: Exception | None = None) -> set[str]:
-        """Say what came of it. What is done stays, and is one step to undo."""
+    def close(self, context: Context, error: Exception | None = None) -> set[str]:
         global running
         batch, running, self._batch = self._batch, None, None
         if batch is None or not batch.made:

@@ -9,25 +9,26 @@ import bpy
 from bpy.app.translations import pgettext_rpt as rpt_
 from bpy.props import BoolProperty, IntProperty
 
-from ...backend.protocol.errors import Att3dError, Cancelled
+from ...backend.protocol.errors import Cancelled
 from ...backend.protocol.messages import GenerateResult
-from ..generate.result_operator import MeshOperator, panel_values
+from ..generate.result_operator import panel_values
+from ..generate.series_operator import SeriesOperator
 from ..process.reply import Reply
-from ..process.session import redraw, session
+from ..process.session import session
 from ..scene.build import add_object
-from ..scene.collection import batch_collection, select_only
+from ..scene.collection import batch_collection, move_into, select_only
 from ..scene.place import Placement
 from ..scene.provenance import BLEND
 from .place import prompts_of
 
 if TYPE_CHECKING:
-    from bpy.types import Context, Event
+    from bpy.types import Context
 
 SPACING = 1.5
 """Metres between neighbours."""
 
 
-class ATT3D_OT_in_between(MeshOperator, bpy.types.Operator):
+class ATT3D_OT_in_between(SeriesOperator, bpy.types.Operator):
     """Make a collection of objects evenly between the prompts of the chain, marked as assets"""
 
     bl_idname = "att3d.in_between"
@@ -63,7 +64,6 @@ class ATT3D_OT_in_between(MeshOperator, bpy.types.Operator):
         return True
 
     def begin(self, context: Context) -> None:
-        """Read the list. Raises Att3dError."""
         self.fill_in(panel_values(context))
         self._prompts = tuple(prompts_of(context.scene))
         self._index, self._made, self._collection = 0, [], 0
@@ -76,53 +76,7 @@ class ATT3D_OT_in_between(MeshOperator, bpy.types.Operator):
     def request(self, context: Context) -> Reply:
         return self.ask_mesh(context, "", chain=list(self._prompts), alpha=self.alpha)
 
-    def execute(self, context: Context) -> set[str]:
-        try:
-            self.begin(context)
-            more = True
-            while more:
-                reply = self.request(context)
-                try:
-                    session.wait(reply)
-                except KeyboardInterrupt:
-                    session.cancel()
-                more = self._collect(context, reply)
-        except Exception as error:
-            return self._close(context, error)
-        return self._close(context)
-
-    def invoke(self, context: Context, event: Event) -> set[str]:
-        if bpy.app.background or context.window is None:
-            return self.execute(context)
-        try:
-            self.begin(context)
-        except Att3dError as error:
-            return self._failed(error)
-        return super().invoke(context, event)
-
-    def modal(self, context: Context, event: Event) -> set[str]:
-        reply = self._reply
-        if reply is None:
-            return {"CANCELLED"}
-        if event.type == "ESC" and event.value == "PRESS":
-            session.cancel()
-        elif event.type != "TIMER":
-            return {"PASS_THROUGH"}
-        redraw()
-        if not reply.done():
-            return {"PASS_THROUGH"}
-        try:
-            if self._collect(context, reply):
-                self._reply = self.request(context)
-                return {"PASS_THROUGH"}
-        except Exception as error:
-            self._end(context)
-            return self._close(context, error)
-        self._end(context)
-        return self._close(context)
-
-    def _collect(self, context: Context, reply: Reply) -> bool:
-        """Use one answer; whether there is more to do. Raises what ends it all."""
+    def collect(self, context: Context, reply: Reply) -> bool:
         result = reply.result(GenerateResult)
         blend: dict[str, Any] = {"prompts": self._prompts, "alpha": self.alpha}
         source = {BLEND: json.dumps(blend, ensure_ascii=False)}
@@ -132,16 +86,13 @@ class ATT3D_OT_in_between(MeshOperator, bpy.types.Operator):
         title = f"{self._prompts[0]} to {self._prompts[-1]}"
         collection = batch_collection(scene, title, self._collection)
         self._collection = collection.session_uid
-        for other in ob.users_collection:
-            other.objects.unlink(ob)
-        collection.objects.link(ob)
+        move_into(collection, ob)
         ob.location = (SPACING * self._index, 0.0, 0.0)
         self._made.append(ob.session_uid)
         self._index += 1
         return self._index < self.count
 
-    def _close(self, context: Context, error: Exception | None = None) -> set[str]:
-        """Say what came of it. What is done stays, and is one step to undo."""
+    def close(self, context: Context, error: Exception | None = None) -> set[str]:
         made = set(self._made)
         objects = [ob for ob in bpy.data.objects if ob.session_uid in made]
         if not objects:

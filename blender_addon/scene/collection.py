@@ -38,6 +38,13 @@ def batch_collection(scene: bpy.types.Scene, name: str, uid: int) -> bpy.types.C
     return collection
 
 
+def move_into(collection: bpy.types.Collection, ob: bpy.types.Object) -> None:
+    """Put an object into a collection and out of all others."""
+    for other in ob.users_collection:
+        other.objects.unlink(ob)
+    collection.objects.link(ob)
+
+
 def select_only(context: bpy.types.Context, ob: bpy.types.Object) -> bool:
     """Make ``ob`` the active and only selected object. False when it cannot be now.
 
