@@ -21,8 +21,9 @@ from torch import Tensor
 from backend.model.att3d import Objects
 from backend.model.checkpoint import load_checkpoint
 from backend.paths import default_checkpoint
-from training.amortized.rendering import RenderConfig, TrainingRenderer
 from training.prompts import spec_of
+from training.rendering.config import RenderConfig
+from training.rendering.renderer import TrainingRenderer
 from training.toybox import AssetBatch, build, near_surface_points, signed_distance, stack
 
 POINTS = 1024

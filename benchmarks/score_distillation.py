@@ -29,7 +29,7 @@ from training.amortized.r_metrics import Queries
 from training.amortized.run import train
 from training.assets.toybox import ToyboxCollection
 from training.clip.scoring import load_scorer
-from training.figures.contact_sheet import checkpoint_sheet
+from training.figures.checkpoint_sheet import checkpoint_sheet
 from training.guidance.mixed import GuidanceConfig
 from training.presets import preset
 from training.prompts import PromptSet, prompt_set

@@ -33,11 +33,12 @@ from backend.model.att3d import ATT3D, Objects
 from backend.model.config import GridConfig, ModelConfig
 from backend.protocol.errors import BadRequest
 from training.amortized.config import OptimizerConfig
-from training.amortized.rendering import RenderConfig, TrainingRenderer
 from training.diffusion.model import UNetConfig, build_unet
-from training.guidance import Step
-from training.guidance.diffusion.pipeline import import_diffusers
+from training.diffusion.pipeline import import_diffusers
 from training.prompts import PromptMix
+from training.rendering.config import RenderConfig
+from training.rendering.renderer import TrainingRenderer
+from training.rendering.scene import Step
 from training.runs.optimizer import build_optimizer
 
 Parts = dict[str, float]

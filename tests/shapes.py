@@ -29,6 +29,7 @@ CHECKED = (
     "training.guidance",
     "training.library",
     "training.refinement",
+    "training.rendering",
 )
 """Every package with annotated shapes; ``tests/test_shapes.py`` finds one that is not here."""
 

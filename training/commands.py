@@ -197,7 +197,7 @@ class Sheet:
 
         from .amortized.evaluation import evenly
         from .assets import prompts_of
-        from .figures.contact_sheet import checkpoint_sheet
+        from .figures.checkpoint_sheet import checkpoint_sheet
 
         checkpoint = load_checkpoint(self.checkpoint)
         collection, prompts = prompts_of(checkpoint.metadata.recipe, self.prompts, self.library)

@@ -14,14 +14,15 @@ from backend.protocol.errors import TrainingError
 from backend.rendering.cameras import CameraConfig
 from backend.rendering.lighting import DREAMFUSION_LIGHT
 
-from .amortized.config import OptimizerConfig, ReferencesConfig, TrainConfig
-from .amortized.interpolation import Interpolation, InterpolationConfig
-from .amortized.rendering import Regularizer, RenderConfig
+from .amortized.config import OptimizerConfig, TrainConfig
 from .assets import LibraryConfig
 from .guidance.diffusion.config import DiffusionModelConfig
 from .guidance.diffusion.presets import guidance_preset
 from .guidance.mixed import GuidanceConfig
+from .guidance.references import ReferencesConfig
+from .prompts.interpolation import Interpolation, InterpolationConfig
 from .refinement.config import RefineConfig
+from .rendering.config import Regularizer, RenderConfig
 
 _DISTILLATION = GuidanceConfig(references=(0.0, 0.0), diffusion=(1.0, 1.0))
 

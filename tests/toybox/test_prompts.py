@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backend.protocol.errors import TrainingError
-from training.amortized.conditioning import conditioning_encoder
+from training.clip.conditioning import conditioning_encoder
 from training.prompts import (
     ACTIVITIES,
     ANIMALS,

@@ -16,18 +16,18 @@ from backend.text.encoder import TextEncoder
 from backend.text.small_encoder import SmallEncoder
 
 from ..assets import AssetCollection, ReferenceAssets, references_of
+from ..clip.conditioning import conditioning_encoder
 from ..guidance import Guidance
 from ..guidance.mixed import MixedGuidance
 from ..guidance.pictures import PictureGuidance
 from ..guidance.references import ReferenceGuidance
 from ..prompts import Chance, PromptSet, single_prompt
+from ..rendering.renderer import TrainingRenderer
 from ..runs.contents import fingerprint
 from ..runs.folder import locked
 from ..runs.ranges import check_ranges
-from .conditioning import conditioning_encoder
 from .config import TrainConfig
 from .export import export
-from .rendering import TrainingRenderer
 from .trainer import Embed, Trainer
 from .watch import Watcher
 

@@ -27,15 +27,16 @@ from backend.model.att3d import ATT3D, OutputOffset
 from backend.model.mapping import MappingNetwork
 from backend.protocol.errors import BadRequest, TrainingError
 
-from ..guidance import Guidance, Log, Step
+from ..guidance import Guidance, Log
 from ..prompts import PromptMix
+from ..prompts.interpolation import sample_conditions, sample_mix
+from ..rendering.scene import Step
 from ..runs.contents import with_contents
 from ..runs.distributed import build_accelerator, leave
 from ..runs.loop import Loop, LoopConfig
 from ..runs.optimizer import build_optimizer, set_rates
 from ..runs.state import Progress
 from .config import TrainConfig, config_as_json
-from .interpolation import sample_conditions, sample_mix
 
 FRAME_LOSSES = ("picture", "sds")
 """Parts of the loss for which each object of the batch was rendered (A33)."""

@@ -14,8 +14,8 @@ from backend.text.encoder import TextEncoder
 
 from ..assets import AssetCollection, ReferenceAssets
 from ..clip.scoring import load_scorer
-from ..figures.contact_sheet import Row, contact_sheet
 from ..prompts import PromptSet
+from ..rendering.contact_sheet import Row, contact_sheet
 from ..runs.state import Progress
 from .config import TrainConfig
 from .curve import append_point

@@ -28,8 +28,8 @@ from backend.rendering.cameras import Cameras, orbit, sample_cameras
 from backend.rendering.lighting import Shading, headlight, sample_lights
 
 from ..clip.bank import to_bytes
-from ..guidance.diffusion.views import view_index
 from ..prompts import spec_of
+from ..prompts.views import view_index
 from ..toybox import AssetBatch, build, render, stack
 from .config import DataConfig
 

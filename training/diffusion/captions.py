@@ -11,8 +11,8 @@ from torch import Tensor
 
 from backend.text.encoder import TextEncoder
 
-from ..guidance.diffusion.views import VIEW_WORDS, view_prompt
 from ..prompts import paraphrase, spec_of
+from ..prompts.views import VIEW_WORDS, view_prompt
 from .config import DataConfig
 
 _KEPT = 8192

@@ -12,7 +12,7 @@ from backend.protocol.errors import TrainingError
 from backend.rendering.cameras import CameraConfig
 from backend.rendering.lighting import LightConfig
 
-from ..guidance.diffusion.views import ViewScheme
+from ..prompts.views import ViewScheme
 from ..runs.ranges import within
 from .model import UNetConfig
 

@@ -11,7 +11,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from ..clip.scoring import ScoringClip
-from ..guidance.diffusion.views import ViewScheme, view_index
+from ..prompts.views import ViewScheme, view_index
 from .bank import HELD_OUT, ViewMaker
 from .captions import Captions, Tokens
 from .loss import noise_levels, v_loss

@@ -26,10 +26,10 @@ from backend.protocol.schema import decode, to_json
 from backend.rendering.cameras import CameraConfig
 from backend.rendering.lighting import LightConfig
 
-from ..guidance.diffusion.pipeline import import_diffusers, load_weights
-from ..guidance.diffusion.views import VIEW_WORDS, ViewScheme
+from ..prompts.views import VIEW_WORDS, ViewScheme
 from ..runs.state import first_not_finite, require_finite
 from .model import PixelUNet
+from .pipeline import import_diffusers, load_weights
 from .text import PixelTextEncoder
 
 CLASS_NAME = "Att3dPixelPipeline"

@@ -15,7 +15,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ..guidance.diffusion.pipeline import import_diffusers
+from .pipeline import import_diffusers
 
 LEVELS = 1000
 """Noise levels of the schedule."""

@@ -17,11 +17,11 @@ from backend.accelerator import choose_device
 from backend.protocol.errors import OutputError, TrainingError
 from backend.text.small_encoder import SmallEncoder
 
-from ..amortized.conditioning import conditioning_encoder
+from ..clip.conditioning import conditioning_encoder
 from ..clip.scoring import ScoringClip
-from ..figures.contact_sheet import Row, contact_sheet
-from ..guidance.diffusion.views import VIEW_WORDS
 from ..prompts import PromptSet, known_words, prompt_set, synonyms
+from ..prompts.views import VIEW_WORDS
+from ..rendering.contact_sheet import Row, contact_sheet
 from ..runs.contents import fingerprint
 from ..runs.folder import locked
 from ..runs.ranges import check_ranges

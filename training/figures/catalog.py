@@ -12,9 +12,9 @@ from backend.model.config import Condition
 from backend.protocol.errors import BadRequest
 
 from ..amortized.evaluation import evenly
-from ..amortized.interpolation import Interpolation, InterpolationConfig
 from ..presets import FINETUNE, preset
 from ..prompts import PromptSet, prompt_set
+from ..prompts.interpolation import Interpolation, InterpolationConfig
 from .figure import Figure, Run, Scale
 from .plots import (
     between_rows,

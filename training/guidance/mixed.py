@@ -11,7 +11,8 @@ from torch import Tensor
 
 from backend.protocol.errors import TrainingError
 
-from . import Guidance, Log, Step
+from ..rendering.scene import Step
+from . import Guidance, Log
 
 
 @dataclass(frozen=True)

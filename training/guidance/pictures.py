@@ -11,10 +11,11 @@ from torch.nn import functional
 
 from backend.rendering.cameras import Cameras
 
-from ..amortized.config import ReferencesConfig
-from ..amortized.rendering import TrainingRenderer
 from ..assets.protocol import ReferenceAssets, ReferenceBatch
-from . import Log, Step
+from ..rendering.renderer import TrainingRenderer
+from ..rendering.scene import Step
+from . import Log
+from .references import ReferencesConfig
 
 
 class PictureGuidance:

@@ -23,10 +23,44 @@ from backend.protocol.errors import TrainingError
 from backend.rendering.cameras import CameraConfig, sample_cameras
 from backend.rendering.volume import render_rays
 
-from ..amortized.config import ReferencesConfig
 from ..assets.protocol import ReferenceAssets, ReferenceBatch
 from ..prompts import PromptMix
-from . import Log, Step
+from ..rendering.scene import Step
+from ..runs.ranges import within
+from . import Log
+
+
+@dataclass(frozen=True)
+class ReferencesConfig:
+    """Guidance by reference assets: pictures from the same cameras, and truth at 3D points."""
+
+    size: int = within(64, 1, 4096)
+    """Pixels of a reference picture's side."""
+    rays: int = 256
+    """Rays compared a prompt a step; 0 turns pictures off."""
+    picture_every: int = within(1, 1)
+    """Steps between those that compare pictures."""
+    samples: int = within(64, 1, 4096)
+    """Samples a ray (A17)."""
+    points: int = 4096
+    """Points compared a prompt a step; 0 turns points off."""
+    near_sigma: tuple[float, float] = within((0.005, 0.15), 1e-9, 100.0)
+    """Spread of the points near the surface, metres, log-uniform."""
+    near_share: float = within(0.5, 0.0, 1.0)
+    """Share of the points drawn near the asset's own surface."""
+    other_share: float = within(0.3, 0.0, 1.0)
+    """Share drawn near the surface of another asset of the batch; the rest is uniform."""
+    slope: float = within(300.0, 0.0, 1e9)
+    """Pre-density (before the model's density scale) per metre of distance to the surface."""
+    truncation: float = within(14.0, 1e-9, 1e9)
+    """Beyond this much of it from the surface's level, only the side matters."""
+    color_band: float = within(0.06, 0.0, 100.0)
+    """Colour is compared at points closer to the surface than this, metres."""
+    density_weight: float = within(1.0, 0.0, 1e9)
+    color_weight: float = within(2.0, 0.0, 1e9)
+    picture_weight: float = within(1.0, 0.0, 1e9)
+    alpha_weight: float = within(0.5, 0.0, 1e9)
+
 
 KINDS = ("none", "loss", "bernoulli", "truth")
 """Interpolation types that references have."""

@@ -3,7 +3,8 @@
 Files are found (:mod:`.sources`), read (:mod:`.readers`, :mod:`.gltf`, :mod:`.blender`), put in
 their place (:mod:`.placing`), named (:mod:`.names`, :mod:`.captions`) and looked into
 (:mod:`.truth`, :mod:`.grid`); :mod:`.build` does so for many, and :mod:`.report` shows a person
-what will be learnt. :mod:`training.assets.library` gives the result to a training run.
+what will be learnt. :mod:`.assets` has the models as tensors, and :mod:`training.assets.library`
+gives them to a training run.
 
 A library is a folder:
 

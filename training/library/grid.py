@@ -101,7 +101,7 @@ def lookup(
 ) -> tuple[Float[np.ndarray, " points"], Float[np.ndarray, "points 3"]]:
     """Signed distance, clipped to the band, and colour in [0, 1]; one model, by numpy.
 
-    ``training.assets.library`` reads many models at once in torch; tests hold it to this.
+    ``training.library.assets`` reads many models at once in torch; tests hold it to this.
     """
     place = ((points + 1.0) / CELL - 0.5).clip(0.0, CELLS - 1.0)
     first = np.floor(place).astype(np.int64).clip(0, CELLS - 2)

@@ -14,8 +14,8 @@ from PIL import Image, ImageDraw, ImageFont
 from backend.protocol.errors import OutputError
 from backend.rendering.cameras import orbit
 
-from ..assets.library import LibraryAssets
 from ..prompts import PromptMix
+from .assets import LibraryAssets
 from .attributes import Look
 from .prompts import COLORED, Instance
 from .storage import Entry, Index, read_model, write_whole

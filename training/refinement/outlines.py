@@ -16,7 +16,7 @@ from torch import Tensor
 from backend.atlas.rasterize import ranges
 from backend.surface.topology import Faces, half_edges, twins
 
-from .rasterize import Screen, Visible, cross
+from ..rendering.rasterize import Screen, Visible, cross
 
 SAME = 0.02
 """What an outline hides is farther away than it by at least this share."""

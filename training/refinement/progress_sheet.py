@@ -12,12 +12,11 @@ from backend.rendering.cameras import orbit
 from backend.rendering.lighting import Shading, headlight
 
 from ..amortized.evaluation import VIEWS, Sides, iou, psnr, reference_sides
-from ..amortized.rendering import Scene, TrainingViews
 from ..amortized.trainer import Trainer
 from ..assets import ReferenceAssets
-from ..figures.contact_sheet import Row, contact_sheet
-from ..guidance import Step
 from ..prompts import PromptMix
+from ..rendering.contact_sheet import Row, contact_sheet
+from ..rendering.scene import Scene, Step, TrainingViews
 from ..runs.state import Progress
 from .config import RefineConfig
 from .renderer import MeshRenderer

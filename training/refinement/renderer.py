@@ -13,11 +13,12 @@ from torch.nn import functional
 from backend.rendering.cameras import CameraConfig, Cameras
 from backend.surface.topology import Faces
 
-from ..amortized.rendering import Lighting, RenderConfig, Scene, TrainingRenderer, TrainingViews
-from ..guidance import Step
 from ..guidance.pictures import halved
+from ..rendering.config import RenderConfig
+from ..rendering.rasterize import project, visible
+from ..rendering.renderer import TrainingRenderer
+from ..rendering.scene import Lighting, Scene, Step, TrainingViews
 from .outlines import Edges, antialias
-from .rasterize import project, visible
 from .surface import SurfaceObjects
 
 

@@ -8,9 +8,9 @@ import torch
 
 from backend.rendering.cameras import intersect_ball
 from tests.tiny import TINY, tiny_model
-from training.amortized.config import OptimizerConfig, ReferencesConfig, TrainConfig
+from training.amortized.config import OptimizerConfig, TrainConfig
 from training.amortized.trainer import Trainer
-from training.guidance.references import ReferenceGuidance
+from training.guidance.references import ReferenceGuidance, ReferencesConfig
 
 RADII = torch.tensor([0.3, 0.45, 0.6, 0.5])
 COLORS = torch.tensor([[0.9, 0.1, 0.1], [0.1, 0.8, 0.2], [0.2, 0.3, 0.9], [0.8, 0.8, 0.1]])

@@ -11,9 +11,9 @@ from backend.model.checkpoint import load_checkpoint, save_checkpoint
 from backend.protocol.errors import OutputError, TrainingError
 from tests.tiny import tiny_checkpoint, tiny_model
 from tests.training.small import small_config
-from training.amortized.conditioning import conditioning_encoder
 from training.amortized.export import export
 from training.assets.toybox import ToyboxCollection
+from training.clip.conditioning import conditioning_encoder
 from training.prompts import prompt_set
 from training.runs.state import Progress
 

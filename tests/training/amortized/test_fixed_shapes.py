@@ -16,12 +16,13 @@ from backend.rendering.occupancy import Occupancy
 from tests.tiny import TINY, tiny_model
 from tests.training.amortized.spheres import sphere_trainer
 from tests.training.amortized.test_training_rendering import PLAIN, step_of
-from training.amortized.rendering import Regularizer, RenderConfig, TrainingRenderer
 from training.amortized.run import build_guidance, embedder, text_encoder
 from training.amortized.trainer import Trainer
-from training.guidance import Step
 from training.presets import preset
 from training.prompts import prompt_set
+from training.rendering.config import Regularizer, RenderConfig
+from training.rendering.renderer import TrainingRenderer
+from training.rendering.scene import Step
 
 PIXEL32 = Path(__file__).parents[2] / "data" / "pixel32"
 CLOSE = CameraConfig(distance=(2.4, 3.2), focal=(4.0, 5.0), elevation=(-10.0, 60.0))

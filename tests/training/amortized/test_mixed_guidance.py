@@ -5,9 +5,9 @@ import torch
 
 from backend.protocol.errors import TrainingError
 from tests.tiny import tiny_model
-from training.guidance import Step
 from training.guidance.mixed import GuidanceConfig, MixedGuidance
 from training.prompts import PromptMix
+from training.rendering.scene import Step
 
 MODEL = tiny_model()
 

@@ -13,15 +13,15 @@ from tests.training.guidance import pipelines
 from tests.training.open_clip import save_tiny_open_clip
 from tests.training.small import small_config
 from training import cli
-from training.amortized.conditioning import conditioning_encoder
 from training.amortized.config import TrainConfig
 from training.amortized.curve import read_curve
-from training.amortized.interpolation import InterpolationConfig
 from training.amortized.run import train
+from training.clip.conditioning import conditioning_encoder
 from training.guidance.diffusion.presets import guidance_preset
 from training.options import parse_options
 from training.presets import PRESETS, TOYBOX_CHAINS, preset
 from training.prompts import prompt_set
+from training.prompts.interpolation import InterpolationConfig
 
 
 @pytest.mark.parametrize("name", PRESETS)

@@ -9,9 +9,9 @@ from backend.model.att3d import ATT3D, Objects
 from backend.rendering.cameras import CameraConfig
 from tests.tiny import TINY, tiny_model
 from tests.training.amortized.spheres import REFERENCES, Spheres
-from training.guidance import Step
 from training.guidance.references import ReferenceGuidance, truncated_distance_loss
 from training.prompts import PromptMix
+from training.rendering.scene import Step
 
 
 def test_within_the_truncation_the_height_is_the_distance():

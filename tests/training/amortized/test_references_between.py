@@ -13,10 +13,10 @@ from backend.protocol.errors import TrainingError
 from backend.rendering.cameras import CameraConfig
 from tests.tiny import TINY
 from tests.training.amortized.spheres import REFERENCES, Spheres
-from training.amortized.interpolation import Interpolation
-from training.guidance import Step
 from training.guidance.references import KINDS, ReferenceGuidance, truncated_distance_loss
 from training.prompts import PromptMix
+from training.prompts.interpolation import Interpolation
+from training.rendering.scene import Step
 
 PROMPTS = torch.tensor([[0, 1], [2, 3]])
 

@@ -12,10 +12,10 @@ from backend.model.checkpoint import load_checkpoint
 from backend.model.config import GridConfig
 from backend.rendering.cameras import orbit
 from backend.rendering.volume import render_field
-from training.amortized.conditioning import conditioning_encoder
 from training.amortized.export import export
 from training.amortized.run import train
 from training.assets.toybox import ToyboxCollection
+from training.clip.conditioning import conditioning_encoder
 from training.clip.scoring import ScoringClip
 from training.presets import preset
 from training.prompts import PromptSet

@@ -13,9 +13,10 @@ from backend.rendering.lighting import AMBIENT, DIFFUSE, headlight
 from backend.rendering.occupancy import Occupancy
 from backend.rendering.volume import render_rays
 from tests.tiny import TINY, tiny_model
-from training.amortized.rendering import Regularizer, RenderConfig, Scene, TrainingRenderer
-from training.guidance import Step
 from training.prompts import PromptMix
+from training.rendering.config import Regularizer, RenderConfig
+from training.rendering.renderer import TrainingRenderer
+from training.rendering.scene import Scene, Step
 
 CAMERAS = CameraConfig(distance=(2.4, 3.2), focal=(0.8, 1.2), elevation=(-10.0, 60.0))
 PLAIN = RenderConfig(size=12, samples=16, background="random")

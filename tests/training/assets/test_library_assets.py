@@ -8,8 +8,9 @@ from backend.protocol.errors import TrainingError
 from backend.rendering.cameras import orbit
 from tests.training.library.models import box, write_box
 from training.assets import LibraryConfig, lit_on_white
-from training.assets.library import short_licence, texel_index
+from training.assets.library import short_licence
 from training.assets.protocol import AssetCollection, AssetsConfig, ReferenceAssets, ReferenceBatch
+from training.library.assets import texel_index
 from training.library.attributes import TINTS
 from training.library.build import LibraryOptions, build
 from training.library.grid import lookup

@@ -7,14 +7,14 @@ from pathlib import Path
 
 import torch
 
-from training.amortized.conditioning import conditioning_encoder
+from training.clip.conditioning import conditioning_encoder
 from training.diffusion.bank import StreamingBank, ViewMaker
 from training.diffusion.captions import Captions, Tokens
 from training.diffusion.config import DataConfig, DiffusionConfig, preset
 from training.diffusion.loop import DiffusionTrainer
 from training.diffusion.model import build_scheduler, build_unet
 from training.diffusion.text import PixelTextEncoder, with_views
-from training.guidance.diffusion.views import VIEW_WORDS
+from training.prompts.views import VIEW_WORDS
 
 PROMPTS = ["a pig", "a rabbit wearing a suit", "a robot wearing a tophat"]
 CPU = torch.device("cpu")

@@ -11,7 +11,7 @@ from tests.training.diffusion.parts import PROMPTS, tiny_maker
 from training.diffusion import bank as module
 from training.diffusion.bank import HELD_OUT, StreamingBank, Views
 from training.diffusion.config import DataConfig
-from training.guidance.diffusion.views import VIEW_WORDS, view_words
+from training.prompts.views import VIEW_WORDS, view_words
 from training.toybox import Renders
 
 SMALL = DataConfig(bank=3, chunk=4, refresh=5, supersample=1)

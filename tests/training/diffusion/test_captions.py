@@ -8,7 +8,7 @@ import torch
 from tests.training.diffusion.parts import PROMPTS, encoder
 from training.diffusion.captions import Captions, Tokens
 from training.diffusion.config import DataConfig
-from training.guidance.diffusion.views import VIEW_WORDS
+from training.prompts.views import VIEW_WORDS
 
 DATA = DataConfig(without_view=0.1, paraphrase=0.3, dropout=0.15)
 COUNT = 4000

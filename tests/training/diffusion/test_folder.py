@@ -76,7 +76,7 @@ def test_weights_are_stored_in_half_precision(saved):
 
 
 def test_diffusers_reads_the_parts(saved):
-    from training.guidance.diffusion.pipeline import import_diffusers
+    from training.diffusion.pipeline import import_diffusers
 
     diffusers = import_diffusers()
     index = json.loads((saved / "model_index.json").read_text())

@@ -11,8 +11,8 @@ from training.diffusion.bank import ViewMaker
 from training.diffusion.config import DataConfig
 from training.diffusion.evaluation import side_words, view_accuracy
 from training.diffusion.sampling import sample
-from training.guidance.diffusion.views import VIEW_WORDS
 from training.prompts import prompt_set
+from training.prompts.views import VIEW_WORDS
 
 FOLDER = Path(__file__).parents[2] / "data" / "pixel32"
 CHOSEN = range(1, 96, 8)

@@ -6,9 +6,9 @@ import pytest
 import torch
 
 from tests.training.diffusion.parts import encoder
-from training.amortized.conditioning import conditioning_encoder
+from training.clip.conditioning import conditioning_encoder
 from training.diffusion.text import PixelTextEncoder
-from training.guidance.diffusion.views import VIEW_WORDS
+from training.prompts.views import VIEW_WORDS
 
 PROMPT = "a pig wearing a tophat"
 USED = 5

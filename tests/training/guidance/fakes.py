@@ -10,10 +10,10 @@ import torch
 from backend.model.att3d import Objects
 from backend.rendering.cameras import Cameras, orbit
 from tests.tiny import tiny_model
-from training.guidance import Step
 from training.guidance.diffusion.condition import TextCondition
 from training.guidance.diffusion.schedule import NoiseSchedule
 from training.prompts import PromptMix
+from training.rendering.scene import Step
 
 SIZE = 6
 LEVELS = torch.linspace(0.9995, 0.001, 1000)

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import torch
 
-from training.guidance.diffusion.pipeline import import_diffusers
+from training.diffusion.pipeline import import_diffusers
 
 TOKENS = 12
 """Tokens of a prompt of the tiny CLIPs."""
@@ -213,7 +213,7 @@ def own_pixel_model(folder: Path) -> Path:
         save_pixel_model,
         with_views,
     )
-    from training.guidance.diffusion.views import VIEW_WORDS
+    from training.prompts.views import VIEW_WORDS
 
     torch.manual_seed(4)
     text = SmallEncoderConfig(words=WORDS, context=8, width=16, layers=1, heads=2, features=8)

@@ -12,8 +12,7 @@ from backend.protocol.errors import Att3dError, NotDownloaded, TrainingError
 from backend.rendering.cameras import CameraConfig
 from tests.tiny import tiny_model
 from tests.training.guidance import pipelines
-from training.amortized.rendering import RenderConfig, TrainingRenderer
-from training.guidance import Step
+from training.diffusion.pipeline import Pipeline
 from training.guidance.diffusion import (
     DiffusionGuidance,
     DiffusionGuidanceConfig,
@@ -22,8 +21,10 @@ from training.guidance.diffusion import (
     guidance_preset,
     load_diffusion_model,
 )
-from training.guidance.diffusion.pipeline import Pipeline
 from training.prompts import PromptMix
+from training.rendering.config import RenderConfig
+from training.rendering.renderer import TrainingRenderer
+from training.rendering.scene import Step
 
 PROMPTS = ["a pig", "a lion", "a pig on a chair"]
 KINDS = ["sd", "sd-v", "xl", "if", "own"]
@@ -192,7 +193,7 @@ def test_the_variance_channels_of_deepfloyd_if_are_split_off(load):
 
 def test_text_is_embedded_as_the_pipelines_do(load, folders):
     """Against diffusers' own pipelines."""
-    from training.guidance.diffusion.pipeline import import_diffusers
+    from training.diffusion.pipeline import import_diffusers
 
     diffusers = import_diffusers()
     prompts = ["a pig", "a Lion"]

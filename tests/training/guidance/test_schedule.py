@@ -3,8 +3,8 @@
 import torch
 
 from tests.training.guidance.fakes import LEVELS
+from training.diffusion.pipeline import import_diffusers
 from training.guidance.diffusion.loading import schedule_of
-from training.guidance.diffusion.pipeline import import_diffusers
 from training.guidance.diffusion.schedule import NoiseSchedule
 
 T = torch.tensor([0, 300, 999])

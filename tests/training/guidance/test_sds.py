@@ -18,8 +18,8 @@ from tests.training.guidance.fakes import (
 from training.guidance.diffusion import DiffusionGuidance, DiffusionGuidanceConfig
 from training.guidance.diffusion.schedule import NoiseSchedule
 from training.guidance.diffusion.sds import distillation_loss, limit_gradient, weight_of
-from training.guidance.diffusion.views import view_words
 from training.prompts import PromptMix
+from training.prompts.views import view_words
 
 PROMPTS = ["a pig", "a lion", "a duck"]
 SCHEDULE = NoiseSchedule(LEVELS)
@@ -141,7 +141,7 @@ def test_perp_neg_pushes_away_from_the_other_views():
     assert len(noisy) == 4 * 3 == len(cameras)
     outputs = formula(noisy, t, condition.tokens).unflatten(0, (4, 3))
     from training.guidance.diffusion.combine import perp_negative
-    from training.guidance.diffusion.views import perp_negatives
+    from training.prompts.views import perp_negatives
 
     _, weights = perp_negatives(shown.cameras.azimuth, shown.cameras.elevation, "paper")
     assert (weights < 0).any()

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from backend.rendering.cameras import orbit
-from training.guidance.diffusion.views import (
+from training.prompts.views import (
     VIEW_WORDS,
     perp_negatives,
     view_index,

@@ -8,7 +8,7 @@ import torch
 
 from backend.rendering.cameras import Cameras, orbit
 from training.refinement.outlines import Edges, antialias
-from training.refinement.rasterize import project, visible
+from training.rendering.rasterize import project, visible
 
 from .meshes import ball, two_balls
 

@@ -12,15 +12,15 @@ from backend.rendering.cameras import orbit
 from tests.tiny import tiny_model
 from tests.training.amortized.spheres import COLORS, RADII, Spheres, sphere_trainer
 from training import cli
-from training.amortized.config import ReferencesConfig
-from training.amortized.rendering import RenderConfig, Scene
-from training.guidance import Step
 from training.guidance.pictures import PictureGuidance
+from training.guidance.references import ReferencesConfig
 from training.presets import REFINE, preset
 from training.prompts import PromptMix
 from training.refinement.renderer import MeshRenderer
 from training.refinement.run import refine
 from training.refinement.surface import RefinedSurface
+from training.rendering.config import RenderConfig
+from training.rendering.scene import Scene, Step
 
 from .meshes import ball
 

@@ -8,9 +8,9 @@ from typing import Literal
 
 from backend.protocol.errors import TrainingError
 
+from ...prompts.views import ViewScheme
 from .sds import Space, Weighting
 from .timesteps import TimestepConfig
-from .views import ViewScheme
 
 ModelPrecision = Literal["fp32", "fp16", "bf16"]
 Offload = Literal["none", "model", "layers"]

@@ -12,9 +12,9 @@ from torch import Tensor
 from backend.protocol.errors import TrainingError
 from backend.rendering.cameras import Cameras
 
-from ...amortized.interpolation import Interpolation
-from ...amortized.rendering import TrainingViews
-from .. import Log, Step
+from ...prompts.interpolation import Interpolation
+from ...rendering.scene import Step, TrainingViews
+from .. import Log
 from .combine import between_prompts, perp_negative, rescale
 from .condition import TextCondition
 from .config import DiffusionGuidanceConfig
@@ -26,7 +26,7 @@ from .sds import distillation_loss, limit_gradient, weight_of
 
 @runtime_checkable
 class Renderer(Protocol):
-    """Views of a step's objects, such as ``training.amortized.rendering.TrainingRenderer``."""
+    """Views of a step's objects, such as ``training.rendering.renderer.TrainingRenderer``."""
 
     def __call__(self, step: Step) -> TrainingViews: ...
 

@@ -24,8 +24,8 @@ from torch import Tensor
 
 from backend.protocol.errors import TrainingError
 
-from ...amortized.interpolation import Interpolation
 from ...prompts import PromptMix
+from ...prompts.interpolation import Interpolation
 
 
 @dataclass(frozen=True)

@@ -13,12 +13,12 @@ from backend.protocol.errors import TrainingError
 from backend.text.encoder import TextEncoder
 from backend.text.small_encoder import SmallEncoder
 
+from ...diffusion.pipeline import Pipeline, find_pipeline, import_diffusers
 from .conditions import ConditionEncoder, Conditions, ConditionStore
 from .config import DiffusionModelConfig
 from .latent import LatentDiffusion
 from .model import DiffusionModel
 from .network import DTYPES
-from .pipeline import Pipeline, find_pipeline, import_diffusers
 from .pixel import OwnPixelDiffusion, PixelDiffusion
 from .schedule import NoiseSchedule, Prediction
 from .text import ClipEncoder, OwnEncoder, T5Encoder, XlEncoder

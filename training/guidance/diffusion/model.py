@@ -11,9 +11,9 @@ from torch import Tensor
 
 from backend.rendering.cameras import Cameras
 
+from ...prompts.views import ViewScheme
 from .condition import TextCondition
 from .schedule import NoiseSchedule, Prediction
-from .views import ViewScheme
 
 
 @runtime_checkable

@@ -13,11 +13,11 @@ from torch import Tensor, nn
 from backend.protocol.errors import MissingDependency
 from backend.rendering.cameras import Cameras
 
+from ...prompts.views import ViewScheme
 from .condition import TextCondition
 from .conditions import Conditions
 from .config import DiffusionModelConfig
 from .schedule import NoiseSchedule, Prediction
-from .views import ViewScheme
 
 DTYPES: dict[str, torch.dtype] = {
     "fp32": torch.float32,

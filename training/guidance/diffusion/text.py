@@ -12,8 +12,8 @@ from torch import Tensor
 
 from backend.text.encoder import TextEncoder
 
+from ...diffusion.pipeline import Pipeline
 from .condition import TextCondition
-from .pipeline import Pipeline
 
 _log = logging.getLogger(__name__)
 _T5_TOKENS = 77

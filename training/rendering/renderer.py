@@ -15,8 +15,8 @@ makes a lit picture several times as expensive.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Literal, cast
+from dataclasses import dataclass
+from typing import cast
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -24,152 +24,20 @@ from torch import Tensor
 
 from backend.model.att3d import ATT3D, Objects
 from backend.protocol.errors import TrainingError
-from backend.rendering.cameras import CameraConfig, Cameras, intersect_ball, sample_cameras
+from backend.rendering.cameras import CameraConfig, intersect_ball, sample_cameras
 from backend.rendering.lighting import (
-    AMBIENT,
-    DIFFUSE,
-    LightConfig,
-    Shading,
     lambert,
     sample_lights,
 )
 from backend.rendering.occupancy import Occupancy
 from backend.rendering.volume import sample_weights
 
-from ..guidance import Step
-
-Background = Literal["environment", "random", "mix"]
-Normals = Literal["analytic", "differences"]
-NormalsAt = Literal["surface", "samples"]
+from .config import REGULARIZERS, Regularizer, RenderConfig
+from .scene import SHADINGS, Lighting, Scene, Step, TrainingViews
 
 EMPTY = -1000.0
 """Pre-density of samples that are not read: its softplus is zero, not a number so small that the
 processor handles it in slow motion."""
-
-SHADINGS: tuple[Shading, ...] = ("full", "textureless", "albedo")
-
-
-@dataclass(frozen=True)
-class Regularizer:
-    """A regularizer's weight over a run.
-
-    A step's condition of the same name (``orientation_weight``, ``opacity_weight``,
-    ``entropy_weight``) replaces the weight of each object (A31); the ramp stays.
-    """
-
-    weight: float = 0.0
-    """Paper: 1e-3 .. 1e-1 for orientation and opacity (A19); 0 turns it off."""
-    first: float = 1.0
-    """Factor on the weight before the ramp; after it the factor is one."""
-    ramp: tuple[float, float] = (0.0, 1.0)
-    """Shares of the run between which the factor goes from ``first`` to one, linearly."""
-
-    def factor(self, done: float) -> float:
-        """The ramp's factor when a share ``done`` of the run is over."""
-        start, end = self.ramp
-        over = 1.0 if done >= end else max(0.0, (done - start) / (end - start))
-        return self.first + (1.0 - self.first) * over
-
-
-@dataclass(frozen=True)
-class RenderConfig:
-    """How a guidance's pictures are drawn. Defaults are the paper's where it has one."""
-
-    size: int = 64
-    """Pixels of a picture's side (A17)."""
-    samples: int = 32
-    """Samples a ray (A17)."""
-    lights: LightConfig = field(default_factory=LightConfig)
-    full: float = 0.4
-    """Share of the pictures with albedo and light (A15; the shares are our choice)."""
-    textureless: float = 0.2
-    """Share of the pictures with light on white."""
-    albedo: float = 0.4
-    """Share of the pictures with albedo alone."""
-    soft: bool = False
-    """Soft shading (B.1.7): textureless pictures keep a random share of their colour, and albedo
-    pictures a random share of their light. Otherwise neither keeps anything."""
-    ambient: float = AMBIENT
-    """Light everywhere; DreamFusion has 0.1."""
-    diffuse: float = DIFFUSE
-    """Light that falls straight on a surface, beside the ambient; DreamFusion has 0.9."""
-    background: Background = "environment"
-    """``environment``: the model's own map (A10); ``random``: one random colour a picture."""
-    solid_share: float = 0.5
-    """Share of a mix's pictures over a random color; the others are over the map."""
-    normals: Normals = "differences"
-    """Central differences, or the trilinear field's own gradient, which jumps at every cell.
-    Against the toys' true normals: median 3.5 degrees at step 0.02, and 6.6 by the gradient, at
-    the same cost (benchmarks/normals.py)."""
-    normals_at: NormalsAt = "surface"
-    normal_step: float = 0.02
-    """Step of the differences, in radii of the bounding ball."""
-    negligible: float = 1e-3
-    """Density, per metre, below which samples are not read and get no gradient; 0 reads all.
-    A ray of 2 m loses at most 0.002 of its alpha."""
-    fixed_shapes: bool = False
-    """Read every ray and sample and light every picture, whether it counts or not: the host never
-    waits for a GPU. Needs ``negligible`` 0."""
-    orientation: Regularizer = field(default_factory=Regularizer)
-    """Normals of what is seen must not look away from the camera (Ref-NeRF, A19)."""
-    opacity: Regularizer = field(default_factory=Regularizer)
-    """Less matter: ``sqrt(alpha^2 + 0.01)`` (DreamFusion, A19)."""
-    entropy: Regularizer = field(default_factory=Regularizer)
-    """Less haze: binary entropy of alpha, in bits."""
-
-    def __post_init__(self) -> None:
-        shares = (self.full, self.textureless, self.albedo)
-        if min(shares) < 0 or sum(shares) <= 0:
-            raise _bad("the shares of the shadings must not be negative, nor all zero")
-        if self.size < 1 or self.samples < 1:
-            raise _bad("size and samples must be positive")
-        if not 0.0 <= self.solid_share <= 1.0:
-            raise _bad("solid_share must be from 0 to 1")
-        if self.negligible < 0:
-            raise _bad("negligible must not be negative")
-        if self.fixed_shapes and self.negligible > 0:
-            raise _bad("with fixed_shapes no sample can be left out: set negligible to 0")
-        if min(self.ambient, self.diffuse) < 0:
-            raise _bad("ambient and diffuse must not be negative")
-        if self.normal_step <= 0:
-            raise _bad("normal_step must be positive")
-        for name in REGULARIZERS:
-            ramp = getattr(self, name).ramp
-            if not 0.0 <= ramp[0] <= ramp[1]:
-                raise _bad(f"{name}.ramp must be two shares of the run, the smaller first")
-
-
-REGULARIZERS = ("orientation", "opacity", "entropy")
-
-
-@dataclass(frozen=True)
-class TrainingViews:
-    """One view of each of a step's objects."""
-
-    images: Float[Tensor, "objects size size 3"]
-    """Composited, sRGB, in [0, 1]."""
-    alpha: Float[Tensor, "objects size size"]
-    cameras: Cameras
-    """Kept on the CPU, where a guidance chooses words by them."""
-    lights: Float[Tensor, "objects 3"]
-    """Positions of the point lights, metres; every picture has one, lit or not."""
-    shadings: list[Shading]
-    regularizers: dict[str, Float[Tensor, ""]]
-    """Weighted and ready to be added to a loss."""
-
-
-@dataclass(frozen=True)
-class Scene:
-    """What is drawn at random for one picture an object."""
-
-    cameras: Cameras
-    lights: Float[Tensor, "objects 3"]
-    shadings: list[Shading]
-    solid: Bool[Tensor, " objects"]
-    """Whether the background is ``color`` rather than the environment map."""
-    color: Float[Tensor, "objects 3"]
-    amount: Float[Tensor, " objects"] | None = None
-    """How much of a picture's colour (textureless) or light (albedo) is taken away; None: all."""
 
 
 @dataclass(frozen=True)
@@ -181,50 +49,6 @@ class _Rays:
     owner: Int[Tensor, " rays"]
     pixel: Int[Tensor, " rays"]
     alpha: Float[Tensor, " rays"]
-
-
-class Lighting:
-    """Each object's light, and how far its shading is from full light on full colour.
-
-    A step's conditions ``textureless`` and ``albedo``, from 0 to 1, replace the shading's own (A31:
-    amortizing over augmentations).
-    """
-
-    def __init__(
-        self,
-        scene: Scene,
-        position: Float[Tensor, "objects 3"],
-        conditions: dict[str, Float[Tensor, " objects"]] | None = None,
-    ) -> None:
-        given = conditions or {}
-        self.position = position
-        device = position.device
-        amount = torch.ones(len(scene.shadings)) if scene.amount is None else scene.amount
-
-        def of(shading: Shading) -> Float[Tensor, " objects"]:
-            if shading in given:
-                return given[shading].to(position).clamp(0.0, 1.0)
-            chosen = torch.tensor([s == shading for s in scene.shadings])
-            return torch.where(chosen, amount, 0.0).to(device, non_blocking=True)
-
-        self.white = of("textureless")
-        """Share of white in each object's colour."""
-        self.even = of("albedo")
-        """Share of even light of strength one in each object's light."""
-        self.lit = self.even < 1.0
-
-    def shade(
-        self,
-        color: Float[Tensor, "points 3"],
-        light: Float[Tensor, " points"],
-        owner: Int[Tensor, " points"],
-        opaque: Float[Tensor, "points 1"] | None = None,
-    ) -> Float[Tensor, "points 3"]:
-        """Colours, premultiplied by ``opaque`` (None: one), in the ``light`` that falls on them."""
-        most = torch.ones_like(color[:, :1]) if opaque is None else opaque
-        base = torch.lerp(color, most.expand_as(color), self.white[owner][:, None])
-        lit = torch.lerp(light, torch.ones_like(light), self.even[owner])[:, None]
-        return torch.minimum(base * lit, most).clamp_min(0.0)
 
 
 class TrainingRenderer:
@@ -526,7 +350,3 @@ def _on(device: torch.device, generator: torch.Generator) -> torch.Generator:
         return generator
     seed = int(torch.randint(2**62, (1,), generator=generator).item())
     return torch.Generator(device).manual_seed(seed)
-
-
-def _bad(what: str) -> TrainingError:
-    return TrainingError(f"the rendering's configuration is not valid: {what}")

@@ -19,7 +19,7 @@ from torch import Tensor
 from backend.model.config import Condition
 from backend.protocol.errors import TrainingError
 
-from ..prompts import PromptMix
+from . import PromptMix
 
 Interpolation = Literal["none", "latent", "loss", "bernoulli", "guidance", "truth"]
 """``latent``, ``loss``, ``bernoulli``, ``guidance``: Eq. 8-11. ``truth``: references of assets with

@@ -10,7 +10,7 @@ from backend.text.encoder import TextEncoder
 from backend.text.open_clip_encoder import OpenClipEncoder
 from backend.text.small_encoder import SmallEncoder
 
-from ..clip.config import OUTPUTS
+from .config import OUTPUTS
 
 MIN_CACHE = 256 * 2**20
 """Bytes that the embeddings of a small set may have on disk, with their paraphrases."""

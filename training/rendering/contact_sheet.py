@@ -10,16 +10,8 @@ import torch
 from jaxtyping import Float
 from PIL import Image, ImageDraw
 from torch import Tensor
-from tqdm import tqdm
 
 from backend.files import replacing
-from backend.model.checkpoint import Checkpoint
-from backend.rendering.cameras import orbit
-from backend.rendering.lighting import headlight
-from backend.rendering.volume import view_field
-
-from ..assets import AssetCollection, lit_on_white, references_of
-from ..prompts import PromptSet
 
 Row = tuple[str, Sequence[Float[Tensor, "size size 3"]]]
 """A row's name and its pictures, one a column."""
@@ -65,40 +57,3 @@ def to_image(picture: Float[Tensor, "height width 3"]) -> Image.Image:
     """An sRGB picture in [0, 1] as 8 bits."""
     levels = (picture.detach().float().clamp(0.0, 1.0) * 255.0).round().to(torch.uint8)
     return Image.fromarray(levels.cpu().numpy())
-
-
-def checkpoint_sheet(
-    path: Path,
-    checkpoint: Checkpoint,
-    prompt_set: PromptSet,
-    prompts: Sequence[int],
-    collection: AssetCollection,
-    *,
-    tile: int,
-    across: int = 0,
-) -> None:
-    """Draw what a checkpoint makes of some prompts of a set, from the front and from behind, and
-    the references from the front, if ``collection`` has them. Four rays a pixel."""
-    encoder = checkpoint.encoder()
-    said = [prompt_set.prompts[index] for index in prompts]
-    assets = references_of(collection, said, torch.device("cpu"), compiled=False)
-    cameras = orbit(2, start=25.0)
-    seen = set(prompt_set.seen)
-    columns: list[str] = []
-    fronts: list[Tensor] = []
-    backs: list[Tensor] = []
-    truths: list[Tensor] = []
-    for asset, index in enumerate(tqdm(prompts, desc="sheet", dynamic_ncols=True)):
-        prompt = prompt_set.prompts[index]
-        field = checkpoint.field(encoder.encode([prompt])[0])
-        views = view_field(field, cameras, 2 * tile, samples=160)
-        front, back = views.picture("full", headlight(cameras), torch.ones(3))
-        columns.append(prompt if index in seen else f"UNSEEN: {prompt}")
-        fronts.append(front)
-        backs.append(back)
-        if assets is not None:
-            truths.append(lit_on_white(assets, asset, cameras[0:1], 2 * tile)[0])
-    rows: list[Row] = [("ours", fronts), ("ours, from behind", backs)]
-    if truths:
-        rows.append(("reference", truths))
-    contact_sheet(path, columns, rows, tile=tile, across=across)
