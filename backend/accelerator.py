@@ -178,8 +178,8 @@ class TorchModel:
         encode = getattr(self.checkpoint.model.mapping, "encode", None)
         if encode is None:
             raise BadRequest(
-                "this checkpoint maps text by attention: it makes no inverted models",
-                "choose the checkpoint that the model was inverted with",
+                "this model maps text by attention: it makes no objects of your own",
+                "choose the model that the object was made with",
             )
         layers = [(_to_numpy(encode.weight), _to_numpy(encode.bias))]
         return embedding_of(config, CodeMap(layers), code)

@@ -51,13 +51,13 @@ def check_conditions(
         if name not in found:
             named = ", ".join(found) or "none"
             raise BadRequest(
-                f"this checkpoint has no condition {name!r}; it has: {named}",
-                "leave it out, or choose a checkpoint that was trained with it",
+                f"this model has no condition {name!r}; it has: {named}",
+                "leave it out, or choose a model that was trained with it",
             )
         low, high = found[name].low, found[name].high
         if not low <= value <= high:
             raise BadRequest(
-                f"the condition {name} must be from {low:g} to {high:g}, where this checkpoint was"
+                f"the condition {name} must be from {low:g} to {high:g}, where this model was"
                 f" trained, not {value:g}",
                 f"choose a value from {low:g} to {high:g}",
             )

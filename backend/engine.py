@@ -259,9 +259,9 @@ class Engine:
             model_of = self.checkpoint
             if model_of.metadata.config.mapping == "attention":
                 raise BadRequest(
-                    "a checkpoint that maps text by attention (A6) has no code that a model could "
-                    "be inverted to",
-                    "choose a checkpoint with another mapping network",
+                    "a model that maps text by attention (A6) has no code for an object of "
+                    "your own",
+                    "choose a model with another mapping network",
                 )
             if not isinstance(model_of, NumpyModel):
                 model_of = NumpyModel(model_of.path)
@@ -389,9 +389,9 @@ class Engine:
         code = next((c for name, c in (objects or {}).items() if name.casefold() == wanted), None)
         if code is not None and code.checkpoint_hash != self.checkpoint.sha256:
             raise BadRequest(
-                f"the model {prompt!r} was inverted with another checkpoint than "
+                f"the object {prompt!r} was made with another model than "
                 f"{self.checkpoint.metadata.name!r}",
-                "choose its checkpoint, or invert it again with this one",
+                "choose its model, or use the object again with this one (`att3d invert`)",
             )
         return code
 

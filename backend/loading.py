@@ -28,7 +28,7 @@ Encode = Callable[[Sequence[str]], Float[np.ndarray, "prompts tokens width"]]
 ACCELERATORS = ("auto", "torch", "tinycudann")
 """What may compute a checkpoint. ``auto``: numpy on the CPU; torch on a GPU, with tinycudann where
 it is installed."""
-REMEDY = "set up the accelerator, or choose another checkpoint"
+REMEDY = "set up the accelerator, or choose another model"
 
 Reason = Literal["no_torch", "processor_build", "no_gpu", "broken", "gpu", "checkpoint", "asked"]
 """Why numpy or torch computes a checkpoint; the panel has words for each."""
@@ -114,7 +114,7 @@ def choose(path: Path, device: str = "auto", wanted: str = "auto") -> Choice:
     needs_torch = read_metadata(path).config.mapping == "attention"
     if needs_torch or device not in ("auto", "cpu") or wanted != "auto":
         what = f"the device {device!r}" if wanted == "auto" else f"--accelerator {wanted}"
-        what = f"the checkpoint {path.name}" if needs_torch else what
+        what = f"the model {path.name}" if needs_torch else what
         if not has_torch():
             raise MissingDependency(f"{what} needs torch, which is not installed", REMEDY)
         chosen = str(accelerator().choose_device(device))
@@ -172,15 +172,15 @@ def text_encoder(model: Model) -> tuple[str, Encode]:
         return tower.name, tower.encode
     if kind != "open_clip":
         raise CheckpointError(
-            f"The checkpoint's text encoder is of an unknown kind: {kind!r}.",
-            "Update ATT3D, or choose another checkpoint.",
+            f"The model's text encoder is of an unknown kind: {kind!r}.",
+            "Update ATT3D, or choose another model.",
         )
     name = config.get("name")
     if not isinstance(name, str):
-        raise CheckpointError("The checkpoint names no open_clip model for its text.")
+        raise CheckpointError("The model names no open_clip model for its text.")
     if not has_torch():
         raise MissingDependency(
-            f"the checkpoint reads prompts with the open_clip model {name!r}, which needs torch",
+            f"the model reads prompts with the open_clip model {name!r}, which needs torch",
             REMEDY,
         )
     return name, accelerator().open_clip_encoder(name)

@@ -32,8 +32,8 @@ def default_checkpoint() -> Path:
     path = root() / "checkpoints" / DEFAULT_CHECKPOINT
     if not path.is_file():
         raise CheckpointError(
-            f"the bundled checkpoint is missing: there is no {path}",
-            "install ATT3D again, or name a checkpoint",
+            f"the bundled model is missing: there is no {path}",
+            "install ATT3D again, or choose a model",
         )
     return path
 

@@ -31,9 +31,9 @@ one. The [manual](manual.md#when-something-is-wrong) has the frequent ones, in w
 TITLES = {
     "missing_dependency": "Something is not installed",
     "not_downloaded": "Something has to be downloaded",
-    "backend_died": "The backend ended",
+    "backend_died": "The engine ended",
     "out_of_memory": "Memory",
-    "checkpoint": "The checkpoint",
+    "checkpoint": "The model",
     "bad_prompt": "The prompt",
     "bad_request": "A value or a choice",
     "output": "Files that cannot be written",

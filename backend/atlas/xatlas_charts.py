@@ -47,7 +47,7 @@ def xatlas_layout(
     if importlib.util.find_spec("xatlas") is None:
         raise MissingDependency(
             "unwrapping by xatlas needs the package xatlas, which is not installed",
-            "set up the backend again, or choose the own unwrapper (--unwrap own)",
+            "set up the engine again, or choose the own unwrapper (--unwrap own)",
         )
     request = {
         "vertices": vertices.astype(np.float32),

@@ -50,7 +50,7 @@ class NumpyModel:
         if config.mapping == "attention":
             raise MissingDependency(
                 f"{path.name} maps text to shapes by attention, which needs torch",
-                "set up the accelerator, or choose another checkpoint",
+                "set up the accelerator, or choose another model",
             )
         self._grid = GridTable(config.grid)
         stored = StoredTensors(path, tensors, self._grid.stored, config.grid.features)
@@ -143,8 +143,8 @@ def embedding_of(config: ModelConfig, codes: CodeMap, code: Code) -> Embedding:
     """
     if code.shape != (codes.size,) or not np.isfinite(code).all():
         raise BadRequest(
-            f"an inverted model has {code.size} numbers, and this checkpoint needs {codes.size}",
-            "invert it again with this checkpoint",
+            f"an object of your own has {code.size} numbers, and this model needs {codes.size}",
+            "use the object again with this model (`att3d invert`)",
         )
     flat = codes.embedding(code, condition_inputs(config))
     return flat.reshape(config.tokens, config.width)

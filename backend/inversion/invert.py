@@ -209,13 +209,13 @@ class _Inverter:
     ) -> list[str]:
         notes = list(self.mesh.notes)
         if truth.sheets > 0.5:
-            notes.append("the model is open: it encloses nothing, and its faces were given a "
+            notes.append("the object is open: it encloses nothing, and its faces were given a "
                          "thickness")  # fmt: skip
         if placement.turn:
-            notes.append(f"the model was turned by {placement.turn:g} degrees")
+            notes.append(f"the object was turned by {placement.turn:g} degrees")
         if far:
             notes.append(
-                f"this checkpoint's world is too far from the model (PSNR {alike.psnr:.1f} dB, "
+                f"this model's world is too far from the object (PSNR {alike.psnr:.1f} dB, "
                 f"overlap {100 * alike.iou:.0f}%): what was found is the nearest that it can make"
             )
         return notes

@@ -67,7 +67,7 @@ def read_object(path: Path) -> tuple[ObjectMetadata, ObjectCode]:
         with safe_open(path, framework="np") as file:
             header = file.metadata() or {}
             if header.get("format") != FORMAT:
-                raise BadRequest(f"{path} is not an inverted model", remedy)
+                raise BadRequest(f"{path} is not an object of your own", remedy)
             if header.get("format_version") != str(VERSION):
                 raise BadRequest(f"{path} was made by a newer ATT3D", "update ATT3D")
             metadata = decode(ObjectMetadata, parse_json(header.get("metadata", "")), "metadata")
@@ -100,7 +100,7 @@ def objects_among(prompts: list[str]) -> tuple[list[str], dict[str, ObjectCode]]
         metadata, code = read_object(path)
         if found.get(metadata.name, code) != code:
             raise BadRequest(
-                f"two inverted models are called {metadata.name!r}",
+                f"two objects of your own are called {metadata.name!r}",
                 "invert one of them again with another --name",
             )
         found[metadata.name] = code

@@ -76,7 +76,7 @@ def into_ball(mesh: ColoredMesh) -> Placement:
     radius = float(np.linalg.norm(used - middle, axis=1).max())
     if not math.isfinite(radius) or radius <= 0.0 or not math.isfinite(1.0 / radius):
         raise BadRequest(
-            "the model has no size: all its corners are in one place, or without end",
+            "the object has no size: all its corners are in one place, or without end",
             "choose a model with an extent",
         )
     scale = RADIUS / radius

@@ -65,11 +65,11 @@ class _Reader:
         ]
         if not found:
             raise BadRequest(
-                "the model is empty: there is no triangle in it",
+                "the object is empty: there is no triangle in it",
                 "choose a file or an object with faces",
             )
         if self.header.get("animations"):
-            self.notes.append("the model is animated; its pose at rest was taken")
+            self.notes.append("the object is animated; its pose at rest was taken")
         return joined(found, self.notes)
 
     def _nodes(self) -> Iterator[tuple[dict[str, Any], Float[np.ndarray, "4 4"]]]:
@@ -95,7 +95,7 @@ class _Reader:
     ) -> Iterator[ColoredMesh]:
         if "skin" in node:
             matrix = np.eye(4)  # a skinned mesh stands where its joints put it
-            self.notes.append("the model has a skeleton; its pose at rest was taken")
+            self.notes.append("the object has a skeleton; its pose at rest was taken")
         elif np.ptp(np.linalg.svd(matrix[:3, :3], compute_uv=False)) > 1e300:
             raise _refused("a node's matrix holds numbers that are too large")
         for primitive in mesh["primitives"]:
@@ -259,4 +259,4 @@ def _transformed(
 
 
 def _refused(why: str) -> BadRequest:
-    return BadRequest(f"the model cannot be read: {why}", _WAY_OUT)
+    return BadRequest(f"the object cannot be read: {why}", _WAY_OUT)

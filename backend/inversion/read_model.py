@@ -28,7 +28,7 @@ def read_model(path: Path) -> ColoredMesh:
     if suffix not in SUFFIXES:
         raise BadRequest(
             f"{path.name!r} is not a .glb or .obj file",
-            "export the model as .glb (in Blender: File > Export > glTF 2.0)",
+            "export the object as .glb (in Blender: File > Export > glTF 2.0)",
         )
     try:
         if not path.is_file():
@@ -36,7 +36,7 @@ def read_model(path: Path) -> ColoredMesh:
         size = path.stat().st_size
         if size > MOST_BYTES:
             raise BadRequest(
-                f"the model is too large: {size / 2**20:,.0f} MiB, and {MOST_BYTES // 2**20} is "
+                f"the object is too large: {size / 2**20:,.0f} MiB, and {MOST_BYTES // 2**20} is "
                 "the most",
                 "decimate it, or make its pictures smaller",
             )
@@ -67,19 +67,19 @@ def checked(mesh: ColoredMesh) -> ColoredMesh:
     """
     if len(mesh.faces) > MOST_FACES:
         raise BadRequest(
-            f"the model is too large: {len(mesh.faces):,} triangles, and {MOST_FACES:,} are the "
+            f"the object is too large: {len(mesh.faces):,} triangles, and {MOST_FACES:,} are the "
             "most",
             "decimate it (in Blender: the Decimate modifier)",
         )
     kept = with_area(mesh)
     if not kept.any():
         raise BadRequest(
-            "the model is empty: there is no triangle with an area in it",
+            "the object is empty: there is no triangle with an area in it",
             "choose a file or an object with faces",
         )
     notes = mesh.notes
     if not mesh.colored:
-        notes = (*notes, "the model says no color: it was taken to be gray")
+        notes = (*notes, "the object says no color: it was taken to be gray")
     return ColoredMesh(
         mesh.vertices, mesh.faces[kept], mesh.base[kept], mesh.corners[kept], mesh.uvs[kept],
         mesh.picture[kept], mesh.pictures, mesh.colored, notes,
@@ -113,11 +113,11 @@ def _read_obj(data: bytes, folder: Path) -> ColoredMesh:
                 materials |= _read_materials(folder, rest.strip())
     except (ValueError, IndexError) as error:
         raise BadRequest(
-            f"the model cannot be read: it is damaged ({error})", "export it again"
+            f"the object cannot be read: it is damaged ({error})", "export it again"
         ) from error
     if not any(triangles.values()):
         raise BadRequest(
-            "the model is empty: there is no triangle in it",
+            "the object is empty: there is no triangle in it",
             "choose a file or an object with faces",
         )
     vertices = y_up_to_z_up(np.array(places, dtype=np.float64).reshape(-1, 3))

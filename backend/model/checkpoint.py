@@ -143,7 +143,7 @@ def _write(path: Path, tensors: dict[str, Tensor], metadata: CheckpointMetadata)
     for name, tensor in tensors.items():
         if tensor.is_floating_point() and not _is_finite(tensor):
             raise OutputError(
-                f"cannot write the checkpoint {path}: the tensor {name} is not finite in"
+                f"cannot write the model {path}: the tensor {name} is not finite in"
                 f" {str(tensor.dtype).removeprefix('torch.')}",
                 "train it again with a lower learning rate, or store it in another precision",
             )
@@ -152,7 +152,7 @@ def _write(path: Path, tensors: dict[str, Tensor], metadata: CheckpointMetadata)
         with replacing(path) as unfinished:
             save_file({k: v.contiguous().cpu() for k, v in tensors.items()}, unfinished, header)
     except (OSError, safetensors.SafetensorError) as error:
-        raise OutputError(f"cannot write the checkpoint {path}: {error}") from error
+        raise OutputError(f"cannot write the model {path}: {error}") from error
 
 
 def load_checkpoint(path: Path | str, device: torch.device | str = "cpu") -> Checkpoint:

@@ -92,14 +92,14 @@ class opened:
             with path.open("rb") as file:
                 start = file.read(9)
         except FileNotFoundError:
-            raise CheckpointError(f"there is no checkpoint at {path}") from None
+            raise CheckpointError(f"there is no model at {path}") from None
         except OSError as error:
             raise CheckpointError(f"cannot read {path}: {error.strerror}") from error
         # A safetensors file may start with the same bytes, as the length of its header "{...}".
         if start[8:] != b"{" and (start[:2] == b"PK" or start[:1] == b"\x80"):
             raise CheckpointError(
                 f"{path} is a pickled PyTorch file, which can run code and is never loaded",
-                "use a .safetensors checkpoint made by `python -m training train`",
+                "use a .safetensors model made by `python -m training train`",
             )
         try:
             self._file = safetensors.safe_open(path, framework=self._framework)
@@ -119,7 +119,7 @@ class opened:
                 else "is not a .safetensors file"
             )
             raise CheckpointError(
-                f"{path} {what}", "copy or download it again, or choose another checkpoint"
+                f"{path} {what}", "copy or download it again, or choose another model"
             ) from error
 
     def __exit__(self, *exception: object) -> None:
@@ -135,7 +135,7 @@ def metadata_of(path: Path, header: dict[str, str] | None) -> CheckpointMetadata
     header = header or {}
     if header.get("format") != FORMAT:
         raise CheckpointError(
-            f"{path} is a .safetensors file, but not an ATT3D checkpoint",
+            f"{path} is a .safetensors file, but not an ATT3D model",
             "choose a file made by `python -m training train`",
         )
     version = header.get("format_version", "")
@@ -188,6 +188,4 @@ def tensors_of(path: Path, file: Any, without: str | None = None) -> dict[str, A
 
 
 def broken(path: Path, what: str) -> CheckpointError:
-    return CheckpointError(
-        f"{path} is not a valid checkpoint: {what}", "use another copy of the file"
-    )
+    return CheckpointError(f"{path} is not a valid model: {what}", "use another copy of the file")

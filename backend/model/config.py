@@ -246,8 +246,8 @@ _MOST_CONDITIONS = 64
 
 def _wrong(what: str) -> CheckpointError:
     return CheckpointError(
-        f"the checkpoint's model configuration is not valid: {what}",
-        "use a checkpoint made by this version of ATT3D",
+        f"the model's configuration is not valid: {what}",
+        "use a model made by this version of ATT3D",
     )
 
 

@@ -97,7 +97,7 @@ class CheckpointError(Att3dError):
     """A checkpoint is missing, damaged, too new, or not a checkpoint at all."""
 
     code = "checkpoint"
-    default_remedy = "Choose another checkpoint; `att3d checkpoints` lists those that work."
+    default_remedy = "Choose another model; `att3d checkpoints` lists those that work."
 
 
 class NotDownloaded(Att3dError):
@@ -128,21 +128,21 @@ class BackendDied(Att3dError):
     """The backend process ended, or could not be started."""
 
     code = "backend_died"
-    default_remedy = "Try again (a new backend starts by itself); if it recurs, read the log."
+    default_remedy = "Try again (a new engine starts by itself); if it recurs, read the log."
 
 
 class ProtocolError(Att3dError):
     """The two ends do not speak the same protocol, or bytes were lost between them."""
 
     code = "protocol"
-    default_remedy = "Use the backend and the extension of the same release, then try again."
+    default_remedy = "Use the engine and the extension of the same release, then try again."
 
 
 class OutOfMemory(Att3dError):
     """The machine or the GPU has too little memory for this."""
 
     code = "out_of_memory"
-    default_remedy = "Lower the resolution or texture size, or close other programs."
+    default_remedy = "Lower the detail or the texture size, or close other programs."
 
 
 class InternalError(Att3dError):
@@ -156,7 +156,7 @@ class MissingDependency(Att3dError):
     """A Python package that this needs is not installed."""
 
     code = "missing_dependency"
-    default_remedy = "Run `att3d doctor` with the backend's Python; it says what to install."
+    default_remedy = "Run `att3d doctor` with the engine's Python; it says what to install."
 
 
 class TrainingError(Att3dError):

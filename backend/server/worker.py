@@ -266,6 +266,6 @@ def _check_first(request: rpc.Request) -> None:
     theirs = request.params.get("protocol_version")
     if isinstance(theirs, int) and theirs != m.PROTOCOL_VERSION:
         raise ProtocolError(
-            f"The client speaks version {theirs} of the protocol, this backend"
+            f"The client speaks version {theirs} of the protocol, this engine"
             f" (ATT3D {VERSION}) version {m.PROTOCOL_VERSION}."
         )

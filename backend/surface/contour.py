@@ -53,8 +53,8 @@ def contour(
         total += len(slab_vertices)
     if not faces:
         raise BadRequest(
-            "the checkpoint draws nothing for this prompt: there is no surface anywhere",
-            "use words that the checkpoint knows",
+            "the model draws nothing for this prompt: there is no surface anywhere",
+            "use words that the model knows",
         )
     joined, triangles = np.concatenate(vertices), np.concatenate(faces)
     if len(faces) > 1:

@@ -73,7 +73,7 @@ def remesh(
         raise MissingDependency(
             "quads need the package pynanoinstantmeshes, which is not installed (it has no build "
             "for Macs with Intel processors)",
-            "set up the backend again, or choose triangles",
+            "set up the engine again, or choose triangles",
         )
     for share, extrinsic in ATTEMPTS:
         found, quads = _instant_meshes(

@@ -62,16 +62,16 @@ def encoder_from_config(
         from .text_tower import SmallEncoderConfig
 
         if state is None:
-            raise CheckpointError("The checkpoint describes a text encoder but lacks its weights.")
+            raise CheckpointError("The model describes a text encoder but lacks its weights.")
         return SmallEncoder(SmallEncoderConfig.from_dict(config), state)
     if kind == "open_clip":
         from .open_clip_encoder import OpenClipEncoder
 
         name = config.get("name")
         if not isinstance(name, str):
-            raise CheckpointError("The checkpoint names no open_clip model for its text.")
+            raise CheckpointError("The model names no open_clip model for its text.")
         return OpenClipEncoder(name)
     raise CheckpointError(
-        f"The checkpoint's text encoder is of an unknown kind: {kind!r}.",
-        "Update ATT3D, or choose another checkpoint.",
+        f"The model's text encoder is of an unknown kind: {kind!r}.",
+        "Update ATT3D, or choose another model.",
     )

@@ -240,7 +240,7 @@ def _not_downloaded(name: str) -> NotDownloaded:
     return NotDownloaded(
         f"The text model {name!r} is not on this machine and cannot be downloaded now.",
         "Go online and try again (it downloads once), give the path of a local copy, "
-        "or use the bundled checkpoint, which needs no download.",
+        "or use the bundled model, which needs no download.",
     )
 
 

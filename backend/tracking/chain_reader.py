@@ -87,9 +87,9 @@ class ChainReader:
         solid = read_solid(self.reader(alpha), self.resolution)
         if not solid.inside.any():
             raise BadRequest(
-                f"the checkpoint draws nothing at {key_name(self.chain.prompts, alpha)!r}: there "
+                f"the model draws nothing at {key_name(self.chain.prompts, alpha)!r}: there "
                 "is no surface anywhere",
-                "use prompts that the checkpoint knows; `att3d generate` shows each by itself",
+                "use prompts that the model knows; `att3d generate` shows each by itself",
             )
         return solid
 

@@ -181,7 +181,7 @@ def changed_since_added(path: Path, sha256: str) -> str | None:
     if recorded is None or recorded == sha256:
         return None
     return (
-        f"The model {path.name} is not the file that was added: its hash begins with "
+        f"The model {path.name} is not the file that was added: its fingerprint begins with "
         f"{sha256[:8]}, not with {recorded[:8]}."
     )
 

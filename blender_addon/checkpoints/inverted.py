@@ -24,10 +24,12 @@ class InvertedModel(bpy.types.PropertyGroup):
 
     code: StringProperty(name="Code", description="Its numbers, as JSON")
     checkpoint: StringProperty(
-        name="Model", description="Identifier of the checkpoint; empty: Automatic"
+        name="Model", description="Identifier of the model (checkpoint); empty: Automatic"
     )
-    checkpoint_hash: StringProperty(name="Checkpoint", description="SHA-256 of its checkpoint")
-    psnr: FloatProperty(name="PSNR", description="How like the model it looks, in dB")
+    checkpoint_hash: StringProperty(
+        name="Model Fingerprint", description="Fingerprint (SHA-256) of its model"
+    )
+    psnr: FloatProperty(name="PSNR", description="How like the object it looks, in dB")
     iou: FloatProperty(name="Overlap", description="How much the silhouettes have in common")
 
 

@@ -165,7 +165,7 @@ class ATT3D_OT_add_checkpoint(_Rendering, bpy.types.Operator):
 
 
 class ATT3D_OT_open_checkpoint(bpy.types.Operator):
-    """Choose a model file (a checkpoint) to add. The engine loads and checks it first"""
+    """Choose the file of a model (a checkpoint) to add. The engine loads and checks it first"""
 
     bl_idname = "att3d.open_checkpoint"
     bl_label = "Add from File"

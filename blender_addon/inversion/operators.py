@@ -33,7 +33,7 @@ MOST_FACES = 2_000_000
 
 
 class ATT3D_OT_invert(BackendOperator, bpy.types.Operator):
-    """Find the selected object in what the checkpoint can make. Its name then works as a prompt"""
+    """Find the selected object in what the model can make. Its name then works as a prompt"""
 
     bl_idname = "att3d.invert"
     bl_label = "Use Selected Object"
@@ -56,7 +56,7 @@ class ATT3D_OT_invert(BackendOperator, bpy.types.Operator):
     )
     turn: FloatProperty(
         name="Turn",
-        description="Angle about the vertical; the checkpoint's objects look along -Y",
+        description="Angle about the vertical; the model's objects look along -Y",
         subtype="ANGLE",
         options={"SKIP_SAVE"},
     )
@@ -131,14 +131,14 @@ class ATT3D_OT_invert(BackendOperator, bpy.types.Operator):
 
 
 class ATT3D_OT_inverted_forget(bpy.types.Operator):
-    """Take this model out of the scene. Its name is an ordinary prompt again"""
+    """Take this object out of the scene's prompts. Its name is an ordinary prompt again"""
 
     bl_idname = "att3d.inverted_forget"
-    bl_label = "Forget Model"
+    bl_label = "Forget Object"
     bl_options: ClassVar[set[str]] = {"REGISTER", "UNDO"}
 
     model_name: StringProperty(
-        name="Name", description="The model's name", options={"SKIP_SAVE", "HIDDEN"}
+        name="Name", description="The object's name", options={"SKIP_SAVE", "HIDDEN"}
     )
 
     def execute(self, context: Context) -> set[str]:
@@ -161,11 +161,11 @@ def _exported(context: Context, objects: list[bpy.types.Object]) -> Path:
         evaluated.to_mesh_clear()
     if not faces:
         raise BadRequest(
-            "The model is empty: there is no face in it.", "Select an object with faces."
+            "The object is empty: there is no face in it.", "Select an object with faces."
         )
     if faces > MOST_FACES:
         raise BadRequest(
-            f"The model is too large: {faces:,} triangles, and {MOST_FACES:,} are the most.",
+            f"The object is too large: {faces:,} triangles, and {MOST_FACES:,} are the most.",
             "Decimate it.",
         )
     handle, name = tempfile.mkstemp(prefix="att3d-model-", suffix=".glb")

@@ -1,4 +1,4 @@
-"""The panel of one's own models."""
+"""The panel of one's own objects."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ if TYPE_CHECKING:
 
 
 class ATT3D_PT_inversion(bpy.types.Panel):
-    """Models of one's own that stand in prompts by their names."""
+    """Objects of one's own that stand in prompts by their names."""
 
     bl_space_type = "VIEW_3D"
     bl_region_type = "UI"
     bl_category = "ATT3D"
-    bl_label = "Own Models"
+    bl_label = "Own Objects"
     bl_options: ClassVar[set[str]] = {"DEFAULT_CLOSED"}
 
     def draw(self, context: Context) -> None:

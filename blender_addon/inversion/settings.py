@@ -13,7 +13,7 @@ class InversionSettings:
     inverted: CollectionProperty(
         type=InvertedModel,
         name="Own Models",
-        description="Models that were inverted; their names stand for them in prompts",
+        description="Objects of your own whose names stand for them in prompts",
     )
     inversion_name: StringProperty(
         name="Name",
@@ -27,7 +27,7 @@ class InversionSettings:
     )
     inversion_turn: FloatProperty(
         name="Turn",
-        description="Angle about the vertical; the checkpoint's objects look along -Y",
+        description="Angle about the vertical; the model's objects look along -Y",
         default=0.0,
         min=-6.2831853,
         max=6.2831853,

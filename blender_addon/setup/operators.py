@@ -66,7 +66,7 @@ def make_plan(context: Context, suggestion: builds.Suggestion) -> Plan:
                 "Start Blender without --offline-mode"
                 if overridden
                 else "Turn on Allow Online Access in the preferences (System), or choose a folder "
-                "of wheels in the advanced options.",
+                "of packages in the advanced options.",
             )
     folder = chosen.folder_path
     folders.check(folder, forbidden())

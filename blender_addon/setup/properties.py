@@ -48,7 +48,8 @@ class SetupSettings(bpy.types.PropertyGroup):
     wheels: StringProperty(
         name="Folder of Packages",
         description=(
-            "Install from the wheels (.whl) in this folder, without the network. Empty: download"
+            "Install from the packages (wheels, .whl) in this folder, without the network. "
+            "Empty: download"
         ),
         subtype="DIR_PATH",
     )

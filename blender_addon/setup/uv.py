@@ -159,7 +159,7 @@ def obtain(named: str, folder: Path, wheels: str, run: Run) -> Path:
                 return folder / PROGRAM
         raise NotDownloaded(
             "The program uv was not found, and the folder of packages has none for this machine.",
-            f"Put its wheel into the folder (pip download --no-deps -d FOLDER {REQUIREMENT}).",
+            f"Put its .whl file into the folder (pip download --no-deps -d FOLDER {REQUIREMENT}).",
         )
     code, said = run([*_pip(), *fetch(REQUIREMENT, folder)])
     if code:

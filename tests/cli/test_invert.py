@@ -56,7 +56,7 @@ def test_a_model_stands_in_a_chain_like_a_prompt(tmp_path: Path, tiny_checkpoint
     refused = att3d(
         tmp_path, "generate", "my-ball.safetensors", "-o", "x.glb", "--checkpoint", other
     )
-    assert refused.returncode == 2 and "another checkpoint" in refused.stderr
+    assert refused.returncode == 2 and "another model" in refused.stderr
 
     numbers = load_file(tmp_path / "my-ball.safetensors")["code"]
     assert numbers.dtype == np.float32 and np.isfinite(numbers).all()

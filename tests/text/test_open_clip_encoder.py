@@ -98,7 +98,7 @@ def offline(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 def test_without_weights_or_network_it_says_what_to_do(name: str) -> None:
     with pytest.raises(NotDownloaded, match=f"{name}' is not on this machine") as caught:
         OpenClipEncoder(name).encode(["a pig"])
-    assert "bundled checkpoint" in caught.value.remedy
+    assert "bundled model" in caught.value.remedy
     assert "\n" not in str(caught.value) + caught.value.remedy
 
 

@@ -195,7 +195,7 @@ def test_a_model_is_inverted_and_stands_in_a_chain(wire: Pipes) -> None:
     assert wire.result(32)["notes"] == []  # it is no unknown word
     other = {"mine": {**result["object"], "checkpoint_hash": "0" * 64}}
     wire.request(33, "generate", prompt="mine", objects=other)
-    assert "another checkpoint" in wire.error(33).message
+    assert "another model" in wire.error(33).message
     short = {"mine": {**result["object"], "code": [1.0]}}
     wire.request(34, "generate", prompt="mine", objects=short)
     assert "1 numbers" in wire.error(34).message
