@@ -40,22 +40,33 @@ def tuck(
         Cancelled: asked to stop.
     """
     config = config or TuckConfig()
-    start = vertices.astype(np.float64)
-    best, least = start, np.inf
-    current = start
-    for _ in range(config.rounds + 1):
+    views = directions(config.views)
+
+    def behind(positions: Vertices, direction: np.ndarray) -> np.ndarray:
+        """Pixels of a view in which each face is seen from behind."""
         cancel.check()
-        seen = np.zeros(len(faces), dtype=np.int64)
-        for direction in directions(config.views):
-            view = look(current, faces, direction, config.size)
-            seen += np.bincount(view.face[view.behind], minlength=len(faces))
+        view = look(positions, faces, direction, config.size)
+        return np.bincount(view.face[view.behind], minlength=len(faces))
+
+    start = current = best = vertices.astype(np.float64)
+    seen = np.stack([behind(start, direction) for direction in views])
+    first = least = int(seen.sum())
+    for _ in range(config.rounds):
+        troubled = np.flatnonzero(seen.any(axis=1))
+        if not len(troubled):
+            break
+        current = _push(start, current, faces, seen.any(axis=0), config)
+        # Most views show nothing from behind; they are looked at again once the others are clean.
+        seen[troubled] = [behind(current, views[view]) for view in troubled]
+        if not seen[troubled].any():
+            clean = np.setdiff1d(np.arange(len(views)), troubled)
+            seen[clean] = [behind(current, views[view]) for view in clean]
         total = int(seen.sum())
         if total < least:
             best, least = current, total
-        if not total:
-            break
-        current = _push(start, current, faces, seen > 0, config)
-    return best.astype(vertices.dtype)
+    if least and best is not start:
+        least = sum(int(behind(best, direction).sum()) for direction in views)
+    return (best if least < first else start).astype(vertices.dtype)
 
 
 def _push(

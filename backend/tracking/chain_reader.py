@@ -8,16 +8,16 @@ from collections.abc import Callable
 
 import numpy as np
 
-from ..field_reader import Reader
+from ..field_reader import Field, Reader
 from ..progress import CancelToken
 from ..protocol.errors import BadRequest
 from ..protocol.messages import TopologyChange
-from ..shapes import Bool, UInt8
+from ..shapes import Bool, Int, UInt8
 from ..surface.clean import CleanConfig
 from .chain import Chain, key_name
 from .quality import diagonal
 from .relaxation import Surface
-from .solids import Solid, clean, extract, read_solid, union
+from .solids import Solid, clean, extract, largest_border, read_solid, union, without_specks
 from .topology_changes import changes_between
 
 INTERVALS = 8
@@ -29,6 +29,10 @@ FAR = 0.015
 the diagonal."""
 KEPT_BYTES = 256 * 2**20
 """Solids kept in memory: 32 of them at the default resolution."""
+KEPT_FIELDS = 16
+"""Fields kept in memory, each a few megabytes."""
+MARGIN = 6
+"""Samples around those that are asked for, in which specks are told from parts."""
 
 
 class ChainReader:
@@ -47,7 +51,9 @@ class ChainReader:
         """Alphas at which :meth:`survey` looked besides the multiples of 1 / INTERVALS."""
         self._surfaces: dict[float, Surface] = {}
         self._inside: dict[float, UInt8[np.ndarray, " bytes"]] = {}
+        self._borders: dict[float, int] = {}
         self._solids: OrderedDict[float, Solid] = OrderedDict()
+        self._fields: OrderedDict[float, Field] = OrderedDict()
 
     @property
     def alphas(self) -> list[float]:
@@ -56,7 +62,13 @@ class ChainReader:
         return sorted({*(step / INTERVALS for step in steps), *self.middles})
 
     def reader(self, alpha: float) -> Reader:
-        return Reader(self.chain.field(alpha), self.cancel)
+        if alpha in self._fields:
+            self._fields.move_to_end(alpha)
+        else:
+            while len(self._fields) >= KEPT_FIELDS:
+                self._fields.popitem(last=False)
+            self._fields[alpha] = self.chain.field(alpha)
+        return Reader(self._fields[alpha], self.cancel)
 
     def solid(self, alpha: float) -> Solid:
         """The cleaned solid at ``alpha``.
@@ -74,14 +86,28 @@ class ChainReader:
         self._solids[alpha] = solid
         return solid
 
-    def inside(self, alpha: float) -> Bool[np.ndarray, "n n n"]:
-        """The voxels of the solid at ``alpha``, of which more are kept; raises as :meth:`solid`."""
-        if alpha not in self._inside:
-            solid = self._solids.get(alpha) or self._read(alpha)
-            self._inside[alpha] = np.packbits(solid.inside)
-        shape = (self.resolution,) * 3
-        bits = np.unpackbits(self._inside[alpha], count=self.resolution**3)
-        return bits.reshape(shape).astype(bool)
+    def holds(
+        self, alpha: float, places: Int[np.ndarray, "places 3"]
+    ) -> Bool[np.ndarray, " places"]:
+        """Whether the solid at ``alpha`` is at these samples of the grid. Unless it has been read,
+        only the box around the samples is.
+
+        Raises:
+            Cancelled: asked to stop.
+        """
+        if alpha in self._inside:
+            index = np.ravel_multi_index(tuple(places.T), (self.resolution,) * 3)
+            return (self._inside[alpha][index >> 3] >> (7 - (index & 7)) & 1).astype(bool)
+        field = self.reader(alpha).field
+        self.cancel.check()
+        line = np.linspace(-field.bound, field.bound, self.resolution, dtype=np.float32)
+        low = np.maximum(places.min(axis=0) - MARGIN, 0)
+        high = np.minimum(places.max(axis=0) + MARGIN + 1, self.resolution)
+        box = (line[first:last] for first, last in zip(low, high, strict=True))
+        nearest = min(self._borders, key=lambda other: abs(other - alpha))
+        least = CleanConfig().speck_share * self._borders[nearest]
+        inside = without_specks(field.lattice(*box) > field.level, least)
+        return inside[tuple((places - low).T)]
 
     def _read(self, alpha: float) -> Solid:
         solid = read_solid(self.reader(alpha), self.resolution)
@@ -91,6 +117,8 @@ class ChainReader:
                 "is no surface anywhere",
                 "use prompts that the model knows; `att3d generate` shows each by itself",
             )
+        self._inside[alpha] = np.packbits(solid.inside)
+        self._borders[alpha] = largest_border(solid.inside)
         return solid
 
     def surface(self, alpha: float) -> Surface:

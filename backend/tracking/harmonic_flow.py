@@ -30,6 +30,8 @@ FADED = -7.0
 STEP = 0.5
 """Length of a step along a field line, voxels."""
 MOST_STEPS = 1200
+WATCHED = 16
+"""Steps after which a point that is less than one step from where it was goes round in circles."""
 STEEPEST = 3.0
 """Largest value, either way, of a solid between the two surfaces."""
 
@@ -107,11 +109,15 @@ def flow(
     arrived = small.at(position.astype(np.float32)) >= 0
     active = np.flatnonzero(~arrived)
     step = STEP * small.voxel
+    watched = np.full_like(position, np.inf)
     for count in range(MOST_STEPS):
+        if count % WATCHED == 0:
+            cancel.check()
+            moved = np.linalg.norm(position[active] - watched[active], axis=1)
+            active = active[moved >= step]
+            watched[active] = position[active]
         if not len(active):
             break
-        if count % 16 == 0:
-            cancel.check()
         here = position[active]
         first = _direction(shell, here)
         middle = _direction(shell, here + 0.5 * step * first)

@@ -20,7 +20,7 @@ from .vertex_tracker import STEPS, Tracker
 ENOUGH = 0.04
 """Mean distance that blending two keys adds to the tracked mesh's, % of the diagonal, at every
 alpha between them, below which no further key is put there."""
-COMPARED = 12_000
+COMPARED = 6_000
 """Samples of a mesh that is compared with the object."""
 
 
@@ -180,7 +180,7 @@ def _distance(tracker: Tracker, positions: Vertices, alpha: float) -> float:
     means = []
     for points, tree, normals in (
         (own.points[::2], truth.tree, truth.normals),
-        (truth.points[::4], KDTree(own.points), own.normals),
+        (truth.points[:: 2 * len(truth.points) // COMPARED], KDTree(own.points), own.normals),
     ):
         distance, nearest = tree.query(points)
         along = ((points - tree.data[nearest]) * normals[nearest]).sum(1)

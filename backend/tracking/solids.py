@@ -99,6 +99,25 @@ def clean(solid: Solid, config: CleanConfig) -> Solid:
     return Solid(values, solid.bound)
 
 
+def largest_border(inside: Bool[np.ndarray, "n n n"]) -> int:
+    """The number of border voxels of the part that has most of them."""
+    parts, count = label_voxels(inside)
+    area = np.bincount(parts[border_voxels(inside)], minlength=count + 1)
+    return int(area[1:].max(initial=0))
+
+
+def without_specks(inside: Bool[np.ndarray, "a b c"], least: float) -> Bool[np.ndarray, "a b c"]:
+    """What is inside a box, without parts of fewer than ``least`` border voxels that lie in the
+    box as wholes."""
+    parts, count = label_voxels(inside)
+    area = np.bincount(parts[border_voxels(inside)], minlength=count + 1)
+    kept = area >= least
+    for axis in range(3):
+        kept[np.moveaxis(parts, axis, 0)[[0, -1]].reshape(-1)] = True
+    kept[0] = False
+    return kept[parts]
+
+
 class GridField:
     """A solid, read like a field. It has no colour."""
 
@@ -170,7 +189,7 @@ def parts_holding(
     return holds[parts]
 
 
-def border_voxels(inside: Bool[np.ndarray, "n n n"]) -> Bool[np.ndarray, "n n n"]:
+def border_voxels(inside: Bool[np.ndarray, "a b c"]) -> Bool[np.ndarray, "a b c"]:
     """Voxels inside with a neighbour outside."""
     border = np.zeros_like(inside)
     for axis in range(3):

@@ -47,12 +47,15 @@ def moments(
     faces: Faces,
     source: ChainReader,
     size: float,
+    precise: bool,
 ) -> list[Moment]:
     """The moments between two keys, rising.
 
     Args:
         source: Of which all alphas from one key to the other are looked at that the survey read.
         size: Diagonal, metres.
+        precise: Or else each is in the middle between two of these alphas: at all of them the same
+            is shown.
     """
     alphas = [alpha for alpha in source.alphas if keys[0] <= alpha <= keys[1]]
     first, second = positions
@@ -88,7 +91,7 @@ def moments(
     found = []
     for number in np.unique(part[own]):
         mask = part == number
-        alpha = _moment(votes[mask[votes["vertex"]]], source, alphas)
+        alpha = _moment(votes[mask[votes["vertex"]]], source, alphas, precise)
         found.append(Moment(float(np.clip(alpha, keys[0] + INSTANT, keys[1] - INSTANT)), mask))
     return _together(sorted(found, key=lambda moment: moment.alpha))
 
@@ -170,21 +173,22 @@ def _deepest(
     return votes
 
 
-def _moment(votes: np.ndarray, source: ChainReader, alphas: Sequence[float]) -> float:
-    """When most of the votes change sides: bisection of the step, between two alphas that the
-    survey read, in which they do."""
+def _moment(
+    votes: np.ndarray, source: ChainReader, alphas: Sequence[float], precise: bool
+) -> float:
+    """When most of the votes change sides: the middle of the step, between two alphas that the
+    survey read, in which they do, or bisection of it."""
     if not len(votes):
         return 0.5 * (alphas[0] + alphas[-1])
 
     def is_over(alpha: float) -> bool:
-        inside = source.inside(alpha)[tuple(votes["place"].T)]
-        return bool((inside == votes["leaves"]).mean() < 0.5)
+        return bool((source.holds(alpha, votes["place"]) == votes["leaves"]).mean() < 0.5)
 
     step = next(
         index for index, alpha in enumerate(alphas) if alpha == alphas[-1] or is_over(alpha)
     )
     before, after = alphas[max(step - 1, 0)], alphas[max(step, 1)]
-    while after - before > PRECISE:
+    while precise and after - before > PRECISE:
         middle = 0.5 * (before + after)
         before, after = (before, middle) if is_over(middle) else (middle, after)
     return 0.5 * (before + after)

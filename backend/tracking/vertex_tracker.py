@@ -108,6 +108,7 @@ class Tracker:
         self.hidden: dict[float, Bool[np.ndarray, " vertices"]] = {}
         """Vertices of the second layer where it is no island."""
         self._moments: dict[tuple[float, float], list[Moment]] = {}
+        """As precisely as the survey read."""
 
     def track(self, alpha: float) -> None:
         """Find the positions at ``alpha`` and keep them.
@@ -165,17 +166,20 @@ class Tracker:
         return fold_strands(positions, self.faces, spanning, WIDEST * self.size)
 
     def moments(self, before: float, after: float) -> list[Moment]:
-        """What comes or goes at once between two tracked alphas, rising."""
-        keys = before, after
-        if keys not in self._moments:
-            positions = self.positions[before], self.positions[after]
-            self._moments[keys] = moments(keys, positions, self.faces, self.source, self.size)
-        return self._moments[keys]
+        """What comes or goes at once between two tracked alphas, rising, precisely."""
+        return self._find_moments(before, after, precise=True)
 
     def blend(self, before: float, after: float, alpha: float) -> Vertices:
-        """What keys at two tracked alphas show at one between them."""
+        """What keys at two tracked alphas show at one between them that the survey read."""
+        keys = before, after
+        if keys not in self._moments:
+            self._moments[keys] = self._find_moments(before, after, precise=False)
         positions = self.positions[before], self.positions[after]
-        return at(alpha, (before, after), positions, self.moments(before, after))
+        return at(alpha, keys, positions, self._moments[keys])
+
+    def _find_moments(self, before: float, after: float, *, precise: bool) -> list[Moment]:
+        positions = self.positions[before], self.positions[after]
+        return moments((before, after), positions, self.faces, self.source, self.size, precise)
 
     def _second(self, solid: Solid, alpha: float) -> Fit:
         """The second layer on what it is to show, or nowhere if none of that is about to come

@@ -17,9 +17,11 @@ from backend.tracking.solids import (
     intersection,
     islands_of,
     label_voxels,
+    largest_border,
     only,
     read_solid,
     union,
+    without_specks,
 )
 from backend.tracking.topology_changes import changes_between, euler
 from tests.surface.analytic import AnalyticField, Ball
@@ -160,3 +162,15 @@ def test_a_solids_grid_reads_like_a_field() -> None:
     np.testing.assert_array_equal(reader.pre_density(points) > 0, [True, False])
     outward = reader.normals(points, 0.05)
     np.testing.assert_allclose(outward, [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]], atol=0.05)
+
+
+def test_specks_in_a_box_are_those_of_the_whole_solid() -> None:
+    whole = solid_of([BODY, (0.7, 0.0, -0.2, 0.1), (0.0, 0.0, 0.75, 0.01)])
+    whole.values[2:5, 24, 24] = 1.0
+    cleaned = clean(whole, CleanConfig(speck_share=0.02)).inside
+    assert int(cleaned.sum()) < int(whole.inside.sum())
+    least = 0.02 * largest_border(whole.inside)
+    for box in ((slice(0, 10),) * 3, (slice(0, 8), slice(20, 28), slice(20, 28))):
+        np.testing.assert_array_equal(without_specks(whole.inside[box], least), cleaned[box])
+    crossing = slice(30, 44), slice(14, 30), slice(14, 24)
+    np.testing.assert_array_equal(without_specks(whole.inside[crossing], least), cleaned[crossing])

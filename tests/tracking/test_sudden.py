@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import pytest
@@ -65,6 +65,52 @@ def test_such_keys_have_no_texture_of_their_own(stick: TrackedMesh) -> None:
 def test_few_keys_leave_no_room_for_moments() -> None:
     made = track(BallsChain(holding), ChainOptions(1500, 64, 48, keys=3))
     assert len(made.alphas) <= 3
+
+
+class EverywhereReader(ChainReader):
+    """The slow way: every solid that is asked for is read and cleaned as a whole."""
+
+    def holds(self, alpha: float, places: np.ndarray) -> np.ndarray:
+        self.solid(alpha)
+        return super().holds(alpha, places)
+
+
+def crumbling(alpha: float) -> Sequence[Ball]:
+    """A stick of which a speck outlives the rest."""
+    return [*holding(alpha), (0.85, 0.0, -0.2, 0.05 if alpha < 0.8 else 0.0)]
+
+
+def precise_moments(reader: type[ChainReader], balls: Callable) -> list[Moment]:
+    source = reader(BallsChain(balls), 48, CancelToken())
+    everything, _ = source.survey()
+    islands = Islands(everything, source.alphas, source.solid)
+    tracker = Tracker(source, islands, make_template(everything, islands, 1500, source.cancel))
+    for alpha in (0.0, 0.25, 0.75, 1.0):
+        tracker.track(alpha)
+    return [*tracker.moments(0.0, 1.0), *tracker.moments(0.25, 0.75)]
+
+
+@pytest.mark.parametrize("balls", [holding, crumbling])
+def test_boxes_around_what_goes_tell_the_same_as_whole_solids(balls: Callable) -> None:
+    found, slow = (precise_moments(reader, balls) for reader in (ChainReader, EverywhereReader))
+    assert len(found) == len(slow) >= 2
+    for one, other in zip(found, slow, strict=True):
+        assert one.alpha == other.alpha
+        np.testing.assert_array_equal(one.own, other.own)
+
+
+def test_what_blends_show_where_the_survey_read_needs_no_precise_moments() -> None:
+    source = ChainReader(BallsChain(holding), 48, CancelToken())
+    everything, _ = source.survey()
+    islands = Islands(everything, source.alphas, source.solid)
+    tracker = Tracker(source, islands, make_template(everything, islands, 1500, source.cancel))
+    ends = 0.0, 1.0
+    for alpha in ends:
+        tracker.track(alpha)
+    positions = tracker.positions[0.0], tracker.positions[1.0]
+    for alpha in source.alphas[1:-1]:
+        precise = at(alpha, ends, positions, tracker.moments(*ends))
+        np.testing.assert_array_equal(tracker.blend(*ends, alpha), precise)
 
 
 def test_what_moves_steadily_has_no_moment() -> None:
