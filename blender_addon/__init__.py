@@ -42,6 +42,7 @@ from .inversion import operators as inversion_operators
 from .inversion import panel as inversion_panel
 from .inversion.settings import InversionSettings
 from .library import operators as library_operators
+from .library import panel as library_panel
 from .process import operator
 from .setup import operators as setup_operators
 from .setup import preferences
@@ -94,6 +95,7 @@ MODULES = (
     generate_panel,
     browse_panel,
     checkpoint_panel,
+    library_panel,
     chain_panel,
     pad_panel,
     export_panel,

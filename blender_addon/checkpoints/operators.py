@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 import bpy
 from bpy.app.translations import pgettext_rpt as rpt_
-from bpy.props import StringProperty
+from bpy.props import BoolProperty, StringProperty
 
 from ...backend.files import atomic_write
 from ...backend.protocol.errors import Att3dError, CheckpointError, OutputError
@@ -115,6 +115,11 @@ class ATT3D_OT_add_checkpoint(_Rendering, bpy.types.Operator):
         subtype="FILE_PATH",
         options={"SKIP_SAVE"},
     )
+    automatic: BoolProperty(
+        name="Automatic",
+        description="Let the words of the prompt choose the model, instead of choosing it",
+        options={"SKIP_SAVE"},
+    )
     _copy: Copy | None = None
 
     def request(self, context: Context) -> Reply:
@@ -154,9 +159,12 @@ class ATT3D_OT_add_checkpoint(_Rendering, bpy.types.Operator):
         if not chosen.checkpoint_folder:
             chosen.checkpoint_folder = str(copy.folder)
         session.succeed(result.notes)
-        context.scene.att3d.checkpoint = str(target)
+        context.scene.att3d.checkpoint = "" if self.automatic else str(target)
         name = catalog.name_of(target)
-        self.report({"INFO"}, rpt_("“{name}” is ready, and chosen").format(name=name))
+        if self.automatic:
+            self.report({"INFO"}, rpt_("“{name}” is ready").format(name=name))
+        else:
+            self.report({"INFO"}, rpt_("“{name}” is ready, and chosen").format(name=name))
 
     def _failed(self, error: Exception) -> set[str]:
         if self._copy is not None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import logging
-import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
@@ -15,6 +14,7 @@ from bpy.props import EnumProperty, StringProperty
 from ...backend.protocol.errors import Att3dError, BadRequest, InternalError, OutputError
 from ..process.session import redraw, session
 from ..ui.status_text import told
+from .awaited import Training, awaited
 from .glb import Piece, add_facts, assets_of_file, outermost, write_piece
 
 if TYPE_CHECKING:
@@ -74,10 +74,15 @@ class ATT3D_OT_export_library(bpy.types.Operator):
             redraw()
             self.report({"ERROR"}, told(error))
             return {"CANCELLED"}
-        context.window_manager.clipboard = command(folder)
+        training = Training(folder)
+        context.window_manager.clipboard = training.command
         text = rpt_("{count} models in “{folder}”. To the clipboard: {command}")
-        line = text.format(count=count, folder=folder, command=command(folder))
+        line = text.format(count=count, folder=folder, command=training.command)
         self.report({"INFO"}, line)
+        try:
+            awaited.add(training)
+        except OutputError as error:  # the models are there; the panel will not offer their model
+            self.report({"WARNING"}, told(error))
         redraw()
         return {"FINISHED"}
 
@@ -85,7 +90,7 @@ class ATT3D_OT_export_library(bpy.types.Operator):
         """Write all models; returns the folder and how many there are.
 
         Raises:
-            BadRequest: there is no folder, or nothing to export.
+            BadRequest: there is no folder, or it is a whole drive; nothing to export.
             OutputError: the folder cannot be written.
         """
         if not self.directory:
@@ -96,7 +101,11 @@ class ATT3D_OT_export_library(bpy.types.Operator):
                 f"There is nothing to export: {NOTHING[self.source]}.",
                 "Mark objects as assets, select some, or choose another source.",
             )
-        folder = Path(bpy.path.abspath(self.directory))
+        folder = Path(bpy.path.abspath(self.directory)).absolute()
+        if not folder.name:
+            raise BadRequest(
+                f"{folder} is no folder for models alone.", "Choose one, or make a new one in it."
+            )
         try:
             folder.mkdir(parents=True, exist_ok=True)
             rows = [self.write(piece, folder / file) for file, piece in named(pieces).items()]
@@ -155,15 +164,6 @@ def named(pieces: list[Piece]) -> dict[str, Piece]:
             name, number = f"{stem}_{number}", number + 1
         found[f"{name}.glb"] = piece
     return found
-
-
-def command(folder: Path) -> str:
-    """What makes a checkpoint of the folder, ready for a terminal."""
-    library = folder.with_name(f"{folder.name}-library")
-    return (
-        f"python -m training library {shlex.quote(str(folder))} -o {shlex.quote(str(library))} && "
-        f"python -m training train --preset library --library {shlex.quote(str(library))}"
-    )
 
 
 def _draw_menu(self: bpy.types.Menu, context: Context) -> None:

@@ -16,7 +16,7 @@ from .errors import Unreadable
 from .grid import fill
 from .mesh import DETAIL, Mesh
 from .placing import placement, rotation
-from .readers import BLENDER_SUFFIXES, read
+from .readers import BLENDER_SUFFIXES, obj_files, read
 from .storage import VERSION, StoredModel, model_path, write_model
 from .surfaces import ReadModel, Surface, to_mesh
 from .truth import Truth
@@ -64,8 +64,7 @@ def _files_beside(path: Path) -> Iterator[Path]:
         for _, uri in gltf.references(header):
             yield gltf.local_file(uri, path.parent)
     elif suffix == ".obj":
-        # Materials and pictures of an .obj are few and mostly named like it or in its .mtl.
-        yield from sorted(path.parent.glob("*.mtl"))
+        yield from (file for file, _ in obj_files(path))
 
 
 def process(path: Path, key: str, yaw: float, folder: Path) -> Done:

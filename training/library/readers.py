@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -141,7 +141,8 @@ def _skin_of(header: Mapping[str, Any], node: str) -> int | None:
 
 def _read_other(path: Path) -> ReadModel:
     suffix = path.suffix.lower()
-    warnings = _obj_textures(path) if suffix == ".obj" else []
+    named = obj_files(path) if suffix == ".obj" else ()
+    warnings = [missing for file, missing in named if not file.is_file()]
     scene = trimesh.load_scene(str(path), resolver=FilePathResolver(str(path)), process=False)
     surfaces = []
     for node in scene.graph.nodes_geometry:
@@ -171,21 +172,17 @@ def _read_other(path: Path) -> ReadModel:
     return ReadModel(surfaces, "y" if suffix in Y_UP else "z", warnings=warnings)
 
 
-def _obj_textures(path: Path) -> list[str]:
-    """Warnings for the materials and textures that an .obj names and that are not there.
+def obj_files(path: Path) -> Iterator[tuple[Path, str]]:
+    """Material files and pictures that an .obj names, each with the warning if it is not there.
 
     Raises Unreadable for those that lie out of its folder.
     """
-    warnings = []
     for library in _named_files(path, ("mtllib",)):
         file = gltf.local_file(library, path.parent)
-        if not file.is_file():
-            warnings.append(f"material file {library} is missing: gray")
-            continue
-        for texture in _named_files(file, ("map_kd", "map_d")):
-            if not gltf.local_file(texture, path.parent).is_file():
-                warnings.append(f"texture {texture} is missing: flat color")
-    return warnings
+        yield file, f"material file {library} is missing: gray"
+        for texture in _named_files(file, ("map_kd", "map_d")) if file.is_file() else ():
+            picture = gltf.local_file(texture, path.parent)
+            yield picture, f"texture {texture} is missing: flat color"
 
 
 def _named_files(path: Path, keywords: tuple[str, ...]) -> list[str]:

@@ -207,6 +207,23 @@ def test_a_changed_texture_makes_a_model_anew(tmp_path):
     assert first.key != second.key and first.sha256 == second.sha256
 
 
+def test_an_obj_depends_on_the_materials_and_pictures_that_it_names(tmp_path):
+    folder = tmp_path / "pack"
+    write_box(folder / "crate.obj")
+    lines = (folder / "crate.obj").read_text()
+    (folder / "crate.obj").write_text(f"mtllib wood.mtl\n{lines}")
+    (folder / "wood.mtl").write_text("newmtl wood\nmap_Kd planks.png\n")
+    (folder / "planks.png").write_bytes(picture())
+    keys = [made(tmp_path, folder).entries[0].key]
+    (folder / "other.mtl").write_text("newmtl another\n")
+    assert made(tmp_path, folder).entries[0].key == keys[0]
+    green = picture((0, 255, 0, 255))
+    for changed, content in (("planks.png", green), ("wood.mtl", b"newmtl wood\n")):
+        (folder / changed).write_bytes(content)
+        keys.append(made(tmp_path, folder).entries[0].key)
+    assert len(set(keys)) == 3
+
+
 def test_a_killed_build_goes_on_and_ends_as_one_that_was_not(tmp_path):
     pack = tmp_path / "pack"
     for n in range(5):
