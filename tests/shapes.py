@@ -26,12 +26,23 @@ CHECKED = (
     "training.assets",
     "training.clip",
     "training.diffusion",
+    "training.figures",
     "training.guidance",
     "training.library",
+    "training.prompts",
     "training.refinement",
     "training.rendering",
+    "training.toybox.kernels",
+    "training.toybox.render",
+    "training.toybox.sampling",
+    "training.toybox.sheet",
+    "training.toybox.table",
 )
 """Every package with annotated shapes; ``tests/test_shapes.py`` finds one that is not here."""
+
+TRACED = ("training.toybox.distance",)
+"""Modules that ``torch.compile`` traces whole, through no check; the toybox's kernels, which call
+them, are checked."""
 
 check = beartype(conf=BeartypeConf(is_pep484_tower=True))
 """Python's numeric tower (PEP 484): what takes a float takes an int."""

@@ -60,8 +60,6 @@ STRETCHES: dict[str, tuple[float, float, float]] = {
     "small": (0.6, 0.6, 0.6),
 }
 """Factors by x (width), y (depth) and z (height)."""
-SHRINKS = ("small",)
-"""Those that are not made as large as the ball allows again."""
 
 WORDS = (*TINTS, *STRETCHES)
 RING, SPECKLE = 0.16, 0.12

@@ -20,7 +20,6 @@ MOST_UNPACKED = 8 << 30
 MOST_MEMBERS = 200_000
 MOST_RATIO = 500
 """Unpacked over packed size of one zip: a bomb is far above, meshes as text far below."""
-BACKUPS = (".blend1", ".blend2")
 
 
 @dataclass(frozen=True)
