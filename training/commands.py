@@ -105,7 +105,7 @@ class Finetune(_OnePrompt):
 
     def run(self) -> None:
         self._require_prompt(self.config, "finetune")
-        from .amortized.finetune import finetune
+        from .amortized.one_prompt import finetune
 
         _print_once(f"checkpoint: {finetune(self.checkpoint, self.config.prompt, self.config)}")
 

@@ -15,7 +15,7 @@ from backend.model.config import Condition
 from backend.protocol.errors import BadRequest
 
 from .amortized.config import TrainConfig
-from .guidance.diffusion.presets import GUIDANCE_PRESETS, guidance_preset
+from .guidance.diffusion.config import GUIDANCE_PRESETS, guidance_preset
 from .presets import PRESETS, library_preset, preset
 
 CheckpointFile = Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="CHECKPOINT")]

@@ -16,11 +16,10 @@ from backend.rendering.lighting import DREAMFUSION_LIGHT
 
 from .amortized.config import OptimizerConfig, TrainConfig
 from .assets import LibraryConfig
-from .guidance.diffusion.config import DiffusionModelConfig
-from .guidance.diffusion.presets import guidance_preset
+from .guidance.diffusion.config import DiffusionModelConfig, guidance_preset
 from .guidance.mixed import GuidanceConfig
 from .guidance.references import ReferencesConfig
-from .prompts.interpolation import Interpolation, InterpolationConfig
+from .prompts.mix import Interpolation, InterpolationConfig
 from .refinement.config import RefineConfig
 from .rendering.config import Regularizer, RenderConfig
 

@@ -14,7 +14,7 @@ from ..assets import AnyAssets, ToyboxConfig
 from ..guidance.diffusion.config import DiffusionGuidanceConfig, DiffusionModelConfig
 from ..guidance.mixed import GuidanceConfig
 from ..guidance.references import ReferencesConfig
-from ..prompts.interpolation import InterpolationConfig
+from ..prompts.mix import InterpolationConfig
 from ..rendering.config import RenderConfig
 from ..runs.optimizer import OptimizerConfig
 from ..runs.ranges import within

@@ -1,7 +1,12 @@
-"""A run that goes on from a checkpoint with one prompt: fine-tuning (A25), refinement (A26)."""
+"""A run that goes on from a checkpoint with one prompt: fine-tuning (A25), refinement (A26).
+
+Fine-tuning trains only an offset on the mapping network's output, with a new optimizer; text,
+mapping network and MLP stay as they are. The first step's object is the checkpoint's own.
+"""
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import torch
@@ -15,8 +20,10 @@ from ..assets import ToyboxConfig, assets_of, references_of
 from ..guidance import Guidance
 from ..prompts import PromptSet
 from ..runs.contents import fingerprint
+from ..runs.folder import locked
+from ..runs.ranges import check_ranges
 from .config import TrainConfig
-from .run import embedder
+from .run import build_guidance, embedder, finish
 from .trainer import Trainer
 
 
@@ -67,3 +74,29 @@ class OnePrompt:
                 "assets": fingerprint(self.collection.fingerprint(self.prompts.prompts)),
             },
         )
+
+
+def finetune(
+    checkpoint: Path, prompt: str, config: TrainConfig, among: PromptSet | None = None
+) -> Path:
+    """Train the offset to the end of ``config``; returns the new checkpoint's path.
+
+    The model's configuration is the checkpoint's; ``config.batch`` is the number of views a step,
+    all of the one prompt. ``among``: as for :class:`~training.amortized.one_prompt.OnePrompt`.
+
+    Raises:
+        CheckpointError: the checkpoint cannot be used.
+        BadPrompt: the prompt is empty or too long.
+        TrainingError, NotDownloaded, OutputError: as :func:`~training.amortized.run.train`.
+    """
+    check_ranges(config)
+    with locked(config.folder):
+        return _finetune(checkpoint, prompt, config, among)
+
+
+def _finetune(checkpoint: Path, prompt: str, config: TrainConfig, among: PromptSet | None) -> Path:
+    start = OnePrompt(checkpoint, prompt, config, among)
+    config = dataclasses.replace(config, model=start.model.config)
+    guidance = build_guidance(config, start.prompts, start.encoder, start.assets, start.device)
+    trainer = start.trainer(config, guidance, OutputOffset(start.model))
+    return finish(trainer, start.prompts, start.encoder, start.collection, start.assets)

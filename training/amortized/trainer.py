@@ -29,7 +29,7 @@ from backend.protocol.errors import BadRequest, TrainingError
 
 from ..guidance import Guidance, Log
 from ..prompts import PromptMix
-from ..prompts.interpolation import sample_conditions, sample_mix
+from ..prompts.mix import sample_conditions, sample_mix
 from ..rendering.scene import Step
 from ..runs.contents import with_contents
 from ..runs.distributed import build_accelerator, leave

@@ -14,8 +14,7 @@ from ..clip.scoring import ScoringClip
 from ..prompts.views import ViewScheme, view_index
 from .bank import HELD_OUT, ViewMaker
 from .captions import Captions, Tokens
-from .loss import noise_levels, v_loss
-from .model import VelocityNetwork
+from .model import VelocityNetwork, noise_levels, v_loss
 
 _BATCH = 64
 

@@ -23,8 +23,7 @@ from ..runs.state import Progress
 from .bank import StreamingBank
 from .captions import Captions, Tokens
 from .config import DiffusionConfig
-from .loss import noise_levels, v_loss
-from .model import PixelUNet
+from .model import PixelUNet, noise_levels, v_loss
 
 Watcher = Callable[["DiffusionTrainer", Progress, dict[str, float]], None]
 """Called after every step with its figures."""

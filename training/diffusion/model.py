@@ -1,11 +1,13 @@
-"""The network: a small conditional UNet over patches of pixels, and its noise schedule.
+"""Our diffusion model: a small conditional UNet over patches of pixels, its objective, sampling.
 
-Names: ``noisy`` is a picture in [-1, 1] with noise, ``tokens`` the caption's embeddings, ``t`` the
-noise level from 0 (none) to 999; the network predicts v (Salimans and Ho 2022).
+The objective is v-prediction with bounded weights; pictures are made by DDIM with classifier-free
+guidance. Names: ``noisy`` is a picture in [-1, 1] with noise, ``tokens`` the caption's embeddings,
+``t`` the noise level from 0 (none) to 999; the network predicts v (Salimans and Ho 2022).
 """
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol, runtime_checkable
@@ -114,3 +116,80 @@ def build_scheduler(
         clip_sample=True,
         set_alpha_to_one=True,
     )
+
+
+def noise_levels(count: int, generator: torch.Generator) -> Int[Tensor, " pictures"]:
+    """Uniform in 0..999, spread evenly over a batch (so that its loss varies less), shuffled."""
+    start = torch.rand(1, generator=generator)
+    even = (torch.arange(count) / count + start) % 1.0
+    order = torch.randperm(count, generator=generator)
+    return (even * LEVELS).long().clamp_max(LEVELS - 1)[order]
+
+
+def snr_weights(
+    scheduler: Any, t: Int[Tensor, " pictures"], min_snr: float
+) -> Float[Tensor, " pictures"]:
+    """Hang et al. 2023 for v: min(SNR, gamma) / (SNR + 1); all 1 when gamma is 0."""
+    if min_snr == 0.0:
+        return torch.ones(len(t), device=t.device)
+    signal = scheduler.alphas_cumprod.to(t.device)[t]
+    snr = signal / (1.0 - signal)
+    return snr.clamp_max(min_snr) / (snr + 1.0)
+
+
+def v_loss(
+    unet: VelocityNetwork,
+    scheduler: Any,
+    clean: Float[Tensor, "pictures 3 size size"],
+    tokens: Float[Tensor, "pictures tokens width"],
+    noise: Float[Tensor, "pictures 3 size size"],
+    t: Int[Tensor, " pictures"],
+    *,
+    min_snr: float,
+) -> Float[Tensor, " pictures"]:
+    """Each picture's weighted mean square error of v = alpha noise - sigma clean."""
+    noisy = scheduler.add_noise(clean, noise, t)
+    wanted = scheduler.get_velocity(clean, noise, t)
+    error = (unet(noisy, t, tokens).float() - wanted).square().mean((1, 2, 3))
+    return error * snr_weights(scheduler, t, min_snr)
+
+
+SAMPLING_STEPS = 20
+
+
+@torch.no_grad()
+def sample(
+    unet: VelocityNetwork,
+    scheduler: Any,
+    tokens: Float[Tensor, "pictures tokens width"],
+    empty: Float[Tensor, "tokens width"],
+    size: int,
+    guidance: float,
+    generator: torch.Generator,
+    *,
+    steps: int = SAMPLING_STEPS,
+    batch: int = 64,
+) -> Float[Tensor, "pictures size size 3"]:
+    """One picture a caption, sRGB in [0, 1], on the CPU.
+
+    ``empty`` is the empty caption's tokens; with a ``guidance`` weight of 1 they are not used.
+    ``generator`` is a CPU generator: the same noise on any device.
+    """
+    device = next(unet.parameters()).device
+    noise = torch.randn(len(tokens), 3, size, size, generator=generator)
+    # diffusers keeps the state of a sampling run in the scheduler.
+    scheduler = copy.deepcopy(scheduler)
+    scheduler.set_timesteps(steps, device=device)
+    finished = []
+    for pictures, said in zip(noise.split(batch), tokens.split(batch), strict=True):
+        x, said = pictures.to(device), said.to(device)
+        both = torch.cat([said, empty.to(device).expand_as(said)]) if guidance != 1.0 else said
+        for t in scheduler.timesteps:
+            twice = x.repeat(len(both) // len(x), 1, 1, 1)
+            v = unet(twice, t.expand(len(both)), both).float()
+            if guidance != 1.0:
+                with_caption, without = v.chunk(2)
+                v = without + guidance * (with_caption - without)
+            x = scheduler.step(v, t, x).prev_sample
+        finished.append(x.cpu())
+    return (torch.cat(finished).permute(0, 2, 3, 1) / 2.0 + 0.5).clamp(0.0, 1.0)

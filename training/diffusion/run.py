@@ -32,8 +32,7 @@ from .config import DiffusionConfig
 from .evaluation import caption_accuracy, held_out, side_words, view_accuracy
 from .folder import PixelModelConfig, save_pixel_model
 from .loop import DiffusionTrainer
-from .model import build_scheduler, build_unet
-from .sampling import sample
+from .model import build_scheduler, build_unet, sample
 from .text import PixelTextEncoder, with_views
 
 GUIDANCE = 3.0

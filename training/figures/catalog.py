@@ -14,7 +14,7 @@ from backend.protocol.errors import BadRequest
 from ..amortized.evaluation import evenly
 from ..presets import FINETUNE, preset
 from ..prompts import PromptSet, prompt_set
-from ..prompts.interpolation import Interpolation, InterpolationConfig
+from ..prompts.mix import Interpolation, InterpolationConfig
 from .figure import Figure, Run, Scale
 from .plots import (
     between_rows,

@@ -21,7 +21,7 @@ from backend.protocol.schema import to_json
 
 from ..amortized.config import TrainConfig
 from ..amortized.curve import read_curve
-from ..amortized.finetune import finetune
+from ..amortized.one_prompt import finetune
 from ..amortized.run import train
 from ..prompts import PromptSet
 from ..runs.ranges import check_ranges

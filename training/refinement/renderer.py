@@ -18,8 +18,8 @@ from ..rendering.config import RenderConfig
 from ..rendering.rasterize import project, visible
 from ..rendering.renderer import TrainingRenderer
 from ..rendering.scene import Lighting, Scene, Step, TrainingViews
+from .mesh import SurfaceObjects
 from .outlines import Edges, antialias
-from .surface import SurfaceObjects
 
 
 class MeshRenderer(TrainingRenderer):

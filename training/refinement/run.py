@@ -15,10 +15,9 @@ from ..amortized.run import build_guidance
 from ..runs.folder import locked
 from ..runs.ranges import check_ranges
 from .config import RefineConfig
-from .mesh import contoured, painted
+from .mesh import RefinedSurface, contoured, painted
 from .progress_sheet import RefineWatcher
 from .renderer import MeshRenderer
-from .surface import RefinedSurface
 
 
 def refine(checkpoint: Path, prompt: str, config: RefineConfig) -> Path:

@@ -13,7 +13,7 @@ from backend.rendering.cameras import orbit
 from backend.rendering.volume import render_field
 from training import cli
 from training.amortized.evaluation import look, psnr
-from training.amortized.finetune import finetune
+from training.amortized.one_prompt import finetune
 from training.assets.toybox import ToyboxCollection
 from training.presets import FINETUNE, preset
 

@@ -7,7 +7,7 @@ import torch
 from backend.protocol.errors import TrainingError
 from tests.training.amortized.spheres import losses_of, sphere_trainer
 from training.prompts import PromptMix
-from training.prompts.interpolation import InterpolationConfig, sample_mix
+from training.prompts.mix import InterpolationConfig, sample_mix
 
 
 def draw(count: int, seen=range(6), step=0, seed=0, **config) -> PromptMix:

@@ -13,7 +13,7 @@ from tests.training.amortized.spheres import sphere_trainer
 from tests.training.amortized.test_finetune import PROMPT
 from tests.training.amortized.test_finetune import config as finetune_config
 from training.amortized.config import OptimizerConfig
-from training.amortized.finetune import finetune
+from training.amortized.one_prompt import finetune
 from training.amortized.run import ResidentEmbeddings
 from training.presets import PRESETS, preset
 from training.prompts import PromptSet

@@ -17,11 +17,11 @@ from training.amortized.config import TrainConfig
 from training.amortized.curve import read_curve
 from training.amortized.run import train
 from training.clip.conditioning import conditioning_encoder
-from training.guidance.diffusion.presets import guidance_preset
+from training.guidance.diffusion.config import guidance_preset
 from training.options import parse_options
 from training.presets import PRESETS, TOYBOX_CHAINS, preset
 from training.prompts import prompt_set
-from training.prompts.interpolation import InterpolationConfig
+from training.prompts.mix import InterpolationConfig
 
 
 @pytest.mark.parametrize("name", PRESETS)

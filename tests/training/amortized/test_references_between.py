@@ -15,7 +15,7 @@ from tests.tiny import TINY
 from tests.training.amortized.spheres import REFERENCES, Spheres
 from training.guidance.references import KINDS, ReferenceGuidance, truncated_distance_loss
 from training.prompts import PromptMix
-from training.prompts.interpolation import Interpolation
+from training.prompts.mix import Interpolation
 from training.rendering.scene import Step
 
 PROMPTS = torch.tensor([[0, 1], [2, 3]])

@@ -6,9 +6,7 @@ from torch import nn
 
 from training.diffusion.config import preset
 from training.diffusion.loop import learning_rate
-from training.diffusion.loss import noise_levels, snr_weights, v_loss
-from training.diffusion.model import build_scheduler
-from training.diffusion.sampling import sample
+from training.diffusion.model import build_scheduler, noise_levels, sample, snr_weights, v_loss
 
 TOKENS = torch.zeros(5, 2, 4)
 

@@ -10,7 +10,7 @@ from training.diffusion import load_pixel_model
 from training.diffusion.bank import ViewMaker
 from training.diffusion.config import DataConfig
 from training.diffusion.evaluation import side_words, view_accuracy
-from training.diffusion.sampling import sample
+from training.diffusion.model import sample
 from training.prompts import prompt_set
 from training.prompts.views import VIEW_WORDS
 

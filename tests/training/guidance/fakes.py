@@ -10,7 +10,7 @@ import torch
 from backend.model.att3d import Objects
 from backend.rendering.cameras import Cameras, orbit
 from tests.tiny import tiny_model
-from training.guidance.diffusion.condition import TextCondition
+from training.guidance.diffusion.conditions import TextCondition
 from training.guidance.diffusion.schedule import NoiseSchedule
 from training.prompts import PromptMix
 from training.rendering.scene import Step

@@ -6,8 +6,7 @@ import time
 import pytest
 import torch
 
-from training.guidance.diffusion.condition import TextCondition
-from training.guidance.diffusion.conditions import Conditions, ConditionStore
+from training.guidance.diffusion.conditions import Conditions, ConditionStore, TextCondition
 
 MANY = 10**9
 

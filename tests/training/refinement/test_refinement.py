@@ -16,9 +16,9 @@ from training.guidance.pictures import PictureGuidance
 from training.guidance.references import ReferencesConfig
 from training.presets import REFINE, preset
 from training.prompts import PromptMix
+from training.refinement.mesh import RefinedSurface
 from training.refinement.renderer import MeshRenderer
 from training.refinement.run import refine
-from training.refinement.surface import RefinedSurface
 from training.rendering.config import RenderConfig
 from training.rendering.scene import Scene, Step
 

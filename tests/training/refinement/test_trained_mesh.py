@@ -3,8 +3,8 @@
 import torch
 
 from tests.tiny import tiny_model
+from training.refinement.mesh import RefinedSurface, Smoother, SurfaceObjects
 from training.refinement.renderer import vertex_normals
-from training.refinement.surface import RefinedSurface, Smoother, SurfaceObjects
 
 from .meshes import ball
 

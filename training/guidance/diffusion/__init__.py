@@ -4,11 +4,10 @@
 :class:`DiffusionGuidance` asks it about views of a step's objects.
 """
 
-from .config import DiffusionGuidanceConfig, DiffusionModelConfig
+from .config import GUIDANCE_PRESETS, DiffusionGuidanceConfig, DiffusionModelConfig, guidance_preset
 from .guidance import DiffusionGuidance
 from .loading import load_diffusion_model
 from .model import DiffusionModel
-from .presets import GUIDANCE_PRESETS, guidance_preset
 from .timesteps import TimestepConfig
 
 __all__ = [

@@ -1,6 +1,7 @@
-"""Prompts to conditions: from memory, from disk, or by the text encoder, which loads when needed.
+"""Conditions: what a diffusion model knows of a batch of prompts, and where it is read from.
 
-The encoders of diffusion models are large (T5-XXL: 10 GB in half precision) and prompts come again
+They come from memory, from disk, or from the text encoder, which loads when it is needed. The
+encoders of diffusion models are large (T5-XXL: 10 GB in half precision) and prompts come again
 and again, so a prompt is embedded once a machine (A9). A set of 100,000 prompts is never in memory
 as embeddings.
 """
@@ -10,12 +11,69 @@ from __future__ import annotations
 import logging
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from itertools import islice
-from typing import Protocol, runtime_checkable
+from typing import Protocol, cast, runtime_checkable
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
 
 from backend.text.cache import TensorCache
 
-from .condition import TextCondition
+
+@dataclass(frozen=True)
+class TextCondition:
+    """Text embeddings in a diffusion model's own form, one a prompt."""
+
+    tokens: Float[Tensor, "prompts tokens width"]
+    """Tokens for the cross-attention."""
+    pooled: Float[Tensor, "prompts features"] | None = None
+    """SDXL's summary of the prompt."""
+
+    def __len__(self) -> int:
+        return len(self.tokens)
+
+    def __getitem__(self, index: slice | Int[Tensor, " chosen"]) -> TextCondition:
+        pooled = None if self.pooled is None else self.pooled[index]
+        return TextCondition(self.tokens[index], pooled)
+
+    def to(
+        self,
+        device: torch.device | str,
+        dtype: torch.dtype | None = None,
+        non_blocking: bool = False,
+    ) -> TextCondition:
+        pooled = None
+        if self.pooled is not None:
+            pooled = self.pooled.to(device, dtype, non_blocking=non_blocking)
+        return TextCondition(self.tokens.to(device, dtype, non_blocking=non_blocking), pooled)
+
+    def mix(self, shares: Float[Tensor, "mixed prompts"]) -> TextCondition:
+        """Weighted sums of the prompts' embeddings, in float32."""
+        tokens = torch.einsum("mp,ptw->mtw", shares.float(), self.tokens.float())
+        pooled = None if self.pooled is None else shares.float() @ self.pooled.float()
+        return TextCondition(tokens, pooled)
+
+    @staticmethod
+    def sum(
+        parts: Sequence[TextCondition], shares: Float[Tensor, "prompts parts"]
+    ) -> TextCondition:
+        """Prompt by prompt, the parts' embeddings weighted and summed, in float32."""
+        weights = shares.float().T[..., None]
+        tokens = sum(w[..., None] * p.tokens.float() for w, p in zip(weights, parts, strict=True))
+        pooled = [p.pooled.float() for p in parts if p.pooled is not None]
+        summary = sum(w * p for w, p in zip(weights, pooled, strict=True)) if pooled else None
+        return TextCondition(cast(Tensor, tokens), cast(Tensor | None, summary))
+
+    @staticmethod
+    def cat(parts: Sequence[TextCondition]) -> TextCondition:
+        """All prompts of ``parts``, in order."""
+        pooled = [part.pooled for part in parts if part.pooled is not None]
+        return TextCondition(
+            torch.cat([part.tokens for part in parts]), torch.cat(pooled) if pooled else None
+        )
+
 
 _log = logging.getLogger(__name__)
 _BATCH = 32

@@ -12,11 +12,11 @@ from torch import Tensor
 from backend.protocol.errors import TrainingError
 from backend.rendering.cameras import Cameras
 
-from ...prompts.interpolation import Interpolation
+from ...prompts.mix import Interpolation
 from ...rendering.scene import Step, TrainingViews
 from .. import Log
 from .combine import between_prompts, perp_negative, rescale
-from .condition import TextCondition
+from .conditions import TextCondition
 from .config import DiffusionGuidanceConfig
 from .interpolation import check_kind, ends_of
 from .model import DiffusionModel

@@ -25,7 +25,7 @@ from torch import Tensor
 from backend.protocol.errors import TrainingError
 
 from ...prompts import PromptMix
-from ...prompts.interpolation import Interpolation
+from ...prompts.mix import Interpolation
 
 
 @dataclass(frozen=True)

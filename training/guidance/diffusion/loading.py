@@ -16,12 +16,10 @@ from backend.text.small_encoder import SmallEncoder
 from ...diffusion.pipeline import Pipeline, find_pipeline, import_diffusers
 from .conditions import ConditionEncoder, Conditions, ConditionStore
 from .config import DiffusionModelConfig
-from .latent import LatentDiffusion
 from .model import DiffusionModel
-from .network import DTYPES
-from .pixel import OwnPixelDiffusion, PixelDiffusion
 from .schedule import NoiseSchedule, Prediction
 from .text import ClipEncoder, OwnEncoder, T5Encoder, XlEncoder
+from .unet import DTYPES, LatentDiffusion, OwnPixelDiffusion, PixelDiffusion
 
 _KINDS = "Stable Diffusion 1 or 2, SDXL, DeepFloyd IF's first stage, or our own"
 _BETAS = (

@@ -12,7 +12,7 @@ from torch import Tensor
 from backend.rendering.cameras import Cameras
 
 from ...prompts.views import ViewScheme
-from .condition import TextCondition
+from .conditions import TextCondition
 from .schedule import NoiseSchedule, Prediction
 
 

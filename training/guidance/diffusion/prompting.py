@@ -12,7 +12,7 @@ from torch import Tensor
 from backend.rendering.cameras import Cameras
 
 from ...prompts.views import VIEW_WORDS, perp_negatives, view_prompt, view_weights
-from .condition import TextCondition
+from .conditions import TextCondition
 from .config import DiffusionGuidanceConfig
 from .model import DiffusionModel
 

@@ -13,7 +13,7 @@ from torch import Tensor
 from backend.text.encoder import TextEncoder
 
 from ...diffusion.pipeline import Pipeline
-from .condition import TextCondition
+from .conditions import TextCondition
 
 _log = logging.getLogger(__name__)
 _T5_TOKENS = 77
