@@ -16,6 +16,7 @@ CHECKED = (
     "backend.loading",
     "backend.mesh_pipeline",
     "backend.model",
+    "backend.prompt_reader",
     "backend.real_size",
     "backend.rendering",
     "backend.surface",
