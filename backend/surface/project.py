@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..field_reader import Points, Reader
+from ..shapes import Float
 from .geometry import face_crosses, normalise
 from .topology import Faces, Vertices
 
@@ -19,12 +20,20 @@ def newton(reader: Reader, points: Points, rounds: int, reach: float) -> Points:
     The slope along the gradient is measured with central differences. A point that does not get
     nearer to the level stays where it was.
     """
+    return newton_and_gradient(reader, points, rounds, reach)[0]
+
+
+def newton_and_gradient(
+    reader: Reader, points: Points, rounds: int, reach: float
+) -> tuple[Points, Float[np.ndarray, "points 3"]]:
+    """As :func:`newton`, and the gradient, a metre, from which each point took its last step."""
     level, bound = reader.field.level, reader.field.bound
     start = points.astype(np.float32).clip(-bound, bound)
     best = start.copy()
     current = start.copy()
     value = reader.pre_density(start)
     best_error = np.abs(value - level)
+    gradient = np.zeros_like(start)
     for _ in range(rounds):
         gradient = reader.gradient(current, GRADIENT_STEP)
         square = np.maximum((gradient * gradient).sum(1), 1e-6)
@@ -37,7 +46,7 @@ def newton(reader: Reader, points: Points, rounds: int, reach: float) -> Points:
         error = np.abs(value - level)
         better = error < best_error
         best[better], best_error[better] = current[better], error[better]
-    return best
+    return best, gradient
 
 
 def without_flips(vertices: Vertices, moved: Vertices, faces: Faces, limit: float) -> Vertices:

@@ -6,7 +6,8 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from ..atlas.bake import paint, texel_map
+from ..atlas.bake import paint
+from ..atlas.texels import texel_map
 from ..atlas.unwrap import unwrap
 from ..progress import Stages
 from ..protocol.messages import AlphaQuality
@@ -89,8 +90,8 @@ def track(
         for index, alpha in enumerate(places):
             stages.within("bake", index / len(places))
             reader = source.reader(alpha)
-            place = texels.read(texels.surface(reader, positions[alpha], faces))
-            result.textures[index] = paint(reader, place, texels, gutter)
+            colors = texels.colors(reader, texels.snapped(reader, positions[alpha], faces))
+            result.textures[index] = paint(colors, texels, gutter)
     if options.quality:
         with stages.stage("quality"):
             _measure(result, source, stages)

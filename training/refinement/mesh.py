@@ -19,7 +19,8 @@ from scipy.sparse.linalg import SuperLU, splu
 from torch import Tensor, nn
 
 from backend.accelerator import TorchField
-from backend.atlas.bake import paint, texel_map
+from backend.atlas.bake import paint
+from backend.atlas.texels import texel_map
 from backend.atlas.unwrap import unwrap
 from backend.field_reader import Reader
 from backend.mesh_pipeline import PipelineConfig, surface
@@ -53,7 +54,7 @@ def painted(field: Field, vertices: Vertices, faces: Faces, texture_size: int) -
         vertices=vertices.astype(np.float32),
         faces=faces.astype(np.int32),
         uvs=uvs,
-        texture=paint(reader, position, texels, texels.gutter()),
+        texture=paint(reader.color(position), texels, texels.gutter()),
     )
 
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from backend.atlas.bake import refine
+from backend.atlas.texels import refine
 
 
 def ball(radius: float = 0.5, rounds: int = 4) -> tuple[np.ndarray, np.ndarray]:

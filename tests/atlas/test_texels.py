@@ -1,0 +1,85 @@
+"""Texels show the field's color on its surface, although the mesh beside it is flat."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+
+from backend.atlas.texels import NEAR_ENOUGH, TexelMap, texel_map
+from backend.atlas.unwrap import unwrap
+from backend.field_reader import Reader
+from backend.progress import CancelToken
+from backend.surface.contour import contour
+from backend.surface.face_fit import fit_faces
+from backend.surface.project import newton
+from backend.surface.simplify import decimate
+from backend.surface.topology import Faces, Vertices
+
+from ..surface.analytic import TOY, AnalyticField
+
+SIZE = 192
+SKIN = 2e-3
+"""Metres, below the surface and above it, within which the color is another one."""
+
+
+@dataclass
+class Painted(AnalyticField):
+    """Eyes are painted on: a hair's breadth off the surface the color is another one."""
+
+    def color(self, points: np.ndarray) -> np.ndarray:
+        depth = np.clip(np.abs(self.distance(points)) / SKIN, 0.0, 1.0)[:, None]
+        return (super().color(points) * (1.0 - depth)).astype(np.float32)
+
+
+Coarse = tuple[Reader, Vertices, Faces, TexelMap]
+
+
+@pytest.fixture(scope="module")
+def coarse() -> Coarse:
+    reader = Reader(Painted(balls=TOY), CancelToken())
+    field = reader.field
+    surface = contour(reader.dense(64), field.level, field.bound, reader.cancel)
+    vertices, faces = decimate(*surface, 600, reader.cancel)
+    vertices = fit_faces(reader, vertices, faces, 0.03)
+    uvs = unwrap(vertices, faces, SIZE, reader.cancel).uvs
+    return reader, vertices, faces, texel_map(vertices, faces, uvs, SIZE)
+
+
+def test_colors_are_those_of_a_search_for_the_surface_at_every_texel(coarse: Coarse):
+    reader, vertices, faces, texels = coarse
+    surface = texels.snapped(reader, vertices, faces)
+    position = texels.read(surface.vertices)
+    truth = reader.color(newton(reader, position, 4, 0.02))
+    before = np.abs(reader.color(position) - truth).max(axis=1)
+    error = np.abs(texels.colors(reader, surface) - truth).max(axis=1)
+    assert np.quantile(before, 0.99) > 0.5
+    # What stays is what a point may be off: its share of the skin.
+    assert np.quantile(error, 0.99) < 0.8 * NEAR_ENOUGH / SKIN + 0.01
+
+
+def test_only_texels_off_the_surface_are_read_twice(coarse: Coarse):
+    reader, vertices, faces, texels = coarse
+    surface = texels.snapped(reader, vertices, faces)
+    assert isinstance(reader.field, AnalyticField)
+    off = np.abs(reader.field.distance(texels.read(surface.vertices))) > NEAR_ENOUGH
+    reader.field.reads = 0
+    texels.colors(reader, surface)
+    assert 0.95 * off.sum() < reader.field.reads - len(texels.row) < 1.05 * off.sum()
+
+
+def test_chosen_texels_are_read_as_all_are(coarse: Coarse):
+    _, vertices, faces, texels = coarse
+    values = texels.subdivided(vertices, faces)
+    chosen = np.arange(5, len(texels.row), 7)
+    np.testing.assert_array_equal(texels.read(values, chosen), texels.read(values)[chosen])
+
+
+def test_what_was_measured_on_the_way_is_the_field_s_slope(coarse: Coarse):
+    reader, vertices, faces, texels = coarse
+    snapped = texels.snapped(reader, vertices, faces)
+    slope = np.linalg.norm(snapped.gradient, axis=1)
+    assert isinstance(reader.field, AnalyticField)
+    assert abs(np.median(slope) / reader.field.sharpness - 1.0) < 0.02
+    assert np.abs(reader.field.distance(snapped.vertices)).max() < 1e-3
