@@ -68,26 +68,28 @@ class ATT3D(nn.Module):
         self,
         embedding: Float[Tensor, "prompts tokens width"],
         conditions: dict[str, Float[Tensor, " prompts"]] | None = None,
+        shift: Float[Tensor, "prompts v"] | None = None,
     ) -> Float[Tensor, "prompts v"]:
         """The latents v of some text embeddings.
 
         ``conditions`` are values of what the model amortizes over beside the text (A31), one a
-        prompt; those not given have their defaults.
+        prompt; those not given have their defaults. ``shift`` is added to v before its SiLU.
 
         Raises:
             ValueError: a condition that the model does not have.
         """
         known = self.config.conditions
         extra = normalised_conditions(known, conditions, len(embedding), embedding.device)
-        return self.mapping.latent(embedding, extra)
+        return self.mapping.latent(embedding, extra, shift)
 
     def objects(
         self,
         embedding: Float[Tensor, "prompts tokens width"],
         conditions: dict[str, Float[Tensor, " prompts"]] | None = None,
+        shift: Float[Tensor, "prompts v"] | None = None,
     ) -> Objects:
         """The objects of some text embeddings (A4); see :meth:`latent`."""
-        return self.objects_of_latent(self.latent(embedding, conditions))
+        return self.objects_of_latent(self.latent(embedding, conditions, shift))
 
     def objects_of_latent(self, latent: Float[Tensor, "objects v"]) -> Objects:
         """The objects of some latents v."""

@@ -87,14 +87,16 @@ class AttentionMapping(nn.Module):
         self,
         embedding: Float[Tensor, "prompts tokens width"],
         conditions: Float[Tensor, "prompts conditions"] | None = None,
+        shift: Float[Tensor, "prompts latents"] | None = None,
     ) -> Float[Tensor, "prompts latents"]:
-        """Every level's v, given conditions in -1 .. 1 (A31)."""
+        """Every level's v, given conditions in -1 .. 1 (A31) and a ``shift`` before the SiLU."""
         seen = self._seen(embedding)
         if conditions is not None:
             scaled = (conditions * self.condition_scale)[:, None].expand(-1, seen.shape[1], -1)
             seen = torch.cat([seen, scaled], dim=2)
         levels = [encode(seen[:, level]) for level, encode in enumerate(self.encode)]
-        return nn.functional.silu(torch.cat(levels, dim=1))
+        v = torch.cat(levels, dim=1)
+        return nn.functional.silu(v if shift is None else v + shift)
 
     def _seen(
         self, embedding: Float[Tensor, "prompts tokens width"]

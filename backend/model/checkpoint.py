@@ -110,6 +110,10 @@ def save_checkpoint(
             tensors |= {} if kept.all() else {f"{short}.kept": kept}
         elif storage == "float16":
             tensors[name] = tensors[name].half()
+    if config.mapping == "deep" and storage != "float32":
+        # Its first layer reads whole embeddings: millions of numbers.
+        layers = [k for k, v in tensors.items() if k.startswith("mapping.") and v.ndim == 2]
+        tensors |= {k: tensors[k].half() for k in layers if tensors[k].is_floating_point()}
     for name, tensor in (text_tensors or {}).items():
         tensors[f"text.{name}"] = tensor
     _write(path, tensors, dataclasses.replace(metadata, config=config))

@@ -67,34 +67,42 @@ class MappingNetwork(nn.Module):
         self,
         embedding: Float[Tensor, "prompts tokens width"],
         conditions: Float[Tensor, "prompts conditions"] | None = None,
+        shift: Float[Tensor, "prompts v"] | None = None,
     ) -> Float[Tensor, "prompts v"]:
-        """v, the bottleneck (Eq. 4), given conditions in -1 .. 1 (A31)."""
+        """v, the bottleneck (Eq. 4), given conditions in -1 .. 1 (A31).
+
+        ``shift`` is added to v before its SiLU: what a prompt's asset has beside its text.
+        """
         flat = embedding.flatten(1)
         if self.components:
             flat = (flat - self.shift) @ self.basis
         if conditions is not None:
             flat = torch.cat([flat, conditions * self.condition_scale], dim=1)
-        v = nn.functional.silu(self.encode(flat))
+        v = self.encode(flat)
         for layer in self.deeper:
-            v = nn.functional.silu(layer(v))
-        return v
+            v = layer(nn.functional.silu(v))
+        return nn.functional.silu(v if shift is None else v + shift)
 
     @torch.no_grad()
-    def whiten_on(self, embeddings: Float[Tensor, "prompts tokens width"]) -> None:
+    def whiten_on(
+        self, embeddings: Float[Tensor, "prompts tokens width"], floor: float = 0.02
+    ) -> None:
         """Choose the principal components of these embeddings, scaled to equal spread.
 
-        Components much weaker than the leading one (below about a seventh) are damped rather than
-        blown up. The result has the size of an embedding whose numbers have mean square one.
+        Components with less variance than about ``floor`` of the leading one's are damped rather
+        than blown up. The result has the size of an embedding whose numbers have mean square one.
         """
         flat = embeddings.flatten(1).double()
         self.shift.copy_(flat.mean(0))
         centered = flat - flat.mean(0)
-        # Through the Gram matrix: there are fewer prompts than numbers in an embedding.
-        values, vectors = torch.linalg.eigh(centered @ centered.T / len(flat))
+        # Through the smaller one of the Gram matrix and the covariance.
+        few = len(flat) < flat.shape[1]
+        square = centered @ centered.T if few else centered.T @ centered
+        values, vectors = torch.linalg.eigh(square / len(flat))
         values = values[-self.components :].flip(0).clamp_min(0.0)
         vectors = vectors[:, -self.components :].flip(1)
-        axes = nn.functional.normalize(centered.T @ vectors, dim=0)
-        soft = (values + 0.02 * values[0]).sqrt().clamp_min(1e-9)
+        axes = nn.functional.normalize(centered.T @ vectors, dim=0) if few else vectors
+        soft = (values + floor * values[0]).sqrt().clamp_min(1e-9)
         kept = torch.zeros_like(self.basis)
         kept[:, : axes.shape[1]] = axes / soft
         size = ((centered @ kept.double()).square().sum(1).mean() / flat.shape[1]).sqrt()

@@ -18,6 +18,7 @@ from ..prompts.mix import InterpolationConfig
 from ..rendering.config import RenderConfig
 from ..runs.optimizer import OptimizerConfig
 from ..runs.ranges import within
+from .latents import LatentsConfig
 
 Precision = Literal["fp32", "bf16"]
 
@@ -43,6 +44,7 @@ class TrainConfig:
     words that mean alike begin alike (``backend/text/word_meanings.py``)."""
     model: ModelConfig = field(default_factory=ModelConfig)
     optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
+    latents: LatentsConfig = field(default_factory=LatentsConfig)
     guidance: GuidanceConfig = field(default_factory=GuidanceConfig)
     references: ReferencesConfig = field(default_factory=ReferencesConfig)
     diffusion: DiffusionGuidanceConfig = field(default_factory=DiffusionGuidanceConfig)

@@ -28,6 +28,7 @@ from ..runs.folder import locked
 from ..runs.ranges import check_ranges
 from .config import TrainConfig
 from .export import export
+from .latents import LatentTable
 from .trainer import Embed, Trainer
 from .watch import Watcher
 
@@ -68,6 +69,9 @@ def _train(config: TrainConfig, prompts: PromptSet | None, device: torch.device)
         guidance=build_guidance(config, prompts, encoder, assets, device),
         seen=prompts.seen,
         device=device,
+        latents=LatentTable(collection.owners(prompts.prompts), config.model)
+        if config.latents.own
+        else None,
         contents=contents_of(config, prompts, collection, encoder),
     )
     return finish(trainer, prompts, encoder, collection, assets)
@@ -87,7 +91,7 @@ def finish(
     progress = trainer.run(watcher)
     if trainer.accelerator.is_main_process:
         export(
-            trainer.model,
+            trainer.by_text(),
             config,
             prompts,
             collection,

@@ -11,7 +11,9 @@ number of them.
 
 from __future__ import annotations
 
+import dataclasses
 import math
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -37,12 +39,16 @@ from ..runs.loop import Loop, LoopConfig
 from ..runs.optimizer import build_optimizer, set_rates
 from ..runs.state import Progress
 from .config import TrainConfig, config_as_json
+from .latents import LatentTable, say_latents_by_text
 
 FRAME_LOSSES = ("picture", "sds")
 """Parts of the loss for which each object of the batch was rendered (A33)."""
 WHITENED_PROMPTS = 1024
 """Prompts that the principal components of text embeddings are found on, at most: a step's memory
 does not grow with the set."""
+
+EMBEDDED = 64
+"""Prompts embedded at once, where all are."""
 
 Embed = Callable[[Sequence[int], torch.Generator], Float[Tensor, "prompts tokens width"]]
 """Text embeddings of some prompts of the set, said in words of the generator's choosing."""
@@ -58,11 +64,16 @@ class StepLoss(nn.Module):
     _guidance: Guidance
 
     def __init__(
-        self, model: ATT3D, guidance: Guidance, offset: OutputOffset | None = None
+        self,
+        model: ATT3D,
+        guidance: Guidance,
+        offset: OutputOffset | None = None,
+        latents: LatentTable | None = None,
     ) -> None:
         super().__init__()
         self.model = model
         self.offset = offset
+        self.latents = latents
         self._guidance = guidance
 
     def forward(
@@ -77,7 +88,8 @@ class StepLoss(nn.Module):
         # Text and what it maps to are never in half precision: where v has two numbers, bfloat16
         # keeps 175 of 1,001 shares between two prompts apart.
         with torch.autocast(embedding.device.type, enabled=False), full_precision():
-            objects = self.model.objects(embedding, conditions)
+            shift = None if self.latents is None else self.latents(mix)
+            objects = self.model.objects(embedding, conditions, shift)
         if self.offset is not None:
             objects = self.offset(objects)
         return self._guidance(Step(self.model, objects, mix, index, steps, generator, conditions))
@@ -96,6 +108,8 @@ class Trainer:
     device: torch.device
     offset: OutputOffset | None = None
     """Fine-tuning: all that is trained (A25)."""
+    latents: LatentTable | None = None
+    """The assets' own parts of v; the run's checkpoints say them by text."""
     contents: Mapping[str, str] = field(default_factory=dict)
     """Hashes of what the configuration only names, such as files of prompts, by option: a resumed
     run has the same."""
@@ -126,7 +140,7 @@ class Trainer:
                     self.model.environment.requires_grad_(True)
         if self.config.compile_mlp:
             self.model.mlp.compile()
-        self.module = StepLoss(self.model, self.guidance, self.offset)
+        self.module = StepLoss(self.model, self.guidance, self.offset, self.latents)
         self._loss: nn.Module
         self.optimizer: torch.optim.Optimizer
         self._adam = build_optimizer(self.module, self.config.optimizer)
@@ -140,6 +154,28 @@ class Trainer:
                 " processes)",
                 "choose --batch as a multiple of them",
             )
+
+    def by_text(self, *, epochs: int | None = None) -> ATT3D:
+        """The model that needs no more than text: itself, or where assets have parts of v of their
+        own, one with a deep mapping network that says them (A5), fitted for so many epochs."""
+        if self.latents is None:
+            return self.model
+        seen = list(dict.fromkeys(self.seen))
+        visits = Counter(self.seen)
+
+        def said(turn: int) -> Tensor:
+            generator = self.generator(-10 - turn)
+            parts = [seen[start : start + EMBEDDED] for start in range(0, len(seen), EMBEDDED)]
+            return torch.cat([self.embed(part, generator).to(self.device) for part in parts])
+
+        return say_latents_by_text(
+            self.model,
+            self.latents(PromptMix.plain(seen)).detach(),
+            [said(turn) for turn in range(self.config.latents.wordings)],
+            torch.tensor([float(visits[index]) for index in seen]),
+            dataclasses.replace(self.config.latents, epochs=epochs or self.config.latents.epochs),
+            seed=self.config.seed,
+        )
 
     def _some(self, count: int) -> list[int]:
         """All seen prompts, or ``count`` of them; not at equal distances, which would be those

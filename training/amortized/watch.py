@@ -24,6 +24,10 @@ from .export import export
 from .r_metrics import Queries
 from .trainer import Trainer
 
+LOOKING = 10
+"""Epochs in which a snapshot's mapping network learns the assets' own parts of v: enough to see
+how a run goes; the run's checkpoint takes the time it needs."""
+
 
 class Watcher:
     """Looks at some seen and some unseen prompts every so many steps.
@@ -67,7 +71,7 @@ class Watcher:
     def _look(self, trainer: Trainer, progress: Progress) -> None:
         snapshot = self._config.folder / "snapshot.safetensors"
         export(
-            trainer.model,
+            trainer.by_text(epochs=LOOKING),
             self._config,
             self._set,
             self._collection,

@@ -127,6 +127,9 @@ class LibraryCollection:
         del prompts
         return {}
 
+    def owners(self, prompts: Sequence[str]) -> list[int]:
+        return [self.instance(prompt).model for prompt in prompts]
+
     def sizes(self, prompts: Sequence[str]) -> dict[str, float]:
         return {prompt: entry.metres for prompt, entry in self._plain(prompts) if entry.metres}
 

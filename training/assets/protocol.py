@@ -121,6 +121,11 @@ class AssetCollection(Protocol):
         """Words of the paraphrases to the word that the prompts use: ``hog`` to ``pig``."""
         ...
 
+    def owners(self, prompts: Sequence[str]) -> list[int]:
+        """For each prompt the number of the asset that it shows, as it is or changed by a word:
+        a red barrel and a tall barrel are of one barrel."""
+        ...
+
     def sizes(self, prompts: Sequence[str]) -> dict[str, float]:
         """Real sizes by prompt: the largest side in metres, of those prompts that have one."""
         ...

@@ -68,6 +68,10 @@ class ToyboxCollection:
     def synonyms(self, prompts: Sequence[str]) -> dict[str, str]:
         return synonyms(prompts)
 
+    def owners(self, prompts: Sequence[str]) -> list[int]:
+        """Every toy is one of its own."""
+        return list(range(len(prompts)))
+
     def sizes(self, prompts: Sequence[str]) -> dict[str, float]:
         """No sizes: a toy may be as large as one likes."""
         del prompts

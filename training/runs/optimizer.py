@@ -23,6 +23,8 @@ class OptimizerConfig:
     mlp_lr: float = within(0.1, 0.0, 1e6)
     """Learning rate of the NeRF MLP and the environment map. With references a much smaller one is
     steadier."""
+    latent_lr: float = within(0.05, 0.0, 1e6)
+    """Learning rate of the assets' own parts of v, where a run has them."""
     beta1: float = within(0.0, 0.0, 0.9999)
     beta2: float = within(0.999, 0.0, 0.999999)
     eps: float = within(1e-8, 0.0, 1.0)
@@ -35,14 +37,15 @@ class OptimizerConfig:
 
 
 def build_optimizer(module: nn.Module, config: OptimizerConfig) -> torch.optim.Adam:
-    """One Adam over two groups of what ``module`` trains: the MLP with the environment map, and
-    everything else: the mapping network, or a fine-tuning offset."""
-    groups: tuple[list[nn.Parameter], list[nn.Parameter]] = ([], [])
+    """One Adam over three groups of what ``module`` trains: the mapping network or a fine-tuning
+    offset, the MLP with the environment map, and the assets' own parts of v."""
+    rates = (config.lr, config.mlp_lr, config.latent_lr)
+    groups: tuple[list[nn.Parameter], ...] = ([], [], [])
     for name, parameter in module.named_parameters():
         if parameter.requires_grad:
             parts = name.split(".")
-            groups["mlp" in parts or "environment" in parts].append(parameter)
-    rates = (config.lr, config.mlp_lr)
+            decoder = "mlp" in parts or "environment" in parts
+            groups[2 if "latents" in parts else int(decoder)].append(parameter)
     return torch.optim.Adam(
         [
             {"params": group, "lr": rate, "peak": rate}

@@ -9,6 +9,7 @@ import torch
 from backend.rendering.cameras import intersect_ball
 from tests.tiny import TINY, tiny_model
 from training.amortized.config import OptimizerConfig, TrainConfig
+from training.amortized.latents import LatentTable
 from training.amortized.trainer import Trainer
 from training.guidance.references import ReferenceGuidance, ReferencesConfig
 
@@ -85,6 +86,7 @@ def sphere_trainer(
         guidance=ReferenceGuidance(Spheres(), config.references, config.cameras),
         seen=range(len(RADII)),
         device=torch.device("cpu"),
+        latents=LatentTable(range(len(RADII)), config.model) if config.latents.own else None,
     )
 
 

@@ -57,6 +57,19 @@ def test_a_checkpoint_is_measured_against_its_library(checkpoint, capsys):
     assert result["set"] == "models" and result["psnr"]["seen"] > 0
 
 
+def test_text_says_what_every_model_has_as_its_own(checkpoint, tmp_path):
+    folder = checkpoint.parents[1]
+    small = ["--model.grid.resolutions", "5", "9", "--references.points", "256"]
+    small += ["--references.rays", "16", "--latents.own", "--latents.hidden", "8"]
+    train = ["train", "--library", str(folder / "lib"), "--run", str(tmp_path / "run")]
+    train += ["--steps", "2", "--batch", "2", "--scoring", "none", "--device", "cpu"]
+    assert main([*train, "--watched", "1", "--sheet-every", "2", *small]) == 0
+    made = load_checkpoint(tmp_path / "run" / "checkpoint.safetensors")
+    assert made.metadata.config.mapping == "deep"
+    command = ["evaluate", str(made.path), "--prompts", "models", "--count", "1"]
+    assert main([*command, "--scoring", "none", "--device", "cpu"]) == 0
+
+
 def grown(folder, target, models):
     """The library of ``folder`` with its first model so many times over, as far as the index."""
     index = json.loads((folder / "library.json").read_text())
@@ -80,5 +93,10 @@ def test_the_preset_grows_with_the_library(checkpoint, tmp_path):
 def test_a_library_of_any_size_makes_a_file_below_64_mib(checkpoint, tmp_path):
     folder = checkpoint.parents[1] / "lib"
     for models in (90, 200, 201, 3000):
-        model = library_preset(str(grown(folder, tmp_path / str(models), models))).model
+        preset = library_preset(str(grown(folder, tmp_path / str(models), models)))
+        model = preset.model
         assert model.latent * FeatureGrid(model.grid).size < 60 * 2**20
+        if preset.latents.own:
+            hidden = 2 * model.latent + preset.latents.hidden
+            first = 2 * hidden * model.tokens * model.width
+            assert model.latent * FeatureGrid(model.grid).size + first < 62 * 2**20

@@ -1,0 +1,128 @@
+"""Assets' own parts of v: what they add, how text comes to say them, and that a run keeps them."""
+
+import dataclasses
+
+import pytest
+import torch
+
+from backend.model.config import Condition
+from backend.protocol.errors import TrainingError
+from tests.tiny import TINY, tiny_model
+from tests.training.amortized.spheres import RADII, losses_of, sphere_trainer
+from training.amortized.latents import LatentsConfig, LatentTable, say_latents_by_text
+from training.prompts import PromptMix
+
+PROMPTS = 12
+FIT = LatentsConfig(own=True, hidden=64, components=128, epochs=1500, rate=3e-3)
+
+
+def embeddings(count=PROMPTS):
+    generator = torch.Generator().manual_seed(2)
+    return torch.randn(count, TINY.tokens, TINY.width, generator=generator)
+
+
+def grids(model, embedding, shift=None):
+    with torch.no_grad():
+        return model.eval().objects(embedding, shift=shift).values
+
+
+def relative_error(ours, truth):
+    """Mean square error of grids in units of their spread over the prompts."""
+    return ((ours - truth).square().mean() / truth.var(0).mean()).item()
+
+
+def fitted(model, own, config=FIT, said=None):
+    return say_latents_by_text(model, own, said or [embeddings()], torch.ones(PROMPTS), config)
+
+
+def test_an_assets_own_part_is_added_to_v_before_its_silu():
+    model = tiny_model()
+    plain = model.mapping.plain_weights()
+    shift = torch.randn(PROMPTS, TINY.latent)
+    before = embeddings().flatten(1) @ plain["encode.weight"].T + plain["encode.bias"]
+    expected = torch.nn.functional.silu(before + shift)
+    assert torch.allclose(model.eval().latent(embeddings(), shift=shift), expected, atol=1e-5)
+
+
+def test_copies_share_their_assets_part_and_mixes_have_the_mean_of_theirs():
+    table = LatentTable([0, 1, 1], TINY)
+    torch.nn.init.normal_(table.values)
+    one, other = table.values.detach()
+    assert torch.equal(table(PromptMix.plain([0, 1, 2])), torch.stack([one, other, other]))
+    mix = PromptMix(torch.tensor([[0, 2]]), torch.tensor([[0.25, 0.75]]))
+    assert torch.allclose(table(mix)[0], 0.25 * one + 0.75 * other)
+
+
+def test_assets_without_parts_of_their_own_are_said_as_the_linear_network_says_them():
+    model = tiny_model()
+    start = fitted(model, torch.zeros(PROMPTS, TINY.latent), dataclasses.replace(FIT, rate=0.0))
+    assert relative_error(grids(start, embeddings()), grids(model, embeddings())) < 1e-4
+
+
+def test_text_says_what_the_assets_had_as_their_own():
+    model = tiny_model()
+    own = torch.randn(PROMPTS, TINY.latent, generator=torch.Generator().manual_seed(3))
+    truth = grids(model, embeddings(), own)
+    assert relative_error(grids(model, embeddings()), truth) > 0.2
+    result = fitted(model, own)
+    assert relative_error(grids(result, embeddings()), truth) < 0.01
+    assert result.config.mapping == "deep"
+
+
+def test_every_wording_of_a_prompt_says_the_same():
+    model = tiny_model()
+    own = torch.randn(PROMPTS, TINY.latent, generator=torch.Generator().manual_seed(3))
+    other = embeddings() + 0.3 * torch.randn_like(embeddings())
+    result = fitted(model, own, said=[embeddings(), other])
+    for said in (embeddings(), other):
+        assert relative_error(grids(result, said), grids(model, said, own)) < 0.02
+
+
+def test_grid_and_mlp_stay_what_they_were():
+    model = tiny_model()
+    result = fitted(model, torch.ones(PROMPTS, TINY.latent), dataclasses.replace(FIT, epochs=1))
+    before, after = model.mapping.plain_weights(), result.mapping.plain_weights()
+    assert torch.equal(before["decode.weight"], after["decode.weight"])
+    for name, weight in model.mlp.state_dict().items():
+        assert torch.equal(weight, result.mlp.state_dict()[name])
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        dataclasses.replace(TINY, mapping="deep"),
+        dataclasses.replace(TINY, conditions=(Condition("weight", 0.0, 1.0),)),
+    ],
+)
+def test_only_a_linear_network_without_conditions_takes_them(config):
+    with pytest.raises(TrainingError, match="linear mapping network"):
+        LatentTable([0], config)
+
+
+def own_trainer(folder, **changes):
+    return sphere_trainer(folder, latents=FIT, **changes)
+
+
+def test_a_run_with_latents_goes_on_as_if_it_had_never_stopped(tmp_path):
+    whole = losses_of(own_trainer(tmp_path / "whole", steps=6))
+    first = own_trainer(tmp_path / "parts", steps=6)
+    with pytest.raises(KeyboardInterrupt):
+        first.run(lambda _trainer, progress, _losses: stop(progress.step == 4))
+    rest = losses_of(own_trainer(tmp_path / "parts", steps=6))
+    assert rest == whole[-len(rest) :] and len(rest) >= 2
+
+
+def stop(now):
+    if now:
+        raise KeyboardInterrupt
+
+
+def test_the_model_by_text_makes_the_objects_of_the_run(tmp_path):
+    trainer = own_trainer(tmp_path, steps=40, batch=4)
+    losses_of(trainer)
+    indices = list(range(len(RADII)))
+    shift = trainer.latents(PromptMix.plain(indices)).detach()
+    assert shift.abs().max() > 0.01
+    said = trainer.embed(indices, torch.Generator())
+    truth = grids(trainer.model, said, shift)
+    assert relative_error(grids(trainer.by_text(), said), truth) < 0.02

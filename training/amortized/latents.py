@@ -1,0 +1,186 @@
+"""An auto-decoder beside the mapping network: every asset has a part of v of its own.
+
+The linear mapping network (A4) gives the latents of a thousand captions with fewer numbers than
+they have, so that a large library is blurred by what v can be, not by what a grid can hold. While
+such a run trains, an asset's own numbers are added to v before its SiLU (as DeepSDF learns a code a
+shape); copies of an asset share them, and what a word adds is the mapping network's to say. For
+every checkpoint a deep mapping network (A5) is fitted to the sums, and text alone gives them.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from backend.model.att3d import ATT3D
+from backend.model.config import ModelConfig
+from backend.model.mapping import MappingNetwork
+from backend.protocol.errors import TrainingError
+
+from ..prompts import PromptMix
+from ..runs.optimizer import OptimizerConfig, schedule_factor
+from ..runs.ranges import within
+
+BATCH = 256
+"""Prompts of a step of the fit."""
+
+
+@dataclass(frozen=True)
+class LatentsConfig:
+    """Whether assets have parts of v of their own, and the network that says them by text."""
+
+    own: bool = False
+    """Each asset learns numbers that are added to v; with a linear mapping network only."""
+    hidden: int = within(256, 0, 65_536)
+    """Units of the fitted network's hidden layer, beside the 2 v that begin as the linear map."""
+    components: int = within(512, 1, 65_536)
+    """Principal components of the text embeddings that it sees, at most."""
+    wordings: int = within(4, 1, 1000)
+    """Wordings of each prompt that it is fitted to."""
+    epochs: int = within(40, 1, 1_000_000)
+    """Times that the fit sees all of them."""
+    rate: float = within(5e-4, 0.0, 1.0)
+    """Adam's rate in the fit."""
+
+
+class LatentTable(nn.Module):
+    """The assets' own parts of v, all zero at first."""
+
+    owner: Tensor
+
+    def __init__(self, owners: Sequence[int], config: ModelConfig) -> None:
+        """``owners``: for each prompt of the set the number of its asset.
+
+        Raises:
+            TrainingError: the model's mapping network is not a linear one, or has conditions.
+        """
+        if config.mapping != "linear" or config.conditions:
+            raise TrainingError(
+                "assets have parts of v of their own only beside a linear mapping network without"
+                " conditions",
+                "use --model.mapping linear, or --latents.no-own",
+            )
+        super().__init__()
+        self.register_buffer("owner", torch.tensor(list(owners)))
+        self.values = nn.Parameter(torch.zeros(max(owners) + 1, config.latent))
+
+    def forward(self, mix: PromptMix) -> Float[Tensor, "objects v"]:
+        """What is added to each object's v before its SiLU; between prompts, by their shares."""
+        own = self.values[self.owner[mix.prompts.to(self.owner.device)]]
+        return (own * mix.shares.to(own)[..., None]).sum(1)
+
+
+def say_latents_by_text(
+    model: ATT3D,
+    own: Float[Tensor, "prompts v"],
+    said: Sequence[Float[Tensor, "prompts tokens width"]],
+    weights: Float[Tensor, " prompts"],
+    config: LatentsConfig,
+    *,
+    seed: int = 0,
+) -> ATT3D:
+    """A model whose deep mapping network gives by text what ``model``'s gives with ``own`` added.
+
+    ``said`` are embeddings of the prompts, one tensor for each wording; ``weights`` say how much
+    each prompt matters. The error is measured on grids: v's error through the decoding layer. The
+    hidden layer begins as the best linear map, written with SiLU(x) - SiLU(-x) = x, so the fit can
+    only become better than that. Everything else is ``model``'s.
+    """
+    device = own.device
+    plain = {k: v.to(device) for k, v in model.mapping.plain_weights().items()}
+    decode = plain["decode.weight"]
+    metric = decode.T @ decode
+    embeddings = torch.cat(list(said))
+    linear = nn.functional.linear(
+        embeddings.flatten(1), plain["encode.weight"], plain["encode.bias"]
+    )
+    before = linear + own.repeat(len(said), 1)
+    truth = nn.functional.silu(before)
+    weights = weights.to(device).repeat(len(said)) / weights.mean()
+
+    result, inputs = _deep(model, embeddings, config, seed)
+    mapping = result.mapping
+    assert isinstance(mapping, MappingNetwork)
+    _begin_linear(mapping, inputs, before)
+    away = truth - truth.mean(0)
+    spread = ((away @ metric) * away).sum(1).mean().clamp_min(1e-12)
+    steps = config.epochs * max(len(inputs) // BATCH, 1)
+    optimizer = torch.optim.Adam((*mapping.encode.parameters(), *mapping.deeper.parameters()))
+    cosine = OptimizerConfig(schedule="cosine")
+    generator = torch.Generator().manual_seed(seed)
+    order = torch.empty(0, dtype=torch.long)
+    for step in range(steps):
+        if len(order) < min(BATCH, len(inputs)):
+            order = torch.randperm(len(inputs), generator=generator)
+        some, order = order[:BATCH].to(device), order[BATCH:]
+        for group in optimizer.param_groups:
+            group["lr"] = config.rate * schedule_factor(cosine, step / steps)
+        error = _v(mapping, inputs[some]) - truth[some]
+        loss = (((error @ metric) * error).sum(1) * weights[some]).mean() / spread
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    return result
+
+
+def _deep(
+    model: ATT3D,
+    embeddings: Float[Tensor, "prompts tokens width"],
+    config: LatentsConfig,
+    seed: int,
+) -> tuple[ATT3D, Float[Tensor, "prompts components"]]:
+    """``model`` with a new deep mapping network, and what that sees of the embeddings."""
+    known = model.config
+    inputs = known.tokens * known.width
+    deep = dataclasses.replace(
+        known,
+        mapping="deep",
+        mapping_hidden=(2 * known.latent + config.hidden,),
+        components=min(config.components, inputs),
+        spectral_norm=False,
+    )
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        result = ATT3D(deep).to(embeddings.device)
+    state = result.state_dict()
+    state |= {k: v for k, v in model.state_dict().items() if not k.startswith("mapping.")}
+    state["mapping.decode.weight"] = model.mapping.plain_weights()["decode.weight"]
+    result.load_state_dict(state)
+    mapping = result.mapping
+    assert isinstance(mapping, MappingNetwork)
+    mapping.whiten_on(embeddings, floor=1e-3)
+    return result, (embeddings.flatten(1) - mapping.shift) @ mapping.basis
+
+
+@torch.no_grad()
+def _begin_linear(
+    mapping: MappingNetwork,
+    inputs: Float[Tensor, "prompts components"],
+    before: Float[Tensor, "prompts v"],
+) -> None:
+    """Make ``mapping`` the linear map of ``inputs`` that comes nearest to ``before``; the hidden
+    units beyond those that it takes have no say yet."""
+    mean, wide = before.mean(0), inputs.double()
+    square = wide.T @ wide
+    ridge = 1e-6 * square.diagonal().mean().clamp_min(1e-12)
+    square.diagonal().add_(ridge)
+    best = torch.linalg.solve(square, wide.T @ (before - mean).double()).T.to(inputs)
+    v, (last,) = len(best), mapping.deeper
+    mapping.encode.weight[:v], mapping.encode.weight[v : 2 * v] = best, -best
+    mapping.encode.bias[: 2 * v] = 0.0
+    same = torch.eye(v).to(best)
+    last.weight.zero_()  # pyright: ignore[reportCallIssue]
+    last.weight[:, :v], last.weight[:, v : 2 * v] = same, -same  # pyright: ignore[reportIndexIssue]
+    last.bias.copy_(mean)  # pyright: ignore[reportCallIssue]
+
+
+def _v(
+    mapping: MappingNetwork, inputs: Float[Tensor, "prompts components"]
+) -> Float[Tensor, "prompts v"]:
+    silu, (last,) = nn.functional.silu, mapping.deeper
+    return silu(last(silu(mapping.encode(inputs))))
