@@ -214,7 +214,7 @@ def test_broken_checkpoints_say_what_they_are(
         (tmp_path / name).write_bytes(content)
         for command in (["generate", "a pig", "-o", "x.glb", "--checkpoint"], ["info"]):
             assert_refused(att3d(*command, name), name, what)
-    assert_refused(att3d("info", "missing.safetensors"), "there is no checkpoint")
+    assert_refused(att3d("info", "missing.safetensors"), "there is no model at")
     assert_refused(att3d("info", tmp_path), "cannot read")
     assert not (tmp_path / "x.glb").exists()
 

@@ -134,7 +134,7 @@ def refused(path, *words):
 
 
 def test_missing_file(tmp_path):
-    refused(tmp_path / "none.safetensors", "there is no checkpoint", "none.safetensors")
+    refused(tmp_path / "none.safetensors", "there is no model at", "none.safetensors")
 
 
 def test_folder(tmp_path):

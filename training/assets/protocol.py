@@ -122,7 +122,7 @@ class AssetCollection(Protocol):
         ...
 
     def owners(self, prompts: Sequence[str]) -> list[int]:
-        """For each prompt the number of the asset that it shows, as it is or changed by a word:
+        """Numbers of the assets that the prompts show, as they are or changed by a word:
         a red barrel and a tall barrel are of one barrel."""
         ...
 
