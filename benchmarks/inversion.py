@@ -17,12 +17,13 @@ import torch
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from backend.inference.model import NumpyModel
-from backend.inversion.colored_mesh import ColoredMesh, plain, to_linear
+from backend.inversion.colored_mesh import ColoredMesh, plain
 from backend.inversion.invert import SHARES, evenly, invert
 from backend.inversion.pictures import likeness
 from backend.loading import text_encoder
 from backend.paths import default_checkpoint
 from backend.progress import CancelToken, Stages
+from backend.srgb import srgb_to_linear
 from backend.surface.marching import marching_cubes
 from training.assets.protocol import ReferenceBatch
 from training.assets.toybox import ToyboxCollection
@@ -43,7 +44,7 @@ def toy_mesh(toy: ReferenceBatch) -> ColoredMesh:
     places = vertices * (2.0 / (NODES - 1)) - 1.0
     parts = torch.from_numpy(places).float().split(TOGETHER)
     color = np.concatenate([toy.query(part[None])[1][0].numpy() for part in parts])
-    return plain(places, faces, (1.0, 1.0, 1.0), to_linear(color)[faces])
+    return plain(places, faces, (1.0, 1.0, 1.0), srgb_to_linear(color)[faces])
 
 
 def main() -> None:

@@ -19,6 +19,7 @@ CHECKED = (
     "backend.prompt_reader",
     "backend.real_size",
     "backend.rendering",
+    "backend.srgb",
     "backend.surface",
     "backend.text",
     "backend.textured_mesh",

@@ -11,6 +11,7 @@ import numpy as np
 from ..field_reader import Reader
 from ..prompts.materials import PLAIN, Finish
 from ..shapes import Float, UInt8
+from ..srgb import to_bytes
 from ..surface.project import GRADIENT_STEP
 from ..surface.topology import Faces, Vertices
 from .finish import Coat, finish_at
@@ -24,7 +25,7 @@ Texture = UInt8[np.ndarray, "size size 3"]
 def paint(values: Float[np.ndarray, "texels 3"], texels: TexelMap, gutter: Gutter) -> Texture:
     """A texture of the texels' values, which are in [0, 1]."""
     picture = np.zeros((texels.size, texels.size, 3), dtype=np.uint8)
-    picture[texels.row, texels.column] = np.rint(np.clip(values, 0.0, 1.0) * 255.0).astype(np.uint8)
+    picture[texels.row, texels.column] = to_bytes(values)
     gutter.fill(picture)
     return picture
 

@@ -19,10 +19,11 @@ from .. import VERSION
 from ..atlas.tangents import corner_frames
 from ..prompts.materials import PLAIN, Finish
 from ..shapes import Float, UInt8
+from ..srgb import LINEAR_LIGHT
 from ..surface.geometry import vertex_normals
 from ..surface.topology import triangulated
 from ..textured_mesh import GeneratedMesh
-from ..tracking.tracked_mesh import LINEAR_LIGHT, TrackedMesh, place
+from ..tracking.tracked_mesh import TrackedMesh, place
 from .conventions import (
     SplitMesh,
     png_bytes,

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..shapes import Bool, Float, Int, UInt8
-from ..tracking.tracked_mesh import LINEAR_LIGHT
+from ..srgb import LINEAR_LIGHT, linear_to_srgb
 
 GRAY = 0.6
 """Linear light of a model that has no color."""
@@ -52,7 +52,7 @@ class ColoredMesh:
             column = np.floor((uv[:, 0] % 1.0) * width).astype(np.int64).clip(0, width - 1)
             row = np.floor((uv[:, 1] % 1.0) * height).astype(np.int64).clip(0, height - 1)
             light[here] *= LINEAR_LIGHT[picture[row, column]]
-        return to_srgb(light)
+        return linear_to_srgb(light)
 
     def moved(self, vertices: Float[np.ndarray, "vertices 3"]) -> ColoredMesh:
         """The same faces and colors with other vertices."""
@@ -108,17 +108,3 @@ def with_area(mesh: ColoredMesh) -> Bool[np.ndarray, " faces"]:
     corners = mesh.vertices[mesh.faces]
     cross = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
     return np.isfinite(corners).all(axis=(1, 2)) & (np.abs(cross).max(axis=1) > 0.0)
-
-
-def to_srgb(light: Float[np.ndarray, "*n 3"]) -> Float[np.ndarray, "*n 3"]:
-    """Linear light as sRGB, both in [0, 1]."""
-    light = np.clip(light, 0.0, 1.0)
-    return np.where(
-        light <= 0.0031308, 12.92 * light, 1.055 * np.maximum(light, 1e-9) ** (1 / 2.4) - 0.055
-    )
-
-
-def to_linear(color: Float[np.ndarray, "*n 3"]) -> Float[np.ndarray, "*n 3"]:
-    """sRGB as linear light, both in [0, 1]."""
-    color = np.clip(color, 0.0, 1.0)
-    return np.where(color <= 0.04045, color / 12.92, ((color + 0.055) / 1.055) ** 2.4)

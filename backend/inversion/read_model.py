@@ -10,7 +10,8 @@ import numpy as np
 from ..export.conventions import y_up_to_z_up
 from ..protocol.errors import BadRequest
 from ..shapes import UInt8
-from .colored_mesh import ColoredMesh, joined, plain, to_linear, with_area
+from ..srgb import srgb_to_linear
+from .colored_mesh import ColoredMesh, joined, plain, with_area
 from .read_gltf import read_gltf, read_picture
 
 SUFFIXES = (".glb", ".obj")
@@ -130,7 +131,7 @@ def _read_obj(data: bytes, folder: Path) -> ColoredMesh:
         pair = np.array(faces, dtype=np.int64)
         index = pair[..., 0]
         material = materials.get(name)
-        corners = to_linear(painted[index])
+        corners = srgb_to_linear(painted[index])
         base = (1.0, 1.0, 1.0) if material is None else material.base
         mesh = plain(vertices, index, base, corners)
         if material is not None and material.picture is not None and uvs:
@@ -175,7 +176,7 @@ def _read_materials(folder: Path, name: str) -> dict[str, _Material]:
             material = found.setdefault(rest.strip(), _Material())
         elif word == "Kd":
             rgb = np.array([float(number) for number in rest.split()[:3]])
-            material.base = tuple(to_linear(rgb).tolist())
+            material.base = tuple(srgb_to_linear(rgb).tolist())
         elif word.lower() == "map_kd":
             # Options such as "-s 1 1 1" come before the name.
             named = rest.strip()

@@ -8,12 +8,7 @@ import numpy as np
 
 from ..protocol.messages import AlphaQuality, TopologyChange
 from ..shapes import Float, Int, UInt8
-
-_ENCODED = np.arange(256, dtype=np.float32) / 255.0
-LINEAR_LIGHT = np.where(
-    _ENCODED <= 0.04045, _ENCODED / 12.92, ((_ENCODED + 0.055) / 1.055) ** 2.4
-).astype(np.float32)
-"""Linear light of each sRGB byte."""
+from ..srgb import LINEAR_LIGHT
 
 
 @dataclass

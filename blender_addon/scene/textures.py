@@ -11,6 +11,8 @@ import zlib
 
 import numpy as np
 
+from ...backend.srgb import LINEAR_LIGHT, linear_to_srgb, to_bytes
+
 MOST = 16
 """Textures of one material."""
 UNSEEN = 0.01
@@ -72,14 +74,12 @@ def textures_to_keep(alphas: np.ndarray, textures: np.ndarray) -> list[int]:
 
 def to_linear(pixels: np.ndarray) -> np.ndarray:
     """sRGB u8 to linear light f32 in [0, 1], as Blender mixes colours."""
-    return _LINEAR[pixels]
+    return LINEAR_LIGHT[pixels]
 
 
 def to_srgb(light: np.ndarray) -> np.ndarray:
     """Linear light in [0, 1] to sRGB u8; the inverse of :func:`to_linear`."""
-    light = np.clip(light, 0.0, 1.0)
-    encoded = np.where(light <= 0.0031308, light * 12.92, 1.055 * light ** (1 / 2.4) - 0.055)
-    return np.round(encoded * 255).astype(np.uint8)
+    return to_bytes(linear_to_srgb(light))
 
 
 def _difference(
@@ -88,12 +88,3 @@ def _difference(
     share = (alphas[index] - alphas[before]) / (alphas[after] - alphas[before])
     blend = small[before] * (1 - share) + small[after] * share
     return float(np.sqrt(np.mean((blend - small[index]) ** 2)))
-
-
-def _table() -> np.ndarray:
-    values = np.arange(256, dtype=np.float32) / 255
-    low, high = values / 12.92, ((values + 0.055) / 1.055) ** 2.4
-    return np.where(values <= 0.04045, low, high).astype(np.float32)
-
-
-_LINEAR = _table()

@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import trimesh
 
-from backend.inversion.colored_mesh import ColoredMesh, plain, to_linear
+from backend.inversion.colored_mesh import ColoredMesh, plain
+from backend.srgb import srgb_to_linear
 
 BALL_COLOR = (0.8, 0.3, 0.1)
 
@@ -20,7 +21,7 @@ def ball(radius: float = 0.6, at: tuple[float, float, float] = (0.0, 0.0, 0.0)) 
 
 def colored(mesh: trimesh.Trimesh, color: tuple[float, float, float] = BALL_COLOR) -> ColoredMesh:
     """The mesh in one sRGB color."""
-    base = to_linear(np.array(color)).tolist()
+    base = srgb_to_linear(np.array(color)).tolist()
     return plain(np.asarray(mesh.vertices), np.asarray(mesh.faces), base)
 
 

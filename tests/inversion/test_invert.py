@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from backend.inference.model import NumpyModel
-from backend.inversion.colored_mesh import ColoredMesh, plain, to_linear
+from backend.inversion.colored_mesh import ColoredMesh, plain
 from backend.inversion.invert import SHARES, InversionConfig, evenly, invert
 from backend.inversion.pictures import likeness
 from backend.inversion.placing import Box, Placement, into_ball
@@ -18,6 +18,7 @@ from backend.loading import text_encoder
 from backend.paths import default_checkpoint
 from backend.progress import CancelToken, Stages
 from backend.protocol.errors import BadRequest, Cancelled
+from backend.srgb import srgb_to_linear
 from backend.surface.marching import marching_cubes
 from tests.tiny import PROMPTS
 from training.assets.toybox import ToyboxCollection
@@ -45,7 +46,7 @@ def _object(model: NumpyModel, prompt: str) -> ColoredMesh:
     line = np.linspace(-1.0, 1.0, 64, dtype=np.float32)
     vertices, faces = marching_cubes(field.lattice(line, line, line), field.level)
     places = (vertices * (2.0 / 63) - 1.0).astype(np.float32)
-    return plain(places, faces, (1.0, 1.0, 1.0), to_linear(field.sample(places)[1])[faces])
+    return plain(places, faces, (1.0, 1.0, 1.0), srgb_to_linear(field.sample(places)[1])[faces])
 
 
 def test_an_object_of_the_checkpoint_is_found_again(tiny: NumpyModel):
@@ -73,7 +74,7 @@ def test_an_unseen_toy_is_caught_at_least_as_well_as_by_its_prompt():
     vertices, faces = marching_cubes(-distance.view(96, 96, 96).numpy(), 0.0)
     places = vertices * (2.0 / 95) - 1.0
     color = toy.query(torch.from_numpy(places).float()[None])[1][0].numpy()
-    target = plain(places, faces, (1.0, 1.0, 1.0), to_linear(color)[faces])
+    target = plain(places, faces, (1.0, 1.0, 1.0), srgb_to_linear(color)[faces])
     config = dataclasses.replace(InversionConfig(), points=4000, known=200)
     found = invert(model, encode, target, _stages(), 0.0, config)
     standing = target.moved(found.placement.apply(target.vertices))

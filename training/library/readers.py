@@ -15,9 +15,9 @@ from trimesh.resolvers import FilePathResolver
 from trimesh.visual import ColorVisuals, TextureVisuals
 
 from backend.shapes import Float, UInt8
+from backend.srgb import linear_to_srgb
 
 from . import gltf
-from .color import to_srgb
 from .errors import Unreadable
 from .surfaces import WHITE, ReadModel, Surface
 
@@ -109,13 +109,13 @@ def _gltf_surface(
     surface = Surface(
         vertices,
         faces,
-        base=(*to_srgb(base[:3]).tolist(), float(base[3])),
+        base=(*linear_to_srgb(base[:3]).tolist(), float(base[3])),
         cutoff=gltf.alpha_cutoff(material),
     )
     if "_COLOR_0" in attributes:
         color = gltf.unit_values(attributes["_COLOR_0"])
         alpha = color[:, 3:] if color.shape[1] > 3 else np.ones((len(color), 1))
-        surface.vertex_colors = np.concatenate([to_srgb(color[:, :3]), alpha], axis=1)
+        surface.vertex_colors = np.concatenate([linear_to_srgb(color[:, :3]), alpha], axis=1)
     if isinstance(visual, TextureVisuals):
         picture = _picture(getattr(visual.material, "baseColorTexture", None))
         texture = material.get("pbrMetallicRoughness", {}).get("baseColorTexture", {})

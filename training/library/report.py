@@ -11,10 +11,12 @@ from pathlib import Path
 import torch
 from PIL import Image, ImageDraw, ImageFont
 
+from backend.files import replacing
 from backend.protocol.errors import OutputError
 from backend.rendering.cameras import orbit
 
 from ..prompts import PromptMix
+from ..rendering.contact_sheet import to_image
 from .assets import LibraryAssets
 from .attributes import Look
 from .prompts import COLORED, Instance
@@ -160,9 +162,8 @@ def write_copies(path: Path, folder: Path, entries: list[Entry]) -> None:
 
 def _save(sheet: Image.Image, path: Path) -> None:
     try:
-        temporary = path.with_name(f".{path.name}")
-        sheet.save(temporary, format="PNG")
-        temporary.replace(path)
+        with replacing(path) as unfinished:
+            sheet.save(unfinished, format="PNG")
     except OSError as error:
         raise OutputError(f"cannot write {path}: {error.strerror}") from error
 
@@ -176,5 +177,4 @@ def _picture(folder: Path, entry: Entry, look: Look | None = None) -> Image.Imag
     batch = assets.assets_at(PromptMix.plain([0]))
     color, alpha = batch.pictures(camera, 2 * TILE, shading="full")
     over = (color + (1.0 - alpha)[..., None])[0]
-    levels = (over.clamp(0.0, 1.0) * 255.0).round().to(torch.uint8).numpy()
-    return Image.fromarray(levels).resize((TILE, TILE), Image.Resampling.BOX)
+    return to_image(over).resize((TILE, TILE), Image.Resampling.BOX)

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from backend.shapes import Float, Int, UInt8
+from backend.srgb import to_bytes
 
-from .color import to_bytes
 from .mesh import Mesh, joined, painted
 
 WHITE = (1.0, 1.0, 1.0, 1.0)

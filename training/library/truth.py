@@ -13,10 +13,9 @@ from dataclasses import dataclass
 
 import igl
 import numpy as np
-from scipy.sparse import coo_matrix
-from scipy.sparse.csgraph import connected_components
 
 from backend.shapes import Bool, Float, Int, UInt8
+from backend.surface.topology import label_parts
 
 from .mesh import HIDDEN, SHEET, SOLID, THICKNESS, Mesh, face_vectors
 
@@ -122,14 +121,6 @@ def welded(
     return np.unique(cells, axis=0, return_inverse=True)[1].reshape(-1)[faces]
 
 
-def parts(faces: Int[np.ndarray, "faces 3"]) -> Int[np.ndarray, " faces"]:
-    """Which connected part each face of a welded mesh belongs to."""
-    count = int(faces.max()) + 1
-    ends = np.concatenate([faces[:, [0, 1]], faces[:, [1, 2]]])
-    graph = coo_matrix((np.ones(len(ends), dtype=bool), (ends[:, 0], ends[:, 1])), (count, count))
-    return connected_components(graph, directed=False)[1][faces[:, 0]]
-
-
 def open_edges(faces: Int[np.ndarray, "faces 3"]) -> Bool[np.ndarray, " faces"]:
     """Faces of a welded mesh with an edge that no other face runs along in the other direction."""
     solid = (
@@ -152,7 +143,7 @@ def _turned_outwards(
 ) -> Int[np.ndarray, "faces 3"]:
     """Closed parts with their faces inside out are turned round."""
     same = welded(vertices, faces)
-    part = parts(same)
+    _, part = label_parts(same, int(same.max()) + 1)
     corners = vertices[faces]
     volume = np.bincount(part, (corners[:, 0] * face_vectors(corners)).sum(1) / 6)
     opened = np.bincount(part, open_edges(same)) > 0

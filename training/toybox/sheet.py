@@ -12,13 +12,13 @@ from pathlib import Path
 
 import torch
 from jaxtyping import Float
-from PIL import Image
 from torch import Tensor
 
 from backend.rendering.cameras import Cameras
 
 from ..prompts import FAMILIES, chain
 from ..prompts.specs import ACTIVITIES, ANIMALS, HATS, THEMES, CharacterSpec, Spec
+from ..rendering.contact_sheet import to_image
 from .build import build, build_mix
 from .render import render
 from .table import stack
@@ -130,9 +130,8 @@ def main(arguments: list[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     shown = family_rows() if options.families else rows(options.seed)
     sheet = render_sheet(shown, options.size, compiled=not options.eager)
-    picture = Image.fromarray((sheet.clamp(0, 1) * 255).round().byte().numpy())
     options.output.parent.mkdir(parents=True, exist_ok=True)
-    picture.save(options.output, optimize=True)
+    to_image(sheet).save(options.output, optimize=True)
 
 
 if __name__ == "__main__":
