@@ -22,12 +22,15 @@ import tarfile
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
+CHECKPOINT = ROOT / "checkpoints" / "toybox.safetensors"
 PROMPTS = 4
 
 
@@ -60,6 +63,22 @@ class Program:
             },
             "points": {name: count // turns for name, count in self.points.items()},
         }
+
+
+@contextmanager
+def commit_folder(commit: str) -> Iterator[Path]:
+    """A folder with a commit's backend, while it is needed.
+
+    Raises:
+        CalledProcessError: git does not know the commit.
+    """
+    archive = subprocess.run(
+        ["git", "archive", commit, "backend"], cwd=ROOT, capture_output=True, check=True
+    ).stdout
+    with tempfile.TemporaryDirectory() as folder:
+        with tarfile.open(fileobj=io.BytesIO(archive)) as files:
+            files.extractall(folder, filter="data")
+        yield Path(folder)
 
 
 def load(folder: Path, checkpoint: Path, faces: int) -> Program:
@@ -99,14 +118,8 @@ def count_points(kind: Any) -> Counter[str]:
 
 def compare(commit: str, rounds: int, faces: int) -> dict[str, Any]:
     """Medians of both, and the ratio of this checkout's processor seconds to the other's."""
-    checkpoint = ROOT / "checkpoints" / "toybox.safetensors"
-    archive = subprocess.run(
-        ["git", "archive", commit, "backend"], cwd=ROOT, capture_output=True, check=True
-    ).stdout
-    with tempfile.TemporaryDirectory() as folder:
-        with tarfile.open(fileobj=io.BytesIO(archive)) as files:
-            files.extractall(folder, filter="data")
-        programs = [load(Path(folder), checkpoint, faces), load(ROOT, checkpoint, faces)]
+    with commit_folder(commit) as folder:
+        programs = [load(folder, CHECKPOINT, faces), load(ROOT, CHECKPOINT, faces)]
         known = programs[1].engine.checkpoint.metadata
         prompts = [*known.unseen[: PROMPTS // 2], *known.prompts[: PROMPTS // 2]]
         for program in programs:  # the first warms up

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from backend.atlas.texels import NEAR_ENOUGH, TexelMap, texel_map
+from backend.atlas.texels import ALIKE, NEAR_ENOUGH, TexelMap, fill_between, texel_map
 from backend.atlas.unwrap import unwrap
 from backend.field_reader import Reader
 from backend.progress import CancelToken
@@ -53,7 +53,8 @@ def test_colors_are_those_of_a_search_for_the_surface_at_every_texel(coarse: Coa
     position = texels.read(surface.vertices)
     truth = reader.color(newton(reader, position, 4, 0.02))
     before = np.abs(reader.color(position) - truth).max(axis=1)
-    error = np.abs(texels.colors(reader, surface) - truth).max(axis=1)
+    read = texels.colors_at(reader, surface, np.arange(len(texels.row)))
+    error = np.abs(read - truth).max(axis=1)
     assert np.quantile(before, 0.99) > 0.5
     # What stays is what a point may be off: its share of the skin.
     assert np.quantile(error, 0.99) < 0.8 * NEAR_ENOUGH / SKIN + 0.01
@@ -65,8 +66,39 @@ def test_only_texels_off_the_surface_are_read_twice(coarse: Coarse):
     assert isinstance(reader.field, AnalyticField)
     off = np.abs(reader.field.distance(texels.read(surface.vertices))) > NEAR_ENOUGH
     reader.field.reads = 0
-    texels.colors(reader, surface)
+    texels.colors_at(reader, surface, np.arange(len(texels.row)))
     assert 0.95 * off.sum() < reader.field.reads - len(texels.row) < 1.05 * off.sum()
+
+
+def test_half_of_the_texels_say_what_all_would(coarse: Coarse):
+    reader, vertices, faces, texels = coarse
+    surface = texels.snapped(reader, vertices, faces)
+    every = texels.colors_at(reader, surface, np.arange(len(texels.row)))
+    shown = texels.colors(reader, surface)
+    even = (texels.row % 2 == 0) & (texels.column % 2 == 0)
+    np.testing.assert_array_equal(shown[even], every[even])
+    error = np.abs(shown - every).max(axis=1)
+    assert error.mean() < 0.2 * ALIKE and error.max() < 12.0 * ALIKE
+
+
+@pytest.mark.parametrize("size", [1, 2, 7, 12])
+def test_between_texels_that_are_alike_lies_their_mean(size: int):
+    generator = np.random.default_rng(size)
+    planes = np.full((3, size, size), np.nan, dtype=np.float32)
+    planes[:, ::2, ::2] = generator.random(planes[:, ::2, ::2].shape) * 0.2
+    planes[:, 0, 0] = np.nan
+    before = planes.copy()
+    fill_between(planes, 0.15)
+    for row, column in np.ndindex(size, size):
+        rows = sorted({row - row % 2, row + row % 2})
+        columns = sorted({column - column % 2, column + column % 2})
+        if max(*rows, *columns, 0) >= size:
+            assert np.isnan(planes[:, row, column]).all()
+            continue
+        around = before[:, rows][:, :, columns]
+        steps = [np.abs(np.diff(around, axis=axis)).max(initial=0.0) for axis in (1, 2)]
+        wanted = around.mean(axis=(1, 2)) if max(steps) <= 0.15 else np.full(3, np.nan)
+        np.testing.assert_allclose(planes[:, row, column], wanted, rtol=1e-6)
 
 
 def test_chosen_texels_are_read_as_all_are(coarse: Coarse):
