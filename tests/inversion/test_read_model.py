@@ -154,7 +154,7 @@ def test_broken_files_are_refused_in_one_line(content: bytes, tmp_path: Path):
     path.write_bytes(content)
     with pytest.raises(BadRequest) as refused:
         read_model(path)
-    assert "model" in refused.value.message and refused.value.remedy
+    assert "object" in refused.value.message and refused.value.remedy
 
 
 def test_other_files_and_missing_ones_are_refused(tmp_path: Path):
