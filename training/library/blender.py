@@ -23,7 +23,7 @@ from typing import Any
 
 from backend.export.blend import PYTHON_VARIABLE
 
-from .errors import Unreadable
+from .surfaces import Unreadable
 
 SECONDS = 240.0
 """Most time for one file."""

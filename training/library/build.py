@@ -22,12 +22,12 @@ from backend.protocol.errors import BadRequest, OutputError
 
 from ..props.table import Prop, PropTable, read_table
 from .captions import CaptionsFile, asset_captions, captions_of, grouped, read_captions
-from .errors import Unreadable
 from .names import variant
 from .one import Done, digest, process
 from .placing import Yaws
 from .sources import Found, Source, find
 from .storage import Entry, Index, Journal, LeftOut, model_path, prepare_folder, write_index
+from .surfaces import Unreadable
 
 SECONDS = 600.0
 """Most time for one source."""

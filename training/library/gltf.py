@@ -21,7 +21,7 @@ import numpy as np
 
 from backend.shapes import Float
 
-from .errors import Unreadable
+from .surfaces import Unreadable
 
 KNOWN_EXTENSIONS = {
     "KHR_draco_mesh_compression",

@@ -12,13 +12,12 @@ from typing import Any
 import numpy as np
 
 from . import blender, checks, gltf
-from .errors import Unreadable
 from .grid import fill
 from .mesh import DETAIL, Mesh
 from .placing import placement, rotation
 from .readers import BLENDER_SUFFIXES, obj_files, read
 from .storage import VERSION, StoredModel, model_path, write_model
-from .surfaces import ReadModel, Surface, to_mesh
+from .surfaces import ReadModel, Surface, Unreadable, to_mesh
 from .truth import Truth
 
 MOST_FACES = 5_000_000

@@ -18,7 +18,7 @@ import numpy as np
 from backend.protocol.errors import BadRequest
 from backend.shapes import Float
 
-from .errors import Unreadable
+from .surfaces import Unreadable
 
 RADIUS = 0.95
 GROUND = 0.6

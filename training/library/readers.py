@@ -18,8 +18,7 @@ from backend.shapes import Float, UInt8
 from backend.srgb import linear_to_srgb
 
 from . import gltf
-from .errors import Unreadable
-from .surfaces import WHITE, ReadModel, Surface
+from .surfaces import WHITE, ReadModel, Surface, Unreadable
 
 TRIMESH_SUFFIXES = (".glb", ".gltf", ".obj", ".ply", ".stl")
 BLENDER_SUFFIXES = (".fbx", ".blend")

@@ -12,6 +12,14 @@ from backend.srgb import to_bytes
 
 from .mesh import Mesh, joined, painted
 
+
+class Unreadable(Exception):
+    """One file cannot be used; the message says why, in words that follow the file's name.
+
+    It never ends a build: the file becomes a row of the table.
+    """
+
+
 WHITE = (1.0, 1.0, 1.0, 1.0)
 
 

@@ -10,8 +10,8 @@ import pytest
 
 from training.library import blender
 from training.library.build import LibraryOptions, build
-from training.library.errors import Unreadable
 from training.library.storage import read_model
+from training.library.surfaces import Unreadable
 
 ROOT = Path(__file__).resolve().parents[3]
 

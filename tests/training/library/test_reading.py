@@ -14,11 +14,10 @@ from tests.training.library.models import (
     textured_quad,
     write_box,
 )
-from training.library.errors import Unreadable
 from training.library.mesh import texel_centres, texel_of
 from training.library.one import normalised
 from training.library.readers import read
-from training.library.surfaces import to_mesh
+from training.library.surfaces import Unreadable, to_mesh
 
 SUFFIXES = [".glb", ".gltf", ".obj", ".ply", ".stl"]
 
