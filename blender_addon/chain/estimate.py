@@ -1,72 +1,134 @@
-"""How long a chain takes: before it begins, and while it is made.
+"""How long a chain takes: before it begins, and while it is made. No bpy.
 
-The work grows with the pairs of prompts, the keys and the detail. How fast this machine is, the
-last chain that was made on it says; before there was one, two processor cores are assumed.
+The work of each stage is known for a usual pair of prompts; how fast this machine does it, and how
+many keys prompts really need, the chains tell that were made on it before. Prompts differ, so what
+is said before is from one time to another; while a chain is made, the stages that are over tell
+whether this one is slower than the others.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
 
-from bpy.app.translations import pgettext_iface as iface_
-
-from ..process.session import session
-from ..ui.preferences import preferences
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-START_SECONDS = 2.0
-"""Reading the prompts, and what else does not grow with their number."""
-PAIR_SECONDS = 17.0
-"""The way from one prompt to the next with the default options, on two processor cores."""
-USUAL = {"keys": 7, "resolution": 128, "faces": 8000, "texture_size": 1024}
-"""The options that :data:`PAIR_SECONDS` holds for."""
-TRUSTED = 0.15
-"""How far the work must be before its own progress says how long the rest takes."""
+USUAL = {"resolution": 128, "faces": 8000, "texture_size": 1024}
+"""The options that the figures below hold for."""
+USUAL_KEYS = 15.0
+"""Keys from one prompt to the next that two prompts of the bundled models need (10 to 20)."""
+APART = 1.5
+"""How far, as a factor, prompts on one machine are from their mean ..."""
+UNKNOWN = 2.5
+"""... and how far a machine may be on which no chain was made."""
+TRUST = 0.5
+"""How much of the pace of a new chain counts against those before."""
 
 
-def usual_seconds(prompts: int, options: Mapping[str, float]) -> float:
-    """How long a chain takes on two processor cores, roughly.
+@dataclass(frozen=True)
+class Experience:
+    """What the chains that were made on this machine tell."""
+
+    keys: float = USUAL_KEYS
+    """Keys that two prompts needed."""
+    paces: Mapping[str, float] = field(default_factory=dict)
+    """Seconds of a stage, as a multiple of the usual ones; empty before there was a chain."""
+
+    @classmethod
+    def from_json(cls, text: str) -> Experience:
+        """What :meth:`to_json` wrote; nothing where it is not that."""
+        try:
+            known = json.loads(text)
+            paces = {str(stage): float(pace) for stage, pace in known["paces"].items()}
+            return cls(float(known["keys"]), paces)
+        except (ValueError, TypeError, KeyError, AttributeError):
+            return cls()
+
+    def to_json(self) -> str:
+        return json.dumps(asdict(self))
+
+    def expected(self, prompts: int, options: Mapping[str, float]) -> dict[str, float]:
+        """Seconds of each stage of a chain, in their order.
+
+        Args:
+            prompts: how many.
+            options: the chain's, by name.
+        """
+        keys = min(self.keys, options["keys"])
+        return {
+            stage: seconds * self.paces.get(stage, 1.0)
+            for stage, seconds in usual_seconds(prompts, options, keys).items()
+        }
+
+    def range(self, prompts: int, options: Mapping[str, float]) -> tuple[float, float]:
+        """The least and the most seconds that a chain is likely to take."""
+        total = sum(self.expected(prompts, options).values())
+        apart = APART if self.paces else UNKNOWN
+        return total / apart, total * apart
+
+    def after(
+        self, prompts: int, options: Mapping[str, float], keys: int, timings: Mapping[str, float]
+    ) -> Experience:
+        """With one more chain.
+
+        Args:
+            keys: of the whole chain, as it was made.
+            timings: seconds by stage, as the engine measured them.
+        """
+        made = max((keys - 1) / max(prompts - 1, 1) + 1, 2.0)
+        if made >= options["keys"]:  # it would have liked more
+            made = max(made, self.keys)
+        paces = dict(self.paces)
+        for stage, usual in usual_seconds(prompts, options, min(made, options["keys"])).items():
+            if stage in timings and usual:
+                pace = min(max(timings[stage] / usual, 0.01), 100.0)
+                before = paces.get(stage, pace)
+                paces[stage] = before ** (1.0 - TRUST) * pace**TRUST
+        trust = TRUST if self.paces else 1.0
+        return replace(self, keys=(1.0 - trust) * self.keys + trust * made, paces=paces)
+
+
+def usual_seconds(prompts: int, options: Mapping[str, float], keys: float) -> dict[str, float]:
+    """Seconds of each stage on two processor cores; in ``benchmarks/tracking.py`` are chains to
+    compare them with.
 
     Args:
-        prompts: how many.
-        options: the chain's, by name; those of :data:`USUAL` count.
+        keys: from one prompt to the next, both included.
     """
-    keys, detail, faces, texture = (options[name] / usual for name, usual in USUAL.items())
-    share = keys * (0.5 * detail**2 + 0.3 * faces + 0.2 * texture**2)
-    return START_SECONDS + max(prompts - 1, 1) * PAIR_SECONDS * share
+    pairs = max(prompts - 1, 1)
+    detail, faces, texture = (options[name] / usual for name, usual in USUAL.items())
+    return {
+        "text": 0.5,
+        "fields": 3.3 * pairs * detail**2,
+        "template": 1.0 * detail**2,
+        "uv": 0.3 * faces,
+        "keys": pairs * (7.5 + 0.5 * keys) * (0.6 * detail**2 + 0.4 * faces),
+        "bake": 0.35 * (pairs * (min(keys, 9.0) - 1.0) + 1.0) * texture**2,
+        "quality": (pairs * keys if options.get("quality") else 0.0) * detail**2,
+    }
 
 
-def expected_seconds(prompts: int, options: Mapping[str, float]) -> float:
-    """How long a chain takes on this machine, as far as the last one tells."""
-    return usual_seconds(prompts, options) * preferences().chain_pace
-
-
-def learn(prompts: int, options: Mapping[str, float], seconds: float) -> None:
-    """Take note of how long a chain really took."""
-    pace = seconds / usual_seconds(prompts, options)
-    preferences().chain_pace = min(max(pace, 0.01), 100.0)
-
-
-def remaining_seconds(expected: float) -> float:
+def remaining_seconds(
+    expected: Mapping[str, float], began: Mapping[str, float], elapsed: float
+) -> float:
     """How long the chain that is being made still takes.
 
     Args:
-        expected: what was said before it began.
+        expected: seconds of each stage, as they were expected before it began.
+        began: when each stage began that has begun, in seconds since the request.
+        elapsed: seconds since the request.
     """
-    done, elapsed = session.fraction, session.elapsed
-    if done < TRUSTED:
-        return max(expected - elapsed, 0.0)
-    return elapsed * (1.0 - done) / done
-
-
-def duration_text(seconds: float) -> str:
-    """A duration as a person says it: "about 20 seconds", "about 2 minutes"."""
-    if seconds < 7.5:
-        return iface_("a few seconds")
-    if seconds < 52.5:
-        return iface_("about {count} seconds").format(count=5 * round(seconds / 5))
-    if seconds < 90:
-        return iface_("about a minute")
-    return iface_("about {count} minutes").format(count=round(seconds / 60))
+    stages = [stage for stage in expected if stage in began]
+    if not stages:
+        return sum(expected.values())
+    now = stages[-1]
+    over = sum(expected[stage] for stage in stages[:-1])
+    took = began[now] - began[stages[0]]
+    # What is over says how much slower this chain is, the more the more of it there is.
+    weight = over / (over + 0.04 * sum(expected.values()))
+    slower = (took / over) ** weight if over > 0.0 and took > 0.0 else 1.0
+    here = slower * expected[now]
+    inside = elapsed - began[now]
+    # A stage that takes longer than expected is about to end, and the later the less it is known.
+    left = here - inside if inside < 0.8 * here else 0.2 * here + 0.25 * (inside - 0.8 * here)
+    stages = list(expected)
+    return left + slower * sum(expected[stage] for stage in stages[stages.index(now) + 1 :])

@@ -26,7 +26,7 @@ from ..scene.viewport_colors import show_mixed_colors
 from ..ui.option_properties import operator_options
 from ..ui.preferences import preferences
 from . import live
-from .estimate import learn
+from .estimate import Experience
 from .settings import CHAIN_OPTIONS
 from .topology_changes import describe_changes
 
@@ -235,7 +235,10 @@ class ATT3D_OT_animate(ResultOperator, bpy.types.Operator):
             key_names=names,
         )
         notes = [*self._notes, *made.origin.notes]
-        learn(len(chain.stops), self.values, made.seconds)
+        chosen = preferences(context)
+        experience = Experience.from_json(chosen.chain_experience)
+        experience = experience.after(len(chain.stops), self.values, len(names), result.timings)
+        chosen.chain_experience = experience.to_json()
         scene = self.scene(context)
         settings = scene.att3d
         target = self.target()
@@ -268,7 +271,7 @@ class ATT3D_OT_animate(ResultOperator, bpy.types.Operator):
             text = rpt_("The object to rebuild is not there now; “{name}” is new")
             self.report({"WARNING"}, text.format(name=ob.name))
         self.show(context, ob)
-        if preferences(context).show_colors:
+        if chosen.show_colors:
             show_mixed_colors(context)
 
 

@@ -16,8 +16,9 @@ from ..process.session import session
 from ..process.status_panel import stage_text
 from ..scene.animation import chain_of
 from ..scene.shape_keys import PATH, TEXTURE, TEXTURE_PATH
-from ..ui.status_text import draw_text
-from .estimate import duration_text, expected_seconds, remaining_seconds
+from ..ui.preferences import preferences
+from ..ui.status_text import draw_text, duration_text, range_text
+from .estimate import Experience, remaining_seconds
 from .live import live
 from .place import place_of
 from .settings import KEY_OPTIONS
@@ -78,21 +79,23 @@ class ATT3D_PT_chain(_Tab, bpy.types.Panel):
             _draw_hints(layout, context)
 
         prompts = sum(1 for row in settings.chain if row.prompt.strip())
-        expected = expected_seconds(prompts, settings.chain_options)
+        experience = Experience.from_json(preferences(context).chain_experience)
+        options = settings.chain_options
         action = layout.row(align=True)
         action.scale_y = 1.6
         if session.method == "interpolate":
             action.progress(factor=session.fraction, text=stage_text(session.stage), type="BAR")
             action.operator("att3d.cancel", text="", icon="X")
-            left = duration_text(remaining_seconds(expected))
-            layout.label(text=iface_("{duration} left").format(duration=left), icon="TIME")
+            expected = experience.expected(prompts, options)
+            left = remaining_seconds(expected, session.began, session.elapsed)
+            text = iface_("{duration} left").format(duration=duration_text(left))
+            layout.label(text=text, icon="TIME")
         else:
             action.operator("att3d.animate", icon="ANIM").rebuild = False
             if prompts >= 2:
                 takes = layout.row()
                 takes.active = False
-                text = iface_("Takes {duration}").format(duration=duration_text(expected))
-                takes.label(text=text, icon="TIME")
+                takes.label(text=range_text(*experience.range(prompts, options)), icon="TIME")
         layout.operator(
             "att3d.in_between", text="12 in Between", icon="OUTLINER_OB_GROUP_INSTANCE"
         ).count = 12

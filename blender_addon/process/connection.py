@@ -151,7 +151,7 @@ class Connection:
                         reply = self._open[id]
                         if isinstance(reply, Reply):
                             loading = self.status.state in ("starting", "loading")
-                            reply._progress = (0.0, "load" if loading else "queued")
+                            reply._goes_on(0.0, "load" if loading else "queued")
                 write_frame(pipe, body)
                 # Nothing else is sent before initialize has been answered.
                 if not self._shaken.wait(HANDSHAKE_SECONDS):
@@ -286,7 +286,7 @@ class Connection:
         if isinstance(said, m.ProgressParams) and isinstance(said.id, int):
             reply = self._open.get(said.id)
             if isinstance(reply, Reply):
-                reply._progress = (max(said.fraction, reply._progress[0]), said.stage)
+                reply._goes_on(said.fraction, said.stage)
         elif isinstance(said, m.StatusParams):
             self.status = replace(Status(), **encode(said))
         elif isinstance(said, m.LogParams):

@@ -53,6 +53,8 @@ class Reply:
         self.dropped = False
         """Whether nobody waits for it any more."""
         self._future: Future[object] = Future()
+        self.began: dict[str, float] = {}
+        """When each stage began, in seconds since the request was sent."""
         self._progress: tuple[float, str] = (0.0, "starting")
         self._cancel: Callable[[Reply], None] = lambda _: None
         self._prepare = prepare
@@ -65,6 +67,11 @@ class Reply:
     def progress(self) -> tuple[float, str]:
         """Fraction done, in [0, 1], and the stage that is running."""
         return self._progress
+
+    def _goes_on(self, fraction: float, stage: str) -> None:
+        """Take note of progress; fractions never go back."""
+        self._progress = (max(fraction, self._progress[0]), stage)
+        self.began.setdefault(stage, self.seconds)
 
     @property
     def seconds(self) -> float:

@@ -7,7 +7,7 @@ client's threads only fill its replies, which the operators look at.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -67,6 +67,11 @@ class Session:
     def elapsed(self) -> float:
         """Seconds since the request in progress was sent; 0 when there is none."""
         return self._reply.seconds if self._reply is not None else 0.0
+
+    @property
+    def began(self) -> Mapping[str, float]:
+        """When each stage of the request in progress began, in seconds since it was sent."""
+        return self._reply.began if self._reply is not None else {}
 
     @property
     def method(self) -> str:

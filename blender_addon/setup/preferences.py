@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 import bpy
-from bpy.props import BoolProperty, FloatProperty, IntProperty, PointerProperty, StringProperty
+from bpy.props import BoolProperty, IntProperty, PointerProperty, StringProperty
 
 from ...backend.files import atomic_write
 from ...backend.protocol.errors import Att3dError
@@ -113,10 +113,9 @@ class Preferences(bpy.types.AddonPreferences):
         description="The mesh options that were used last; new files begin with them",
         options={"HIDDEN"},
     )
-    chain_pace: FloatProperty(
+    chain_experience: StringProperty(
         name="Pace of Chains",
-        description="How long the last chain took, as a multiple of what is usual",
-        default=1.0,
+        description="How long chains took on this machine, and how many keys they needed",
         options={"HIDDEN"},
     )
     show_colors: BoolProperty(

@@ -20,6 +20,28 @@ def made_text(ob: bpy.types.Object, seconds: float) -> str:
     )
 
 
+def duration_text(seconds: float) -> str:
+    """A duration as a person says it: "about 20 seconds", "about 2 minutes"."""
+    if seconds < 7.5:
+        return iface_("a few seconds")
+    if seconds < 52.5:
+        return iface_("about {count} seconds").format(count=5 * round(seconds / 5))
+    if seconds < 90:
+        return iface_("about a minute")
+    return iface_("about {count} minutes").format(count=round(seconds / 60))
+
+
+def range_text(least: float, most: float) -> str:
+    """How long something takes that takes from ``least`` to ``most`` seconds."""
+    if most < 7.5:
+        return iface_("Takes a few seconds")
+    if most < 105.0:
+        low, high = (5 * max(round(seconds / 5), 1) for seconds in (least, most))
+        return iface_("Takes {low} to {high} seconds").format(low=low, high=high)
+    low, high = max(round(least / 60), 1), round(most / 60)
+    return iface_("Takes {low} to {high} minutes").format(low=low, high=high)
+
+
 def told(error: Att3dError) -> str:
     """What went wrong and what to do about it, as one report."""
     end = "" if error.message.endswith((".", "!", "?")) else "."

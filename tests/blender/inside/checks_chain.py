@@ -364,24 +364,25 @@ def check_empty_rows_mean_the_examples_that_the_model_knows(bench: Bench) -> Non
 
 
 def check_time_is_said_before_and_while_a_chain_is_made(bench: Bench) -> None:
-    estimate = bench.module("chain.estimate")
-    settings = bpy.context.scene.att3d
-    bench.preferences.chain_pace = 1.0
-    options = {"keys": 7, "resolution": 128, "faces": 8000, "texture_size": 1024}
-    two, four = (estimate.expected_seconds(n, options) for n in (2, 4))
-    assert 2 < four / two < 3
-    assert estimate.expected_seconds(2, options | {"resolution": 256}) > 2 * two
+    """What the figures are is in tests/blender/test_chain_estimate.py."""
+    estimate, texts = bench.module("chain.estimate"), bench.module("ui.status_text")
+    settings, chosen = bpy.context.scene.att3d, bench.preferences
+    chosen.chain_experience = ""
     fill([("a pig", 1), ("a lion", 21)])
-    for name, value in options.items():
-        setattr(settings, f"chain_{name}" if name == "keys" else name, value)
-    assert "Takes about 20 seconds" in drawn("ATT3D_PT_chain", bench)
-    estimate.learn(2, options, 10 * two)
-    assert "Takes about 3 minutes" in drawn("ATT3D_PT_chain", bench), "this machine is slower"
-    animate(bench)
-    assert bench.preferences.chain_pace < 1, "the stand-in is quicker than any"
+    new = texts.range_text(*estimate.Experience().range(2, settings.chain_options))
+    assert new in drawn("ATT3D_PT_chain", bench) and " to " in new
+    animate(bench, (("a pig", 1), ("a lion", 21)))
+    learned = estimate.Experience.from_json(chosen.chain_experience)
+    assert learned.paces.keys() == {"keys", "bake"}, "what the stand-in measured"
+    assert learned.keys == 3, "one between the two prompts"
+    known = texts.range_text(*learned.range(2, settings.chain_options))
+    assert known != new and known in drawn("ATT3D_PT_chain", bench)
     said = {2: "a few seconds", 33: "about 35 seconds", 70: "about a minute",
             130: "about 2 minutes"}  # fmt: skip
-    assert {seconds: estimate.duration_text(seconds) for seconds in said} == said
+    assert {seconds: texts.duration_text(seconds) for seconds in said} == said
+    ranges = {(2, 6): "Takes a few seconds", (19, 44): "Takes 20 to 45 seconds",
+              (50, 130): "Takes 1 to 2 minutes"}  # fmt: skip
+    assert {both: texts.range_text(*both) for both in ranges} == ranges
 
 
 def check_narrow_sidebar_keeps_prompts_and_frames(bench: Bench) -> None:

@@ -204,7 +204,7 @@ class StandIn:
             between=[],
             drift_pct=0.0,
             changes=[m.TopologyChange(alpha=0.5, kind="part appears", count=2)],
-            timings={"total": 0.5},
+            timings={"keys": 0.4, "bake": 0.1, "total": 0.5},
             notes=["a note about the chain", *said(request)],
             checkpoint="tiny.safetensors",
             checkpoint_hash="0" * 64,
@@ -261,7 +261,7 @@ class StandIn:
             self._send(rpc.Notification("$/progress", progress))
             time.sleep(0.01)
         if "broken" in params.name:
-            raise BadRequest("the model is empty: there is no triangle in it", "choose another")
+            raise BadRequest("the object is empty: there is no triangle in it", "choose another")
         if "memory" in params.name:
             raise OutOfMemory("There was not enough memory to finish.")
         far = "far" in params.name
