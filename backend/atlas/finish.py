@@ -22,8 +22,8 @@ SAME, OTHER = 0.08, 0.2
 """The same of colors: the largest difference of a channel, in [0, 1]."""
 LEAST = 0.004
 """Share of the points from which a part is there."""
-MOST = 0.6
-"""Share beyond which the second prompt's object is another one altogether."""
+MOST = 0.8
+"""Share beyond which the second prompt's object is another one altogether; armor may cover .7."""
 _PROBES = 512
 
 

@@ -126,7 +126,11 @@ def chain_blend_bytes(mesh: TrackedMesh, frames: Sequence[int], fps: int) -> byt
         "prompt": "",
         "checkpoint_hash": mesh.checkpoint_hash,
         "notes": mesh.notes,
-        "options": {"faces": len(mesh.faces), "texture_size": mesh.textures.shape[1]},
+        "options": {
+            "faces": len(mesh.faces),
+            "texture_size": mesh.textures.shape[1],
+            "topology": "quads" if mesh.faces.shape[1] == 4 else "triangles",
+        },
     }
     return _write(arrays, facts)
 

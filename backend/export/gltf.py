@@ -130,7 +130,7 @@ def animated_glb_bytes(
     Args:
         seconds: When each key is shown; rising.
     """
-    split = split_arrays(mesh.positions[0], mesh.faces, mesh.uvs)
+    split = split_arrays(mesh.positions[0], mesh.triangles, triangulated(mesh.uvs))
     buffer = Buffer()
     keys = [_shape(mesh, split, index) for index in range(len(mesh.alphas))]
     if colors == "vertex":
@@ -247,7 +247,7 @@ def _file(
 
 def _shape(mesh: TrackedMesh, split: SplitMesh, index: int) -> dict[str, np.ndarray]:
     positions = mesh.positions[index]
-    normals = vertex_normals(positions.astype(np.float64), mesh.faces)
+    normals = vertex_normals(positions.astype(np.float64), mesh.triangles)
     return {
         "POSITION": z_up_to_y_up(positions[split.source]).astype(np.float32),
         "NORMAL": unit_normals(z_up_to_y_up(normals[split.source])),

@@ -199,9 +199,9 @@ class TopologyChange:
 @dataclass(frozen=True, kw_only=True)
 class InterpolateResult:
     mesh: str
-    """Path of a .safetensors file: faces i32[F,3], uvs f32[F,3,2] (per corner), positions
-    f32[K,V,3], alphas f32[K] (rising, from 0 to N-1), textures u8[T,S,S,3] at
-    texture_alphas f32[T], which are some of alphas."""
+    """Path of a .safetensors file: faces i32[F,3] (i32[F,4] with ``topology`` "quads"), uvs
+    f32[F,3,2] (per corner; 4 of a quad), positions f32[K,V,3], alphas f32[K] (rising, from 0 to
+    N-1), textures u8[T,S,S,3] at texture_alphas f32[T], which are some of alphas."""
     prompts: list[str]
     """As normalised."""
     keys: list[InterpolatedKey]

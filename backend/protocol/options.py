@@ -153,6 +153,21 @@ class SurfaceOptions(Options):
         "How large objects are: unit, all of them about a metre, or real, as large as the things "
         "are, where the model knows that",
     )
+    topology: Topology = option(  # noqa: RUF009 (an alias of immutable strings)
+        "triangles",
+        "Topology",
+        "What the faces are: triangles, which hold the shape best for their number, or quads that "
+        "follow it, to subdivide, to rig and to edit. Quads take about a second longer; a quad "
+        "counts as two triangles. A chain's quads follow what all its objects have in common",
+    )
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.topology == "quads" and self.unwrap == "xatlas":
+            raise BadRequest(
+                "xatlas unwraps triangles only, and would cut through quads",
+                "choose the own unwrapper, or triangles",
+            )
 
 
 @dataclass(frozen=True)
@@ -164,21 +179,6 @@ class MeshOptions(SurfaceOptions):
         "Normal Map",
         "Also bake the fine shape that the faces cannot hold, as a normal map",
     )
-    topology: Topology = option(  # noqa: RUF009 (an alias of immutable strings)
-        "triangles",
-        "Topology",
-        "What the faces are: triangles, which hold the shape best for their number, or quads that "
-        "follow it, to subdivide, to rig and to edit. Quads take about a second longer; a quad "
-        "counts as two triangles. Chains are of triangles",
-    )
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.topology == "quads" and self.unwrap == "xatlas":
-            raise BadRequest(
-                "xatlas unwraps triangles only, and would cut through quads",
-                "choose the own unwrapper, or triangles",
-            )
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from ..atlas.unwrap import unwrap
 from ..progress import Stages
 from ..protocol.messages import AlphaQuality
 from ..protocol.options import ChainOptions
+from ..surface.topology import triangulated
 from .backfaces import tuck
 from .chain import Chain, key_name
 from .chain_reader import FINEST, INTERVALS, ChainReader
@@ -57,12 +58,12 @@ def track(
         everything, changes = source.survey(lambda done: stages.within("fields", done), finest)
     with stages.stage("template"):
         islands = Islands(everything, source.alphas, source.solid)
-        layers = make_template(everything, islands, options.faces, stages.cancel)
+        layers = make_template(everything, islands, options.faces, stages.cancel, options.topology)
         tracker = Tracker(source, islands, layers)
         vertices, faces = tracker.vertices, tracker.faces
     with stages.stage("uv"):
         size, way = options.texture_size, options.unwrap
-        uvs = unwrap(vertices, faces, size, stages.cancel, way).uvs
+        uvs = unwrap(vertices, tracker.polygons, size, stages.cancel, way).uvs
     with stages.stage("keys"):
         tracker.track_all(lambda done: stages.within("keys", done))
         places = choose_keys(tracker, options.keys)
@@ -76,7 +77,7 @@ def track(
         prompts=list(chain.prompts),
         alphas=np.array(alphas, dtype=np.float32),
         names=[key_name(chain.prompts, alpha) for alpha in alphas],
-        faces=faces.astype(np.int32),
+        faces=tracker.polygons.astype(np.int32),
         uvs=uvs,
         positions=np.stack([positions[alpha] for alpha in alphas]),
         textures=np.empty((len(places), options.texture_size, options.texture_size, 3), np.uint8),
@@ -85,7 +86,7 @@ def track(
         timings=stages.timings,
     )
     with stages.stage("bake"):
-        texels = texel_map(vertices, faces, uvs, options.texture_size)
+        texels = texel_map(vertices, faces, triangulated(uvs), options.texture_size)
         gutter = texels.gutter()
         for index, alpha in enumerate(places):
             stages.within("bake", index / len(places))
@@ -119,9 +120,9 @@ def measure_at(
                 source.reader(alpha),
                 alpha,
                 mesh.at(alpha),
-                mesh.faces,
+                mesh.triangles,
                 truth,
-                mesh.uvs,
+                triangulated(mesh.uvs),
                 mesh.texture_at(alpha),
             )
         )
@@ -138,4 +139,4 @@ def _measure(result: TrackedMesh, source: ChainReader, stages: Stages) -> None:
     found = measure_at(result, source, wanted, lambda done: stages.within("quality", done))
     result.quality, result.between = found[: len(keys)], found[len(keys) :]
     size = max(diagonal(extract(source.solid(alpha), source.cancel)[0]) for alpha in keys)
-    result.drift_pct = drift(list(result.positions), result.faces, size)
+    result.drift_pct = drift(list(result.positions), result.triangles, size)

@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from ..protocol.messages import AlphaQuality, TopologyChange
-from ..shapes import Float, Int, UInt8
+from ..shapes import Float, UInt8
 from ..srgb import LINEAR_LIGHT
+from ..surface.topology import NewFaces, Polygons, triangulated
 
 
 @dataclass
@@ -21,9 +22,9 @@ class TrackedMesh:
     """Rising, from 0 to N-1; every whole number is a key."""
     names: list[str]
     """Names of the keys."""
-    faces: Int[np.ndarray, "faces 3"]
-    """int32, counter-clockwise seen from outside."""
-    uvs: Float[np.ndarray, "faces 3 2"]
+    faces: Polygons
+    """int32, triangles or quads, counter-clockwise seen from outside."""
+    uvs: Float[np.ndarray, "faces corners 2"]
     """float32, per corner; (0, 0) is the lower left of the texture."""
     positions: Float[np.ndarray, "keys vertices 3"]
     """float32."""
@@ -40,6 +41,11 @@ class TrackedMesh:
     """Seconds by stage."""
     notes: list[str] = field(default_factory=list)
     checkpoint_hash: str = ""
+
+    @property
+    def triangles(self) -> NewFaces:
+        """The faces, quads cut in two."""
+        return triangulated(self.faces)
 
     def prompts_of_keys(self) -> list[str]:
         """Each key's prompt; empty for a key between two prompts."""

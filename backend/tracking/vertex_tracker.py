@@ -8,12 +8,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..field_reader import Reader
+from ..mesh_pipeline import PipelineConfig
 from ..progress import CancelToken
+from ..protocol.options import Topology as Polygon
 from ..shapes import Bool, Float
 from ..surface.face_fit import fit_faces
 from ..surface.geometry import face_areas, vertex_normals
+from ..surface.quads import remesh
 from ..surface.simplify import decimate
-from ..surface.topology import Faces, Vertices, label_parts
+from ..surface.topology import Faces, NewFaces, Polygons, Vertices, label_parts, triangulated
 from .chain_reader import INTERVALS, ChainReader
 from .collapse import shrink
 from .islands import Islands, near
@@ -47,7 +50,12 @@ class Layer:
     whole: Solid
     """What it is the surface of."""
     vertices: Vertices
-    faces: Faces
+    polygons: Polygons
+
+    @property
+    def faces(self) -> NewFaces:
+        """Triangles, which are fitted; quads are cut in two."""
+        return triangulated(self.polygons)
 
     @property
     def area(self) -> float:
@@ -55,14 +63,19 @@ class Layer:
 
 
 def make_template(
-    everything: Solid, islands: Islands, budget: int, cancel: CancelToken
+    everything: Solid,
+    islands: Islands,
+    budget: int,
+    cancel: CancelToken,
+    polygon: Polygon = "triangles",
 ) -> list[Layer]:
     """The surface of the union of the whole chain, and that of all islands if there are any,
-    together within the face budget.
+    together within the face budget; a quad counts as two triangles.
 
     Raises:
         BadRequest: the budget is too small.
         Cancelled: asked to stop.
+        MissingDependency: what lays quads is not installed.
     """
     wholes = [everything] if islands.all is None else [everything, islands.all]
     raw = [extract(whole, cancel) for whole in wholes]
@@ -70,10 +83,25 @@ def make_template(
     budgets = np.floor(budget * area / area.sum()).astype(int)
     if budgets[-1] < FEWEST:
         wholes, budgets = wholes[:1], np.array([budget])
+    make = _quads if polygon == "quads" else _triangles
     return [
-        Layer(whole, *decimate(*surface, int(most), cancel))
+        make(whole, *surface, int(most), cancel)
         for whole, surface, most in zip(wholes, raw, budgets, strict=False)
     ]
+
+
+def _triangles(
+    whole: Solid, vertices: Vertices, faces: Faces, budget: int, cancel: CancelToken
+) -> Layer:
+    return Layer(whole, *decimate(vertices, faces, budget, cancel))
+
+
+def _quads(
+    whole: Solid, vertices: Vertices, faces: Faces, budget: int, cancel: CancelToken
+) -> Layer:
+    most = max(budget, PipelineConfig().quads_from)
+    vertices, faces = decimate(vertices, faces, most, cancel)
+    return Layer(whole, *remesh(Reader(GridField(whole), cancel), vertices, faces, budget // 2))
 
 
 class Tracker:
@@ -98,9 +126,10 @@ class Tracker:
         ]
         self.vertices = np.concatenate([layer.vertices for layer in layers])
         first = np.cumsum([0, *(len(layer.vertices) for layer in layers)])
-        self.faces = np.concatenate(
-            [layer.faces + start for layer, start in zip(layers, first, strict=False)]
+        self.polygons = np.concatenate(
+            [layer.polygons + start for layer, start in zip(layers, first, strict=False)]
         )
+        self.faces = triangulated(self.polygons)
         self.size = diagonal(self.vertices)
         self.positions: dict[float, Float[np.ndarray, "vertices 3"]] = {}
         self.absent: dict[float, Bool[np.ndarray, " vertices"]] = {}

@@ -12,7 +12,7 @@ class InversionSettings:
 
     inverted: CollectionProperty(
         type=InvertedModel,
-        name="Own Models",
+        name="Own Objects",
         description="Objects of your own whose names stand for them in prompts",
     )
     inversion_name: StringProperty(

@@ -64,9 +64,9 @@ class ChainArrays:
     """One topology and one UV layout; positions for every key, and textures. Read-only."""
 
     faces: np.ndarray
-    """i32[F, 3], vertex indices, counter-clockwise seen from outside."""
+    """i32[F, 3] or i32[F, 4], vertex indices, counter-clockwise seen from outside."""
     uvs: np.ndarray
-    """f32[F, 3, 2], per corner, (0, 0) at the lower left."""
+    """f32[F, 3 or 4, 2], per corner, (0, 0) at the lower left."""
     positions: np.ndarray
     """f32[K, V, 3], metres, z up."""
     alphas: np.ndarray
@@ -169,8 +169,9 @@ def read_chain(path: Path, prompts: int) -> ChainArrays:
     keys = len(alphas) if alphas.ndim else 0
     expect(path, "alphas", alphas, "<f4", (None,))
     expect(path, "positions", positions, "<f4", (keys, None, 3))
-    expect(path, "faces", faces, "<i4", (None, 3))
-    expect(path, "uvs", arrays["uvs"], "<f4", (len(faces), 3, 2))
+    corners = 4 if faces.shape[1:] == (4,) else 3
+    expect(path, "faces", faces, "<i4", (None, corners))
+    expect(path, "uvs", arrays["uvs"], "<f4", (len(faces), corners, 2))
     expect(path, "texture_alphas", texture_alphas, "<f4", (None,))
     expect(path, "textures", textures, "|u1", (len(texture_alphas), *textures.shape[1:2] * 2, 3))
     _check_mesh(path, faces, positions.shape[1], positions, arrays["uvs"])

@@ -41,6 +41,16 @@ def test_where_nothing_changes_there_is_no_map():
     assert finish_at(Reader(WITH, CancelToken()), at, PLAIN, [Coat(GOLD, WITH)]) is None
 
 
+def test_armor_may_cover_most_of_who_wears_it():
+    at = points()
+    body = WITHOUT.distance(at) < 0.003
+    at = np.concatenate([at[body][:70], at[~body][:30]])
+    thinner = AnalyticField(balls=((*BODY[:3], 0.45), HAT))
+    found = finish_at(Reader(WITH, CancelToken()), at, PLAIN, [Coat(GOLD, thinner)])
+    assert found is not None
+    assert found[:70, 2].mean() > 0.9 and found[70:, 2].mean() < 0.1
+
+
 def test_an_object_that_is_another_one_altogether_says_nothing():
     at, other = points(), AnalyticField(balls=((0.5, 0.5, 0.5, 0.2),))
     assert finish_at(Reader(WITH, CancelToken()), at, PLAIN, [Coat(GOLD, other)]) is None

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 
 import numpy as np
 import pytest
 
+from backend.export.gltf import animated_glb_bytes
 from backend.progress import CancelToken, Stages
 from backend.protocol.errors import BadRequest, Cancelled
 from backend.protocol.options import ChainOptions
 from backend.surface.geometry import face_areas
+from backend.surface.quads import is_manifold
 from backend.surface.topology import is_closed
 from backend.tracking.track import SHARES, track
 from backend.tracking.tracked_mesh import TrackedMesh
@@ -35,12 +38,36 @@ def off_surface(balls: Sequence[Ball], vertices: np.ndarray) -> np.ndarray:
     return np.abs(field.distance(np.asarray(vertices, dtype=np.float32)))
 
 
+def read_glb_triangles(glb: bytes) -> int:
+    """How many triangles the only mesh of a .glb file has."""
+    document = json.loads(glb[20 : 20 + int.from_bytes(glb[12:16], "little")])
+    (primitive,) = document["meshes"][0]["primitives"]
+    return document["accessors"][primitive["indices"]]["count"] // 3
+
+
 def test_one_topology_whose_vertices_lie_on_every_keys_surface(ear: TrackedMesh) -> None:
     assert is_closed(ear.faces)
     assert len(ear.faces) <= 1500
     assert ear.positions.shape == (len(ear.alphas), ear.faces.max() + 1, 3)
     for alpha, vertices in zip(ear.alphas, ear.positions, strict=True):
         assert np.percentile(off_surface(eared(float(alpha)), vertices), 99) < 0.01
+
+
+def test_quads_are_laid_once_and_lie_on_every_keys_surface() -> None:
+    """A mesh to subdivide: quads alone, closed, most vertices with four edges; in every key."""
+    options = ChainOptions(2000, 64, 48, keys=3, quality=True, topology="quads")
+    mesh = track(BallsChain(eared), options)
+    assert mesh.faces.shape[1] == 4 and is_manifold(mesh.faces)
+    assert 2 * len(mesh.faces) <= 2000
+    assert mesh.uvs.shape == (len(mesh.faces), 4, 2)
+    edges = np.bincount(mesh.faces.reshape(-1))
+    assert np.mean(edges == 4) > 0.8
+    for alpha, vertices in zip(mesh.alphas, mesh.positions, strict=True):
+        assert np.percentile(off_surface(eared(float(alpha)), vertices), 99) < 0.01
+    for quality in mesh.quality:
+        assert quality.chamfer_mean_pct < 0.35 and quality.flipped_area_pct < 1.0
+    glb = animated_glb_bytes(mesh, [float(alpha) for alpha in mesh.alphas])
+    assert read_glb_triangles(glb) == 2 * len(mesh.faces), "glTF knows triangles only"
 
 
 def test_every_prompt_is_a_key(ear: TrackedMesh) -> None:
