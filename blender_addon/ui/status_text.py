@@ -35,11 +35,14 @@ def range_text(least: float, most: float) -> str:
     """How long something takes that takes from ``least`` to ``most`` seconds."""
     if most < 7.5:
         return iface_("Takes a few seconds")
-    if most < 105.0:
-        low, high = (5 * max(round(seconds / 5), 1) for seconds in (least, most))
+    low, high = (5 * max(round(seconds / 5), 1) for seconds in (least, most))
+    if most < 90.0:
         return iface_("Takes {low} to {high} seconds").format(low=low, high=high)
-    low, high = max(round(least / 60), 1), round(most / 60)
-    return iface_("Takes {low} to {high} minutes").format(low=low, high=high)
+    minutes = round(most / 60)
+    if least < 45.0:
+        return iface_("Takes {low} seconds to {high} minutes").format(low=low, high=minutes)
+    low = round(least / 60)
+    return iface_("Takes {low} to {high} minutes").format(low=low, high=max(minutes, low + 1))
 
 
 def told(error: Att3dError) -> str:

@@ -381,7 +381,9 @@ def check_time_is_said_before_and_while_a_chain_is_made(bench: Bench) -> None:
             130: "about 2 minutes"}  # fmt: skip
     assert {seconds: texts.duration_text(seconds) for seconds in said} == said
     ranges = {(2, 6): "Takes a few seconds", (19, 44): "Takes 20 to 45 seconds",
-              (50, 130): "Takes 1 to 2 minutes"}  # fmt: skip
+              (17, 103): "Takes 15 seconds to 2 minutes", (50, 80): "Takes 50 to 80 seconds",
+              (50, 130): "Takes 1 to 2 minutes", (61, 91): "Takes 1 to 2 minutes",
+              (500, 1125): "Takes 8 to 19 minutes"}  # fmt: skip
     assert {both: texts.range_text(*both) for both in ranges} == ranges
 
 
