@@ -12,6 +12,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import hypothesis
 import pytest
 from jaxtyping import install_import_hook
 
@@ -30,6 +31,9 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 # Started in the background of a script, the suite inherits an ignored SIGINT, and so would every
 # process whose Ctrl-C it tests.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+# How long an example takes depends on what else the machine does.
+hypothesis.settings.register_profile("suite", deadline=None)
+hypothesis.settings.load_profile("suite")
 # Every annotated shape in these packages is checked at every call of the suite.
 _hook = install_import_hook(shapes.CHECKED, f"{shapes.__name__}.check")
 # The root of the repository is a package (the extension), and pytest imports it by its folder's
