@@ -8,9 +8,8 @@ import pytest
 from backend.field_reader import Reader
 from backend.progress import CancelToken
 from backend.surface.contour import contour
-from backend.surface.face_fit import INSIDE, STIFFNESS, fit_faces, normal_equations
+from backend.surface.face_fit import fit_faces
 from backend.surface.flips import flip_edges
-from backend.surface.geometry import normalise
 from backend.surface.refine import finer_grid
 from backend.surface.simplify import decimate
 from backend.surface.topology import Faces, Vertices, is_closed, label_parts
@@ -91,22 +90,3 @@ def test_a_fit_moves_no_vertex_further_than_its_reach(decimated: Coarse):
     reader, vertices, faces = decimated
     moved = np.linalg.norm(fit_faces(reader, vertices, faces, 1e-3) - vertices, axis=1)
     assert 0.0 < moved.max() < 1.001e-3
-
-
-def test_the_fit_s_equations_are_those_of_plain_least_squares():
-    generator = np.random.default_rng(0)
-    faces = np.array([[0, 1, 2], [2, 1, 3], [3, 1, 0], [0, 2, 3], [4, 0, 3]])
-    weight = generator.random((len(faces), len(INSIDE)))
-    distance = generator.normal(size=weight.shape)
-    normals = normalise(generator.normal(size=(len(faces), 3)))
-    system, right = normal_equations(weight, distance, normals, faces, 5)
-    rows, wanted = [], []
-    for face, normal, weights, distances in zip(faces, normals, weight, distance, strict=True):
-        for share, w, d in zip(INSIDE, weights, distances, strict=True):
-            row = np.zeros((5, 3))
-            row[face] = np.sqrt(w) * share[:, None] * normal
-            rows.append(row.reshape(-1))
-            wanted.append(np.sqrt(w) * d)
-    slow = np.array(rows)
-    np.testing.assert_allclose(system.toarray(), slow.T @ slow + STIFFNESS * np.eye(15), atol=1e-12)
-    np.testing.assert_allclose(right, slow.T @ np.array(wanted), atol=1e-12)
