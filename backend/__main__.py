@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import sys
 
+from .command_line import require_unicode
 from .process_tuning import tune
 
 
 def main() -> int:
+    require_unicode()
     tune()
     if sys.argv[1:2] == ["serve"]:
         from .server import main as serve

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import importlib.util
 import logging
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -31,6 +32,9 @@ from .shapes import Float
 from .text.cache import CachedEncoder, EmbeddingCache
 from .text.open_clip_encoder import OpenClipEncoder
 
+_DEVICE = re.compile(r"cpu|mps|cuda(:\d+)?")
+_DEVICE_REMEDY = "use auto, cpu, cuda, cuda:1 or mps"
+
 
 def choose_device(name: str) -> torch.device:
     """The device that ``name`` means; ``auto`` is the first GPU, or the CPU.
@@ -40,14 +44,19 @@ def choose_device(name: str) -> torch.device:
     """
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    if not _DEVICE.fullmatch(name):
+        raise BadRequest(f"there is no device {name!r}", _DEVICE_REMEDY)
+    if name == "mps" and not torch.backends.mps.is_available():
+        raise BadRequest(
+            "the device 'mps' cannot be used: this machine or its torch has no Metal",
+            _DEVICE_REMEDY,
+        )
     try:
         device = torch.device(name)
         torch.zeros(1, device=device)
     except (RuntimeError, AssertionError, NotImplementedError) as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise BadRequest(
-            f"the device {name!r} cannot be used: {reason}", "use auto, cpu, cuda or mps"
-        ) from error
+        raise BadRequest(f"the device {name!r} cannot be used: {reason}", _DEVICE_REMEDY) from error
     return device
 
 

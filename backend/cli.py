@@ -17,7 +17,14 @@ from typing import Annotated, Any, Literal, get_type_hints
 
 import tyro
 
-from .command_line import ShownProgress, check_current_folder, print_json, quiet_stdout, run
+from .command_line import (
+    ShownProgress,
+    check_current_folder,
+    print_json,
+    quiet_stdout,
+    require_unicode,
+    run,
+)
 from .conditions import parse_conditions
 from .process_tuning import tune
 from .protocol.errors import (
@@ -396,7 +403,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; the exit code."""
     tune()
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(message)s")
-    arguments = sys.argv[1:] if arguments is None else arguments
+    if arguments is None:
+        require_unicode()
+        arguments = sys.argv[1:]
 
     def work() -> int:
         command: Any = tyro.cli(

@@ -6,6 +6,7 @@ lines on stderr (what and why; what to do). Standard library only.
 
 from __future__ import annotations
 
+import codecs
 import contextlib
 import io
 import logging
@@ -65,6 +66,18 @@ def _report(failure: Att3dError, as_json: bool) -> None:
         if as_json:
             print_json({"error": failure.to_dict()})
         sys.stdout.flush()
+
+
+def require_unicode() -> None:
+    """Start this process anew in Python's UTF-8 mode if its locale is ASCII (``LC_ALL=C``).
+
+    Python takes every other letter on the command line for stray bytes there, which a prompt would
+    lose, and cannot name a file with it. Process, streams and arguments stay what they are.
+    """
+    if codecs.lookup(sys.getfilesystemencoding()).name != "ascii" or not sys.executable:
+        return
+    with contextlib.suppress(OSError):
+        os.execv(sys.executable, [sys.executable, "-X", "utf8", *sys.orig_argv[1:]])
 
 
 def make_printable() -> None:

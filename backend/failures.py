@@ -24,6 +24,11 @@ def describe_failure(error: BaseException) -> Att3dError:
         return OutputError(f"The disk is full: {_where(error)} could not be written.")
     if isinstance(error, OSError) and error.errno in _NOT_ALLOWED:
         return OutputError(f"No permission for {_where(error)}.")
+    if isinstance(error, OSError) and error.filename:
+        return OutputError(
+            f"{_where(error)} cannot be used: {error.strerror or _first_line(error)}.",
+            "See what is there, or name another file or folder.",
+        )
     if isinstance(error, ModuleNotFoundError) and error.name:
         package = error.name.partition(".")[0]
         if package != "backend":

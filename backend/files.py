@@ -121,6 +121,21 @@ def check_target(path: Path) -> Path:
     return target
 
 
+def check_source(path: Path) -> Path:
+    """``path``, if it is a file that can be read to its end.
+
+    Raises:
+        OSError: it is missing, a folder, or a pipe or device, whose end may never come.
+            ``filename`` and ``strerror`` say which.
+    """
+    mode = path.stat().st_mode
+    if stat.S_ISDIR(mode):
+        raise IsADirectoryError(errno.EISDIR, "it is a folder", str(path))
+    if not stat.S_ISREG(mode):
+        raise OSError(errno.EINVAL, "it is not a regular file", str(path))
+    return path
+
+
 def _unfinished_prefix(path: Path) -> str:
     return "." + cut(path.name.encode(errors="replace").decode(), _SHOWN_BYTES)
 

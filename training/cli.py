@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any, Union
 
-from backend.command_line import check_current_folder, run
+from backend.command_line import check_current_folder, require_unicode, run
 from backend.protocol.errors import (
     Att3dError,
     BadRequest,
@@ -24,10 +24,13 @@ if TYPE_CHECKING:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code."""
+    if argv is None:
+        require_unicode()
+        argv = sys.argv[1:]
 
     def work() -> int:
         check_current_folder()
-        parse(list(sys.argv[1:] if argv is None else argv)).run()
+        parse(argv).run()
         return 0
 
     return run(
@@ -54,7 +57,8 @@ def parse(arguments: Sequence[str]) -> Command:
     name = arguments[0] if arguments else ""
     if name and not name.startswith("-") and name not in COMMANDS:
         raise BadRequest(f"there is no command {name!r}", f"choose one of: {', '.join(COMMANDS)}")
-    chosen, _ = tyro.cli(Presets, args=arguments, return_unknown_args=True, add_help=False)
+    with option_values():
+        chosen, _ = tyro.cli(Presets, args=arguments, return_unknown_args=True, add_help=False)
     kinds = []
     for said, kind in COMMANDS.items():
         start = getattr(kind, "with_presets", None) if said == name else None

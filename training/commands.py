@@ -193,12 +193,16 @@ class Sheet:
 
     def run(self) -> None:
         check_ranges(self)
+        from backend.export.files import check_ending, check_folder
         from backend.model.checkpoint import load_checkpoint
 
         from .amortized.evaluation import evenly
         from .assets import prompts_of
         from .figures.checkpoint_sheet import checkpoint_sheet
+        from .rendering.contact_sheet import FORMATS
 
+        check_ending(self.output, tuple(FORMATS), "sheet")
+        check_folder(self.output)
         checkpoint = load_checkpoint(self.checkpoint)
         collection, prompts = prompts_of(checkpoint.metadata.recipe, self.prompts, self.library)
         if self.seed is None:

@@ -83,8 +83,27 @@ def parse_options(config: type[Any], arguments: Sequence[str], **options: Any) -
 
 
 def option_values() -> ConstructorRegistry:
-    """How values that are more than a number or a word are written."""
+    """How values that are more than a number are written. Nobody means an empty one: it is what a
+    script passes on whose variable is not set."""
     registry = ConstructorRegistry()
+
+    @registry.primitive_rule
+    def text(info: Any) -> PrimitiveConstructorSpec[str] | None:
+        if info.type is not str:
+            return None
+
+        def said(words: list[str]) -> str:
+            if not words[0]:
+                raise ValueError("it is empty; leave the option out for its default")
+            return words[0]
+
+        return PrimitiveConstructorSpec(
+            nargs=1,
+            metavar="STR",
+            instance_from_str=said,
+            is_instance=lambda value: isinstance(value, str),
+            str_from_instance=lambda value: [value],
+        )
 
     @registry.primitive_rule
     def condition(info: Any) -> PrimitiveConstructorSpec[Condition] | None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..export.files import check_folder, working_folder, write_files
+from ..export.files import check_ending, check_folder, working_folder, write_files
 from ..inversion.object_file import objects_among
 from ..progress import ProgressCallback
 from ..prompts.normalize import normalise_prompt
@@ -113,12 +113,8 @@ def render(
 def _check(output: Path, views: int | None, size: int) -> int:
     """The number of views; raises BadRequest when something cannot be."""
     check_name(output, ".png")
+    check_ending(output, FORMATS, "picture")
     ending = output.suffix.lower()
-    if ending not in FORMATS:
-        raise BadRequest(
-            f"cannot write {output.name}: the file's ending must be one of {', '.join(FORMATS)}",
-            f"name it {output.stem or 'picture'}.png",
-        )
     count = (1 if ending == ".png" else TURNTABLE_VIEWS) if views is None else views
     for name, value, (low, high) in (("views", count, VIEWS), ("size", size, SIZE)):
         if not low <= value <= high:

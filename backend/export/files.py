@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Literal, TypeAlias
 
 from ..files import check_target, write_together
-from ..protocol.errors import OutputError
+from ..protocol.errors import BadRequest, OutputError
 
 Colors: TypeAlias = Literal["first", "vertex"]
 """What a format that cannot blend textures shows of a chain's colors. ``first``: the first prompt's
@@ -34,6 +34,18 @@ class Timeline:
         first = min(int(alpha), len(self.frames) - 2)
         before, after = self.frames[first : first + 2]
         return (before + (alpha - first) * (after - before) - self.frames[0]) / self.fps
+
+
+def check_ending(path: Path, endings: Sequence[str], stem: str) -> None:
+    """Raise BadRequest unless the name of ``path`` has one of ``endings``; the first of them, and
+    ``stem`` where it has no name before its ending, are for the remedy."""
+    if path.suffix.lower() not in endings:
+        raise BadRequest(
+            f"cannot write {path.name}: the file's ending must be one of {', '.join(endings)}"
+            if len(endings) > 1
+            else f"cannot write {path.name}: the file's ending must be {endings[0]}",
+            f"name it {path.stem.lstrip('.') or stem}{endings[0]}",
+        )
 
 
 def check_folder(path: Path) -> None:
@@ -87,4 +99,6 @@ def write_files(files: Mapping[Path, bytes]) -> list[Path]:
 def _output_error(path: Path, error: OSError) -> OutputError:
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return OutputError(f"cannot write {path}: the disk is full", "free some space")
+    if error.errno in (errno.EEXIST, errno.ENOTDIR):  # a folder was to be made there
+        return OutputError(f"cannot write {path}: {error.filename} is not a folder")
     return OutputError(f"cannot write {path}: {error.strerror or error}")

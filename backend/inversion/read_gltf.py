@@ -7,7 +7,6 @@ Nothing outside the file is read.
 from __future__ import annotations
 
 import io
-import json
 import struct
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -16,6 +15,7 @@ import numpy as np
 
 from ..export.conventions import y_up_to_z_up
 from ..protocol.errors import BadRequest
+from ..protocol.foreign_text import parse_json
 from ..shapes import Float, UInt8
 from .colored_mesh import ColoredMesh, joined, plain
 
@@ -220,7 +220,7 @@ def _chunks(data: bytes) -> tuple[dict[str, Any], bytes]:
     length, kind = struct.unpack_from("<2I", data, 12)
     if kind != JSON_CHUNK or 20 + length > len(data):
         raise _refused("it is cut off or damaged")
-    header = json.loads(data[20 : 20 + length].decode("utf-8-sig"))
+    header = parse_json(data[20 : 20 + length].decode("utf-8-sig"))
     if not isinstance(header, dict):
         raise TypeError("the header is no object")
     binary, start = b"", 20 + length

@@ -96,6 +96,8 @@ class Condition:
         """What is wrong with it, or None."""
         if not self.name.isidentifier():
             return f"the condition {self.name!r} is not a name"
+        if not all(map(math.isfinite, (self.low, self.high, self.default))):
+            return f"the condition {self.name} needs finite numbers"
         if not self.low < self.high:
             return f"the condition {self.name} needs low < high"
         if not self.low <= self.default <= self.high:
@@ -183,6 +185,11 @@ class ModelConfig:
     def problem(self) -> str | None:
         """What is wrong with the configuration, or None."""
         grid = self.grid
+        impossible = _out_of_range(self, "model")
+        if impossible:
+            return impossible
+        if grid.features < 1:
+            return "grid.features must be positive"
         if not grid.resolutions or min(grid.levels) < 2:
             return "grid.resolutions needs at least one level of two vertices"
         if grid.hashed and not 1 <= grid.table <= 24:
@@ -233,9 +240,8 @@ def config_from_json(data: object) -> ModelConfig:
         config = decode(ModelConfig, data, "model")
     except BadRequest as error:
         raise _wrong(error.message) from error
-    problem = _out_of_range(config, "model") or config.problem
-    if problem:
-        raise _wrong(problem)
+    if config.problem:
+        raise _wrong(config.problem)
     return config
 
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import bisect
 import hashlib
-import json
 import pickle
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -22,8 +21,10 @@ from jaxtyping import Float
 from safetensors import SafetensorError
 from torch import Tensor, nn
 
+from ..files import check_source
 from ..prompts.normalize import normalise_prompt
 from ..protocol.errors import BadPrompt, BadRequest, CheckpointError, NotDownloaded
+from ..protocol.foreign_text import parse_json
 from .open_clip_import import import_open_clip, open_clip_folder
 
 _CONFIG_FILE = "open_clip_config.json"
@@ -212,7 +213,7 @@ def _text_cfg(name: str, folder: Path | None) -> dict[str, Any]:
                 "For example ViT-L-14/openai; open_clip.list_pretrained() lists all.",
             )
     try:
-        config = json.loads(path.read_text(encoding="utf-8"))
+        config = parse_json(check_source(path).read_text(encoding="utf-8"))
         config = config.get("model_cfg", config)["text_cfg"]
     except (OSError, ValueError, KeyError, AttributeError) as error:
         raise BadRequest(f"{path} does not describe an open_clip model.") from error

@@ -21,8 +21,9 @@ from safetensors.torch import save
 from torch import Tensor
 from torch.nn import functional
 
-from ..files import atomic_write
+from ..files import atomic_write, check_source
 from ..protocol.errors import CheckpointError
+from ..protocol.foreign_text import parse_json
 from ..protocol.schema import to_json
 from .text_tower import SmallEncoderConfig, TextTower, check_weights
 from .tokenizer import WordTokenizer, known_forms, split_words
@@ -149,13 +150,14 @@ class SmallEncoder:
                 misshapen or not finite.
         """
         try:
-            with safe_open(path, framework="pt") as file:
+            with safe_open(check_source(path), framework="pt") as file:
                 metadata = file.metadata() or {}
                 state = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
-            config = json.loads(metadata[_METADATA_KEY])
+            config = parse_json(metadata[_METADATA_KEY])
         except (OSError, SafetensorError, KeyError, ValueError) as error:
+            said = f"{error} is missing" if isinstance(error, KeyError) else error
             raise CheckpointError(
-                f"{path} is not a text encoder of ATT3D: {error}.",
+                f"{path} is not a text encoder of ATT3D: {said}.",
                 "Make one with `python -m training clip`.",
             ) from error
         try:

@@ -183,6 +183,19 @@ def test_training_prints_what_a_terminal_cannot_show(tmp_path: Path) -> None:
     assert b"ein M\\xe4dchen \\u8c5a" in done.stdout
 
 
+@posix
+@pytest.mark.parametrize(
+    "command", ["backend checkpoints", "backend.cli checkpoints", "training prompts"]
+)
+def test_letters_of_every_script_are_heard_in_a_locale_of_ascii(command: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", *command.split(), "M\u00e4dchen \u8c5a"],
+        cwd=ROOT, capture_output=True, env=os.environ | {"LC_ALL": "C", "PYTHONUTF8": "0"},
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert "M\u00e4dchen \u8c5a" in done.stderr.decode("utf-8")
+
+
 def listing(shell: str, **environment: str) -> subprocess.CompletedProcess[bytes]:
     """``att3d checkpoints`` of a folder with an odd name, in a shell."""
     line = f'"{sys.executable}" -m backend {shell}'

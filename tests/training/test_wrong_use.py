@@ -4,7 +4,10 @@ import os
 
 import pytest
 
+from backend.protocol.errors import BadRequest, CheckpointError
+from tests.training.small import small_config
 from training import cli
+from training.amortized.run import train
 
 WRONG = [
     (["train", "--preset", "toybox-tiny", "--batch", "0"], "--batch"),
@@ -25,7 +28,42 @@ WRONG = [
     (["diffusion", "--preset", "tiny", "--steps", "-5"], "--steps"),
     (["diffusion", "--preset", "tiny", "--data.chunk", "0"], "--data.chunk"),
     (["diffusion", "--preset", "tiny", "--device", "cuda:77"], "cuda:77"),
-]
+    *((["train", "--preset", "toybox-tiny", *words.split()], named) for words, named in {
+        "--device meta": "'meta'",
+        "--device cpu:5": "'cpu:5'",
+        f"--steps {10**20}": "--steps",
+        "--watched 0": "--watched",
+        "--optimizer.eps 0": "--optimizer.eps",
+        "--cameras.distance 0 0": "--cameras.distance",
+        "--model.hidden 0": "model.hidden",
+        "--model.latent 0": "model.latent",
+        "--model.grid.resolutions 1": "grid.resolutions",
+        "--model.grid.features 0": "grid.features",
+        "--model.conditions x:1:0:5": "condition x",
+        "--model.conditions x:0:inf:5": "finite",
+        "--references.points 0": "--references.*",
+        "--references.points 0 --references.rays 0": "--references.*",
+        "--name a/b": "--name",
+        "--name ..": "--name",
+    }.items()),
+    *((["diffusion", "--preset", "tiny", *words.split()], named) for words, named in {
+        "--unet.size 15": "multiple of 4",
+        "--unet.patch 0": "--unet.*",
+        "--unet.channels 16 0": "--unet.*",
+        "--unet.groups 5": "5 groups",
+        "--unet.heads 3": "3 heads",
+        "--unet.attention True": "--unet.*",
+        "--watched 0": "--watched",
+        "--scored 0": "--scored",
+        "--name a/b": "--name",
+    }.items()),
+    (["clip", "--minutes", "0"], "--minutes"),
+    (["clip", "--seed", "-1"], "--seed"),
+    (["library", "a.glb", "--workers", "-1"], "--workers"),
+    (["sheet", "none.safetensors", "-o", "x.gif"], ".png, .jpg, .jpeg"),
+    (["compact", "none.safetensors", "-o", "x.txt"], ".safetensors"),
+    (["clip", "--output", "x.txt"], ".safetensors"),
+]  # fmt: skip
 
 
 @pytest.mark.parametrize(("arguments", "named"), WRONG)
@@ -65,6 +103,110 @@ def test_an_empty_path_is_not_the_current_folder(arguments, capsys, tmp_path, mo
     assert info.value.code == 2
     assert "it names no file or folder" in capsys.readouterr().err
     assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        *(["train", "--preset", "toybox-tiny", option] for option in ("--prompt", "--name")),
+        ["train", "--preset"],
+        ["finetune", "none.safetensors", "--prompt"],
+        ["evaluate", "none.safetensors", "--scoring"],
+        ["library", "a.glb", "--template"],
+        ["prompts"],
+        ["figure"],
+    ],
+)
+def test_an_empty_value_is_not_the_default(arguments, capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit) as info:
+        cli.main([*arguments, ""])
+    assert info.value.code == 2
+    assert "it is empty" in " ".join(capsys.readouterr().err.split())
+    assert os.listdir(tmp_path) == []
+
+
+IN_THE_WAY = {
+    "a pipe": os.mkfifo,
+    "a folder": os.mkdir,
+    "a circle of links": lambda path: os.symlink(path, path),
+    "a read-only file": lambda path: path.touch(0o400),
+}
+
+
+@pytest.mark.skipif(os.name == "nt", reason="no pipes among its files")
+@pytest.mark.parametrize("kind", [*IN_THE_WAY, "a long name"])
+@pytest.mark.parametrize(
+    ("arguments", "ending"),
+    [
+        (["sheet", "none.safetensors", "-o"], ".png"),
+        (["compact", "none.safetensors", "-o"], ".safetensors"),
+        (["clip", "--output"], ".safetensors"),
+        (["refine", "none.safetensors", "--prompt", "a pig", "--run", "run", "--output"], ".glb"),
+    ],
+)
+def test_what_cannot_be_written_is_refused_before_anything_is_read(
+    arguments, ending, kind, capsys, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    path = tmp_path / ("x" * 300 + ending if kind == "a long name" else f"Schwein 豚{ending}")
+    if kind in IN_THE_WAY:
+        IN_THE_WAY[kind](path)
+    before = os.listdir(tmp_path)
+    assert cli.main([*arguments, str(path)]) == 1
+    error = capsys.readouterr().err
+    assert error.count("\n") == 2 and str(path) in error
+    assert os.listdir(tmp_path) == before
+
+
+def test_a_figure_that_cannot_be_written_is_refused_before_its_runs(capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "file").write_text("mine")
+    assert cli.main(["figure", "kappa", "-o", "file"]) == 1
+    assert capsys.readouterr().err.startswith("error: cannot write file/kappa-cpu.png")
+    assert os.listdir(tmp_path) == ["file"]
+
+
+def test_a_refused_run_leaves_no_folder(capsys, tmp_path):
+    run = tmp_path / "run"
+    train = ["train", "--preset", "toybox-tiny", "--device", "cpu", "--run", str(run)]
+    assert cli.main([*train, "--prompts", "none.txt"]) == 2
+    assert "none.txt" in capsys.readouterr().err
+    assert not run.exists()
+
+
+@pytest.mark.parametrize("name", ["nothing", "ViT-B-32/nothing", "none.safetensors"])
+def test_a_scoring_model_that_there_is_not_is_noticed_before_the_first_step(name, tmp_path):
+    with pytest.raises((BadRequest, CheckpointError)):
+        train(small_config(tmp_path / "run", scoring=name))
+    assert os.listdir(tmp_path) == []
+
+
+HOSTILE = {
+    "prompts.json": "[" * 100_000,
+    "numbers.json": "[" + "1" * 5000 + "]",
+    "folder.txt": os.mkdir,
+    "pipe.txt": os.mkfifo,
+    "circle.txt": lambda path: os.symlink(path, path),
+    "latin.txt": b"ein M\xe4dchen",
+    "empty.txt": "",
+}
+
+
+@pytest.mark.skipif(os.name == "nt", reason="no pipes among its files")
+@pytest.mark.parametrize("name", HOSTILE)
+@pytest.mark.parametrize("arguments", [["prompts"], ["library", "a.glb", "--captions"]])
+def test_a_hostile_file_is_one_clear_line(arguments, name, capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    make = HOSTILE[name]
+    path = tmp_path / name
+    if callable(make):
+        make(path)
+    else:
+        path.write_bytes(make if isinstance(make, bytes) else make.encode())
+    assert cli.main([*arguments, name]) == 2
+    error = capsys.readouterr().err
+    assert error.count("\n") == 2 and name in error
 
 
 def test_a_split_that_there_is_not(capsys):

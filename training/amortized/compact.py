@@ -16,6 +16,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from backend.export.files import check_ending, check_folder
 from backend.model.checkpoint import Checkpoint, load_checkpoint, makes_up_grids, save_checkpoint
 from backend.protocol.errors import BadRequest, CheckpointError
 from backend.rendering.cameras import orbit
@@ -52,7 +53,7 @@ def compact(path: Path, target: Path, *, decibels: float = 46.0) -> Compacted:
     nothing can be left out is written as it is, in eight bits.
 
     Raises:
-        BadRequest: ``decibels`` is not a positive number.
+        BadRequest: ``decibels`` is not a positive number, or ``target`` no ``.safetensors``.
         CheckpointError: ``path`` is no checkpoint, or names no prompts to look at.
         OutputError: ``target`` cannot be written.
     """
@@ -60,6 +61,8 @@ def compact(path: Path, target: Path, *, decibels: float = 46.0) -> Compacted:
         raise BadRequest(
             f"decibels is {decibels:g}, but must be positive", "46 is what no eye can tell apart"
         )
+    check_ending(target, (".safetensors",), "checkpoint")
+    check_folder(target)
     first = load_checkpoint(path)
     if not (first.metadata.prompts or first.metadata.unseen):
         raise CheckpointError(

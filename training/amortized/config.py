@@ -16,6 +16,7 @@ from ..guidance.mixed import GuidanceConfig
 from ..guidance.references import ReferencesConfig
 from ..prompts.mix import InterpolationConfig
 from ..rendering.config import RenderConfig
+from ..runs.folder import run_folder
 from ..runs.optimizer import OptimizerConfig
 from ..runs.ranges import within
 from .latents import LatentsConfig
@@ -60,7 +61,7 @@ class TrainConfig:
     accumulate: int = within(1, 1, 1_000_000)
     """Parts that a process's share of the batch is computed in, one after the other: less memory,
     the same update."""
-    steps: int = within(10_000, 1)
+    steps: int = within(10_000, 1, 10**9)
     seed: int = within(0, 0, 2**40)
     device: str = "auto"
     """``auto``, ``cpu``, ``cuda``, ``mps``."""
@@ -86,7 +87,7 @@ class TrainConfig:
     """Steps between contact sheets and figures on seen and unseen prompts."""
     sheet_first: bool = False
     """A contact sheet and figures before the first step, too: what the start is worth (A35)."""
-    watched: int = 6
+    watched: int = within(6, 1, 1000)
     """Seen and unseen prompts in a contact sheet."""
     scored: int = 0
     """Seen and unseen prompts that the figures of a contact sheet's step are over; 0: those that
@@ -106,7 +107,7 @@ class TrainConfig:
 
     @property
     def folder(self) -> Path:
-        return self.run if self.run is not None else Path("runs") / self.name
+        return run_folder(self.run, self.name)
 
 
 def config_as_json(config: TrainConfig) -> dict[str, object]:

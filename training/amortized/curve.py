@@ -5,12 +5,12 @@ A run that was resumed from an older state may have measured a step twice; the l
 
 from __future__ import annotations
 
-import json
 import math
 from pathlib import Path
 from typing import Any
 
 from backend.protocol.errors import OutputError
+from backend.protocol.foreign_text import parse_json
 from backend.protocol.schema import to_json
 
 from ..runs.state import Progress
@@ -56,8 +56,8 @@ def read_curve(folder: Path) -> list[dict[str, Any]]:
     points: dict[int, dict[str, Any]] = {}
     for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else []:
         try:
-            point = json.loads(line)
-        except json.JSONDecodeError:
+            point = parse_json(line)
+        except ValueError:
             continue
         points[point["step"]] = {
             name: {group: math.nan if figure is None else figure for group, figure in value.items()}

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from backend.accelerator import choose_device
+from backend.export.files import check_folder
 from backend.model.checkpoint import load_checkpoint, update_metadata
 from backend.model.checkpoint_file import read_metadata
 from backend.protocol.errors import BadRequest
@@ -48,9 +49,12 @@ def evaluate_checkpoint(
         NotDownloaded: the scoring model or the text encoder is not on this machine.
         TrainingError: no such prompt set; words that the scoring model never saw.
         BadRequest: no such scoring model or device.
+        OutputError: the figures cannot be kept, since the checkpoint cannot be replaced.
     """
     chosen = choose_device(device)
     checkpoint = load_checkpoint(path, chosen)
+    if record:
+        check_folder(path)
     collection, measured = prompts_of(checkpoint.metadata.recipe, prompts, library)
     asked = None
     if scoring != "none":

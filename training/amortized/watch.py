@@ -9,11 +9,11 @@ from tqdm import tqdm
 
 from backend.accelerator import choose_device
 from backend.model.checkpoint import Checkpoint, load_checkpoint
-from backend.protocol.errors import Att3dError
+from backend.protocol.errors import Att3dError, MissingDependency, NotDownloaded
 from backend.text.encoder import TextEncoder
 
 from ..assets import AssetCollection, ReferenceAssets
-from ..clip.scoring import load_scorer
+from ..clip.scoring import Scorer, load_scorer
 from ..prompts import PromptSet
 from ..rendering.contact_sheet import Row, contact_sheet
 from ..runs.state import Progress
@@ -34,7 +34,11 @@ class Watcher:
 
     Their figures go to TensorBoard and to the run's curve (``curve.py``). Prompts without
     references (``assets`` is None) have R-figures only, and those that the scoring model cannot
-    score have none: a word is said, and the run goes on.
+    score have none: a word is said, and the run goes on, as it does where the scoring model is not
+    on this machine.
+
+    Raises:
+        BadRequest, CheckpointError: there is no such scoring model.
     """
 
     def __init__(
@@ -50,6 +54,7 @@ class Watcher:
         self._collection = collection
         self._encoder = encoder
         self._assets = assets
+        self._scoring = _scoring_model(config)
         self._writer = SummaryWriter(str(config.folder / "tensorboard"))
         self._seen = evenly(prompts.seen, config.watched)
         self._unseen = evenly(prompts.unseen, config.watched)
@@ -138,13 +143,26 @@ class Watcher:
     @cached_property
     def _queries(self) -> Queries | None:
         """The set's prompts as the scoring model sees them; made at the first look."""
-        if self._config.scoring == "none":
+        if self._scoring is None:
             return None
         try:
-            return Queries(
-                load_scorer(self._config.scoring, choose_device(self._config.device)),
-                self._set.prompts,
-            )
+            return Queries(self._scoring, self._set.prompts)
         except Att3dError as error:
-            tqdm.write(f"no R-precision in this run: {error.message}")
+            _say_unscored(error)
             return None
+
+
+def _scoring_model(config: TrainConfig) -> Scorer | None:
+    """The model that ``config`` names, if it is on this machine; loaded before the first step, so
+    that a wrong name is not noticed after hours."""
+    if config.scoring == "none":
+        return None
+    try:
+        return load_scorer(config.scoring, choose_device(config.device))
+    except (NotDownloaded, MissingDependency) as error:
+        _say_unscored(error)
+        return None
+
+
+def _say_unscored(error: Att3dError) -> None:
+    tqdm.write(f"no R-precision in this run: {error.message}")

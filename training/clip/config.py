@@ -78,7 +78,7 @@ class BankConfig:
     """Captions whose four fixed views (front, left, back, right) measure retrieval."""
     shard: int = within(1024, 1)
     """Views a file."""
-    seed: int = 0
+    seed: int = within(0, 0, 2**40)
 
 
 @dataclass(frozen=True)
@@ -91,9 +91,9 @@ class ClipTrainConfig:
     """Where the finished model goes; None: training/weights/."""
     run: Path | None = None
     """Log and resumable state; None: out/clip-PRESET."""
-    minutes: float = within(12.0, 0.0, 1e6)
+    minutes: float = within(12.0, 1e-3, 1e6)
     """Time for training, the bank not included; the learning rate reaches zero at its end."""
-    steps: int | None = within(None, 1)
+    steps: int | None = within(None, 1, 10**9)
     """Exactly so many steps instead: repeatable to the last bit on one machine."""
     batch: int = within(128, 2, 1_000_000)
     """Pairs a step; every one is a negative of all the others."""
@@ -111,7 +111,7 @@ class ClipTrainConfig:
     """Part of the pictures on a random solid colour; the others are on white."""
     bfloat16: bool = True
     """Mixed precision; on CPUs without bfloat16 instructions, switch it off."""
-    seed: int | None = None
+    seed: int | None = within(None, 0, 2**40)
     """None: the preset's own."""
     save_every: int = within(100, 1)
     """Steps between resumable states (and retrieval measurements)."""

@@ -13,6 +13,7 @@ from jaxtyping import Float, Int, UInt8
 from torch import Tensor, nn
 from tqdm import tqdm
 
+from backend.export.files import check_ending, check_folder
 from backend.text.open_clip_import import import_open_clip
 from backend.text.tokenizer import learn_words
 
@@ -51,8 +52,11 @@ def train_clip(
 
     Raises:
         TrainingError: the loss is not finite, or the run folder belongs to another configuration.
+        OutputError: the folder of the run or the file cannot be written.
     """
     check_ranges(config)
+    check_ending(config.output_path, (".safetensors",), config.preset)
+    check_folder(config.output_path)
     with locked(config.run_folder):
         return _train(config, source, shape)
 
@@ -249,7 +253,6 @@ class _Run:
             "retrieval": asdict(figures),
         }
         path = config.output_path
-        path.parent.mkdir(parents=True, exist_ok=True)
         if config.preset == "conditioning":
             encoder = self.clip.text_encoder()
             readable = separability(encoder, self.source)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -14,8 +13,9 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
 
-from backend.files import atomic_write
+from backend.files import atomic_write, check_source
 from backend.protocol.errors import CheckpointError
+from backend.protocol.foreign_text import parse_json
 from backend.protocol.schema import to_json
 from backend.text.open_clip_import import import_open_clip
 from backend.text.small_encoder import SmallEncoder
@@ -147,8 +147,8 @@ def load_clip(path: Path) -> tuple[SmallClip, dict[str, Any]]:
         CheckpointError: missing, damaged, or not such a file.
     """
     try:
-        with safe_open(path, framework="pt") as file:
-            description = json.loads((file.metadata() or {})[_METADATA_KEY])
+        with safe_open(check_source(path), framework="pt") as file:
+            description = parse_json((file.metadata() or {})[_METADATA_KEY])
             state = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
         shape = ClipShape(
             **{**description["shape"], "blocks": tuple(description["shape"]["blocks"])}
@@ -162,8 +162,9 @@ def load_clip(path: Path) -> tuple[SmallClip, dict[str, Any]]:
         if name is not None:
             raise ValueError(f"the tensor {name} holds numbers that are not finite")
     except (OSError, SafetensorError, KeyError, TypeError, ValueError, RuntimeError) as error:
+        said = f"{error} is missing" if isinstance(error, KeyError) else error
         raise CheckpointError(
-            f"{path} is not a scoring model of ATT3D: {error}",
+            f"{path} is not a scoring model of ATT3D: {said}",
             "Make one with `python -m training clip --preset scoring`.",
         ) from error
     clip.towers.eval().requires_grad_(False)

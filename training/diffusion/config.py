@@ -13,6 +13,7 @@ from backend.rendering.cameras import CameraConfig
 from backend.rendering.lighting import LightConfig
 
 from ..prompts.views import ViewScheme
+from ..runs.folder import run_folder
 from ..runs.ranges import within
 from .model import UNetConfig
 
@@ -68,7 +69,7 @@ class DiffusionConfig:
     """Rescale the schedule so that its last level is nothing but noise (Lin et al. 2024). The
     cosine schedule ends there anyway, to within 5e-5 of the signal."""
     batch: int = within(32, 1, 1_000_000)
-    steps: int = within(4_000, 1)
+    steps: int = within(4_000, 1, 10**9)
     lr: float = within(1e-3, 0.0, 1e6)
     warmup: int = 100
     """Steps of rising rate."""
@@ -99,14 +100,14 @@ class DiffusionConfig:
     """Steps between saves of the whole state."""
     sheet_every: int = within(500, 1)
     """Steps between sample sheets, figures, and snapshots of the model's folder."""
-    watched: int = 8
+    watched: int = within(8, 1, 1000)
     """Prompts in a sheet."""
-    scored: int = 48
+    scored: int = within(48, 1)
     """Samples whose caption the scoring CLIP looks up, at every sheet."""
 
     @property
     def folder(self) -> Path:
-        return self.run if self.run is not None else Path("runs") / self.name
+        return run_folder(self.run, self.name)
 
     def as_json(self) -> dict[str, object]:
         """The settings as JSON-ready values, for the recipe and for comparing runs."""

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import copy
 import dataclasses
-import json
 import shutil
 import uuid
 from dataclasses import dataclass, field
@@ -21,7 +20,9 @@ from typing import Any
 import torch
 from safetensors import SafetensorError
 
+from backend.files import check_source
 from backend.protocol.errors import Att3dError, OutputError, TrainingError
+from backend.protocol.foreign_text import parse_json
 from backend.protocol.schema import decode, to_json
 from backend.rendering.cameras import CameraConfig
 from backend.rendering.lighting import LightConfig
@@ -138,7 +139,7 @@ def _replace(folder: Path, new: Path) -> None:
 def is_pixel_model(folder: Path) -> bool:
     """Whether the folder says that it holds such a model."""
     try:
-        index = json.loads((folder / "model_index.json").read_text(encoding="utf-8"))
+        index = parse_json(check_source(folder / "model_index.json").read_text("utf-8"))
     except (OSError, ValueError):
         return False
     return isinstance(index, dict) and index.get("_class_name") == CLASS_NAME
@@ -161,7 +162,7 @@ def load_pixel_model(
         )
     diffusers = import_diffusers()
     try:
-        described = json.loads((folder / "att3d.json").read_text(encoding="utf-8"))
+        described = parse_json(check_source(folder / "att3d.json").read_text("utf-8"))
         version = described.pop("format")
         if version != FORMAT:
             raise ValueError(f"its format is {version}, and this version reads {FORMAT}")

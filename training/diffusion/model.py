@@ -21,6 +21,8 @@ from .pipeline import import_diffusers
 
 LEVELS = 1000
 """Noise levels of the schedule."""
+LARGEST = 1024
+"""Most pixels of a picture's side."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,25 @@ class UNetConfig:
     heads: int = 4
     groups: int = 16
     """Groups of the group norms; divides all channels."""
+
+    @property
+    def problem(self) -> str | None:
+        """What is wrong with the configuration, or None."""
+        if min(self.size, self.patch, self.layers, self.heads, self.groups, *self.channels) < 1:
+            return "size, patch, channels, layers, heads and groups must be positive"
+        if len(self.attention) != len(self.channels) or not self.channels:
+            return f"{len(self.channels)} channels need as many values of attention"
+        block = self.patch * 2 ** (len(self.channels) - 1)
+        if self.size % block or self.size > LARGEST:
+            return (
+                f"a patch of {self.patch} and {len(self.channels)} levels need a size that is a"
+                f" multiple of {block}, at most {LARGEST}, not {self.size}"
+            )
+        for channels in self.channels:
+            for name, parts in (("groups", self.groups), ("heads", self.heads)):
+                if channels % parts:
+                    return f"{channels} channels cannot be divided into {parts} {name}"
+        return None
 
 
 @runtime_checkable

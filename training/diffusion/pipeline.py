@@ -17,7 +17,9 @@ from typing import Any
 import torch
 from safetensors import SafetensorError
 
+from backend.files import check_source
 from backend.protocol.errors import MissingDependency, NotDownloaded, TrainingError
+from backend.protocol.foreign_text import parse_json
 from backend.text.open_clip_import import import_torchvision
 
 INDEX = "model_index.json"
@@ -227,7 +229,7 @@ def _why(error: BaseException) -> str:
 def _read_index(folder: Path) -> Mapping[str, Any]:
     path = folder / INDEX
     try:
-        index = json.loads(path.read_text(encoding="utf-8"))
+        index = parse_json(check_source(path).read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise TrainingError(
             f"{folder} is not a diffusion pipeline: it has no {INDEX}",

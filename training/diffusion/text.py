@@ -19,6 +19,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
+from backend.files import check_source
 from backend.protocol.errors import TrainingError
 from backend.text.small_encoder import SmallEncoder
 
@@ -91,7 +92,7 @@ class PixelTextEncoder:
         """
         tower = SmallEncoder.load(folder / TOWER_FILE)
         try:
-            with safe_open(folder / VIEWS_FILE, framework="pt") as file:
+            with safe_open(check_source(folder / VIEWS_FILE), framework="pt") as file:
                 names = list(file.keys())
                 views = {words: file.get_tensor(words).float() for words in names}
         except (OSError, SafetensorError) as error:

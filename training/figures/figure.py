@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
+from backend.export.files import check_folder
 from backend.files import replacing
 from backend.protocol.errors import BadRequest, OutputError
 from backend.protocol.schema import to_json
@@ -147,9 +148,10 @@ def make_figure(
     planned = [
         run.changed(runs / scale / folder_name(run.label), change) for run in figure.runs(scale)
     ]
+    picture = output / f"{figure.name}-{scale}.png"
     # Before hours of training rather than after them.
-    with _writing_to(output):
-        output.mkdir(parents=True, exist_ok=True)
+    check_folder(picture)
+    check_folder(picture.with_suffix(".json"))
     done: dict[str, Path] = {}
     finished = []
     for run in planned:
@@ -157,7 +159,6 @@ def make_figure(
         finished.append(Finished(run, done[run.label], read_curve(run.config.folder)))
     plot, numbers = figure.draw(finished)
     said = {"figure": figure.numbers, "about": figure.about, "scale": scale, **numbers}
-    picture = output / f"{figure.name}-{scale}.png"
     with (
         _writing_to(output),
         replacing(picture) as png,

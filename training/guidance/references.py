@@ -61,6 +61,13 @@ class ReferencesConfig:
     picture_weight: float = within(1.0, 0.0, 1e9)
     alpha_weight: float = within(0.5, 0.0, 1e9)
 
+    @property
+    def problem(self) -> str | None:
+        """What is wrong with the configuration, or None."""
+        if self.points == 0 and (self.rays == 0 or self.picture_every > 1):
+            return "without points every step needs rays and picture_every 1"
+        return None
+
 
 KINDS = ("none", "loss", "bernoulli", "truth")
 """Interpolation types that references have."""

@@ -21,6 +21,7 @@ from tqdm import tqdm
 from backend.protocol.errors import BadRequest, OutputError
 
 from ..props.table import Prop, PropTable, read_table
+from ..runs.ranges import check_ranges, within
 from .captions import CaptionsFile, asset_captions, captions_of, grouped, read_captions
 from .names import variant
 from .one import Done, digest, process
@@ -58,7 +59,7 @@ class LibraryOptions:
     """Author of the models whose files do not say."""
     licence: str = ""
     """Licence of the models whose files do not say, such as CC0-1.0."""
-    workers: int = 0
+    workers: int = within(0, 0, 1024)
     """Processes; 0: one a core."""
 
 
@@ -78,10 +79,12 @@ def build(options: LibraryOptions) -> Index:
     A killed or cancelled build goes on where it was when it is started again.
 
     Raises:
+        TrainingError: there cannot be so many workers.
         BadRequest: inputs, captions, table, yaws or the output folder cannot be used; nothing is
             readable.
         OutputError: the library cannot be written.
     """
+    check_ranges(options)
     if options.template and "{}" not in options.template:
         raise BadRequest("--template has no {} for the name", 'Write it as "a low-poly {}".')
     captions = read_captions(options.captions) if options.captions else None

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
+from backend.files import check_source
 from backend.protocol.errors import BadRequest
+from backend.protocol.foreign_text import parse_json
 
 from .names import described, readable, with_word
 
@@ -58,7 +59,7 @@ def read_captions(path: Path) -> CaptionsFile:
     Raises BadRequest for a file that is missing, not text, of no such form, or empty.
     """
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        text = check_source(path).read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise BadRequest(f"cannot read captions from {path}: {error}", _WAY_OUT) from error
     suffix = path.suffix.lower()
@@ -91,8 +92,8 @@ def _line(path: Path, line: str) -> tuple[str, list[str]]:
 
 def _json_rows(path: Path, text: str) -> list[tuple[str, list[str]]]:
     try:
-        data = json.loads(text)
-    except json.JSONDecodeError as error:
+        data = parse_json(text)
+    except ValueError as error:
         raise BadRequest(f"{path} is not JSON: {error}", _WAY_OUT) from error
     if isinstance(data, list):
         items = [_json_item(path, item) for item in data]

@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 
+from backend.protocol.foreign_text import parse_json
 from backend.shapes import Float
 
 from .surfaces import Unreadable
@@ -69,7 +70,7 @@ def prepare(path: Path) -> GltfFile:
             text, rest = raw[20 : 20 + length], raw[20 + length :]
         else:
             text = raw
-        header = json.loads(text.decode("utf-8-sig"))
+        header = parse_json(text.decode("utf-8-sig"))
         version = str(header["asset"]["version"])
     except (struct.error, UnicodeDecodeError, ValueError, KeyError, TypeError) as error:
         raise Unreadable(f"it is cut off or damaged ({type(error).__name__})") from error

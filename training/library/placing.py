@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
+from backend.files import check_source
 from backend.protocol.errors import BadRequest
 from backend.shapes import Float
 
@@ -102,7 +103,7 @@ def _folders(source: str) -> list[str]:
 
 def _table(path: Path) -> list[tuple[str, str]]:
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        text = check_source(path).read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise BadRequest(f"cannot read yaws from {path}: {error}", _WAY_OUT) from error
     rows = [

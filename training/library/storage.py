@@ -17,7 +17,9 @@ import numpy as np
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save
 
+from backend.files import check_source
 from backend.protocol.errors import BadRequest, OutputError
+from backend.protocol.foreign_text import parse_json
 from backend.shapes import UInt8
 
 from .grid import BLOCK, BLOCKS, Grid
@@ -153,7 +155,7 @@ def read_index(folder: Path) -> Index:
     path = folder / INDEX
     remedy = "Make one with: python -m training library MODELS... -o LIB"
     try:
-        data = json.loads(path.read_text(encoding="utf-8"))
+        data = parse_json(check_source(path).read_text(encoding="utf-8"))
     except OSError as error:
         raise BadRequest(f"there is no library in {folder}", remedy) from error
     except ValueError as error:
@@ -226,7 +228,7 @@ class Journal:
         with self._path.open(encoding="utf-8", errors="replace") as lines:
             for line in lines:
                 with contextlib.suppress(ValueError, KeyError, TypeError):
-                    record = json.loads(line)
+                    record = parse_json(line)
                     yield record["source"], list(record["models"])
 
     def done(self, source: str) -> list[dict[str, Any]] | None:

@@ -9,15 +9,16 @@ parts ``toybox-pig`` and ``toybox-animal``.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache, partial
 from itertools import product
 from pathlib import Path
 
+from backend.files import check_source
 from backend.prompts.normalize import normalise_prompt
 from backend.protocol.errors import TrainingError
+from backend.protocol.foreign_text import parse_json, printable
 
 from .families import FAMILIES, chain
 from .specs import ACTIVITIES, ANIMALS, HATS, THEMES, CharacterSpec, caption, paper_caption
@@ -233,10 +234,10 @@ def read_prompts(source: Path | str) -> PromptSet:
     name, _, key = str(source).partition("#")
     path = Path(name)
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        text = printable(check_source(path).read_text(encoding="utf-8-sig"))
     except (OSError, UnicodeDecodeError) as error:
         raise TrainingError(
-            f"cannot read prompts from {path}: {error}",
+            f"cannot read prompts from {path}: {getattr(error, 'strerror', None) or error}",
             "Give a UTF-8 text file with a prompt a line, or JSON; docs/training.md says where"
             " DreamFusion's lists come from.",
         ) from error
@@ -258,8 +259,8 @@ def read_prompts(source: Path | str) -> PromptSet:
 def _from_json(path: Path, text: str, key: str) -> list[str]:
     """The list in ``text``, or the one called ``key``."""
     try:
-        found = json.loads(text)
-    except json.JSONDecodeError as error:
+        found = parse_json(text)
+    except ValueError as error:
         raise TrainingError(
             f"{path} is not JSON: {error}", 'Write a list such as ["a pig", "a lion"].'
         ) from error

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 
+from backend.files import check_source
 from backend.protocol.errors import BadRequest
 
 TABLE = Path(__file__).with_name("models.tsv")
@@ -100,7 +101,7 @@ def read_table(path: Path = TABLE) -> list[Row]:
             a word in braces that :data:`WORDS` does not know.
     """
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        text = check_source(path).read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise TableError(f"cannot read the table {path}: {error}") from error
     rows = []

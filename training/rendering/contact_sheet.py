@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 from jaxtyping import Float
@@ -15,6 +16,14 @@ from backend.files import replacing
 
 Row = tuple[str, Sequence[Float[Tensor, "size size 3"]]]
 """A row's name and its pictures, one a column."""
+
+_JPEG = {"format": "JPEG", "quality": 88}
+FORMATS: Mapping[str, dict[str, Any]] = {
+    ".png": {"format": "PNG", "optimize": True},
+    ".jpg": _JPEG,
+    ".jpeg": _JPEG,
+}
+"""How a sheet is saved, by the ending of its name."""
 
 
 def contact_sheet(
@@ -47,10 +56,7 @@ def contact_sheet(
             draw.multiline_text(place, label, fill="black")
     path.parent.mkdir(parents=True, exist_ok=True)
     with replacing(path) as unfinished:
-        if path.suffix.lower() in (".jpg", ".jpeg"):
-            sheet.save(unfinished, format="JPEG", quality=88)
-        else:
-            sheet.save(unfinished, format="PNG", optimize=True)
+        sheet.save(unfinished, **FORMATS[path.suffix.lower()])
 
 
 def to_image(picture: Float[Tensor, "height width 3"]) -> Image.Image:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +17,24 @@ from backend.protocol.errors import OutputError, TrainingError
 LOCK_FILE = ".lock"
 _UNFINISHED = (".tmp", ".part")
 """Ends of the hidden names that files have while they are written, see ``backend/files``."""
+_MODEL_FOLDER = re.compile(r"\.model\.(old|[0-9a-f]+)")
+"""Names that a diffusion model's folder has while it is written, see ``diffusion/folder``."""
+
+
+def run_folder(run: Path | None, name: str) -> Path:
+    """The folder of a run: ``run``, or the one called ``name`` in the folder ``runs``.
+
+    Raises:
+        TrainingError: no folder can have this name.
+    """
+    if run is not None:
+        return run
+    if name in ("", ".", "..") or any(letter in name for letter in "/\\\0"):
+        raise TrainingError(
+            f"the run's name {name!r} cannot be that of a folder",
+            "give --name without slashes, or name the folder with --run",
+        )
+    return Path("runs") / name
 
 
 @contextlib.contextmanager
@@ -22,7 +42,8 @@ def locked(folder: Path) -> Iterator[None]:
     """Hold ``folder`` for one run, and remove the files that a killed run left half written.
 
     The operating system gives the lock back when the process ends, in whatever way. Of a run of
-    several processes the first holds it.
+    several processes the first holds it. A folder that was made for a run which was refused before
+    it wrote anything is removed again.
 
     Raises:
         TrainingError: another run is in the folder.
@@ -32,6 +53,7 @@ def locked(folder: Path) -> Iterator[None]:
         yield
         return
     lock = FileLock(folder / LOCK_FILE, timeout=0)
+    made = not os.path.lexists(folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         lock.acquire()
@@ -41,7 +63,9 @@ def locked(folder: Path) -> Iterator[None]:
             "wait for its end, or choose another folder with --run",
         ) from None
     except OSError as error:
-        reason = "it is a file" if folder.is_file() else error.strerror or str(error)
+        known = {errno.EEXIST: "it is not a folder", errno.ENAMETOOLONG: "its name is too long"}
+        reason = "it is a file" if os.path.isfile(folder) else known.get(error.errno or 0)
+        reason = reason or error.strerror or str(error)
         raise OutputError(
             f"the run's folder {folder} cannot be written: {reason}",
             "choose another folder with --run",
@@ -52,6 +76,9 @@ def locked(folder: Path) -> Iterator[None]:
     finally:
         lock.release()
         (folder / LOCK_FILE).unlink(missing_ok=True)
+        if made:
+            with contextlib.suppress(OSError):  # something was written: it stays
+                folder.rmdir()
 
 
 def remove_unfinished(folder: Path) -> None:
@@ -65,5 +92,5 @@ def remove_unfinished(folder: Path) -> None:
     for path in folder.glob(".model.*"):
         if path.name == ".model.old" and not (folder / "model").exists():
             path.rename(folder / "model")
-        else:
+        elif _MODEL_FOLDER.fullmatch(path.name):
             shutil.rmtree(path, ignore_errors=True)

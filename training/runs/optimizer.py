@@ -27,7 +27,7 @@ class OptimizerConfig:
     """Learning rate of the assets' own parts of v, where a run has them."""
     beta1: float = within(0.0, 0.0, 0.9999)
     beta2: float = within(0.999, 0.0, 0.999999)
-    eps: float = within(1e-8, 0.0, 1.0)
+    eps: float = within(1e-8, 1e-38, 1.0)
     """Added to the root of Adam's second moment. A loss that is a mean over pixels and batch has
     gradients of 1e-12 and less at the grid, whose steps this would make hundreds of times smaller
     than the rate. The paper's presets have 1e-19: below it a square is no number in single

@@ -1,8 +1,9 @@
 """The range of every number in a configuration, checked before any work.
 
 A field says its range where it is declared: ``batch: int = within(32, 1)``. Numbers that say
-nothing are finite, and whole ones not negative; pairs in the classes of :data:`ORDERED` are a
-smallest and a largest value.
+nothing are finite, and whole ones not negative. The pairs of cameras and lights, which are declared
+where pictures are drawn, are a smallest and a largest value (:data:`PAIRS`). A configuration may
+also say itself what is wrong with it: its ``problem``, or None.
 """
 
 from __future__ import annotations
@@ -16,8 +17,17 @@ from backend.rendering.cameras import CameraConfig
 from backend.rendering.lighting import LightConfig
 
 _RANGE = "range"
-ORDERED = (CameraConfig, LightConfig)
-"""Configurations whose pairs are (smallest, largest)."""
+_METRES = (1e-3, 1e6)
+PAIRS: dict[type, dict[str, tuple[float, float]]] = {
+    CameraConfig: {
+        "distance": _METRES,
+        "focal": (1e-3, 1e3),
+        "elevation": (-90.0, 90.0),
+        "azimuth": (-720.0, 720.0),
+    },
+    LightConfig: {"distance": _METRES, "angle": (0.0, 180.0)},
+}
+"""Configurations whose fields are pairs (smallest, largest), with the range of each."""
 
 
 def within(default: float | tuple[float, ...] | None, low: float, high: float = math.inf) -> Any:
@@ -32,8 +42,10 @@ def check_ranges(config: object, prefix: str = "") -> None:
     """Check every number in ``config`` and in the configurations inside it.
 
     Raises:
-        TrainingError: a number is out of its range; the message names its option.
+        TrainingError: a number is out of its range, or numbers contradict each other; the message
+            names the option.
     """
+    pairs = PAIRS.get(type(config), {})
     for field in dataclasses.fields(cast(Any, config)):
         value = getattr(config, field.name)
         option = f"--{prefix}{field.name.replace('_', '-')}"
@@ -43,12 +55,15 @@ def check_ranges(config: object, prefix: str = "") -> None:
         numbers = value if isinstance(value, tuple) else (value,)
         for number in numbers:
             if isinstance(number, int | float) and not isinstance(number, bool):
-                _check(option, number, field.metadata.get(_RANGE))
-        if isinstance(config, ORDERED) and isinstance(value, tuple) and value[0] > value[-1]:
+                _check(option, number, pairs.get(field.name, field.metadata.get(_RANGE)))
+        if field.name in pairs and value[0] > value[-1]:
             raise TrainingError(
                 f"{option} is {value[0]:g} {value[-1]:g}, but the smallest value comes first",
                 f"write {option} {value[-1]:g} {value[0]:g}",
             )
+    problem = getattr(config, "problem", None)
+    if problem:
+        raise TrainingError(f"--{prefix}* does not fit: {problem}", "change what it names")
 
 
 def _check(option: str, number: float, allowed: tuple[float, float] | None) -> None:

@@ -19,8 +19,9 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from backend.files import remove_unfinished, replacing
+from backend.files import check_source, remove_unfinished, replacing
 from backend.protocol.errors import OutputError, TrainingError
+from backend.protocol.foreign_text import parse_json
 
 STATE_FILE = "state.safetensors"
 SHOWN = 3
@@ -115,11 +116,11 @@ def load_state(
     if not path.exists():
         return None
     try:
-        with safetensors.safe_open(path, framework="pt") as file:
+        with safetensors.safe_open(check_source(path), framework="pt") as file:
             header: dict[str, str] = file.metadata() or {}
-            progress = Progress(**json.loads(header["progress"]))
-            saved: dict[str, Any] = json.loads(header["config"])
-            differ = differences(saved, json.loads(json.dumps(identity)))
+            progress = Progress(**parse_json(header["progress"]))
+            saved: dict[str, Any] = parse_json(header["config"])
+            differ = differences(saved, parse_json(json.dumps(identity)))
             if differ:
                 more = f", and {len(differ) - SHOWN} more" if len(differ) > SHOWN else ""
                 raise TrainingError(
@@ -128,7 +129,7 @@ def load_state(
                     "use the same options and files, or another folder with --run",
                 )
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-            _require_same_names(tensors, json.loads(header["tensors"]))
+            _require_same_names(tensors, parse_json(header["tensors"]))
         weights, values = _sorted_apart(tensors)
         _require_same_shapes(weights, model)
         groups = optimizer.state_dict()["param_groups"]
