@@ -20,8 +20,9 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from backend.files import check_source, remove_unfinished, replacing
-from backend.protocol.errors import OutputError, TrainingError
+from backend.protocol.errors import BadRequest, OutputError, TrainingError
 from backend.protocol.foreign_text import parse_json
+from backend.protocol.schema import decode
 
 STATE_FILE = "state.safetensors"
 SHOWN = 3
@@ -118,7 +119,9 @@ def load_state(
     try:
         with safetensors.safe_open(check_source(path), framework="pt") as file:
             header: dict[str, str] = file.metadata() or {}
-            progress = Progress(**parse_json(header["progress"]))
+            progress = decode(Progress, parse_json(header["progress"]), "progress")
+            if min(progress.step, progress.seconds, progress.frames) < 0:
+                raise ValueError("its progress is negative")
             saved: dict[str, Any] = parse_json(header["config"])
             differ = differences(saved, parse_json(json.dumps(identity)))
             if differ:
@@ -134,8 +137,11 @@ def load_state(
         _require_same_shapes(weights, model)
         groups = optimizer.state_dict()["param_groups"]
         _require_fitting(values, optimizer)
-    except (OSError, ValueError, KeyError, TypeError, safetensors.SafetensorError) as error:
+    except (
+        BadRequest, OSError, ValueError, KeyError, TypeError, safetensors.SafetensorError,
+    ) as error:  # fmt: skip
         said = f"{error} is missing" if isinstance(error, KeyError) else str(error)
+        said = getattr(error, "strerror", None) or said
         raise TrainingError(
             f"the run's state {path} cannot be read: {said}",
             "delete that file to start over, or choose another folder with --run",
@@ -176,6 +182,8 @@ def _require_same_shapes(weights: dict[str, Tensor], model: nn.Module) -> None:
             raise ValueError(
                 f"{name!r} has the shape {list(tensor.shape)}, not {list(wanted[name].shape)}"
             )
+        if tensor.dtype != wanted[name].dtype:
+            raise ValueError(f"{name!r} is of {tensor.dtype}, not of {wanted[name].dtype}")
     name = first_not_finite(weights)
     if name is not None:
         raise ValueError(f"{name!r} holds numbers that are not finite")
@@ -192,6 +200,9 @@ def _require_fitting(
         for name, tensor in named.items():
             if tensor.ndim and tensor.shape != parameters[index].shape:
                 raise ValueError(f"the optimizer's {name!r} of parameter {index} is misshapen")
+        name = first_not_finite(named)
+        if name is not None:
+            raise ValueError(f"the optimizer's {name!r} of parameter {index} is not finite")
 
 
 MAY_CHANGE = frozenset(

@@ -1,6 +1,7 @@
 """A run's state on disk: whole or refused, with a word on what is wrong."""
 
 import json
+import os
 
 import pytest
 import torch
@@ -73,6 +74,14 @@ DAMAGE = {
         lambda t: t.update({"optimizer.0.exp_avg": torch.zeros(7)}),
         "misshapen",
     ),
+    "a weight of another type": (
+        lambda t: t.update({"model.weight": torch.zeros(2, 3, dtype=torch.int32)}),
+        "is of torch.int32",
+    ),
+    "a moment that is not a number": (
+        lambda t: t["optimizer.0.exp_avg"].fill_(torch.nan),
+        "not finite",
+    ),
 }
 
 
@@ -99,6 +108,27 @@ def test_a_state_without_its_header_is_refused(tmp_path):
     path = tmp_path / STATE_FILE
     save_file(load_file(path), path, {"progress": json.dumps({"step": 1, "seconds": 0.0})})
     with pytest.raises(TrainingError, match="'config' is missing"):
+        restored(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "progress",
+    ["[" * 5000, "[]", "{}", '{"step": "1", "seconds": 0.0}', '{"step": -5, "seconds": 0.0}'],
+)
+def test_a_hostile_header_is_one_line(tmp_path, progress):
+    trained(tmp_path)
+    path = tmp_path / STATE_FILE
+    save_file(load_file(path), path, {"progress": progress, "config": "{}", "tensors": "[]"})
+    with pytest.raises(TrainingError, match="cannot be read") as info:
+        restored(tmp_path)
+    assert len(info.value.message) < 300
+
+
+@pytest.mark.skipif(os.name == "nt", reason="no pipes among its files")
+@pytest.mark.parametrize("make", [os.mkfifo, os.mkdir])
+def test_a_state_that_is_no_file_is_refused(tmp_path, make):
+    make(tmp_path / STATE_FILE)
+    with pytest.raises(TrainingError, match=r"it is not a regular file|it is a folder"):
         restored(tmp_path)
 
 
