@@ -161,10 +161,10 @@ def test_what_cannot_be_written_is_refused_before_anything_is_read(
 
 def test_a_figure_that_cannot_be_written_is_refused_before_its_runs(capsys, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "file").write_text("mine")
-    assert cli.main(["figure", "kappa", "-o", "file"]) == 1
-    assert capsys.readouterr().err.startswith("error: cannot write file/kappa-cpu.png")
-    assert os.listdir(tmp_path) == ["file"]
+    (tmp_path / "out" / "kappa-cpu.png").mkdir(parents=True)
+    assert cli.main(["figure", "kappa", "-o", "out"]) == 1
+    assert "kappa-cpu.png is a folder" in capsys.readouterr().err
+    assert os.listdir(tmp_path) == ["out"]
 
 
 def test_a_refused_run_leaves_no_folder(capsys, tmp_path):

@@ -150,6 +150,8 @@ def make_figure(
     ]
     picture = output / f"{figure.name}-{scale}.png"
     # Before hours of training rather than after them.
+    with _writing_to(output):
+        output.mkdir(parents=True, exist_ok=True)
     check_folder(picture)
     check_folder(picture.with_suffix(".json"))
     done: dict[str, Path] = {}
