@@ -1,7 +1,7 @@
 """What reading a library costs by the number of its models: memory of every process, and time.
 
 Runs ``python -m training library`` on some models of a folder, chosen by a seed, and looks at its
-processes several times a second. Printed when 50, 100, 200 ... models have been read, and at the
+processes every second. Printed when 50, 100, 200 ... models have been read, and at the
 end, with table and sheets written: the most memory (resident set, MiB) of the parent, of the
 process that workers start from, and of the largest worker since the row before; and the processor
 seconds a model so far, of all processes together. Memory is flat where the columns do not grow.
@@ -26,7 +26,7 @@ import psutil
 
 from training.library.readers import SUFFIXES
 
-LOOK_AGAIN = 0.2
+LOOK_AGAIN = 1.0
 MIB = 2**20
 
 

@@ -132,6 +132,7 @@ def main() -> None:
         steps=options.steps or start.steps,
         save_every=50,
         sheet_every=100_000,
+        watched=1,
         scoring="none",
     )
     found: dict[str, Figures] = {}
