@@ -214,8 +214,6 @@ _LIBRARY = dataclasses.replace(
 """Somebody's own models, ``--library LIB``; ``library_preset`` fits it to how many there are."""
 
 
-_FEW = 24
-"""Models that a step may visit all of; they take more steps than their number asks for."""
 _MANY = 200
 """Models that a v of 96, with 58 vertices an axis 58 MB of weights, still carries."""
 
@@ -224,7 +222,6 @@ def library_preset(folder: str) -> TrainConfig:
     """The settings for the library in ``folder``: wider and longer with more models.
 
     A study with 203 models remembers them with 24 models a step in 750 steps: 90 visits a model.
-    A few models take ten minutes: ten are at 29.8 dB after 650 steps, and still rising.
     Where a file of 64 MiB has no room for both, many components on a coarser grid keep more of the
     models than few on a fine one (``benchmarks/library_rank.py``). There each model has a part of
     v of its own (``amortized/latents.py``): with 1,366 models text through a linear layer left out
@@ -252,7 +249,7 @@ def library_preset(folder: str) -> TrainConfig:
         else _LIBRARY.references,
         latents=dataclasses.replace(_LIBRARY.latents, own=many),
         batch=48 if many else min(max(models, 4), 24),
-        steps=2_400 if models <= _FEW else 50 * math.ceil(3.5 * models / 50) + 600,
+        steps=max(600, 50 * math.ceil(3.5 * models / 50) + 600),
     )
 
 
