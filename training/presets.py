@@ -19,6 +19,7 @@ from .assets import LibraryConfig
 from .guidance.diffusion.config import DiffusionModelConfig, guidance_preset
 from .guidance.mixed import GuidanceConfig
 from .guidance.references import ReferencesConfig
+from .prompts import FAMILIES
 from .prompts.mix import Interpolation, InterpolationConfig
 from .refinement.config import RefineConfig
 from .rendering.config import Regularizer, RenderConfig
@@ -176,9 +177,6 @@ _TOYBOX_SDS_GPU = dataclasses.replace(
 """The same at 64 x 64 on one GPU. Not run: no GPU was at hand."""
 
 
-TOYBOX_CHAINS = ("tree-seasons", "cottage-tudor", "vehicles", "dresses", "rocks", "baby-dragon")
-
-
 def _toybox_chain(prompts: str) -> TrainConfig:
     """A chain of prompts whose in-between toys are known (A27-A30), in a file of a few MiB.
 
@@ -285,7 +283,7 @@ PRESETS: dict[str, TrainConfig] = {
     for config in (
         _TOYBOX_ANIMALS,
         _TOYBOX_TINY,
-        *(_toybox_chain(name) for name in TOYBOX_CHAINS),
+        *(_toybox_chain(name) for name in FAMILIES),
         _LIBRARY,
         _TOYBOX_SDS,
         _TOYBOX_SDS_64,

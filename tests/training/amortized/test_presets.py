@@ -19,8 +19,8 @@ from training.amortized.run import train
 from training.clip.conditioning import conditioning_encoder
 from training.guidance.diffusion.config import guidance_preset
 from training.options import parse_options
-from training.presets import PRESETS, TOYBOX_CHAINS, preset
-from training.prompts import prompt_set
+from training.presets import PRESETS, preset
+from training.prompts import FAMILIES, prompt_set
 from training.prompts.mix import InterpolationConfig
 
 
@@ -114,7 +114,7 @@ def test_a28_a29_the_papers_interpolation_runs(kind):
 
 
 def test_a30_a_chains_preset_trains_between_neighbours_with_true_toys():
-    for name in TOYBOX_CHAINS:
+    for name in FAMILIES:
         config = preset(name)
         assert config.interpolation.kind == "truth"
         assert config.interpolation.pairs == "neighbours"
