@@ -18,7 +18,7 @@ from ..atlas.rasterize import affine, rasterise
 from ..progress import CancelToken
 from ..shapes import Bool, Float, Int
 from ..surface.geometry import face_crosses, normalise
-from ..tracking.quality import place_samples
+from ..tracking.samples import place_samples
 from .colored_mesh import ColoredMesh
 
 NODES = 144

@@ -183,6 +183,11 @@ class AlphaQuality:
     """PSNR of shaded, textured pictures from these sides, dB."""
     extra_pixels_pct: float
     """Pixels in which something shows where the object has nothing, % of the object's pixels."""
+    color_mean_pct: float
+    """Mean difference of the surface's color from the object's own color at the nearest place of
+    its surface, % of the range of sRGB."""
+    color_p95_pct: float
+    """95th percentile of that difference over the surface."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -17,6 +17,7 @@ from ..field_reader import Points, Reader
 from ..shapes import Float, UInt8
 from ..surface.geometry import face_areas, vertex_normals
 from ..surface.topology import Faces, NewFaces, NewVertices, Vertices
+from .samples import place_samples
 from .visibility import View, directions, frame, look
 
 VIEWS = 8
@@ -24,6 +25,8 @@ SIZE = 256
 """Pixels of a picture."""
 FRAME = 1.08
 """Radius that fills a picture, in radii of what is to be seen, mesh and object."""
+COLORED = 10_000
+"""Points of a surface whose colors are compared."""
 NEAR = 2
 """A pixel is extra if the object covers none within this many of it."""
 AREA = 1e-10
@@ -45,6 +48,10 @@ class Appearance:
     """PSNR of all pictures together, dB, on a white ground."""
     extra: float
     """Pixels in which something shows where the object has nothing, % of the object's."""
+    color_mean: float
+    """Mean difference of the surface's color from the object's at the nearest place, % of sRGB."""
+    color_p95: float
+    """Its 95th percentile over the surface: color that has bled over a part shows here."""
 
 
 @dataclass(frozen=True)
@@ -116,12 +123,33 @@ def compare(
         near = np.asarray(binary_dilation(other, np.ones((2 * NEAR + 1,) * 2)), dtype=bool)
         extra += int((one & ~near).sum())
         square += float(((picture - true_picture) ** 2).mean()) / VIEWS
+    off = color_differences(reader, vertices, faces, uvs, texture, truth)
     return Appearance(
         farthest=farthest(vertices, faces, true_vertices, true_faces),
         silhouette_iou=both / max(either, 1),
         psnr=-10.0 * float(np.log10(max(square, 1e-10))),
         extra=100.0 * extra / max(covered, 1),
+        color_mean=float(off.mean()),
+        color_p95=float(np.percentile(off, 95)),
     )
+
+
+def color_differences(
+    reader: Reader,
+    vertices: Vertices,
+    faces: Faces,
+    uvs: Float[np.ndarray, "faces 3 2"],
+    texture: UInt8[np.ndarray, "width width 3"],
+    truth: tuple[NewVertices, NewFaces],
+) -> Float[np.ndarray, " samples"]:
+    """How much the colors of points spread evenly over the textured surface differ from the
+    object's own color where its surface is nearest: mean of the three channels, % of sRGB."""
+    points, face, shares = place_samples(vertices, faces, COLORED, np.random.default_rng(0))
+    colors = _texels(texture, (uvs[face].astype(np.float64) * shares[:, :, None]).sum(axis=1))
+    true_points = place_samples(*truth, 4 * COLORED, np.random.default_rng(1))[0]
+    nearest = KDTree(true_points).query(points)[1]
+    true_colors = reader.color(true_points[nearest].astype(np.float32))
+    return 100.0 * np.abs(colors - true_colors).mean(axis=1)
 
 
 def farthest(

@@ -12,9 +12,8 @@ from scipy.spatial import KDTree
 from ..shapes import Float
 from ..surface.geometry import face_areas
 from ..surface.topology import Vertices
-from .appearance import AREA
-from .quality import sample_surface
-from .sudden import INSTANT, Moment, at
+from .samples import sample_surface
+from .sudden import Moment
 from .vertex_tracker import STEPS, Tracker
 
 ENOUGH = 0.04
@@ -48,11 +47,11 @@ def choose_keys(tracker: Tracker, most: int) -> list[float]:
     return chosen
 
 
-def sudden_keys(
+def sudden_changes(
     tracker: Tracker, places: Sequence[float], positions: Mapping[float, Vertices], most: int
-) -> dict[float, Vertices]:
-    """Two further keys for each moment at which something comes or goes at once: just before it and
-    just after it.
+) -> dict[tuple[float, float], list[Moment]]:
+    """The moments between neighbouring keys at which something comes or goes at once. Each takes
+    two further keys, just before it and just after it.
 
     Args:
         places: The keys that :func:`choose_keys` chose.
@@ -60,21 +59,15 @@ def sudden_keys(
         most: Keys between two neighbouring prompts, both included; what moves most gets its keys
             first.
     """
-    found: dict[float, Vertices] = {}
+    found: dict[tuple[float, float], list[Moment]] = {}
     for pair in range(len(tracker.source.chain.prompts) - 1):
         own = [alpha for alpha in places if pair <= alpha <= pair + 1]
         spans = [
-            (ends, (positions[ends[0]], positions[ends[1]]), moment)
-            for ends in itertools.pairwise(own)
-            for moment in tracker.moments(*ends)
+            (ends, moment) for ends in itertools.pairwise(own) for moment in tracker.moments(*ends)
         ]
-        spans.sort(key=lambda span: -_travel(*span[1], span[2]))
-        kept = spans[: max(0, (most - len(own)) // 2)]
-        for ends, both, moment in kept:
-            moments = [other for keys, _, other in kept if keys == ends]
-            for side in (-0.5, 0.5):
-                alpha = moment.alpha + side * INSTANT
-                found[alpha] = at(alpha, ends, both, moments)
+        spans.sort(key=lambda span: -_travel(*(positions[end] for end in span[0]), span[1]))
+        for ends, moment in spans[: max(0, (most - len(own)) // 2)]:
+            found.setdefault(ends, []).append(moment)
     return found
 
 
@@ -119,7 +112,8 @@ def _errors_between(
 
 def _errors(tracker: Tracker, positions: Vertices, alpha: float) -> Float[np.ndarray, "2"]:
     """Mean and largest distance from the object, % of the diagonal."""
-    return np.array([_distance(tracker, positions, alpha), _farthest(tracker, positions, alpha)])
+    farthest = 100.0 * tracker.farthest(alpha, positions, centres=False) / tracker.size
+    return np.array([_distance(tracker, positions, alpha), farthest])
 
 
 def _best_keys(tracker: Tracker, alphas: list[float], most: int) -> list[float]:
@@ -157,15 +151,6 @@ def _best_keys(tracker: Tracker, alphas: list[float], most: int) -> list[float]:
         if error < ENOUGH:
             break
     return [alphas[index] for index in chosen]
-
-
-def _farthest(tracker: Tracker, positions: Vertices, alpha: float) -> float:
-    """Largest distance from a vertex of a face with an area to the object, % of the diagonal."""
-    seen = tracker.faces[face_areas(positions, tracker.faces) > AREA]
-    if not len(seen):
-        return 0.0
-    off, _ = tracker.source.surface(alpha).tree.query(positions[np.unique(seen)])
-    return 100.0 * float(off.max()) / tracker.size
 
 
 def _distance(tracker: Tracker, positions: Vertices, alpha: float) -> float:

@@ -17,10 +17,11 @@ from scipy.spatial import KDTree
 from ..field_reader import Points, Reader
 from ..progress import CancelToken
 from ..protocol.messages import AlphaQuality
-from ..shapes import Float, Int, UInt8
+from ..shapes import Float, UInt8
 from ..surface.geometry import face_areas, face_crosses, normalise, vertex_normals
 from ..surface.topology import Faces, NewFaces, NewVertices, Vertices
 from .appearance import compare
+from .samples import Samples, sample_surface
 from .visibility import directions, look
 
 SAMPLES = 45_000
@@ -32,43 +33,12 @@ STILL = 0.001
 
 
 @dataclass(frozen=True)
-class Samples:
-    points: Points
-    normals: Float[np.ndarray, "samples 3"]
-
-
-@dataclass(frozen=True)
 class Distances:
     """Distances between two surfaces, both ways, in % of the reference's diagonal."""
 
     mean: float
     p95: float
     normal_consistency: float
-
-
-def sample_surface(
-    vertices: Vertices, faces: Faces, count: int, generator: np.random.Generator
-) -> Samples:
-    """Points evenly over the surface, with the normals of their faces."""
-    points, face, _ = place_samples(vertices, faces, count, generator)
-    normals = normalise(face_crosses(vertices.astype(np.float64), faces))[face]
-    return Samples(points, normals)
-
-
-def place_samples(
-    vertices: Vertices, faces: Faces, count: int, generator: np.random.Generator
-) -> tuple[Points, Int[np.ndarray, " samples"], Float[np.ndarray, "samples 3"]]:
-    """Points evenly over the surface, the face of each, and its shares of the face's corners."""
-    edges = np.cumsum(face_areas(vertices, faces).astype(np.float64))
-    # One in each of equal shares of the area: less noise than independent ones.
-    place = (np.arange(count) + generator.random(count)) * (edges[-1] / count)
-    face = np.searchsorted(edges, place).clip(0, len(faces) - 1)
-    u, v = generator.random((2, count))
-    over = u + v > 1.0
-    u, v = np.where(over, 1.0 - u, u), np.where(over, 1.0 - v, v)
-    shares = np.stack([1.0 - u - v, u, v], axis=1)
-    corners = vertices[faces[face]].astype(np.float64)
-    return (corners * shares[:, :, None]).sum(axis=1), face, shares
 
 
 def diagonal(vertices: Points) -> float:
@@ -149,6 +119,8 @@ def measure(
         silhouette_iou=looks.silhouette_iou,
         picture_psnr_db=looks.psnr,
         extra_pixels_pct=looks.extra,
+        color_mean_pct=looks.color_mean,
+        color_p95_pct=looks.color_p95,
     )
 
 

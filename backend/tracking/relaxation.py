@@ -24,7 +24,7 @@ from ..shapes import Bool, Float, Int
 from ..surface.geometry import face_areas, face_crosses, normalise, vertex_normals
 from ..surface.project import newton
 from ..surface.topology import Faces, Vertices, half_edges
-from .quality import Samples, place_samples, sample_surface
+from .samples import Samples, place_samples, sample_surface
 
 SAMPLES = 25_000
 """Points that are sampled on a whole object's surface."""

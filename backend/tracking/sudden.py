@@ -40,6 +40,11 @@ class Moment:
     alpha: float
     own: Bool[np.ndarray, " vertices"]
 
+    @property
+    def sides(self) -> tuple[float, float]:
+        """Alphas just before it and just after it."""
+        return self.alpha - 0.5 * INSTANT, self.alpha + 0.5 * INSTANT
+
 
 def moments(
     keys: tuple[float, float],

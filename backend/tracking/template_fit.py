@@ -22,8 +22,8 @@ from ..progress import CancelToken
 from ..shapes import Bool
 from ..surface.clean import CleanConfig
 from .harmonic_flow import Shell, between, flow, solve
-from .quality import sample_surface
 from .relaxation import SettleConfig, Surface, Topology, bring_lost, settle
+from .samples import sample_surface
 from .solids import GridField, Solid, clean, extract, islands_of, only
 
 LEVELS = (0.05, 0.2, 0.5, 0.8)

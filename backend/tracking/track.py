@@ -6,20 +6,21 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from ..atlas.bake import paint
 from ..atlas.texels import texel_map
 from ..atlas.unwrap import unwrap
 from ..progress import Stages
 from ..protocol.messages import AlphaQuality
 from ..protocol.options import ChainOptions
-from ..surface.topology import triangulated
+from ..surface.topology import Vertices, triangulated
 from .backfaces import tuck
 from .chain import Chain, key_name
 from .chain_reader import FINEST, INTERVALS, ChainReader
 from .islands import Islands
-from .keys import choose_keys, sudden_keys
+from .keys import choose_keys, sudden_changes
+from .painting import around_moments, baked
 from .quality import diagonal, drift, measure
 from .solids import extract
+from .sudden import at
 from .tracked_mesh import TrackedMesh
 from .vertex_tracker import STEPS, Tracker, make_template
 
@@ -67,12 +68,27 @@ def track(
     with stages.stage("keys"):
         tracker.track_all(lambda done: stages.within("keys", done))
         places = choose_keys(tracker, options.keys)
-        positions = {
-            alpha: tracker.folded(alpha, tuck(tracker.positions[alpha], faces, stages.cancel))
-            for alpha in places
-        }
-        positions |= sudden_keys(tracker, places, positions, options.keys)
+        positions: dict[float, Vertices] = {}
+        for alpha in places:
+            tucked = tuck(tracker.positions[alpha], faces, stages.cancel)
+            positions[alpha] = tracker.drawn_in(alpha, tracker.folded(alpha, tucked))
+        moments = sudden_changes(tracker, places, positions, options.keys)
+        for ends, own in moments.items():
+            both = positions[ends[0]], positions[ends[1]]
+            positions |= {
+                side: at(side, ends, both, own) for moment in own for side in moment.sides
+            }
         alphas = sorted(positions)
+    with stages.stage("bake"):
+        texels = texel_map(vertices, faces, triangulated(uvs), options.texture_size)
+        gutter = texels.gutter()
+
+        def within(done: float) -> None:
+            stages.within("bake", done)
+
+        textures = baked(source, positions, places, faces, texels, gutter, within)
+        textures |= around_moments(textures, moments, faces, texels, gutter)
+        painted = sorted(textures)
     result = TrackedMesh(
         prompts=list(chain.prompts),
         alphas=np.array(alphas, dtype=np.float32),
@@ -80,19 +96,11 @@ def track(
         faces=tracker.polygons.astype(np.int32),
         uvs=uvs,
         positions=np.stack([positions[alpha] for alpha in alphas]),
-        textures=np.empty((len(places), options.texture_size, options.texture_size, 3), np.uint8),
-        texture_alphas=np.array(places, dtype=np.float32),
+        textures=np.stack([textures[alpha] for alpha in painted]),
+        texture_alphas=np.array(painted, dtype=np.float32),
         changes=changes,
         timings=stages.timings,
     )
-    with stages.stage("bake"):
-        texels = texel_map(vertices, faces, triangulated(uvs), options.texture_size)
-        gutter = texels.gutter()
-        for index, alpha in enumerate(places):
-            stages.within("bake", index / len(places))
-            reader = source.reader(alpha)
-            colors = texels.colors(reader, texels.snapped(reader, positions[alpha], faces))
-            result.textures[index] = paint(colors, texels, gutter)
     if options.quality:
         with stages.stage("quality"):
             _measure(result, source, stages)

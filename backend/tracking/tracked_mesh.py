@@ -62,9 +62,16 @@ class TrackedMesh:
     def texture_at(self, alpha: float) -> UInt8[np.ndarray, "size size 3"]:
         """The texture at any alpha: two neighbours mixed in linear light, as a material does."""
         after, share = place(self.texture_alphas, alpha)
-        one, other = (LINEAR_LIGHT[self.textures[index]] for index in (after - 1, after))
-        mixed = (1 - share) * one + share * other
-        return np.searchsorted(0.5 * (LINEAR_LIGHT[1:] + LINEAR_LIGHT[:-1]), mixed).astype(np.uint8)
+        return mix(self.textures[after - 1], self.textures[after], float(share))
+
+
+def mix(
+    one: UInt8[np.ndarray, "*shape"], other: UInt8[np.ndarray, "*shape"], share: float
+) -> UInt8[np.ndarray, "*shape"]:
+    """sRGB bytes between two, mixed in linear light: ``share`` of the other."""
+    light = (1 - share) * LINEAR_LIGHT[:, None] + share * LINEAR_LIGHT
+    table = np.searchsorted(0.5 * (LINEAR_LIGHT[1:] + LINEAR_LIGHT[:-1]), light).astype(np.uint8)
+    return table[one, other]
 
 
 def place(alphas: Float[np.ndarray, " alphas"], alpha: float) -> tuple[int, np.float32]:

@@ -17,6 +17,7 @@ from ..surface.geometry import face_areas, vertex_normals
 from ..surface.quads import remesh
 from ..surface.simplify import decimate
 from ..surface.topology import Faces, NewFaces, Polygons, Vertices, label_parts, triangulated
+from .appearance import AREA
 from .chain_reader import INTERVALS, ChainReader
 from .collapse import shrink
 from .islands import Islands, near
@@ -39,6 +40,9 @@ SPANNING = 1.5
 """Voxels from the object's surface beyond which the middle of a face spans a gap."""
 WIDEST = 0.05
 """Size of what can be drawn to a point, as a share of the template's diagonal."""
+LOOSE = 0.01
+"""Distance from the object, as a share of the template's diagonal, from which on what is left of a
+key's fit is put on the object."""
 FEWEST = 60
 """Faces with which islands can be drawn."""
 
@@ -193,6 +197,36 @@ class Tracker:
         off, _ = surface.tree.query(positions[self.faces].mean(axis=1))
         spanning = off > SPANNING * self.source.solid(alpha).voxel
         return fold_strands(positions, self.faces, spanning, WIDEST * self.size)
+
+    def drawn_in(
+        self, alpha: float, positions: Float[np.ndarray, "vertices 3"]
+    ) -> Float[np.ndarray, "vertices 3"]:
+        """Positions at ``alpha`` of which what is still far from the object lies on it, if then the
+        farthest place is nearer."""
+        surface = self.source.surface(alpha)
+        best, least = positions, self.farthest(alpha, positions, centres=True)
+        while least > LOOSE * self.size:
+            seen = np.unique(self.faces[face_areas(best, self.faces) > AREA])
+            off, nearest = surface.tree.query(best)
+            # Vertices in one place, of strands without area, go together.
+            _, place = np.unique(best, axis=0, return_inverse=True)
+            far = np.isin(place, place[seen[off[seen] > LOOSE * self.size]])
+            moved = np.where(far[:, None], surface.points[nearest], best).astype(best.dtype)
+            farthest = self.farthest(alpha, moved, centres=True)
+            if farthest >= least:
+                break
+            best, least = moved, farthest
+        return best
+
+    def farthest(self, alpha: float, positions: Vertices, *, centres: bool) -> float:
+        """Largest distance, metres, from a corner, and the centre if asked for, of a face with an
+        area to the object's surface at ``alpha``."""
+        seen = self.faces[face_areas(positions, self.faces) > AREA]
+        points = positions[np.unique(seen)]
+        if centres:
+            points = np.concatenate([points, positions[seen].mean(axis=1)])
+        off, _ = self.source.surface(alpha).tree.query(points)
+        return float(off.max(initial=0.0))
 
     def moments(self, before: float, after: float) -> list[Moment]:
         """What comes or goes at once between two tracked alphas, rising, precisely."""

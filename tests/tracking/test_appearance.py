@@ -47,6 +47,16 @@ def test_equal_surfaces_differ_only_in_their_colors(ball: Mesh) -> None:
     assert found.psnr > seen(ball, ball, gray=255).psnr > 5.0
 
 
+def test_colors_are_compared_with_those_of_the_nearest_surface(ball: Mesh) -> None:
+    reader = Reader(AnalyticField(balls=[BALL]), CancelToken())
+    own = 255.0 * reader.color(ball[0][ball[1]].mean(axis=1).astype(np.float32))
+    for gray in (0, 128, 255):
+        found = seen(ball, ball, gray)
+        off = 100.0 * np.abs(own - gray).mean(axis=1) / 255.0
+        assert found.color_mean == pytest.approx(off.mean(), abs=1.0)
+        assert found.color_p95 == pytest.approx(np.percentile(off, 95), abs=2.0)
+
+
 def test_a_stick_is_found_though_it_has_hardly_any_surface(ball: Mesh) -> None:
     found = seen(joined(ball, stick(0.02)), ball)
     assert found.farthest == pytest.approx(0.4, abs=0.02)

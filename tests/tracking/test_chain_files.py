@@ -179,6 +179,8 @@ def test_json(att3d: Run, tiny_checkpoint_path: Path, tmp_path: Path) -> None:
             "silhouette_iou",
             "picture_psnr_db",
             "extra_pixels_pct",
+            "color_mean_pct",
+            "color_p95_pct",
         }
     assert report["drift_pct"] < 0.1
     assert report["changes"] == []

@@ -11,7 +11,7 @@ from backend.surface.geometry import face_areas
 from backend.surface.topology import label_parts
 from backend.tracking.collapse import shrink
 from backend.tracking.islands import Islands
-from backend.tracking.quality import sample_surface
+from backend.tracking.samples import sample_surface
 from backend.tracking.solids import extract, label_voxels, union
 from backend.tracking.track import track
 from backend.tracking.tracked_mesh import TrackedMesh

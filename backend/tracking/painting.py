@@ -1,0 +1,91 @@
+"""Textures of a tracked chain: baked at the keys, put together around moments.
+
+Between two textures colors are mixed. A part that waits for its moment would take on the color of
+what is behind it at the next key, long before it goes. So the two keys around a moment have
+textures, too: mixed from the keys beside them like all between, but what is about to go has the
+color that it had at its last key, and what has just come that of its first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+
+from ..atlas.bake import Texture, paint
+from ..atlas.gutter import Gutter
+from ..atlas.texels import TexelMap
+from ..shapes import Bool
+from ..surface.topology import Faces, Vertices
+from .chain_reader import ChainReader
+from .sudden import Moment
+from .tracked_mesh import mix
+
+SEEN = 4.0
+"""Mean difference of the colors of a moment's texels, in steps of a byte, from which on they are
+kept apart."""
+
+
+def baked(
+    source: ChainReader,
+    positions: Mapping[float, Vertices],
+    alphas: Sequence[float],
+    faces: Faces,
+    texels: TexelMap,
+    gutter: Gutter,
+    progress: Callable[[float], None] = lambda _: None,
+) -> dict[float, Texture]:
+    """A texture for each of these keys, of the object there.
+
+    Raises:
+        Cancelled: asked to stop.
+    """
+    found: dict[float, Texture] = {}
+    for alpha in alphas:
+        progress(len(found) / len(alphas))
+        reader = source.reader(alpha)
+        colors = texels.colors(reader, texels.snapped(reader, positions[alpha], faces))
+        found[alpha] = paint(colors, texels, gutter)
+    return found
+
+
+def around_moments(
+    textures: Mapping[float, Texture],
+    moments: Mapping[tuple[float, float], Sequence[Moment]],
+    faces: Faces,
+    texels: TexelMap,
+    gutter: Gutter,
+) -> dict[float, Texture]:
+    """Textures just before and just after each moment whose colors would be seen to bleed.
+
+    Args:
+        textures: At the keys.
+        moments: Between two neighbouring keys.
+    """
+    found: dict[float, Texture] = {}
+    for ends, own in moments.items():
+        one, other = (textures[end] for end in ends)
+        parts = [(moment, _texels_of(moment, faces, texels, gutter)) for moment in own]
+        bleeding = [
+            (moment, part)
+            for moment, part in parts
+            if part.any() and np.abs(one[part].astype(float) - other[part]).mean() > SEEN
+        ]
+        for alpha in (side for moment, _ in bleeding for side in moment.sides):
+            texture = mix(one, other, (alpha - ends[0]) / (ends[1] - ends[0]))
+            for moment, part in bleeding:
+                texture[part] = (one if alpha < moment.alpha else other)[part]
+            found[alpha] = texture
+    return found
+
+
+def _texels_of(
+    moment: Moment, faces: Faces, texels: TexelMap, gutter: Gutter
+) -> Bool[np.ndarray, "size size"]:
+    """The texels of the faces that a moment moves, and the gutter beside them."""
+    chosen = np.zeros((texels.size, texels.size), dtype=bool)
+    own = moment.own[faces].any(axis=1)
+    chosen[texels.row, texels.column] = own[texels.triangle // texels.children]
+    flat = chosen.reshape(-1)
+    flat[gutter.empty] = flat[gutter.nearest]
+    return chosen
