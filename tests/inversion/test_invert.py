@@ -101,6 +101,17 @@ def test_size_and_place_in_the_file_do_not_matter(tiny: NumpyModel):
     assert found.placement.scale == pytest.approx(1 / 300.0, rel=0.1)
 
 
+@pytest.mark.parametrize("turn", [90.0, 180.0])
+def test_a_model_that_looks_another_way_is_turned_back(tiny: NumpyModel, turn: float):
+    _, encode = text_encoder(tiny)
+    target = _object(tiny, "a lion wearing a blue tophat")
+    away = target.moved(Placement(turn).apply(target.vertices))
+    found = invert(tiny, encode, away, _stages(), None, QUICK)
+    assert found.placement.turn == 360.0 - turn
+    assert found.likeness.iou > 0.93
+    assert any(f"turned by {360 - turn:g} degrees" in note for note in found.notes)
+
+
 def test_it_can_be_cancelled_at_every_stage(tiny: NumpyModel):
     _, encode = text_encoder(tiny)
     for stop in SHARES:
