@@ -65,7 +65,7 @@ def sudden_changes(
         spans = [
             (ends, moment) for ends in itertools.pairwise(own) for moment in tracker.moments(*ends)
         ]
-        spans.sort(key=lambda span: -_travel(*(positions[end] for end in span[0]), span[1]))
+        spans.sort(key=lambda s: -_travel(positions[s[0][0]], positions[s[0][1]], s[1]))
         for ends, moment in spans[: max(0, (most - len(own)) // 2)]:
             found.setdefault(ends, []).append(moment)
     return found
