@@ -57,9 +57,18 @@ def test_it_takes_an_instant(stick: TrackedMesh) -> None:
     assert np.diff(stick.alphas)[moving][0] == pytest.approx(INSTANT, abs=1e-6)
 
 
-def test_such_keys_have_no_texture_of_their_own(stick: TrackedMesh) -> None:
-    assert len(stick.textures) == len(stick.texture_alphas) == len(stick.alphas) - 2
-    assert set(stick.texture_alphas.tolist()) < set(stick.alphas.tolist())
+def test_what_waits_keeps_its_own_color(stick: TrackedMesh) -> None:
+    """The color depends on the place, so that of the body at the next key is another."""
+    own = (stick.positions[0][:, 0] > 0.6)[stick.faces].all(axis=1)
+    u, v = (64 * stick.uvs[own].mean(axis=1)).astype(int).clip(0, 63).T
+
+    def shown(alpha: float) -> np.ndarray:
+        return stick.texture_at(alpha)[63 - v, u].astype(float)
+
+    for alpha in (0.2, GONE - 0.03):
+        assert np.abs(shown(alpha) - shown(0.0)).mean() < 1.0
+    assert np.abs(shown(1.0) - shown(0.0)).mean() > 10.0
+    assert set(stick.texture_alphas.tolist()) <= set(stick.alphas.tolist())
 
 
 def test_few_keys_leave_no_room_for_moments() -> None:
