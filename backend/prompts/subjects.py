@@ -11,21 +11,34 @@ from collections.abc import Callable, Iterable
 from .spelling import STOP_WORDS, split_words
 
 _PARTICIPLES = {"made", "carved", "dressed"}
+_ARTICLES = {"a", "an", "the"}
+_COLORS = {"black", "white", "red", "green", "yellow", "blue", "brown", "orange", "pink", "purple"}
+_SIZES = {"tall", "short", "wide", "narrow", "long", "small", "large", "big", "little"}
+_DESCRIBING = _COLORS | _SIZES | {"gray", "grey", "dark", "light", "golden", "silver", "wooden"}
+"""Words for what a thing is like. Where more follows they name nothing yet: "a red and white buoy",
+"a tall building"."""
 
 KnownIn = Callable[[str], set[str]]
 """The known words of a text, in the training's spelling."""
 
 
 def subject_of(prompt: str) -> str | None:
-    """The noun that a prompt is about: the last word before what it does, wears or is made of."""
-    noun = None
+    """The noun that a prompt is about: the last word before what it does, wears or is made of.
+
+    A word in -ing is what it does ("a pig riding a bike"), but part of the thing's name after an
+    article or a describing word ("a ring", "a red fishing rod").
+    """
+    noun, before = None, ""
     for word in split_words(prompt):
-        if word.endswith("ing") or word in _PARTICIPLES:
+        named = noun is not None and noun not in _DESCRIBING
+        doing = word.endswith("ing") and before not in _ARTICLES | _DESCRIBING
+        if doing or word in _PARTICIPLES:
             return noun
         if word not in STOP_WORDS:
             noun = word
-        elif noun is not None:
+        elif named:
             return noun
+        before = word
     return noun
 
 

@@ -189,6 +189,24 @@ def test_what_a_thing_wears_or_does_is_no_subject(known: PromptIndex, prompt: st
     assert not known.knows_subject(prompt)
 
 
+@pytest.mark.parametrize(
+    ("prompt", "subject"),
+    [
+        ("a red and white buoy", "buoy"),
+        ("a pig and a rabbit", "pig"),
+        ("an orange", "orange"),
+        ("a table and chairs", "table"),
+        ("a ring", "ring"),
+        ("a red fishing rod", "rod"),
+        ("a tall building with a roof", "building"),
+        ("a pig riding a bike", "pig"),
+        ("riding a bike", None),
+    ],
+)
+def test_describing_words_name_nothing_yet(prompt: str, subject: str | None) -> None:
+    assert subject_of(prompt) == subject
+
+
 def test_subjects_of_the_bundled_checkpoints(bundled: PromptIndex) -> None:
     assert all(bundled.knows_subject(p) for p in bundled.prompts if subject_of(p) is not None)
     for prompt in ("a wizard", "un cochon", "a red zeppelin"):
