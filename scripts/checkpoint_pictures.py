@@ -81,7 +81,7 @@ def sheet(checkpoint: Path, count: int, seed: int, across: int, *, named: bool) 
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description="Draw pictures of checkpoints.")
     parser.add_argument("names", nargs="*", metavar="NAME")
     parser.add_argument("--sheet", type=int, default=0, metavar="COUNT")
     parser.add_argument("--seed", type=int, default=0)

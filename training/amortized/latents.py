@@ -53,17 +53,24 @@ class LatentTable(nn.Module):
 
     owner: Tensor
 
-    def __init__(self, owners: Sequence[int], config: ModelConfig) -> None:
+    def __init__(self, owners: Sequence[int], config: ModelConfig, fit: LatentsConfig) -> None:
         """``owners``: for each prompt of the set the number of its asset.
 
         Raises:
-            TrainingError: the model's mapping network is not a linear one, or has conditions.
+            TrainingError: the model's mapping network is not a linear one, has conditions, or its
+                v is too wide for the network that ``fit`` describes.
         """
         if config.mapping != "linear" or config.conditions:
             raise TrainingError(
                 "assets have parts of v of their own only beside a linear mapping network without"
                 " conditions",
                 "use --model.mapping linear, or --latents.no-own",
+            )
+        problem = deep_config(config, fit).problem
+        if problem:
+            raise TrainingError(
+                f"no network could say the assets' parts of v: {problem}",
+                "choose a smaller --latents.hidden or --model.latent",
             )
         super().__init__()
         self.register_buffer("owner", torch.tensor(list(owners)))
@@ -128,6 +135,17 @@ def say_latents_by_text(
     return result
 
 
+def deep_config(known: ModelConfig, config: LatentsConfig) -> ModelConfig:
+    """The model whose deep mapping network says what ``known``'s and the parts of v do."""
+    return dataclasses.replace(
+        known,
+        mapping="deep",
+        mapping_hidden=(2 * known.latent + config.hidden,),
+        components=min(config.components, known.tokens * known.width),
+        spectral_norm=False,
+    )
+
+
 def _deep(
     model: ATT3D,
     embeddings: Float[Tensor, "prompts tokens width"],
@@ -135,15 +153,7 @@ def _deep(
     seed: int,
 ) -> tuple[ATT3D, Float[Tensor, "prompts components"]]:
     """``model`` with a new deep mapping network, and what that sees of the embeddings."""
-    known = model.config
-    inputs = known.tokens * known.width
-    deep = dataclasses.replace(
-        known,
-        mapping="deep",
-        mapping_hidden=(2 * known.latent + config.hidden,),
-        components=min(config.components, inputs),
-        spectral_norm=False,
-    )
+    deep = deep_config(model.config, config)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         result = ATT3D(deep).to(embeddings.device)

@@ -69,7 +69,7 @@ def _train(config: TrainConfig, prompts: PromptSet | None, device: torch.device)
         guidance=build_guidance(config, prompts, encoder, assets, device),
         seen=prompts.seen,
         device=device,
-        latents=LatentTable(collection.owners(prompts.prompts), config.model)
+        latents=LatentTable(collection.owners(prompts.prompts), config.model, config.latents)
         if config.latents.own
         else None,
         contents=contents_of(config, prompts, collection, encoder),

@@ -86,7 +86,9 @@ def sphere_trainer(
         guidance=ReferenceGuidance(Spheres(), config.references, config.cameras),
         seen=range(len(RADII)),
         device=torch.device("cpu"),
-        latents=LatentTable(range(len(RADII)), config.model) if config.latents.own else None,
+        latents=LatentTable(range(len(RADII)), config.model, config.latents)
+        if config.latents.own
+        else None,
     )
 
 

@@ -45,7 +45,7 @@ def test_an_assets_own_part_is_added_to_v_before_its_silu():
 
 
 def test_copies_share_their_assets_part_and_mixes_have_the_mean_of_theirs():
-    table = LatentTable([0, 1, 1], TINY)
+    table = LatentTable([0, 1, 1], TINY, FIT)
     torch.nn.init.normal_(table.values)
     one, other = table.values.detach()
     assert torch.equal(table(PromptMix.plain([0, 1, 2])), torch.stack([one, other, other]))
@@ -96,7 +96,12 @@ def test_grid_and_mlp_stay_what_they_were():
 )
 def test_only_a_linear_network_without_conditions_takes_them(config):
     with pytest.raises(TrainingError, match="linear mapping network"):
-        LatentTable([0], config)
+        LatentTable([0], config, FIT)
+
+
+def test_a_network_too_wide_for_a_checkpoint_is_refused_before_the_training():
+    with pytest.raises(TrainingError, match=r"mapping_hidden.*1024"):
+        LatentTable([0], TINY, dataclasses.replace(FIT, hidden=1024))
 
 
 def own_trainer(folder, **changes):
