@@ -68,7 +68,7 @@ class Experience:
     def after(
         self, prompts: int, options: Mapping[str, float], keys: int, timings: Mapping[str, float]
     ) -> Experience:
-        """With one more chain.
+        """The experience with one more chain.
 
         Args:
             keys: of the whole chain, as it was made.
