@@ -5,6 +5,7 @@ side, on nothing; cut to the object.
 
     python scripts/checkpoint_pictures.py            those that have no picture
     python scripts/checkpoint_pictures.py NAME ...   these, again
+    python scripts/checkpoint_pictures.py props --prompt "a treasure chest full of gold"
 
 With ``--sheet COUNT`` a table of so many random prompts is drawn instead, by ``--seed``:
 
@@ -44,11 +45,11 @@ def view(engine: Engine, prompt: str, size: int) -> tuple[np.ndarray, np.ndarray
     return Turntable(engine.field(prompt, {})[0]).view(TURN, size, "full")
 
 
-def draw(checkpoint: Path) -> Image.Image:
-    """A prompt from the middle of those that the checkpoint knows, RGBA."""
+def draw(checkpoint: Path, prompt: str = "") -> Image.Image:
+    """A prompt, or one from the middle of those that the checkpoint knows, RGBA."""
     engine = Engine(checkpoint, "cpu")
     known = engine.checkpoint.metadata.prompts
-    rgb, alpha = view(engine, known[len(known) // 2], LARGE)
+    rgb, alpha = view(engine, prompt or known[len(known) // 2], LARGE)
     seen = alpha[..., None]
     color = (rgb - 1 + seen) / seen.clip(1e-6)
     pixels = np.concatenate([color, seen], axis=-1).clip(0, 1)
@@ -83,6 +84,7 @@ def sheet(checkpoint: Path, count: int, seed: int, across: int, *, named: bool) 
 def main() -> None:
     parser = argparse.ArgumentParser(description="Draw pictures of checkpoints.")
     parser.add_argument("names", nargs="*", metavar="NAME")
+    parser.add_argument("--prompt", default="", help="what the picture shows")
     parser.add_argument("--sheet", type=int, default=0, metavar="COUNT")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--across", type=int, default=10)
@@ -99,7 +101,7 @@ def main() -> None:
             table.save(given.output, quality=86)
             print(given.output)
         elif chosen or not target.is_file():
-            draw(checkpoint).save(target, optimize=True)
+            draw(checkpoint, given.prompt).save(target, optimize=True)
             print(target)
 
 

@@ -13,6 +13,8 @@ from backend.protocol.errors import BadRequest
 
 from .readers import SUFFIXES
 
+LICENCE = 2000
+"""Characters of a licence file that are kept."""
 MOST_BYTES = 1 << 30
 """Most bytes of one model file; larger ones are left out."""
 MOST_UNPACKED = 8 << 30
@@ -129,11 +131,12 @@ def _add(path: Path, name: str, found: Found, unpack_into: Path) -> None:
 
 
 def _first_words(path: Path) -> str:
+    """A text's beginning on one line; the licence's name may stand below greetings and links."""
     try:
         lines = path.read_text(encoding="utf-8", errors="replace").split("\n")
     except OSError:
         return ""
-    return " ".join(" ".join(lines).split())[:200]
+    return " ".join(" ".join(lines).split())[:LICENCE]
 
 
 def unpack(archive: Path, folder: Path) -> str:

@@ -8,6 +8,7 @@ import pytest
 
 from backend.protocol.errors import BadRequest
 from tests.training.library.models import write_box
+from training.assets.library import short_licence
 from training.library import sources
 from training.library.sources import find
 
@@ -129,6 +130,15 @@ def test_inputs_without_a_model_are_one_line(tmp_path, what):
     (tmp_path / "text.txt").write_text("hello")
     with pytest.raises(BadRequest, match=what):
         find([tmp_path / what], tmp_path / "unpack")
+
+
+def test_a_licence_below_greetings_is_found(tmp_path):
+    greetings = "-" * 60 + "\nModels by Ann\nhttps://example.org/ann\n" * 6
+    (tmp_path / "pack").mkdir()
+    (tmp_path / "pack" / "a.glb").write_bytes(b"")
+    (tmp_path / "pack" / "License.txt").write_text(greetings + "License:\nCC0 1.0 Universal")
+    (said,) = find([tmp_path / "pack"], tmp_path / "unpack").licences.values()
+    assert short_licence(said) == "CC0-1.0"
 
 
 def test_the_nearest_licence_file_is_kept(tmp_path):
