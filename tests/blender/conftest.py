@@ -151,7 +151,12 @@ def run_blender(
     """Run a script in Blender's Python, with settings that live in ``folder``."""
     process = subprocess.Popen(
         [str(python), *arguments],
-        env=os.environ | {"BLENDER_USER_RESOURCES": str(folder / "profile"), "TMPDIR": str(folder)},
+        env=os.environ
+        | {
+            "BLENDER_USER_RESOURCES": str(folder / "profile"),
+            "XDG_DATA_HOME": str(folder / "data"),
+            "TMPDIR": str(folder),
+        },
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

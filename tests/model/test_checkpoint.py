@@ -169,7 +169,7 @@ def test_truncated(tmp_path, tiny_checkpoint_path, share):
 
 def test_another_safetensors_file(tmp_path):
     save_file({"a": torch.zeros(2)}, tmp_path / "a.safetensors")
-    refused(tmp_path / "a.safetensors", "not an ATT3D checkpoint")
+    refused(tmp_path / "a.safetensors", "not an ATT3D model")
 
 
 def test_too_new(tmp_path, tiny_checkpoint_path):

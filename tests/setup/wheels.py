@@ -5,7 +5,9 @@ from __future__ import annotations
 import base64
 import hashlib
 import threading
+import time
 import zipfile
+from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -66,6 +68,8 @@ class Index:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.breaks: dict[str, int] = {}
+        self.ready: Callable[[], bool] = lambda: True
+        """A download does not break before this holds."""
         self.changed: dict[str, bytes] = {}
         self.served: list[str] = []
         index = self
@@ -124,6 +128,10 @@ class Index:
         cut = len(data)
         if self.breaks.get(path.name, 0):
             self.breaks[path.name] -= 1
+            for _ in range(6000):
+                if self.ready():
+                    break
+                time.sleep(0.01)
             cut //= 2
         self._send(request, data, cut)
 

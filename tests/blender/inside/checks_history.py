@@ -23,6 +23,7 @@ def entries(bench: Bench):
 
 
 def fresh(bench: Bench) -> None:
+    bench.module("history.record").history().wait()
     shutil.rmtree(bench.folder / "history", ignore_errors=True)
 
 

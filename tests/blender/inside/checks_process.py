@@ -19,7 +19,8 @@ def check_torch_is_never_imported_into_blender(bench: Bench) -> None:
     backend = {name for name in ours if name.startswith("backend")}
     shared = ("backend.protocol", "backend.prompts")
     allowed = {name for name in backend if name.startswith(shared)} | {
-        "backend", "backend.files", "backend.shapes", "backend.text", "backend.text.word_meanings"
+        "backend", "backend.files", "backend.shapes", "backend.srgb", "backend.text",
+        "backend.text.word_meanings",
     }  # fmt: skip
     assert backend == allowed, backend - allowed
 
