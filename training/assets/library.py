@@ -10,6 +10,7 @@ from pathlib import Path
 
 import torch
 
+from backend.prompts.subjects import subject_of
 from backend.protocol.errors import BadRequest, TrainingError
 
 from ..library.assets import LibraryAssets
@@ -124,8 +125,20 @@ class LibraryCollection:
         return sorted({word for text in [*prompts, *said] for word in words_of(text)})
 
     def synonyms(self, prompts: Sequence[str]) -> dict[str, str]:
-        del prompts
-        return {}
+        """What further captions call a thing to what the prompts do: "broadsword" to "sword".
+
+        Only of captions that end with it: in "a chest lined with gold" no word says so surely.
+        """
+        known = {word for prompt in prompts for word in words_of(prompt)}
+        found: dict[str, str] = {}
+        for prompt, entry in self._plain(prompts):
+            thing = subject_of(prompt)
+            for caption in entry.captions[1:]:
+                other = subject_of(caption)
+                last = other is not None and words_of(caption)[-1] == other
+                if thing and thing.isalpha() and other and last and other not in known:
+                    found.setdefault(other, thing)
+        return found
 
     def owners(self, prompts: Sequence[str]) -> list[int]:
         return [self.instance(prompt).model for prompt in prompts]

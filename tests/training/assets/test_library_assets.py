@@ -1,5 +1,7 @@
 """A library as reference assets: one more kind that training compares its objects with."""
 
+import json
+
 import numpy as np
 import pytest
 import torch
@@ -161,6 +163,17 @@ def test_paraphrases_name_the_same_model_and_their_words_are_known(collection):
     said = {collection.paraphrase("a red crate", generator) for _ in range(20)}
     assert said == {"a red crate", "red crate"}
     assert set(collection.known_words(["a red crate"])) >= {"a", "red", "crate"}
+
+
+def test_other_captions_name_a_thing_in_other_words(folder, collection, tmp_path):
+    index = json.loads((folder / "library.json").read_text())
+    for model in index["models"]:
+        if model["prompt"] == "a chair":
+            model["captions"] = ["a chair", "an old seat", "a perch with a back", "a table"]
+    (tmp_path / "library.json").write_text(json.dumps(index))
+    named = LibraryConfig(folder=str(tmp_path)).open()
+    assert named.synonyms(["a chair", "a table", "a red chair"]) == {"seat": "chair"}
+    assert collection.synonyms(["a chair"]) == {}
 
 
 def test_there_is_nothing_truly_between_two_models(collection):
