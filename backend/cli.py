@@ -378,12 +378,13 @@ class Serve:
 
     checkpoint: CheckpointFile = None
     device: Device = "auto"
+    accelerator: Accelerator = "auto"
 
     def run(self) -> int:
         from .server import main as serve
 
         named = ["--checkpoint", str(self.checkpoint)] if self.checkpoint else []
-        return serve([*named, "--device", self.device])
+        return serve([*named, "--device", self.device, "--accelerator", self.accelerator])
 
 
 Command = (

@@ -51,7 +51,9 @@ def main(
 
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # the supervisor decides
         writer = MessageWriter(answers)
-        Worker(requests, writer, make_engine, options.checkpoint, options.device).run()
+        Worker(
+            requests, writer, make_engine, options.checkpoint, options.device, options.accelerator
+        ).run()
         code = 0
     else:
         from .supervisor import Supervisor, end_on_sigterm
@@ -70,5 +72,6 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--checkpoint", help="what to load; default: the bundled one")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, mps")
+    parser.add_argument("--accelerator", default="auto", help="auto, torch, tinycudann")
     parser.add_argument("--worker", action="store_true", help=argparse.SUPPRESS)
     return parser

@@ -16,15 +16,16 @@ _KEPT = 2
 """Engines kept in memory: enough to switch between two checkpoints without loading again."""
 
 
-EngineFactory: TypeAlias = "Callable[[Path | None, str], Engine]"
-"""Makes an engine from a checkpoint's path (None: the bundled default) and a device."""
+EngineFactory: TypeAlias = "Callable[[Path | None, str, str], Engine]"
+"""Makes an engine from a checkpoint's path (None: the bundled default), a device and an
+accelerator."""
 
 
-def real_engine(checkpoint: Path | None, device: str) -> Engine:
+def real_engine(checkpoint: Path | None, device: str, accelerator: str) -> Engine:
     """The engine. Importing it imports numpy and scipy, so this is the only place that does."""
     from ..engine import Engine
 
-    return Engine(checkpoint, device=device)
+    return Engine(checkpoint, device, accelerator)
 
 
 class EnginePool:
@@ -32,11 +33,15 @@ class EnginePool:
 
     Args:
         make: makes an engine.
+        accelerator: what computes the engines.
         on_loading: called with the checkpoint's path before a slow load.
     """
 
-    def __init__(self, make: EngineFactory, on_loading: Callable[[str], None]) -> None:
+    def __init__(
+        self, make: EngineFactory, accelerator: str, on_loading: Callable[[str], None]
+    ) -> None:
         self._make = make
+        self._accelerator = accelerator
         self._on_loading = on_loading
         self._engines: OrderedDict[tuple[object, ...], Engine] = OrderedDict()
 
@@ -49,7 +54,7 @@ class EnginePool:
         self._on_loading(checkpoint or "")
         while len(self._engines) >= _KEPT:
             self._engines.popitem(last=False)
-        engine = self._make(Path(checkpoint) if checkpoint else None, device)
+        engine = self._make(Path(checkpoint) if checkpoint else None, device, self._accelerator)
         engine.warm_up()
         self._engines[key] = engine
         return engine

@@ -43,6 +43,7 @@ class Worker:
         writer: takes answers and notifications.
         make_engine: makes an engine; the one thing that tests replace.
         checkpoint, device: what is used when a request does not say.
+        accelerator: what computes checkpoints; requests do not say.
     """
 
     def __init__(
@@ -52,6 +53,7 @@ class Worker:
         make_engine: EngineFactory,
         checkpoint: str | None = None,
         device: str = "auto",
+        accelerator: str = "auto",
     ) -> None:
         self._requests = requests
         self._writer = writer
@@ -60,7 +62,9 @@ class Worker:
         self._results: ResultFolder | None = None
         self._state: m.State = "starting"
         self._engine_info: Mapping[str, object] = {}
-        self._engines = EnginePool(make_engine, lambda _: self._set_state("loading"))
+        self._engines = EnginePool(
+            make_engine, accelerator, lambda _: self._set_state("loading")
+        )
         self._jobs = JobQueue(writer.send, self._on_idle)
         self._at_once: dict[str, Callable[[rpc.Id, Any], object]] = {
             "initialize": self._initialize,

@@ -46,7 +46,7 @@ class FakeMesh:
 
 
 class FakeEngine:
-    def __init__(self, checkpoint: Path | None, device: str) -> None:
+    def __init__(self, checkpoint: Path | None, device: str, accelerator: str) -> None:
         self.checkpoint = str(checkpoint or "default.safetensors")
         if "broken" in self.checkpoint:
             raise CheckpointError("that file is broken")

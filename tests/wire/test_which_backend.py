@@ -107,3 +107,29 @@ def test_torch_is_chosen_for_a_gpu_and_for_a_checkpoint_that_needs_it(
     monkeypatch.setattr(loading, "may_have_gpu", lambda: True)
     monkeypatch.setattr(accelerator.torch.cuda, "is_available", lambda: True)
     assert loading.choose(tiny_checkpoint_path) == loading.Choice("torch", "cuda", "gpu")
+
+
+def test_the_accelerator_that_serve_names_computes(tiny_checkpoint_path: Path) -> None:
+    with Pipes([*BACKEND, "--accelerator", "torch", "--device", "cpu"]) as pipes:
+        pipes.shake(checkpoint=str(tiny_checkpoint_path))
+        pipes.request(1, "generate", prompt="a pig", **SMALL)
+        assert pipes.result(1)["faces"] > 0
+        status = ready(pipes)
+    assert (status["library"], status["device"], status["reason"]) == ("torch", "cpu", "asked")
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("quantum", "there is no accelerator 'quantum'"),
+        ("tinycudann", "tinycudann needs a CUDA GPU"),
+    ],
+)
+def test_an_accelerator_that_cannot_compute_is_refused(
+    name: str, said: str, tiny_checkpoint_path: Path
+) -> None:
+    with Pipes([*BACKEND, "--accelerator", name, "--device", "cpu"]) as pipes:
+        pipes.shake(checkpoint=str(tiny_checkpoint_path))
+        pipes.request(1, "generate", prompt="a pig", **SMALL)
+        error = pipes.error(1)
+    assert error.code == "bad_request" and said in error.message
