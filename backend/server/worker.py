@@ -62,9 +62,7 @@ class Worker:
         self._results: ResultFolder | None = None
         self._state: m.State = "starting"
         self._engine_info: Mapping[str, object] = {}
-        self._engines = EnginePool(
-            make_engine, accelerator, lambda _: self._set_state("loading")
-        )
+        self._engines = EnginePool(make_engine, accelerator, lambda _: self._set_state("loading"))
         self._jobs = JobQueue(writer.send, self._on_idle)
         self._at_once: dict[str, Callable[[rpc.Id, Any], object]] = {
             "initialize": self._initialize,
