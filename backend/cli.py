@@ -41,6 +41,15 @@ _STARTED = time.perf_counter()
 _BAD_INPUT = (BadPrompt, BadRequest, CheckpointError, OutputError)
 
 
+def _show(report: Any, as_text: Callable[[Any], str], as_json: bool) -> int:
+    """Print what a command made or found; the exit code of a success."""
+    if as_json:
+        print_json(report)
+    else:
+        print(as_text(report))
+    return 0
+
+
 def _arguments(cls: type) -> Callable[..., Any]:
     """``cls`` as tyro is to read it: each option with the help and range that it declares."""
     described = []
@@ -94,7 +103,7 @@ class Generate:
     json: tyro.conf.FlagCreatePairsOff[Json] = False
 
     def run(self) -> int:
-        from .commands.generate import generate
+        from .commands.generate import as_text, generate
 
         if not self.prompts:
             raise BadPrompt("there is no prompt")
@@ -110,15 +119,7 @@ class Generate:
                 progress,
                 _STARTED,
             )
-        if self.json:
-            print_json(report)
-            return 0
-        for made in report.results:
-            print(f"{', '.join(made.files)}: {made.faces} faces, by {one_line(made.checkpoint)}")
-            for note in made.notes:
-                print(f"  note: {note}")
-        print(f"{report.timings['total']:.1f} s, {report.timings['load']:.1f} s of it loading")
-        return 0
+        return _show(report, as_text, self.json)
 
 
 @dataclass(frozen=True)
@@ -148,7 +149,7 @@ class Interpolate:
     json: tyro.conf.FlagCreatePairsOff[Json] = False
 
     def run(self) -> int:
-        from .commands.interpolate import interpolate, parse_weights
+        from .commands.interpolate import as_text, interpolate, parse_weights
         from .commands.names import expanded
 
         options = dataclasses.replace(self.options, quality=self.options.quality or self.json)
@@ -168,21 +169,7 @@ class Interpolate:
                 _STARTED,
                 parse_weights(self.weights),
             )
-        if self.json:
-            print_json(report)
-            return 0
-        still = len(report.frames) < 2
-        shown = "" if still else f"frames {report.frames[0]} to {report.frames[-1]}, "
-        shown += f"{report.faces} faces"
-        print(f"{report.file}: {len(report.prompts)} prompts, {shown}")
-        for change in report.changes:
-            times = f" ({change.count} times)" if change.count > 1 else ""
-            print(f"  at {change.alpha:.2f}: {change.kind}{times}")
-        for note in report.notes:
-            print(f"  note: {note}")
-        seconds = report.seconds
-        print(f"{seconds['total']:.1f} s, {seconds['load']:.1f} s of it loading")
-        return 0
+        return _show(report, as_text, self.json)
 
 
 @dataclass(frozen=True)
@@ -206,7 +193,7 @@ class Render:
 
     def run(self) -> int:
         from .commands.names import expanded
-        from .commands.render import render
+        from .commands.render import as_text, render
 
         with quiet_stdout(), ShownProgress(self.json) as progress:
             report = render(
@@ -222,13 +209,7 @@ class Render:
                 progress,
                 _STARTED,
             )
-        if self.json:
-            print_json(report)
-            return 0
-        print(f"{report.files[0]}: {report.views} views of {report.size} x {report.size}")
-        for note in report.notes:
-            print(f"  note: {note}")
-        return 0
+        return _show(report, as_text, self.json)
 
 
 @dataclass(frozen=True)
@@ -248,7 +229,7 @@ class Invert:
     json: tyro.conf.FlagCreatePairsOff[Json] = False
 
     def run(self) -> int:
-        from .commands.invert import invert
+        from .commands.invert import as_text, invert
         from .commands.names import expanded
 
         with quiet_stdout(), ShownProgress(self.json) as progress:
@@ -262,16 +243,7 @@ class Invert:
                 progress,
                 _STARTED,
             )
-        if self.json:
-            print_json(report)
-            return 0
-        caught = f"PSNR {report.psnr:.1f} dB, overlap {100 * report.iou:.0f}%"
-        print(
-            f"{report.file}: {one_line(report.name)!r}, {caught}, {report.seconds['total']:.1f} s"
-        )
-        for note in report.notes:
-            print(f"  note: {note}")
-        return 0
+        return _show(report, as_text, self.json)
 
 
 @dataclass(frozen=True)
@@ -285,12 +257,7 @@ class Info:
     def run(self) -> int:
         from .commands.info import as_text, describe
 
-        facts = describe(self.file)
-        if self.json:
-            print_json(facts)
-        else:
-            print(as_text(facts))
-        return 0
+        return _show(describe(self.file), as_text, self.json)
 
 
 @dataclass(frozen=True)

@@ -35,7 +35,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from backend.engine import Engine
 from backend.progress import CancelToken
-from backend.protocol.messages import AlphaQuality
+from backend.protocol.chain_quality import AlphaQuality
 from backend.protocol.options import ChainOptions
 from backend.protocol.schema import encode
 from backend.surface.clean import CleanConfig, drop_specks_and_cavities

@@ -1,1 +1,1 @@
-"""What the subcommands of ``att3d`` do. They return data; ``backend.cli`` prints it."""
+"""What the subcommands of ``att3d`` do. They return data and its text; ``backend.cli`` prints."""

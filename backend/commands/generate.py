@@ -11,6 +11,7 @@ from ..export.formats import check_output, write_mesh
 from ..inversion.object_file import objects_among
 from ..progress import ProgressCallback
 from ..prompts.normalize import normalise_prompt
+from ..protocol.foreign_text import one_line
 from ..protocol.options import MeshOptions
 from .names import output_paths
 
@@ -41,6 +42,17 @@ class GenerateReport:
     device: str
     timings: dict[str, float] = field(default_factory=dict)
     """Seconds by stage over all prompts, with ``load`` (imports included) and ``total``."""
+
+
+def as_text(report: GenerateReport) -> str:
+    """Where every object went, its notes, and how long it all took, as lines for a person."""
+    lines = []
+    for made in report.results:
+        files = ", ".join(made.files)
+        lines.append(f"{files}: {made.faces} faces, by {one_line(made.checkpoint)}")
+        lines += [f"  note: {note}" for note in made.notes]
+    total, load = report.timings["total"], report.timings["load"]
+    return "\n".join([*lines, f"{total:.1f} s, {load:.1f} s of it loading"])
 
 
 def generate(

@@ -13,8 +13,9 @@ from ..inversion.object_file import objects_among
 from ..progress import ProgressCallback
 from ..prompts.chain import check_chain
 from ..prompts.mixes import check_mix, check_path
+from ..protocol.chain_quality import AlphaQuality, TopologyChange
 from ..protocol.errors import BadRequest
-from ..protocol.messages import AlphaQuality, ObjectCode, TopologyChange
+from ..protocol.messages import ObjectCode
 from ..protocol.options import ChainOptions, MeshOptions, SurfaceOptions, options_of
 from .names import check_name
 
@@ -45,6 +46,20 @@ class InterpolateReport:
     device: str
     seconds: dict[str, float]
     """Seconds by stage, with ``load`` (imports included), ``write`` and ``total``."""
+
+
+def as_text(report: InterpolateReport) -> str:
+    """Where the object went, where its topology changes, its notes and the time, as lines for a
+    person."""
+    still = len(report.frames) < 2
+    shown = "" if still else f"frames {report.frames[0]} to {report.frames[-1]}, "
+    lines = [f"{report.file}: {len(report.prompts)} prompts, {shown}{report.faces} faces"]
+    for change in report.changes:
+        times = f" ({change.count} times)" if change.count > 1 else ""
+        lines.append(f"  at {change.alpha:.2f}: {change.kind}{times}")
+    lines += [f"  note: {note}" for note in report.notes]
+    total, load = report.seconds["total"], report.seconds["load"]
+    return "\n".join([*lines, f"{total:.1f} s, {load:.1f} s of it loading"])
 
 
 def frames_of_prompts(frames: Sequence[int], prompts: int) -> list[int]:

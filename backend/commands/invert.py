@@ -12,6 +12,7 @@ from ..inversion.read_model import read_model
 from ..progress import ProgressCallback
 from ..prompts.normalize import normalise_prompt
 from ..protocol.errors import BadRequest, OutputError
+from ..protocol.foreign_text import one_line
 from .names import check_name
 
 
@@ -33,6 +34,14 @@ class InvertReport:
     checkpoint: str
     checkpoint_hash: str
     seconds: dict[str, float]
+
+
+def as_text(report: InvertReport) -> str:
+    """Where the object went, how well it was caught, and its notes, as lines for a person."""
+    caught = f"PSNR {report.psnr:.1f} dB, overlap {100 * report.iou:.0f}%"
+    seconds = f"{report.seconds['total']:.1f} s"
+    first = f"{report.file}: {one_line(report.name)!r}, {caught}, {seconds}"
+    return "\n".join([first, *(f"  note: {note}" for note in report.notes)])
 
 
 def invert(

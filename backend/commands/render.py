@@ -47,6 +47,12 @@ class RenderReport:
     """Seconds: load, text, render, write, total."""
 
 
+def as_text(report: RenderReport) -> str:
+    """Where the pictures went, and their notes, as lines for a person."""
+    what = f"{report.views} views of {report.size} x {report.size}"
+    return "\n".join([f"{report.files[0]}: {what}", *(f"  note: {note}" for note in report.notes)])
+
+
 def render(
     prompt: str,
     output: Path,

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
+from .chain_quality import AlphaQuality, TopologyChange
 from .jsonrpc import Id
 from .options import ChainOptions, MeshOptions, PreviewOptions
 from .schema import ranged
@@ -18,9 +19,6 @@ PROTOCOL_VERSION = 3
 
 State: TypeAlias = Literal["starting", "loading", "ready", "busy", "failed"]
 Level: TypeAlias = Literal["debug", "info", "warning", "error"]
-ChangeKind: TypeAlias = Literal[
-    "part appears", "part vanishes", "parts join", "part splits", "handle opens", "handle closes"
-]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,72 +61,80 @@ class ObjectCode:
 
 
 @dataclass(frozen=True, kw_only=True)
-class GenerateParams(MeshOptions):
-    """A prompt becomes a textured mesh."""
+class CheckpointRequest:
+    """What every request has that a checkpoint answers."""
 
-    prompt: str
-    """Empty when ``chain`` says what to make."""
     checkpoint: str | None = None
     """Path of a checkpoint; None: the one that ``initialize`` named."""
-    chain: list[str] = field(default_factory=list)
-    """Instead of a prompt: the object at ``alpha`` of these, as ``preview`` shows it."""
-    alpha: float = 0.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class PromptRequest(CheckpointRequest):
+    """What every request has that is about prompts."""
+
     conditions: dict[str, float] = field(default_factory=dict)
     """Values of what the checkpoint amortizes over beside the prompt, by name; the others have
     their defaults (A31)."""
     objects: dict[str, ObjectCode] = field(default_factory=dict)
     """Inverted models by the names that stand for them in the prompts."""
-    weights: list[float] = field(default_factory=list)
-    """Instead of ``alpha``: the share of each prompt of ``chain``; they add up to one."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class GenerateResult:
-    mesh: str
-    """Path of a .safetensors file: vertices, faces, uvs, texture and perhaps normal_map."""
-    prompt: str
-    """As normalised; of a chain, the prompts around the object with their shares."""
-    vertices: int
-    faces: int
+class CheckpointAnswer:
+    """What every answer has that a checkpoint gave."""
+
     timings: dict[str, float]
     """Seconds by stage, and ``total``."""
     notes: list[str]
     """What a person should know: unknown words, nearest known prompts."""
     checkpoint: str
     checkpoint_hash: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class GenerateParams(MeshOptions, PromptRequest):
+    """A prompt becomes a textured mesh."""
+
+    prompt: str
+    """Empty when ``chain`` says what to make."""
+    chain: list[str] = field(default_factory=list)
+    """Instead of a prompt: the object at ``alpha`` of these, as ``preview`` shows it."""
+    alpha: float = 0.0
+    weights: list[float] = field(default_factory=list)
+    """Instead of ``alpha``: the share of each prompt of ``chain``; they add up to one."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class GenerateResult(CheckpointAnswer):
+    mesh: str
+    """Path of a .safetensors file: vertices, faces, uvs, texture and perhaps normal_map."""
+    prompt: str
+    """As normalised; of a chain, the prompts around the object with their shares."""
+    vertices: int
+    faces: int
     version: str
     """Version of the backend."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class RenderParams:
+class RenderParams(PromptRequest):
     """Volume-rendered views of a prompt, evenly around the object, side by side in one PNG."""
 
     prompt: str
-    checkpoint: str | None = None
     views: int = ranged(1, 1, 64)
     size: int = ranged(256, 16, 2048)
     """Pixels along each view's edge."""
-    conditions: dict[str, float] = field(default_factory=dict)
-    """Values of what the checkpoint amortizes over beside the prompt, by name; the others have
-    their defaults (A31)."""
-    objects: dict[str, ObjectCode] = field(default_factory=dict)
-    """Inverted models by the names that stand for them in the prompts."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class RenderResult:
+class RenderResult(CheckpointAnswer):
     image: str
     """Path of a .png file, ``views * size`` wide and ``size`` high."""
     prompt: str
-    timings: dict[str, float]
-    notes: list[str]
-    checkpoint: str
-    checkpoint_hash: str
 
 
 @dataclass(frozen=True, kw_only=True)
-class InterpolateParams(ChainOptions):
+class InterpolateParams(ChainOptions, PromptRequest):
     """A chain of prompts becomes one mesh: a topology and UV layout for all, keys that differ in
     the vertices' positions and in the texture.
 
@@ -137,13 +143,6 @@ class InterpolateParams(ChainOptions):
 
     prompts: list[str]
     """2 to 16; neighbours differ."""
-    checkpoint: str | None = None
-    """Path of a checkpoint; None: the one that ``initialize`` named."""
-    conditions: dict[str, float] = field(default_factory=dict)
-    """Values of what the checkpoint amortizes over beside the prompt, by name; the others have
-    their defaults (A31)."""
-    objects: dict[str, ObjectCode] = field(default_factory=dict)
-    """Inverted models by the names that stand for them in the prompts."""
     weights: list[list[float]] = field(default_factory=list)
     """Instead of the prompts one after the other, a path between them: at each of its stops the
     share of every prompt, which add up to one."""
@@ -160,49 +159,7 @@ class InterpolatedKey:
 
 
 @dataclass(frozen=True, kw_only=True)
-class AlphaQuality:
-    """How well the tracked mesh shows the object at one alpha, against a fresh extraction."""
-
-    alpha: float
-    chamfer_mean_pct: float
-    """Mean distance between samples of the two surfaces, both ways, % of the bounding box's
-    diagonal. Sampling alone makes about 0.2 of it."""
-    chamfer_p95_pct: float
-    normal_consistency: float
-    """Mean cosine between the normals of nearest samples, both ways; 1 is perfect."""
-    flipped_area_pct: float
-    """Share of the area whose normal looks into the object."""
-    visible_backfaces_pct: float
-    """Share of the object's pixels, over twelve views, that show a face from behind."""
-    farthest_pct: float
-    """Largest distance from the mesh's vertices and face centres to the object, % of the diagonal;
-    faces without area do not count."""
-    silhouette_iou: float
-    """Intersection over union of what the two cover in pictures from eight sides; 1 is equal."""
-    picture_psnr_db: float
-    """PSNR of shaded, textured pictures from these sides, dB."""
-    extra_pixels_pct: float
-    """Pixels in which something shows where the object has nothing, % of the object's pixels."""
-    color_mean_pct: float
-    """Mean difference of the surface's color from the object's own color at the nearest place of
-    its surface, % of the range of sRGB."""
-    color_p95_pct: float
-    """95th percentile of that difference over the surface."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class TopologyChange:
-    """Where the object itself changes its topology, which one mesh can only imitate."""
-
-    alpha: float
-    """Middle of the interval in which it happens."""
-    kind: ChangeKind
-    count: int = 1
-    """How many parts or handles."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class InterpolateResult:
+class InterpolateResult(CheckpointAnswer):
     mesh: str
     """Path of a .safetensors file: faces i32[F,3] (i32[F,4] with ``topology`` "quads"), uvs
     f32[F,3,2] (per corner; 4 of a quad), positions f32[K,V,3], alphas f32[K] (rising, from 0 to
@@ -220,17 +177,12 @@ class InterpolateResult:
     drift_pct: float
     """Mean tangential travel, from prompt to prompt, of vertices where the surface stays."""
     changes: list[TopologyChange]
-    timings: dict[str, float]
-    """Seconds by stage, and ``total``."""
-    notes: list[str]
-    checkpoint: str
-    checkpoint_hash: str
     version: str
     """Version of the backend."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class PreviewParams(PreviewOptions):
+class PreviewParams(PreviewOptions, PromptRequest):
     """The true object at one alpha, quick and untextured, for a slider.
 
     The latest wins: a request that still waits when the next one comes is answered with
@@ -241,32 +193,22 @@ class PreviewParams(PreviewOptions):
     """1 to 16; neighbours may be equal."""
     alpha: float = 0.0
     """0 to N-1."""
-    checkpoint: str | None = None
-    conditions: dict[str, float] = field(default_factory=dict)
-    """Values of what the checkpoint amortizes over beside the prompt, by name; the others have
-    their defaults (A31)."""
-    objects: dict[str, ObjectCode] = field(default_factory=dict)
-    """Inverted models by the names that stand for them in the prompts."""
     weights: list[float] = field(default_factory=list)
     """Instead of ``alpha``: the share of each prompt; they add up to one."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class PreviewResult:
+class PreviewResult(CheckpointAnswer):
     mesh: str
     """Path of a .safetensors file: vertices f32[V,3], faces i32[F,3], colors u8[V,3] (sRGB). No
     faces where the object has no surface."""
     alpha: float
     vertices: int
     faces: int
-    timings: dict[str, float]
-    notes: list[str]
-    checkpoint: str
-    checkpoint_hash: str
 
 
 @dataclass(frozen=True, kw_only=True)
-class InvertParams:
+class InvertParams(CheckpointRequest):
     """A model of the person's own becomes an object that the checkpoint can make."""
 
     name: str
@@ -275,13 +217,12 @@ class InvertParams:
     """A .glb or .obj file that the backend can read ..."""
     data: str = ""
     """... or the content of a .glb file, Base64: for a client on another machine."""
-    checkpoint: str | None = None
     turn: float | None = None
     """Degrees about the vertical by which the model is turned; None: what fits best."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class InvertResult:
+class InvertResult(CheckpointAnswer):
     name: str
     """As normalised."""
     object: ObjectCode
@@ -293,10 +234,6 @@ class InvertResult:
     """The known prompt whose object was nearest before the fit."""
     far: bool
     """Whether the checkpoint's world is too far away for the result to be called the model."""
-    timings: dict[str, float]
-    notes: list[str]
-    checkpoint: str
-    checkpoint_hash: str
 
 
 @dataclass(frozen=True, kw_only=True)

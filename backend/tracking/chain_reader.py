@@ -10,8 +10,8 @@ import numpy as np
 
 from ..field_reader import Field, Reader
 from ..progress import CancelToken
+from ..protocol.chain_quality import TopologyChange
 from ..protocol.errors import BadRequest
-from ..protocol.messages import TopologyChange
 from ..shapes import Bool, Int, UInt8
 from ..surface.clean import CleanConfig
 from .chain import Chain, key_name

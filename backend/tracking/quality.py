@@ -16,7 +16,7 @@ from scipy.spatial import KDTree
 
 from ..field_reader import Points, Reader
 from ..progress import CancelToken
-from ..protocol.messages import AlphaQuality
+from ..protocol.chain_quality import AlphaQuality
 from ..shapes import Float, UInt8
 from ..surface.geometry import face_areas, face_crosses, normalise, vertex_normals
 from ..surface.topology import Faces, NewFaces, NewVertices, Vertices

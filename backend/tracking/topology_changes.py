@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..protocol.messages import ChangeKind, TopologyChange
+from ..protocol.chain_quality import ChangeKind, TopologyChange
 from ..shapes import Bool
 from .solids import Solid, label_voxels
 

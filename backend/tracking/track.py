@@ -9,7 +9,7 @@ import numpy as np
 from ..atlas.texels import texel_map
 from ..atlas.unwrap import unwrap
 from ..progress import Stages
-from ..protocol.messages import AlphaQuality
+from ..protocol.chain_quality import AlphaQuality
 from ..protocol.options import ChainOptions
 from ..surface.topology import Vertices, triangulated
 from .backfaces import tuck

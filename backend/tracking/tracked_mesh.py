@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from ..protocol.messages import AlphaQuality, TopologyChange
+from ..protocol.chain_quality import AlphaQuality, TopologyChange
 from ..shapes import Float, UInt8
 from ..srgb import LINEAR_LIGHT
 from ..surface.topology import NewFaces, Polygons, triangulated

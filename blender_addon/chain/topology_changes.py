@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from bpy.app.translations import pgettext_rpt as rpt_
 
-from ...backend.protocol.messages import TopologyChange
+from ...backend.protocol.chain_quality import TopologyChange
 
 
 def describe_changes(changes: Sequence[TopologyChange], stops: Sequence[str]) -> list[str]:

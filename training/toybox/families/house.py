@@ -82,16 +82,13 @@ def _add_garden(figure: Figure, style: House) -> None:
 
 def _add_walls(figure: Figure, plan: _Plan) -> None:
     style = plan.style
-    bricks = Material(
-        style.lower_wall, style.lower_lines, wave=(0.0, 0.0, 17.0), sharpness=4.0, threshold=0.4
-    )
     half = (plan.first - FLOOR) / 2
     figure.add(
         box(
             (0.0, 0.0, FLOOR + half),
             (style.width, style.depth, half),
             0.02,
-            material=bricks,
+            material=_bricks(style),
             layer=LOWER,
         )
     )
@@ -116,14 +113,14 @@ def _add_walls(figure: Figure, plan: _Plan) -> None:
     )
 
 
+def _bricks(style: House) -> Material:
+    rows = (0.0, 0.0, 17.0)
+    return Material(style.lower_wall, style.lower_lines, wave=rows, sharpness=4.0, threshold=0.4)
+
+
 def _tiles(style: House) -> Material:
-    return Material(
-        style.roof_color,
-        style.roof_lines,
-        wave=(0.0, 14.0, 0.0),
-        sharpness=2.0,
-        threshold=0.35,
-    )
+    rows = (0.0, 14.0, 0.0)
+    return Material(style.roof_color, style.roof_lines, wave=rows, sharpness=2.0, threshold=0.35)
 
 
 def _slab(
@@ -178,9 +175,6 @@ def _add_gable(figure: Figure, plan: _Plan, side: float) -> None:
     low, high = FLOOR + 0.02, plan.second - 0.01
     split = plan.first - 0.03
     back = 0.05
-    bricks = Material(
-        style.lower_wall, style.lower_lines, wave=(0.0, 0.0, 17.0), sharpness=4.0, threshold=0.4
-    )
     grow = max(plan.front, 0.0)
     root = (x, 0.0, plan.second - 0.06)
     rise = 0.27
@@ -209,7 +203,7 @@ def _add_gable(figure: Figure, plan: _Plan, side: float) -> None:
             (x, (back - front) / 2, (low + split) / 2),
             (half - 0.01, (front + back) / 2 - 0.012, (split - low) / 2),
             0.02,
-            material=bricks,
+            material=_bricks(style),
             layer=LOWER,
         ),
         box(
@@ -271,6 +265,14 @@ def _add_timber(figure: Figure, plan: _Plan) -> None:
         )
 
 
+def _window(style: House, center: Vector, frame: Vector, glass: Vector) -> tuple[Primitive, ...]:
+    """Frame and glass of one window, through the whole house, by their half sizes."""
+    return (
+        box(center, frame, 0.008, material=plain(style.frame), layer=Layer.SNOUT),
+        box(center, glass, 0.006, material=plain(GLASS), layer=WINDOW),
+    )
+
+
 def _add_windows(figure: Figure, plan: _Plan) -> None:
     style = plan.style
     grow = min(style.upper / 0.20, 1.0)
@@ -281,18 +283,8 @@ def _add_windows(figure: Figure, plan: _Plan) -> None:
         back = style.depth + 0.008 + (style.jetty if z > plan.first else 0.0)
         center = (x, (front + back) / 2, z)
         half = (back - front) / 2
-        panes = [
-            box(
-                center,
-                (size + 0.022, half, 1.1 * size + 0.022),
-                0.008,
-                material=plain(style.frame),
-                layer=Layer.SNOUT,
-            ),
-            box(
-                center, (size, half + 0.01, 1.1 * size), 0.006, material=plain(GLASS), layer=WINDOW
-            ),
-        ]
+        frame, glass = (size + 0.022, half, 1.1 * size + 0.022), (size, half + 0.01, 1.1 * size)
+        panes = _window(style, center, frame, glass)
         figure.add(*grown((x, 0.0, z), amount, *panes))
 
     for side in SIDES:
@@ -303,22 +295,7 @@ def _add_windows(figure: Figure, plan: _Plan) -> None:
     through_y(0.0, upper, 0.050, style.jetty, grow)
     for z, reach, amount in ((lower, 0.0, 1.0), (upper, style.jetty, grow)):
         half = style.width + reach + 0.008
-        panes = [
-            box(
-                (0.0, 0.0, z),
-                (half, 0.082, 0.085),
-                0.008,
-                material=plain(style.frame),
-                layer=Layer.SNOUT,
-            ),
-            box(
-                (0.0, 0.0, z),
-                (half + 0.01, 0.06, 0.063),
-                0.006,
-                material=plain(GLASS),
-                layer=WINDOW,
-            ),
-        ]
+        panes = _window(style, (0.0, 0.0, z), (half, 0.082, 0.085), (half + 0.01, 0.06, 0.063))
         figure.add(*grown((0.0, 0.0, z), amount, *panes))
     bars = plain(style.frame)
     for x in (0.0, WINDOW_X, -WINDOW_X):
