@@ -92,7 +92,7 @@ class Objective:
     ) -> tuple[Float[np.ndarray, "code code"], Float[np.ndarray, " code"]]:
         """Gauss-Newton's matrix, and the gradient, of half the reweighted squares."""
         v, by_code = self._codes.latent(opened)
-        size = len(opened)
+        size = len(v)
         matrix, gradient = np.zeros((size, size)), np.zeros(size)
         fit, count = self._fit, len(self._values)
         for first in range(0, count, CHUNK):

@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 import bpy
+from bpy.app.translations import pgettext_iface as iface_
 
 from ...backend.protocol.errors import Att3dError
 from ..process.session import session
 from ..process.status_panel import stage_text
+from ..ui.status_text import draw_text
 from .live import live
 from .place import pad_of
 
@@ -50,7 +52,8 @@ class ATT3D_PT_pad(bpy.types.Panel):
         row.operator("att3d.pad_clear", text="", icon="X")
         if len(settings.pad_path):
             frames = ", ".join(str(stop.frame) for stop in settings.pad_path)
-            layout.label(text=frames, icon="KEYFRAME", translate=False)
+            text = iface_("At frames {frames}").format(frames=frames)
+            draw_text(layout, text, context.region.width, "KEYFRAME")
         if session.method == "interpolate":
             layout.progress(factor=session.fraction, text=stage_text(session.stage), type="BAR")
         else:

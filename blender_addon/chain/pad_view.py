@@ -12,7 +12,7 @@ from gpu_extras.batch import batch_for_shader
 
 from ...backend.protocol.errors import Att3dError
 from ..process.session import redraw, session
-from ..ui.status_text import told
+from ..ui.status_text import fits, told
 from .live import live
 from .pad_shape import Place, corners, place_of, shares_at
 from .place import pad_of
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 SIDE, MARGIN, DOT = 180.0, 60.0, 7.0
 """Pixels: the pad's side, its distance from the region's corner, and the dot, before scaling."""
 LINE, FILL, MARK = (1.0, 1.0, 1.0, 0.9), (0.1, 0.1, 0.1, 0.55), (1.0, 0.55, 0.1, 1.0)
-NAME = 28
-"""Letters of a prompt that are shown."""
+LETTERS, BESIDE = 11.0, 30.0
+"""Height of the names; how far they stand out of the pad to the left. Pixels before scaling."""
 
 
 class ATT3D_OT_pad_drag(bpy.types.Operator):
@@ -127,13 +127,23 @@ def _draw() -> None:
         shader.uniform_float("color", color)
         batch_for_shader(shader, kind, {"pos": places}).draw(shader)
     gpu.state.blend_set("NONE")
-    blf.size(0, 11.0 * scale)
+    blf.size(0, LETTERS * scale)
     blf.color(0, *LINE)
     for point, prompt, share in zip(points, prompts, shares, strict=True):
         above = point[1] > points[0][1]
-        name = prompt if len(prompt) <= NAME else prompt[: NAME - 1] + "…"
-        blf.position(0, point[0] - 20 * scale, point[1] + (8 if above else -18) * scale, 0)
-        blf.draw(0, f"{100 * share:.0f}% {name}")
+        blf.position(0, point[0] - BESIDE * scale, point[1] + (8 if above else -18) * scale, 0)
+        # As wide as the pad at most: the name at the next corner begins there.
+        blf.draw(0, shortened(f"{100 * share:.0f}% {prompt}", (SIDE - 6) * scale))
+
+
+def shortened(text: str, width: float) -> str:
+    """``text``, or its beginning with an ellipsis, as wide in pixels as ``blf`` was set up for."""
+    if fits(text, width):
+        return text
+    return next(
+        (cut for end in range(len(text), 0, -1) if fits(cut := f"{text[:end].rstrip()}…", width)),
+        "…",
+    )
 
 
 def _circle(center: Place, radius: float) -> list[Place]:

@@ -26,12 +26,14 @@ from .settings import KEY_OPTIONS
 if TYPE_CHECKING:
     from bpy.types import Context
 
-NARROW = 220
-"""Pixels before Blender's own scale: a sidebar below this has its buttons below the list."""
+NARROW, WIDE = 220, 360
+"""Pixels before Blender's own scale: a sidebar below the first gives frames more of a row; from the
+second on the buttons stand beside the list, and below it else, where prompts want all its width."""
 
 
-def is_narrow(context: Context) -> bool:
-    return context.region.width < NARROW * bpy.context.preferences.system.ui_scale
+def is_below(context: Context, pixels: int) -> bool:
+    """Whether the sidebar is narrower than this, before Blender's own scale."""
+    return context.region.width < pixels * bpy.context.preferences.system.ui_scale
 
 
 class ATT3D_UL_chain(bpy.types.UIList):
@@ -42,7 +44,7 @@ class ATT3D_UL_chain(bpy.types.UIList):
     def draw_item(
         self, context, layout, data, item, icon, active_data, active_property, index=0, flt_flag=0
     ) -> None:
-        split = layout.split(factor=0.6 if is_narrow(context) else 0.76, align=True)
+        split = layout.split(factor=0.6 if is_below(context, NARROW) else 0.8, align=True)
         examples = example_chain(context)
         example = examples[index] if index < len(examples) else ""
         strange = familiarity(context, item.prompt)
@@ -66,10 +68,10 @@ class ATT3D_PT_chain(_Tab, bpy.types.Panel):
         layout = self.layout
         settings = context.scene.att3d
 
-        narrow = is_narrow(context)
-        row = layout.column(align=True) if narrow else layout.row()
+        below = is_below(context, WIDE)
+        row = layout.column(align=True) if below else layout.row()
         row.template_list("ATT3D_UL_chain", "", settings, "chain", settings, "chain_index", rows=3)
-        buttons = row.row(align=True) if narrow else row.column(align=True)
+        buttons = row.row(align=True) if below else row.column(align=True)
         buttons.operator("att3d.chain_add", text="", icon="ADD")
         buttons.operator("att3d.chain_remove", text="", icon="REMOVE")
         buttons.separator()

@@ -6,15 +6,26 @@ from typing import TYPE_CHECKING, ClassVar
 
 import bpy
 from bl_operators.presets import AddPresetBase
+from bpy.app.translations import pgettext_tip as tip_
 from bpy.props import EnumProperty
 
-from ...backend.protocol.presets import PRESETS
+from ...backend.protocol.options import MeshOptions
+from ...backend.protocol.presets import PRESETS, Preset
 from .result_operator import MESH_OPTIONS
 
 if TYPE_CHECKING:
     from bpy.types import Context
 
 DEFAULTS = {option.name: option.default for option in MESH_OPTIONS}
+
+
+def tip(preset: Preset) -> str:
+    """What a preset is for, and what it takes."""
+    purpose = tip_(preset.purpose)
+    if preset.options == MeshOptions():
+        return purpose
+    text = tip_("{purpose}. Takes about {times} times Standard's time")
+    return text.format(purpose=purpose, times=preset.times)
 
 
 class ATT3D_OT_mesh_preset(bpy.types.Operator):
@@ -27,12 +38,12 @@ class ATT3D_OT_mesh_preset(bpy.types.Operator):
     preset: EnumProperty(
         name="Preset",
         description="Which options to use",
-        items=[(key, preset.label, preset.tip) for key, preset in PRESETS.items()],
+        items=[(key, preset.label, preset.purpose) for key, preset in PRESETS.items()],
     )
 
     @classmethod
     def description(cls, context: Context, operator: ATT3D_OT_mesh_preset) -> str:
-        return bpy.app.translations.pgettext_tip(PRESETS[operator.preset].tip)
+        return tip(PRESETS[operator.preset])
 
     def execute(self, context: Context) -> set[str]:
         context.scene.att3d.fill_in(PRESETS[self.preset].values)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 import bpy
+from bpy.app.translations import pgettext_iface as iface_
 from bpy.app.translations import pgettext_rpt as rpt_
 from bpy.props import StringProperty
 
@@ -17,12 +18,18 @@ from ..scene.arrays import ChainArrays, MeshArrays
 from ..scene.build import add_object
 from ..scene.collection import frame_selected, select_only, why_hidden
 from ..ui.icons import icon_of
-from ..ui.status_text import told
+from ..ui.status_text import told, wrap
 from .record import history
 from .store import Entry
 
 if TYPE_CHECKING:
     from bpy.types import Context, Event
+
+
+WIDTH, NAMES = 560, 0.2
+"""Pixels of the comparison, before Blender's own scale; the share of it that the names take."""
+_OPTIONS = options_of(ChainOptions) + options_of(MeshOptions)
+_CHOICES = {choice for option in _OPTIONS for choice in option.choices}
 
 
 class _OnEntry:
@@ -182,7 +189,7 @@ class ATT3D_OT_history_compare(_OnEntry, bpy.types.Operator):
         self._pair = self._find(context)
         if self._pair is None:
             return {"CANCELLED"}
-        return context.window_manager.invoke_popup(self, width=560)
+        return context.window_manager.invoke_popup(self, width=WIDTH)
 
     def draw(self, context: Context) -> None:
         pair = self._pair
@@ -195,13 +202,17 @@ class ATT3D_OT_history_compare(_OnEntry, bpy.types.Operator):
             column = pictures.column()
             column.template_icon(icon_value=icon_of(entry.picture), scale=11)
             column.operator("att3d.history_restore", icon="IMPORT").identifier = entry.identifier
-        table = layout.grid_flow(row_major=True, columns=3, even_columns=False, align=True)
+        scale = bpy.context.preferences.system.ui_scale
         for name, one, other, same in compare(*pair):
-            table.label(text=name)
+            row = layout.split(factor=NAMES)
+            row.label(text=name)
+            values = row.split(factor=0.5)
             for value in (one, other):
-                cell = table.row()
+                cell = values.column(align=True)
                 cell.active = not same
-                cell.label(text=value, translate=False)
+                cell.scale_y = 0.8
+                for line in wrap(value, (WIDTH * (1 - NAMES) / 2 - 20) * scale) or [""]:
+                    cell.label(text=line, translate=False)
 
     def _find(self, context: Context) -> tuple[Entry, Entry] | None:
         first = self.entry()
@@ -223,11 +234,11 @@ def compare(one: Entry, other: Entry) -> list[tuple[str, str, str, bool]]:
         ("Prompt", one.name, other.name),
         ("Model", _checkpoint(one), _checkpoint(other)),
         *(
-            (label, str(one.options.get(name, "")), str(other.options.get(name, "")))
+            (label, _shown(one.options.get(name, "")), _shown(other.options.get(name, "")))
             for name, label in _labels().items()
             if name in one.options or name in other.options
         ),
-        ("Faces", f"{one.faces:,}", f"{other.faces:,}"),
+        ("Faces Made", f"{one.faces:,}", f"{other.faces:,}"),
         ("Seconds", f"{one.seconds:.1f}", f"{other.seconds:.1f}"),
     ]
     return [(name, a, b, a == b) for name, a, b in rows]
@@ -237,10 +248,20 @@ def _checkpoint(entry: Entry) -> str:
     return f"{entry.checkpoint} ({entry.checkpoint_hash[:8]})"
 
 
+def _shown(value: object) -> str:
+    """An option's value as the panel shows it: "8,000", "On", "Quads"."""
+    if isinstance(value, bool):
+        return iface_("On") if value else iface_("Off")
+    if isinstance(value, int):
+        return f"{value:,}"
+    if isinstance(value, str) and value in _CHOICES:
+        return iface_(value.title())
+    return str(value)
+
+
 def _labels() -> dict[str, str]:
     """The options of meshes and of chains, with their labels, and the conditions."""
-    options = options_of(ChainOptions) + options_of(MeshOptions)
-    return {option.name: option.label for option in options} | {"conditions": "Conditions"}
+    return {option.name: option.label for option in _OPTIONS} | {"conditions": "Conditions"}
 
 
 def entry_of(ob: bpy.types.Object | None) -> Entry | None:

@@ -34,7 +34,9 @@ class ATT3D_PT_inversion(bpy.types.Panel):
         column = layout.column()
         column.use_property_split = True
         column.use_property_decorate = False
-        column.prop(settings, "inversion_name")
+        active = context.active_object
+        named = active.name if active is not None else ""
+        column.prop(settings, "inversion_name", placeholder=named)
         row = column.row(heading="Set Turn")
         row.prop(settings, "inversion_turned", text="")
         turn = row.row()

@@ -10,7 +10,10 @@ import pytest
 
 from backend.inference.linearized import LEAST, closed, silu
 from backend.inference.model import NumpyModel, condition_inputs
+from backend.inversion.fit import FitConfig, Objective, fit_code
+from backend.inversion.truth import PointTruth
 from backend.model.config import Condition, GridConfig, ModelConfig
+from backend.progress import CancelToken
 from tests.tiny import TINY, tiny_checkpoint
 
 CONFIGS = {
@@ -89,3 +92,19 @@ def test_closing_undoes_silu_wherever_it_has_a_value():
     opened = np.array([LEAST, -0.2, -1e-9, 0.0, 1e-9, 0.5, 3.0, 200.0])
     np.testing.assert_allclose(silu(closed(opened))[0], opened, atol=1e-9)
     assert (closed(opened) >= -1.2785).all()
+
+
+def test_a_fit_gets_nearer_whatever_the_layers_between_code_and_v(model: NumpyModel):
+    codes, points = model.code_map, _points(200)
+    ball = np.linalg.norm(points, axis=1) - 0.4
+    truth = PointTruth(points, ball, np.full((len(points), 3), 0.5))
+    config = FitConfig()
+    objective = Objective(
+        model.config, codes, model.at_points(points), truth, config, CancelToken()
+    )
+    start = codes.code(_embedding(model), condition_inputs(model.config))
+    matrix, gradient = objective.normal_equations(silu(start)[0])
+    assert matrix.shape == (codes.size, codes.size) and gradient.shape == (codes.size,)
+    fitted = fit_code(objective, start, config, 5)
+    assert fitted.loss < objective.loss(silu(start)[0])
+    assert fitted.loss == pytest.approx(objective.loss(silu(fitted.code)[0]), rel=1e-6)

@@ -67,6 +67,9 @@ def check_presets_set_all_mesh_options(bench: Bench) -> None:
         SimpleNamespace(layout=layout, preset_subdir="att3d/mesh"), bpy.context
     )
     assert "Game Asset" in layout.texts
+    kind, times = bpy.types.ATT3D_OT_mesh_preset, presets["DETAILED"].times
+    tooltip = kind.description(bpy.context, SimpleNamespace(preset="DETAILED"))
+    assert tooltip.endswith(f"Takes about {times} times Standard's time")
 
 
 def check_own_presets_are_kept_and_removed(bench: Bench) -> None:

@@ -16,7 +16,8 @@ from checks_interface import settings_shown
 from harness import Bench
 
 TRANSLATE = {
-    "iface_", "rpt_", "say", "poll_message_set", "pgettext_iface", "pgettext_rpt", "pgettext_tip",
+    "iface_", "rpt_", "tip_", "say", "poll_message_set",
+    "pgettext_iface", "pgettext_rpt", "pgettext_tip",
 }  # fmt: skip
 """Functions whose text is translated."""
 TABLES = {"STAGES", "STEPS", "PLACES", "REASONS"}
