@@ -1,9 +1,9 @@
 """A model at fixed points as a function of its code, with derivatives: what inversion fits.
 
 The code is what the mapping network's first layer makes of a text embedding, before its SiLU
-(Eq. 4): some tens of numbers, linear in the embedding, and all that a prompt's object depends on.
-Everything after it is small: v, a product that is linear in v at every point, and the NeRF MLP
-(A3). So values and Jacobian at thousands of points cost a few products of small matrices.
+(Eq. 4): tens of numbers to a thousand, linear in the embedding, and all that a prompt's object
+depends on. Everything after it is small: v, a product that is linear in v at every point, and the
+NeRF MLP (A3). So values and Jacobian at thousands of points cost a few products of small matrices.
 """
 
 from __future__ import annotations
@@ -46,15 +46,20 @@ class CodeMap:
         """Numbers of a code."""
         return len(self._layers[0][1])
 
-    def latent(
-        self, opened: Float[np.ndarray, " code"]
-    ) -> tuple[Float[np.ndarray, " v"], Float[np.ndarray, "v code"]]:
-        """v, and its derivatives by ``opened``."""
-        x, jacobian = opened, np.eye(len(opened))
+    def latent(self, opened: Float[np.ndarray, " code"]) -> Float[np.ndarray, " v"]:
+        """v."""
+        x = opened
+        for weight, bias in self._layers[1:]:
+            x, _ = silu(weight @ x + bias)
+        return x
+
+    def derivatives(self, opened: Float[np.ndarray, " code"]) -> Float[np.ndarray, "v code"]:
+        """Those of v by ``opened``."""
+        x, jacobian = opened, None
         for weight, bias in self._layers[1:]:
             x, slopes = silu(weight @ x + bias)
-            jacobian = slopes[:, None] * (weight @ jacobian)
-        return x, jacobian
+            jacobian = slopes[:, None] * (weight if jacobian is None else weight @ jacobian)
+        return np.eye(len(opened)) if jacobian is None else jacobian
 
     def code(self, embedding: Float[np.ndarray, "tokens width"], extra: np.ndarray) -> Code:
         """The code of a text embedding; ``extra``: the conditions as the network takes them."""

@@ -1,10 +1,10 @@
 """The code whose object is nearest to what is true at points: Gauss-Newton, the network frozen.
 
-A code has some tens of numbers, so the normal equations are tiny, and each step costs one Jacobian
-at the points. The loss is that of training by references: pre-density against a truncated signed
-distance around the surface level, and color close to the surface, both with a robust (Huber) norm
-by reweighting. It has side valleys (a hat of another kind), so the fit starts where the truth is
-nearest to an object that the checkpoint knows.
+A code has some tens of numbers, or a thousand in a wide network, so the normal equations are small,
+and each step costs one Jacobian at the points. The loss is that of training by references:
+pre-density against a truncated signed distance around the surface level, and color close to the
+surface, both with a robust (Huber) norm by reweighting. It has side valleys (a hat of another
+kind), so the fit starts where the truth is nearest to an object that the checkpoint knows.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.linalg import solve
 
 from ..inference.linearized import LEAST, Code, CodeMap, PointValues, closed, silu
 from ..model.config import ModelConfig
@@ -80,7 +81,7 @@ class Objective:
     def loss(self, opened: Float[np.ndarray, " code"]) -> float:
         """Mean robust error of pre-density, and of color near the surface, given a code's SiLU."""
         self._cancel.check()
-        v, _ = self._codes.latent(opened)
+        v = self._codes.latent(opened)
         error, color, _ = self._errors(self._values.values(v), slice(None))
         fit = self._fit
         density = _huber(error, fit.density_huber).mean()
@@ -91,7 +92,7 @@ class Objective:
         self, opened: Float[np.ndarray, " code"]
     ) -> tuple[Float[np.ndarray, "code code"], Float[np.ndarray, " code"]]:
         """Gauss-Newton's matrix, and the gradient, of half the reweighted squares."""
-        v, by_code = self._codes.latent(opened)
+        v, by_code = self._codes.latent(opened), self._codes.derivatives(opened)
         size = len(v)
         matrix, gradient = np.zeros((size, size)), np.zeros(size)
         fit, count = self._fit, len(self._values)
@@ -149,7 +150,7 @@ def fit_code(
         for _ in range(6):
             ridge = damping * (np.diag(inner) + 1e-3 * np.trace(inner) / len(free) + 1e-12)
             moved = opened.copy()
-            moved[free] -= np.linalg.solve(inner + np.diag(ridge), slope)
+            moved[free] -= solve(inner + np.diag(ridge), slope, assume_a="pos")
             np.maximum(moved, LEAST, out=moved)
             found = objective.loss(moved)
             if found < loss:

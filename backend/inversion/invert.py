@@ -134,7 +134,7 @@ class _Inverter:
         )
 
     def latent(self, code: Code) -> Float[np.ndarray, " v"]:
-        return self.codes.latent(silu(code)[0])[0].astype(np.float32)
+        return self.codes.latent(silu(code)[0]).astype(np.float32)
 
     def _objective(self, truth: PointTruth, placement: Placement) -> Objective:
         truth = truth.moved(placement.matrix, np.array(placement.offset))
