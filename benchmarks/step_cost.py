@@ -8,7 +8,10 @@ samples a ray; guidance by a pixel UNet of the size of ours for two cores (a for
 the batch: with and without the text). Modulation, as the paper measures it: the same rendering with
 a grid for each prompt from the mapping network against one shared, unmodulated grid of the same
 size; in training with backward pass and Adam, and at 256 x 256 with one view, and with 30, without
-them. ``--unet if`` guides by a UNet of DeepFloyd IF's size with random weights, on a GPU. The
+them; ``mapping_*_pct`` there is the mapping network's own time, which is less noise than the
+difference. Concatenation (A7) instead of a grid a prompt: the same step, as it is here, where v is
+multiplied once an object, and as it is written, where v is joined to each point's features.
+``--unet if`` guides by a UNet of DeepFloyd IF's size with random weights, on a GPU. The
 renderer may skip empty samples (ours) or read all (the paper's).
 
 On a CPU the figures are seconds of processor time of one thread, so that other work on the machine
@@ -30,7 +33,7 @@ from torch import Tensor, nn
 
 from backend.accelerator import use_accelerator
 from backend.model.att3d import ATT3D, Objects
-from backend.model.config import GridConfig, ModelConfig
+from backend.model.config import GridConfig, Mapping, ModelConfig
 from backend.protocol.errors import BadRequest
 from training.amortized.config import OptimizerConfig
 from training.diffusion.model import UNetConfig, build_unet
@@ -85,15 +88,31 @@ def fastest(device: torch.device, repeats: int, *passes: Pass) -> list[Parts]:
     return [{name: min(p[name] for p in found) for name in found[0]} for found in taken]
 
 
+class AsWritten(ATT3D):
+    """Concatenation with v in every point's row, for the cost: the same function."""
+
+    def _mlp_inputs(
+        self, objects: Objects, points: Tensor, owner: Tensor
+    ) -> tuple[Tensor, Tensor | None]:
+        features, _ = super()._mlp_inputs(objects, points, owner)
+        return features, self.mlp.shift(objects.latent[owner])
+
+
 class Bench:
     """The paper's model and what renders it."""
 
-    def __init__(self, options: argparse.Namespace, accelerator: str) -> None:
+    def __init__(
+        self,
+        options: argparse.Namespace,
+        accelerator: str,
+        mapping: Mapping = "linear",
+        kind: type[ATT3D] = ATT3D,
+    ) -> None:
         self.device = torch.device(options.device)
         self.repeats: int = options.repeats
         torch.manual_seed(0)
-        config = dataclasses.replace(MODELS[options.model], mapping=options.mapping)
-        self.model = ATT3D(config).to(self.device).train()
+        config = dataclasses.replace(MODELS[options.model], mapping=mapping)
+        self.model = kind(config).to(self.device).train()
         use_accelerator(self.model, accelerator, self.device)
         self._accelerator = accelerator
         # Rates of zero: as much work, but the objects, and so what may be skipped, stay the same.
@@ -251,8 +270,19 @@ def added(modulated: Parts, unmodulated: Parts, besides: float = 0.0) -> float:
     )
 
 
+def own_share(parts: Parts) -> float:
+    """The mapping network's time, in percent of the rendering's."""
+    return 100.0 * parts["hypernetwork forward"] / parts["rendering forward"]
+
+
 def measure(options: argparse.Namespace, accelerator: str) -> dict[str, object]:
-    bench = Bench(options, accelerator)
+    bench = Bench(options, accelerator, options.mapping)
+    # tiny-cuda-nn does not join v to the features.
+    joined = [
+        Bench(options, "torch", "concatenation", kind)
+        for kind in (ATT3D, AsWritten)
+        if accelerator == "torch"
+    ]
     training = RenderConfig(size=options.size, samples=options.samples)
     guidance = bench.guidance(options.batch, options.size, options.unet)
     result: dict[str, object] = {
@@ -269,12 +299,14 @@ def measure(options: argparse.Namespace, accelerator: str) -> dict[str, object]:
     for name, negligible in (("skipping empty samples", 1e-3), ("all samples", 0.0)):
         config = dataclasses.replace(training, negligible=negligible)
         render = TrainingRenderer(config)
-        modulated, unmodulated = fastest(
+        modulated, unmodulated, *concatenated = fastest(
             bench.device,
             options.repeats,
             bench.modulated(render, options.batch),
             bench.unmodulated(render, options.batch),
+            *(one.modulated(render, options.batch) for one in joined),
         )
+        besides = sum(guidance.values())
         large = TrainingRenderer(dataclasses.replace(config, size=options.large, **_LIT))
         one, one_shared = bench.one_object(large, 1)
         many, many_shared = bench.one_object(large, options.views)
@@ -284,10 +316,18 @@ def measure(options: argparse.Namespace, accelerator: str) -> dict[str, object]:
             "share_pct": {k: 100.0 * v / sum(seconds.values()) for k, v in seconds.items()},
             "unmodulated": unmodulated,
             "modulation_pct": added(modulated, unmodulated),
-            "modulation_with_guidance_pct": added(modulated, unmodulated, sum(guidance.values())),
+            "modulation_with_guidance_pct": added(modulated, unmodulated, besides),
+            **{
+                f"{name}_with_guidance_pct": added(parts, modulated, besides)
+                for name, parts in zip(
+                    ("concatenation", "concatenation_as_written"), concatenated, strict=False
+                )
+            },
             "one_view": {"modulated": one, "unmodulated": one_shared},
             "modulation_one_view_pct": added(one, one_shared),
             "modulation_many_views_pct": added(many, many_shared),
+            "mapping_one_view_pct": own_share(one),
+            "mapping_many_views_pct": own_share(many),
         }
     return result
 
@@ -336,9 +376,16 @@ def print_result(options: argparse.Namespace, result: dict[str, object]) -> None
             print(f"  {part:<24}{seconds:8.3f}{case['share_pct'][part]:7.1f} %")
         print(f"  modulation, training      {case['modulation_pct']:+8.1f} %")
         print(f"  the same with guidance    {case['modulation_with_guidance_pct']:+8.1f} %")
-        print(f"  modulation, one view      {case['modulation_one_view_pct']:+8.1f} %")
-        many = f"modulation, {options.views} views"
-        print(f"  {many:<26}{case['modulation_many_views_pct']:+8.1f} %")
+        for key, said in (
+            ("concatenation", "concatenation instead"),
+            ("concatenation_as_written", "the same, as written"),
+        ):
+            if (value := case.get(f"{key}_with_guidance_pct")) is not None:
+                print(f"  {said:<26}{value:+8.1f} %")
+        for key, views in (("one_view", "one view"), ("many_views", f"{options.views} views")):
+            said = f"modulation, {views}"
+            value, own = case[f"modulation_{key}_pct"], case[f"mapping_{key}_pct"]
+            print(f"  {said:<26}{value:+8.1f} %, the mapping network itself {own:.2f} %")
 
 
 if __name__ == "__main__":
