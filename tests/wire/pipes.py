@@ -19,7 +19,8 @@ from backend.protocol import messages as m
 from backend.protocol.framing import read_frame, write_frame
 
 ROOT = Path(__file__).resolve().parents[2]
-FAKE = [sys.executable, "-m", "tests.wire.fake_backend"]
+SCRIPTED = Path(__file__).with_name("scripted_backend.py")
+FAKE = [sys.executable, str(SCRIPTED), "--device", "fake"]
 
 
 def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:

@@ -67,7 +67,7 @@ class TestRequests:
         result = reply.result(GenerateResult, timeout=120)
         assert result.prompt == "a pig"
         mesh = arrays.read_mesh(Path(result.mesh))
-        assert mesh.vertices.shape == (4, 3)
+        assert mesh.vertices.shape == (8, 3)
         assert mesh.normal_map is None
         wait_for(lambda: one.status.state == "ready")
         assert one.status.device == "fake"
@@ -78,7 +78,7 @@ class TestRequests:
         assert [r.result(GenerateResult, 120).prompt for r in replies] == ["work 0.1", "a lion"]
 
     def test_progress_is_monotone(self, make: Make) -> None:
-        one = make(FAKE_LOAD_SECONDS="0.3")
+        one = make(SCRIPTED_LOAD_SECONDS="0.3")
         reply = generate(one, "work 0.4")
         seen = []
         while not reply.done():
@@ -323,7 +323,7 @@ class TestEnvironment:
         (tmp_path / "backend").mkdir()
         (tmp_path / "backend" / "__init__.py").write_text("raise SystemExit('the wrong one')")
         monkeypatch.chdir(tmp_path)
-        one = client.BackendClient([sys.executable, "-m", "tests.wire.fake_backend"])
+        one = client.BackendClient([sys.executable, "-m", "tests.wire.scripted_backend"])
         one.request("info").result(messages.InfoResult, 120)
         one.close()
 

@@ -97,7 +97,7 @@ class TestHandshake:
         assert Path(result["session_folder"]).is_dir()
 
     def test_is_answered_at_once_and_the_model_loads_meanwhile(self) -> None:
-        with Pipes(extra={"FAKE_LOAD_SECONDS": "1"}) as pipes:
+        with Pipes(extra={"SCRIPTED_LOAD_SECONDS": "1"}) as pipes:
             pipes.shake()
             states = [said.params.get("state") for said in pipes.kept]  # type: ignore[union-attr]
             assert "ready" not in states, "the answer came while the model was loading"
@@ -139,12 +139,12 @@ class TestHandshake:
 
 class TestGenerate:
     def test_writes_the_arrays_into_the_session_folder(self, wire: Pipes) -> None:
-        wire.request("a", "generate", prompt="a pig", texture_size=64, normal_map=True)
+        wire.request("a", "generate", prompt="noted pig", texture_size=64, normal_map=True)
         result = wire.result("a")
         arrays = load_file(result["mesh"])
         assert set(arrays) == {"vertices", "faces", "uvs", "texture", "normal_map"}
         assert arrays["texture"].shape == (64, 64, 3)
-        assert (result["vertices"], result["faces"]) == (4, 2)
+        assert (result["vertices"], result["faces"]) == (8, 12)
         assert result["notes"] == ["a note"]
         assert result["timings"].keys() == {"text", "bake", "total"}
         folder = Path(result["mesh"]).parent

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
 import bpy
 import numpy as np
 from harness import Bench, unchanged
 
-STAND_IN = Path(__file__).with_name("stand_in.py").resolve()
 ROWS = (("a tree in spring", 1), ("a tree in summer", 21), ("a tree in winter", 41))
 
 
-def stand_in(bench: Bench) -> None:
+def use_scripted(bench: Bench) -> None:
     """Use the backend that answers at once."""
-    bench.preferences.backend_command = f'"{bench.python}" "{STAND_IN}"'
+    bench.preferences.backend_command = bench.scripted
 
 
 def fill(rows: Sequence[tuple[str, int]] = ROWS) -> None:
@@ -29,7 +27,7 @@ def fill(rows: Sequence[tuple[str, int]] = ROWS) -> None:
 
 def animate(bench: Bench, rows: Sequence[tuple[str, int]] = ROWS, **options: object):
     """Run Animate with the quick backend and return the object."""
-    stand_in(bench)
+    use_scripted(bench)
     fill(rows)
     assert bpy.ops.att3d.animate(**options) == {"FINISHED"}
     return bpy.context.object

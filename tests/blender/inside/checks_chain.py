@@ -16,7 +16,7 @@ from chain_bench import (
     list_rows,
     pixel_of,
     shown,
-    stand_in,
+    use_scripted,
 )
 from checks_interface import Layout, drawn
 from harness import Bench, contents, refused
@@ -141,7 +141,7 @@ def check_material_never_has_more_images_than_drivers_allow(bench: Bench) -> Non
 
 
 def check_one_undo_takes_it_away_and_redo_brings_it_back(bench: Bench) -> None:
-    stand_in(bench)
+    use_scripted(bench)
     fill()
     bpy.ops.ed.undo_push(message="before")
     before = contents()
@@ -373,7 +373,7 @@ def check_time_is_said_before_and_while_a_chain_is_made(bench: Bench) -> None:
     assert new in drawn("ATT3D_PT_chain", bench) and " to " in new
     animate(bench, (("a pig", 1), ("a lion", 21)))
     learned = estimate.Experience.from_json(chosen.chain_experience)
-    assert learned.paces.keys() == {"keys", "bake"}, "what the stand-in measured"
+    assert learned.paces.keys() == {"keys", "bake"}, "what the scripted backend measured"
     assert learned.keys == 3, "one between the two prompts"
     known = texts.range_text(*learned.range(2, settings.chain_options))
     assert known != new and known in drawn("ATT3D_PT_chain", bench)

@@ -9,7 +9,7 @@ import threading
 import time
 
 import bpy
-from chain_bench import ROWS, animate, fails, fill, stand_in
+from chain_bench import ROWS, animate, fails, fill, use_scripted
 from harness import Bench, unchanged
 
 
@@ -25,14 +25,14 @@ def refused(operator, **options: object) -> str:
 
 
 def check_chain_of_none_or_one_is_refused_with_a_reason(bench: Bench) -> None:
-    stand_in(bench)
+    use_scripted(bench)
     for rows in ([], [("a tree", 1)]):
         fill(rows)
         assert "at least two prompts" in refused(bpy.ops.att3d.animate)
 
 
 def check_bad_rows_are_named(bench: Bench) -> None:
-    stand_in(bench)
+    use_scripted(bench)
     error = fails(bench, [("a tree", 1), ("  ", 21)])
     assert error.code == "bad_prompt" and "Row 2" in error.message and "21" in error.message
     error = fails(bench, [("a tree", 30), ("a house", 1), ("a hut", 30)])
@@ -46,14 +46,14 @@ def check_bad_rows_are_named(bench: Bench) -> None:
 
 
 def check_empty_field_and_damaged_file_are_explained(bench: Bench) -> None:
-    stand_in(bench)
+    use_scripted(bench)
     assert "no surface" in fails(bench, [("an empty box", 1), ("a tree", 2)]).message
     assert fails(bench, [("a broken box", 1), ("a tree", 2)]).code == "protocol"
     animate(bench)
 
 
 def check_backend_killed_half_way_is_survived(bench: Bench) -> None:
-    stand_in(bench)
+    use_scripted(bench)
     error = fails(bench, [("a die", 1), ("a tree", 2)])
     assert error.code == "backend_died" and "SIGKILL" in error.message
     ob = animate(bench)
@@ -84,7 +84,7 @@ def check_cancelling_half_way_leaves_nothing(bench: Bench) -> None:
 
 
 def check_only_one_thing_at_a_time(bench: Bench) -> None:
-    stand_in(bench)
+    use_scripted(bench)
     fill()
     session = bench.session
     params = bench.module("chain.operators").InterpolateParams(prompts=["slow", "a tree"])
@@ -97,7 +97,7 @@ def check_only_one_thing_at_a_time(bench: Bench) -> None:
 
 
 def check_rebuild_needs_an_object_made_from_a_chain(bench: Bench) -> None:
-    stand_in(bench)
+    use_scripted(bench)
     bpy.ops.mesh.primitive_cube_add()
     assert "made from a chain" in fails(bench, ROWS, rebuild=True).message
 

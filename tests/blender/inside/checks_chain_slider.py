@@ -6,14 +6,14 @@ import time
 
 import bpy
 import numpy as np
-from chain_bench import ROWS, animate, fill, stand_in
+from chain_bench import ROWS, animate, fill, use_scripted
 from harness import Bench, contents, unchanged
 from timed import within
 
 
 def start(bench: Bench, rows=ROWS):
     """Start the slider with the quick backend; the module and the preview."""
-    stand_in(bench)
+    use_scripted(bench)
     fill(rows)
     assert bpy.ops.att3d.slider_start() == {"FINISHED"}
     module = bench.module("chain.live")
@@ -95,7 +95,7 @@ def check_dragging_never_waits_and_the_last_value_wins(bench: Bench) -> None:
 
 
 def check_stopping_leaves_nothing(bench: Bench) -> None:
-    stand_in(bench)
+    use_scripted(bench)
     fill()
     before = contents()
     bpy.ops.att3d.slider_start()
@@ -149,7 +149,7 @@ def check_preview_is_not_saved_and_comes_back_after_saving(bench: Bench) -> None
 
 
 def check_undo_and_redo_take_the_slider_along(bench: Bench) -> None:
-    stand_in(bench)
+    use_scripted(bench)
     fill()
     settings = bpy.context.scene.att3d
     bpy.ops.ed.undo_push(message="before")

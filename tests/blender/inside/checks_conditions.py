@@ -41,7 +41,7 @@ def choose(bench: Bench) -> bpy.types.PropertyGroup:
 
 
 def asked(ob: bpy.types.Object) -> dict[str, float]:
-    """The conditions that the backend was asked for; the stand-in says them in a note."""
+    """The conditions that the backend was asked for; the scripted one says them in a note."""
     return json.loads(ob.get("att3d_notes", "{}"))
 
 

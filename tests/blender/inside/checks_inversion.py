@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import bpy
-from chain_bench import fill, stand_in
+from chain_bench import fill, use_scripted
 from harness import Bench, contents, refused, unchanged
 
 
@@ -15,7 +15,7 @@ def select_cube() -> bpy.types.Object:
 
 
 def check_an_object_becomes_a_prompt(bench: Bench) -> None:
-    stand_in(bench)
+    use_scripted(bench)
     ob = select_cube()
     before = contents()
     assert bpy.ops.att3d.invert() == {"FINISHED"}
@@ -32,7 +32,7 @@ def check_an_object_becomes_a_prompt(bench: Bench) -> None:
 
 
 def check_the_name_may_be_another_and_replaces_its_like(bench: Bench) -> None:
-    stand_in(bench)
+    use_scripted(bench)
     select_cube()
     for _ in range(2):
         assert bpy.ops.att3d.invert(model_name="my Chair") == {"FINISHED"}
@@ -44,14 +44,14 @@ def check_the_name_may_be_another_and_replaces_its_like(bench: Bench) -> None:
 
 
 def check_a_world_too_far_away_is_said(bench: Bench) -> None:
-    stand_in(bench)
+    use_scripted(bench)
     select_cube()
     assert bpy.ops.att3d.invert(model_name="far") == {"FINISHED"}
     assert bench.session.notes == ("too far",)
 
 
 def check_what_cannot_be_used_changes_nothing(bench: Bench) -> None:
-    stand_in(bench)
+    use_scripted(bench)
     assert not bpy.ops.att3d.invert.poll()  # nothing is selected
     bpy.ops.object.empty_add()
     assert not bpy.ops.att3d.invert.poll()
@@ -72,7 +72,7 @@ def check_what_cannot_be_used_changes_nothing(bench: Bench) -> None:
 
 def check_modifiers_and_pose_are_taken_as_they_look(bench: Bench) -> None:
     """The file has the evaluated mesh: a subdivided cube is larger than a cube."""
-    stand_in(bench)
+    use_scripted(bench)
     ob = select_cube()
     sizes = []
     for levels in (0, 3):

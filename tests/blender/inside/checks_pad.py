@@ -7,14 +7,14 @@ import random
 
 import bpy
 import numpy as np
-from chain_bench import ROWS, fill, stand_in
+from chain_bench import ROWS, fill, use_scripted
 from harness import Bench, refused, unchanged
 
 FOUR = (*ROWS, ("a tree in autumn", 61))
 
 
 def start(bench: Bench, rows=ROWS):
-    stand_in(bench)
+    use_scripted(bench)
     fill(rows)
     settings = bpy.context.scene.att3d
     settings.pad = True
@@ -130,7 +130,7 @@ def check_bad_pads_change_nothing(bench: Bench) -> None:
 
 
 def check_in_between_makes_a_collection_of_assets(bench: Bench) -> None:
-    stand_in(bench)
+    use_scripted(bench)
     fill(ROWS)
     assert bpy.ops.att3d.in_between(count=5) == {"FINISHED"}
     collection = bpy.context.object.users_collection[0]
@@ -147,6 +147,6 @@ def check_in_between_makes_a_collection_of_assets(bench: Bench) -> None:
 
 
 def check_in_between_without_a_chain_is_refused(bench: Bench) -> None:
-    stand_in(bench)
+    use_scripted(bench)
     fill(ROWS[:1])
     assert not bpy.ops.att3d.in_between.poll()

@@ -1,6 +1,6 @@
 """Random sequences of what people and machines do; Blender stays usable and the scene consistent.
 
-The client, its pipes and the process are real; the backend behind them is ``stand_in.py``, which
+The client, its pipes and the process are real; the backend behind them is scripted, which
 answers at once. The operator's modal events are made by hand (``modal.py``).
 """
 
@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import random
-import shlex
 import signal
 import sys
 import time
@@ -36,14 +35,13 @@ def check_random_sequences_leave_blender_usable(bench: Bench) -> None:
 
 
 def connect(bench: Bench) -> None:
-    """Use the stand-in."""
-    stand_in = Path(__file__).with_name("stand_in.py")
-    bench.preferences.backend_command = shlex.join([bench.python, "-S", str(stand_in)])
+    """Use the scripted backend."""
+    bench.preferences.backend_command = bench.scripted
     bench.preferences.keep_history = False
 
 
 def prepare(bench: Bench) -> None:
-    """The stand-in, and a history of its own."""
+    """The scripted backend, and a history of its own."""
     connect(bench)
     bench.preferences.history_folder = str(bench.folder / "random history")
     bench.preferences.keep_history = True

@@ -1,6 +1,6 @@
 """Hung, killed, asleep, remote, two at once: the backend may do what it likes, Blender goes on.
 
-The backend is the stand-in; ``checks_random.py`` mixes these with everything else.
+The backend is the scripted one; ``checks_random.py`` mixes these with everything else.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from pathlib import Path
 import bpy
 from checks_interface import drawn
 from checks_random import children, connect
-from harness import PACKAGE, PROMPT, Bench, contents, refused, unchanged
+from harness import PACKAGE, PROMPT, SCRIPTED, Bench, contents, refused, unchanged
 from modal import Modal
 from timed import within
 
@@ -147,10 +147,9 @@ def check_remote_command_runs_elsewhere(bench: Bench) -> None:
     that is not there, so the result has to come through the pipe.
     """
     elsewhere = Path(__file__).with_name("elsewhere.py")
-    remote = Path(__file__).with_name("stand_in.py")
     root = bench.module("process.launch").EXTENSION_ROOT
     connect(bench)
-    words = [bench.python, elsewhere, bench.folder / "far away", root, bench.python, "-S", remote]
+    words = [bench.python, elsewhere, bench.folder / "far away", root, bench.python, SCRIPTED]
     bench.preferences.backend_command = shlex.join(map(str, words))
     ob = bench.generate("a lion from afar")
     assert len(ob.data.polygons) == 12

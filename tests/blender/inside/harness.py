@@ -20,6 +20,9 @@ import bpy
 PACKAGE = "bl_ext.user_default.att3d"
 PROMPT = "a pig wearing a tophat"
 
+SCRIPTED = Path(__file__).resolve().parents[2] / "wire" / "scripted_backend.py"
+"""A backend that starts and answers at once; prompts say what it does."""
+
 COLLECTIONS = (
     "objects", "meshes", "materials", "images", "collections", "node_groups", "textures", "actions"
 )  # fmt: skip
@@ -53,14 +56,18 @@ class Bench:
 
     @property
     def quick_python(self) -> str:
-        """A Python whose backend is ``stand_in.py``, which starts at once; see :func:`quick`."""
+        """A Python whose backend is the scripted one; see :func:`quick`."""
         script = self.folder / "quick" / "python"
         if not script.exists():
             script.parent.mkdir(exist_ok=True)
-            stand_in = Path(__file__).with_name("stand_in.py")
-            script.write_text(f"#!/bin/sh\nexec {shlex.join([self.python, '-S', str(stand_in)])}\n")
+            script.write_text(f"#!/bin/sh\nexec {self.scripted}\n")
             script.chmod(0o755)
         return str(script)
+
+    @property
+    def scripted(self) -> str:
+        """The command line of the scripted backend."""
+        return shlex.join([self.python, str(SCRIPTED)])
 
     def reset(self, *, quick: bool = False) -> None:
         """An empty scene and the settings every check starts with."""
@@ -113,8 +120,8 @@ class Bench:
 
 
 def quick(check: Callable[[Bench], None]) -> Callable[[Bench], None]:
-    """Marks a check about the process, not about what it makes: it gets the stand-in, because the
-    real backend takes seconds to start."""
+    """Marks a check about the process, not about what it makes: it gets the scripted backend,
+    because the real one takes seconds to start."""
     check.quick = True  # type: ignore[attr-defined]
     return check
 

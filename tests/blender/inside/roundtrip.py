@@ -19,11 +19,12 @@ import bpy
 import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parent))
+sys.path.append(str(Path(__file__).parents[2] / "wire"))
 
 from chain_bench import ROWS, animate
-from chain_shapes import chain_arrays
 from film import FRAMES, corners
 from harness import Bench
+from scripted_objects import chain_arrays
 
 IMPORTERS = {
     "glb": lambda path: bpy.ops.import_scene.gltf(filepath=path),
@@ -85,8 +86,8 @@ def main(job_file: Path) -> None:
 def true_colors(ob: bpy.types.Object) -> np.ndarray:
     """Green and blue of the whole object at every frame, linear light: f64[T, 2].
 
-    The textures of the stand-in are of one green and one blue, so the mean over the vertices needs
-    no look at any texture.
+    The scripted backend's textures are of one green and one blue, so the mean over the vertices
+    needs no look at any texture.
     """
     arrays = chain_arrays([prompt for prompt, _ in ROWS], 3)
     srgb = arrays["textures"][:, 0, 0, 1:] / 255.0

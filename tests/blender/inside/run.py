@@ -22,11 +22,11 @@ sys.path.append(str(Path(__file__).parents[2]))
 
 from harness import Bench
 
-STAND_INS = {
+SCRIPTED = {
     "checks_bake", "checks_chain", "checks_chain_errors", "checks_chain_slider", "checks_random",
     "checks_robust", "checks_setup", "checks_translations",
 }  # fmt: skip
-"""Modules whose checks choose a stand-in by themselves."""
+"""Modules whose checks choose the scripted backend by themselves."""
 
 
 def find(name: str) -> Callable[[Bench], None]:
@@ -35,7 +35,7 @@ def find(name: str) -> Callable[[Bench], None]:
 
 
 def needs_real_backend(name: str) -> bool:
-    return name.partition("::")[0] not in STAND_INS and not hasattr(find(name), "quick")
+    return name.partition("::")[0] not in SCRIPTED and not hasattr(find(name), "quick")
 
 
 def main(job_file: Path) -> None:

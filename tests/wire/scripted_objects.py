@@ -1,17 +1,31 @@
-"""What the stand-in backend makes of a chain: a ball whose size and color depend on the prompt."""
+"""What the scripted backend makes: a cube of a prompt, and of a chain a ball whose size and color
+depend on the prompts. Needs numpy only."""
 
 from __future__ import annotations
 
-import json
-import uuid
 import zlib
-from pathlib import Path
 
 import numpy as np
 
-CODES = {"float32": "F32", "int32": "I32", "uint8": "U8"}
 SIZE = 32
-"""Pixels of a texture's edge."""
+"""Pixels of the edge of a chain's textures."""
+
+
+def cube(texture_size: int) -> dict[str, np.ndarray]:
+    """A textured cube of one metre on the ground: 8 vertices, 12 triangles."""
+    corners = [(x, y, z) for x in (-0.5, 0.5) for y in (-0.5, 0.5) for z in (0.0, 1.0)]
+    faces = [
+        (0, 1, 3), (0, 3, 2), (4, 6, 7), (4, 7, 5), (0, 4, 5), (0, 5, 1),
+        (2, 3, 7), (2, 7, 6), (0, 2, 6), (0, 6, 4), (1, 5, 7), (1, 7, 3),
+    ]  # fmt: skip
+    texture = np.empty((texture_size, texture_size, 3), np.uint8)
+    texture[:] = (200, 120, 80)
+    return {
+        "vertices": np.array(corners, np.float32),
+        "faces": np.array(faces, np.int32),
+        "uvs": np.tile(np.array([[0, 0], [1, 0], [1, 1]], np.float32), (len(faces), 1, 1)),
+        "texture": texture,
+    }
 
 
 def radius(prompt: str) -> float:
@@ -67,19 +81,3 @@ def chain_arrays(prompts: list[str], keys: int) -> dict[str, np.ndarray]:
         "alphas": alphas,
         "textures": np.stack(textures),
     }
-
-
-def save(folder: Path, arrays: dict[str, np.ndarray]) -> Path:
-    header, body = {}, b""
-    for name, array in arrays.items():
-        data = np.ascontiguousarray(array).tobytes()
-        header[name] = {
-            "dtype": CODES[str(array.dtype)],
-            "shape": list(array.shape),
-            "data_offsets": [len(body), len(body) + len(data)],
-        }
-        body += data
-    head = json.dumps(header).encode()
-    path = folder / f"{uuid.uuid4().hex}.safetensors"
-    path.write_bytes(len(head).to_bytes(8, "little") + head + body)
-    return path
