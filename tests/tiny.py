@@ -1,17 +1,20 @@
-"""A small real checkpoint with random weights: the density bias (A20) makes it a coloured ball."""
+"""A small real checkpoint with random weights: the density bias (A20) makes it a coloured ball; and
+what tests measure of networks."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 import torch
+from torch import nn
 
 from backend.model.att3d import ATT3D
 from backend.model.checkpoint import Storage, save_checkpoint
 from backend.model.checkpoint_file import CheckpointMetadata
 from backend.model.config import GridConfig, ModelConfig
+from backend.model.spectral import plain_state
+from backend.text.open_clip_import import import_open_clip
 from backend.text.text_tower import SmallEncoderConfig
-from training.clip.model import build_tower
 
 TINY = ModelConfig(
     tokens=8,
@@ -57,3 +60,22 @@ def tiny_checkpoint(
     model = tiny_model(seed, config)
     save_checkpoint(path, model, metadata, dict(tower.state_dict()), storage=storage)
     return path
+
+
+def build_tower(text: SmallEncoderConfig) -> nn.Module:
+    """open_clip's text tower with random weights, giving (features, tokens)."""
+    settings = text.text_cfg() | {"output_dim": text.features, "output_tokens": True}
+    return import_open_clip().transformer.TextTransformer(**settings)
+
+
+def largest_singular_values(module: nn.Module) -> dict[str, float]:
+    """Largest singular value of the weight of every linear layer in ``module``, exactly."""
+    norms = {}
+    for name, weight in plain_state(module).items():
+        if name.endswith("weight") and weight.ndim == 2:
+            tall = weight.shape[0] > weight.shape[1]
+            weight = weight.double()
+            square = weight.T @ weight if tall else weight @ weight.T
+            largest = torch.linalg.eigvalsh(square)[-1]
+            norms[name] = largest.clamp_min(0.0).sqrt().item()
+    return norms

@@ -83,13 +83,8 @@ def y_up_to_z_up(vectors: Float[np.ndarray, "*n 3"]) -> Float[np.ndarray, "*n 3"
 
 
 def v_up_to_v_down(uvs: Float[np.ndarray, "*n 2"]) -> Float[np.ndarray, "*n 2"]:
-    """Blender (origin at the texture's lower left) to glTF (upper left)."""
+    """Blender (origin at the texture's lower left) to glTF (upper left), and back."""
     return np.stack([uvs[..., 0], 1.0 - uvs[..., 1]], axis=-1)
-
-
-def v_down_to_v_up(uvs: Float[np.ndarray, "*n 2"]) -> Float[np.ndarray, "*n 2"]:
-    """glTF to Blender."""
-    return v_up_to_v_down(uvs)
 
 
 def ascii_comment(text: str) -> str:

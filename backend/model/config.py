@@ -15,13 +15,15 @@ from ..protocol.schema import decode
 
 Support = Literal["cube", "ball"]
 Mapping = Literal["linear", "deep", "attention", "concatenation"]
-PAPER_RESOLUTIONS = (9, 14, 22, 36, 58)
 
 
 def paper_resolutions(levels: int) -> tuple[int, ...]:
     """Vertices per axis of each level: ``1 + floor(8 b^level)`` with ``b = 2^(5/7)`` (A1, A2)."""
     base = 2 ** (5 / 7)
     return tuple(1 + math.floor(8 * base**level) for level in range(levels))
+
+
+PAPER_RESOLUTIONS = paper_resolutions(5)
 
 
 @dataclass(frozen=True)

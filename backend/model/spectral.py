@@ -108,16 +108,3 @@ def plain_state(module: nn.Module) -> dict[str, Tensor]:
     for name, part in module.named_modules():
         part.training = training[name]
     return {k: v for k, v in state.items() if not k.startswith("parametrizations.")}
-
-
-def largest_singular_values(module: nn.Module) -> dict[str, float]:
-    """Largest singular value of the weight of every linear layer in ``module``, exactly."""
-    norms = {}
-    for name, weight in plain_state(module).items():
-        if name.endswith("weight") and weight.ndim == 2:
-            tall = weight.shape[0] > weight.shape[1]
-            weight = weight.double()
-            square = weight.T @ weight if tall else weight @ weight.T
-            largest = torch.linalg.eigvalsh(square)[-1]
-            norms[name] = largest.clamp_min(0.0).sqrt().item()
-    return norms

@@ -10,6 +10,7 @@ import bpy
 from ...backend.protocol.errors import Att3dError
 from ...backend.protocol.messages import GenerateResult
 from ..generate.result_operator import MeshOperator, panel_values
+from ..process.operator import idle
 from ..process.reply import Reply
 from ..process.session import redraw, session
 from ..scene import preview
@@ -32,8 +33,7 @@ class ATT3D_OT_slider_start(bpy.types.Operator):
 
     @classmethod
     def poll(cls, context: Context) -> bool:
-        if session.busy:
-            cls.poll_message_set("Something is being generated. Wait for it, or press ESC")
+        if not idle(cls):
             return False
         rows = context.scene.att3d.chain
         if sum(1 for row in rows if row.prompt.strip()) < 2:

@@ -16,7 +16,7 @@ from bpy.props import BoolProperty, StringProperty
 from ...backend.files import atomic_write
 from ...backend.protocol.errors import Att3dError, CheckpointError, OutputError
 from ...backend.protocol.messages import RenderParams, RenderResult
-from ..process.operator import BackendOperator
+from ..process.operator import BackendOperator, idle
 from ..process.reply import Reply
 from ..process.session import session
 from ..ui.preferences import preferences
@@ -193,10 +193,7 @@ class ATT3D_OT_open_checkpoint(bpy.types.Operator):
 
     @classmethod
     def poll(cls, context: Context) -> bool:
-        if session.busy:
-            cls.poll_message_set("Something is being generated. Wait for it, or press ESC")
-            return False
-        return True
+        return idle(cls)
 
     def invoke(self, context: Context, event: Event) -> set[str]:
         context.window_manager.fileselect_add(self)

@@ -10,6 +10,7 @@ import bpy
 from bpy.props import BoolProperty, IntProperty, StringProperty
 
 from ...backend.protocol.errors import Att3dError, BadRequest, InternalError
+from ..process.operator import in_object_mode
 from ..process.session import redraw, session
 from ..scene.animation import chain_of
 from ..scene.collection import select_only
@@ -63,10 +64,7 @@ class _Baker:
         if ob.library is not None or ob.data.library is not None:
             cls.poll_message_set("The object is linked from another file. Make it local first")
             return False
-        if context.mode != "OBJECT":
-            cls.poll_message_set("Leave this mode first: it needs Object Mode")
-            return False
-        return True
+        return in_object_mode(cls, context)
 
     def range_in(self, scene: bpy.types.Scene, ob: bpy.types.Object) -> tuple[int, int]:
         """First and last frame: those given, else the chain's own, else the scene's.

@@ -63,20 +63,12 @@ class SeriesOperator(MeshOperator):
             return self._failed(error)
         return super().invoke(context, event)
 
-    def modal(self, context: Context, event: Event) -> set[str]:
-        reply = self._reply
-        if reply is None:
-            return {"CANCELLED"}
-        if event.type == "ESC" and event.value == "PRESS":
-            session.cancel()
-        elif event.type != "TIMER":
-            return {"PASS_THROUGH"}
-        redraw()
-        if not reply.done():
-            return {"PASS_THROUGH"}
+    def answered(self, context: Context, reply: Reply) -> set[str]:
+        """Use the answer that has come, and ask for the next, or end."""
         try:
             if self.collect(context, reply):
                 self._reply = self.request(context)
+                redraw()
                 return {"PASS_THROUGH"}
         except Exception as error:
             self._end(context)

@@ -17,7 +17,7 @@ from ...backend.protocol.framing import MAX_BODY
 from ...backend.protocol.messages import InvertParams, InvertResult
 from ..checkpoints import catalog
 from ..checkpoints.inverted import forget, remember
-from ..process.operator import BackendOperator
+from ..process.operator import BackendOperator, in_object_mode
 from ..process.reply import Reply
 from ..process.session import redraw, session
 from ..scene.data_blocks import find_by_uid
@@ -65,10 +65,7 @@ class ATT3D_OT_invert(BackendOperator, bpy.types.Operator):
 
     @classmethod
     def poll(cls, context: Context) -> bool:
-        if not super().poll(context):
-            return False
-        if context.mode != "OBJECT":
-            cls.poll_message_set("Leave this mode first: it needs Object Mode")
+        if not super().poll(context) or not in_object_mode(cls, context):
             return False
         if not any(ob.type in SOLID for ob in context.selected_objects):
             cls.poll_message_set("Select an object with faces")

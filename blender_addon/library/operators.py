@@ -12,6 +12,7 @@ from bpy.app.translations import pgettext_rpt as rpt_
 from bpy.props import EnumProperty, StringProperty
 
 from ...backend.protocol.errors import Att3dError, BadRequest, InternalError, OutputError
+from ..process.operator import in_object_mode
 from ..process.session import redraw, session
 from ..ui.status_text import told
 from .awaited import Training, awaited
@@ -53,10 +54,7 @@ class ATT3D_OT_export_library(bpy.types.Operator):
 
     @classmethod
     def poll(cls, context: Context) -> bool:
-        if context.mode != "OBJECT":
-            cls.poll_message_set("Leave this mode first: it needs Object Mode")
-            return False
-        return True
+        return in_object_mode(cls, context)
 
     def invoke(self, context: Context, event: Event) -> set[str]:
         context.window_manager.fileselect_add(self)

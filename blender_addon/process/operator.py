@@ -29,6 +29,20 @@ _timers: list[bpy.types.Timer] = []
 """Timers of the operators that run; an operator that Blender drops cannot remove its own."""
 
 
+def idle(cls: type[bpy.types.Operator]) -> bool:
+    """Whether nothing is being generated; else the operator's button says why it is off."""
+    if session.busy:
+        cls.poll_message_set("Something is being generated. Wait for it, or press ESC")
+    return not session.busy
+
+
+def in_object_mode(cls: type[bpy.types.Operator], context: Context) -> bool:
+    """Whether Blender is in Object Mode; else the operator's button says why it is off."""
+    if context.mode != "OBJECT":
+        cls.poll_message_set("Leave this mode first: it needs Object Mode")
+    return context.mode == "OBJECT"
+
+
 class BackendOperator:
     """An operator that sends one request to the backend and uses its answer."""
 
@@ -46,10 +60,7 @@ class BackendOperator:
 
     @classmethod
     def poll(cls, context: Context) -> bool:
-        if session.busy:
-            cls.poll_message_set("Something is being generated. Wait for it, or press ESC")
-            return False
-        return context.scene is not None
+        return idle(cls) and context.scene is not None
 
     def execute(self, context: Context) -> set[str]:
         try:
@@ -90,6 +101,10 @@ class BackendOperator:
         if not reply.done():
             self._show()
             return {"PASS_THROUGH"}
+        return self.answered(context, reply)
+
+    def answered(self, context: Context, reply: Reply) -> set[str]:
+        """Use the answer that has come, and end."""
         self._end(context)
         try:
             self.finish(context, reply)

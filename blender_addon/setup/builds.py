@@ -29,8 +29,6 @@ class Build:
     description: str
     index: str
     """Where torch and torchvision come from; everything else comes from PyPI."""
-    download_mb: int
-    """Size of the download with everything else, roughly, MB."""
     disk_mb: int
     """Size when it is installed, roughly, MB."""
 
@@ -47,13 +45,12 @@ class Build:
 BUILDS = {
     build.identifier: build
     for build in (
-        Build("cpu", "CPU", "No graphics card: any processor", f"{_TORCH}/cpu", 350, 1150),
+        Build("cpu", "CPU", "No graphics card: any processor", f"{_TORCH}/cpu", 1150),
         Build(
             "cu130",
             "NVIDIA (CUDA 13.0)",
             "Turing (GTX 16, RTX 20) and newer cards, driver 580 or newer",
             f"{_TORCH}/cu130",
-            2400,
             5000,
         ),
         Build(
@@ -61,7 +58,6 @@ BUILDS = {
             "NVIDIA (CUDA 12.6)",
             "Maxwell (GTX 900) to Ada and Hopper cards, driver 525 or newer",
             f"{_TORCH}/cu126",
-            2900,
             6800,
         ),
         Build(
@@ -69,10 +65,9 @@ BUILDS = {
             "AMD (ROCm 7.2)",
             "AMD cards that ROCm supports, on Linux",
             f"{_TORCH}/rocm7.2",
-            4800,
             17000,
         ),
-        Build("mps", "Apple", "Apple silicon (M1 and newer), macOS 14 or newer", PYPI, 350, 1300),
+        Build("mps", "Apple", "Apple silicon (M1 and newer), macOS 14 or newer", PYPI, 1300),
     )
 }
 

@@ -15,6 +15,7 @@ from bpy.app.translations import pgettext_rpt as rpt_
 
 from ...backend.protocol.errors import Att3dError, Cancelled, MissingDependency, NotDownloaded
 from ..process.launch import EXTENSION_ROOT, clean_environment, extension_version
+from ..process.operator import idle
 from ..process.session import redraw, session
 from ..ui.preferences import preferences
 from . import builds, folders
@@ -135,10 +136,7 @@ class ATT3D_OT_set_up(bpy.types.Operator):
         if control.running or control.deleting:
             cls.poll_message_set("The engine is being set up or deleted")
             return False
-        if session.busy:
-            cls.poll_message_set("Something is being generated. Wait for it, or press ESC")
-            return False
-        return True
+        return idle(cls)
 
     def execute(self, context: Context) -> set[str]:
         session.error = None

@@ -48,7 +48,7 @@ def test_conversions_are_inverses_and_keep_orientation():
     assert conventions.z_up_to_y_up(front).tolist() == [0, 0, 1]
     turned = conventions.z_up_to_y_up(np.eye(3))
     assert np.linalg.det(turned) == pytest.approx(1.0)
-    assert conventions.v_down_to_v_up(conventions.v_up_to_v_down(points[:, :2])) == pytest.approx(
+    assert conventions.v_up_to_v_down(conventions.v_up_to_v_down(points[:, :2])) == pytest.approx(
         points[:, :2]
     )
 

@@ -7,8 +7,7 @@ import torch
 
 from backend.model.att3d import ATT3D
 from backend.model.decoder import density_bias
-from backend.model.spectral import largest_singular_values
-from tests.tiny import TINY, tiny_model
+from tests.tiny import TINY, largest_singular_values, tiny_model
 
 
 def test_a11_both_layers_have_spectral_norm_one_after_training_forward_passes():

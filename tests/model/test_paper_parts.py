@@ -10,8 +10,7 @@ from backend.model.att3d import ATT3D
 from backend.model.checkpoint import CheckpointMetadata, load_checkpoint, save_checkpoint
 from backend.model.config import config_from_json, config_to_json
 from backend.model.decoder import EnvironmentMap
-from backend.model.spectral import largest_singular_values
-from tests.tiny import TINY
+from tests.tiny import TINY, largest_singular_values
 
 ATTENTION = dataclasses.replace(
     TINY, mapping="attention", attention=16, attention_layers=2, components=0

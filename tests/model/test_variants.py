@@ -17,13 +17,12 @@ from backend.model.config import config_to_json as to_json
 from backend.model.field import Field
 from backend.model.grid import FeatureGrid
 from backend.model.mapping import normalised_conditions
-from backend.model.spectral import largest_singular_values
 from backend.progress import CancelToken
 from backend.protocol.errors import CheckpointError, TrainingError
 from backend.rendering.occupancy import Occupancy
 from backend.surface.refine import near_surface
 from tests.model.test_grid import points_in_ball, slow_read
-from tests.tiny import TINY, tiny_model
+from tests.tiny import TINY, largest_singular_values, tiny_model
 
 CONDITIONS = (
     Condition("guidance_weight", 5.0, 100.0, 20.0),

@@ -15,7 +15,7 @@ from backend.text.encoder import TextEncoder, encoder_from_config
 from backend.text.small_encoder import SmallEncoder
 from backend.text.text_tower import SmallEncoderConfig
 from backend.text.tokenizer import learn_words
-from training.clip.model import build_tower
+from tests.tiny import build_tower
 
 WORDS = learn_words(["a pig wearing a tophat riding a bike"])
 CONFIG = SmallEncoderConfig(words=WORDS, context=10, width=16, layers=2, heads=2, features=8)

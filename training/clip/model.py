@@ -46,12 +46,6 @@ class SmallClip:
         return SmallEncoder(self.text, self.towers.text.state_dict())
 
 
-def build_tower(text: SmallEncoderConfig) -> nn.Module:
-    """open_clip's text tower with random weights, giving (features, tokens)."""
-    settings = text.text_cfg() | {"output_dim": text.features, "output_tokens": True}
-    return import_open_clip().transformer.TextTransformer(**settings)
-
-
 def build_clip(shape: ClipShape, words: Sequence[str]) -> SmallClip:
     """Random weights (from torch's global generator)."""
     text = SmallEncoderConfig(

@@ -203,8 +203,7 @@ def own_pixel_model(folder: Path) -> Path:
     """Ours, 8 x 8, which knows the words of ``tests.tiny``."""
     from backend.text.small_encoder import SmallEncoder
     from backend.text.text_tower import SmallEncoderConfig
-    from tests.tiny import WORDS
-    from training.clip.model import build_tower
+    from tests.tiny import WORDS, build_tower
     from training.diffusion import (
         PixelModelConfig,
         UNetConfig,
