@@ -281,7 +281,7 @@ class Engine:
         field_to_mesh(field, MeshOptions(faces=500, texture_size=64, resolution=32))
 
     def info(self) -> dict[str, object]:
-        """What is loaded, as plain data."""
+        """The loaded checkpoint and what computes it, as plain data."""
         return {
             "checkpoint": str(self.checkpoint.path),
             "checkpoint_hash": self.checkpoint.sha256,

@@ -44,7 +44,7 @@ class Choice:
     broken: str = ""
     """Why PyTorch, which is installed, cannot be loaded; empty: it can, or nobody tried."""
     accelerator: str = "auto"
-    """One of :data:`ACCELERATORS`."""
+    """What computes it: one of :data:`ACCELERATORS`."""
 
     def load(self, path: Path) -> Model:
         """Load a checkpoint, to be computed like this.

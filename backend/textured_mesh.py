@@ -15,7 +15,7 @@ class GeneratedMesh:
     """A textured mesh in Blender's axes (z up, front at -y), metres."""
 
     vertices: Float[np.ndarray, "vertices 3"]
-    """float32."""
+    """Positions, float32."""
     faces: Int[np.ndarray, "faces corners"]
     """int32, three or four corners, counter-clockwise seen from outside; a quad ``a b c d`` is the
     triangles ``a b c`` and ``a c d``."""

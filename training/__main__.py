@@ -1,4 +1,4 @@
-"""``python -m training``."""
+"""The headless command line: ``python -m training``."""
 
 from .cli import main
 

@@ -34,7 +34,7 @@ class Baked(NamedTuple):
     """The textures of a mesh; None: not wanted, or there is nothing to say."""
 
     color: Texture
-    """sRGB."""
+    """The field's colors, sRGB."""
     normal_map: Texture | None
     """Tangent space, +Y up, linear."""
     finish_map: Texture | None

@@ -76,7 +76,7 @@ def outlines_of(
 
 @dataclass(frozen=True)
 class Layout:
-    """Where charts stand."""
+    """Where packed charts stand in the square."""
 
     place: Int[np.ndarray, "charts 2"]
     """Column and row of each."""

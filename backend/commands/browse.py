@@ -29,7 +29,7 @@ MOST = (1, 100_000)
 
 @dataclass
 class BrowseReport:
-    """What ``--json`` prints."""
+    """What a checkpoint knows, by category: what ``--json`` prints."""
 
     checkpoint: str
     name: str

@@ -33,7 +33,7 @@ class Made:
 
 @dataclass
 class GenerateReport:
-    """What ``--json`` prints."""
+    """What came of a ``generate``: what ``--json`` prints."""
 
     results: list[Made]
     checkpoint: str

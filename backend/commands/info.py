@@ -31,7 +31,7 @@ def describe(path: Path | None) -> dict[str, Any]:
 
 
 def as_text(facts: dict[str, Any]) -> str:
-    """The same for a person to read."""
+    """What :func:`describe` found, as lines for a person."""
     encoder = dict(facts["text_encoder"])
     words = encoder.pop("words", None)
     lines = [

@@ -22,12 +22,12 @@ from .names import check_name
 FRAMES = 48
 """Frames from one prompt to the next, when nothing is said."""
 LAST_FRAME = 1_048_574
-"""Blender's."""
+"""The last frame that a scene of Blender may have."""
 
 
 @dataclass
 class InterpolateReport:
-    """What ``--json`` prints."""
+    """What came of an ``interpolate``: what ``--json`` prints."""
 
     file: str
     prompts: list[str]

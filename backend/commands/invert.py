@@ -18,7 +18,7 @@ from .names import check_name
 
 @dataclass
 class InvertReport:
-    """What ``--json`` prints."""
+    """What came of an ``invert``: what ``--json`` prints."""
 
     file: str
     name: str

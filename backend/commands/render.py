@@ -33,7 +33,7 @@ Pictures = UInt8[np.ndarray, "views size size 3"]
 
 @dataclass
 class RenderReport:
-    """What ``--json`` prints."""
+    """What came of a ``render``: what ``--json`` prints."""
 
     prompt: str
     files: list[str]

@@ -144,9 +144,9 @@ class _Line:
         low = np.minimum(place.astype(np.int64), resolution - 2)
         needed, index = np.unique(np.concatenate([low, low + 1]), return_inverse=True)
         self.vertices: Int[np.ndarray, " vertices"] = needed
-        """Those that are needed."""
+        """Vertices of the grid that the points need."""
         self.matrix = np.zeros((len(line), len(needed)), dtype=np.float32)
-        """Weights of ``vertices``."""
+        """Weights of ``vertices`` at each point of the line."""
         point, high = np.arange(len(line)), (place - low).astype(np.float32)
         self.matrix[point, index[: len(line)]] = 1.0 - high
         self.matrix[point, index[len(line) :]] = high

@@ -20,7 +20,7 @@ class ColoredMesh:
     corners', the picture's."""
 
     vertices: Float[np.ndarray, "vertices 3"]
-    """float64."""
+    """Positions, float64."""
     faces: Int[np.ndarray, "faces 3"]
     """int64, counter-clockwise seen from outside."""
     base: Float[np.ndarray, "faces 3"]

@@ -23,7 +23,7 @@ class Placement:
     """``scale * turn(point) + offset``; the turn is about z, counter-clockwise seen from above."""
 
     turn: float = 0.0
-    """Degrees."""
+    """Turn in degrees."""
     scale: float = 1.0
     offset: tuple[float, float, float] = (0.0, 0.0, 0.0)
 
@@ -44,7 +44,7 @@ class Placement:
 
 @dataclass(frozen=True)
 class Box:
-    """Axis-aligned, metres."""
+    """An axis-aligned box, metres."""
 
     low: Float[np.ndarray, "3"]
     high: Float[np.ndarray, "3"]

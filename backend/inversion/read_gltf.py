@@ -251,7 +251,7 @@ def _local(node: dict[str, Any]) -> Float[np.ndarray, "4 4"]:
 def _transformed(
     uvs: Float[np.ndarray, "vertices 2"], change: dict[str, Any]
 ) -> Float[np.ndarray, "vertices 2"]:
-    """UVs after KHR_texture_transform."""
+    """Texture coordinates after KHR_texture_transform."""
     scale: Sequence[float] = change.get("scale", (1.0, 1.0))
     angle = float(change.get("rotation", 0.0))
     turn = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])

@@ -58,7 +58,7 @@ class CheckpointMetadata:
     """Categories of prompts, to browse by; these are shown, where there are any."""
     description: str = ""
     limits: str = ""
-    """What it cannot do."""
+    """What the checkpoint cannot do."""
     licence: str = ""
     recipe: dict[str, Any] = field(default_factory=dict)
     """How it was made: preset, configuration, steps, commit, seconds."""

@@ -33,7 +33,7 @@ class GridConfig:
     resolutions: tuple[int, ...] = PAPER_RESOLUTIONS
     """Vertices per axis, coarse to fine."""
     features: int = 4
-    """Features a vertex."""
+    """Features of each vertex."""
     support: Support = "cube"
     """``ball`` keeps only the vertices of cells that touch the bounding ball: about half of them,
     and the half that is never read is neither stored nor computed. Not of hash levels."""
@@ -95,7 +95,7 @@ class Condition:
 
     @property
     def problem(self) -> str | None:
-        """What is wrong with it, or None."""
+        """What is wrong with the condition, or None."""
         if not self.name.isidentifier():
             return f"the condition {self.name!r} is not a name"
         if not all(map(math.isfinite, (self.low, self.high, self.default))):

@@ -165,7 +165,7 @@ class InterpolateResult(CheckpointAnswer):
     f32[F,3,2] (per corner; 4 of a quad), positions f32[K,V,3], alphas f32[K] (rising, from 0 to
     N-1), textures u8[T,S,S,3] at texture_alphas f32[T], which are some of alphas."""
     prompts: list[str]
-    """As normalised."""
+    """The prompts as normalised."""
     keys: list[InterpolatedKey]
     """The keys, in the order of ``positions``."""
     vertices: int
@@ -192,7 +192,7 @@ class PreviewParams(PreviewOptions, PromptRequest):
     prompts: list[str]
     """1 to 16; neighbours may be equal."""
     alpha: float = 0.0
-    """0 to N-1."""
+    """Place in the chain, 0 to N-1."""
     weights: list[float] = field(default_factory=list)
     """Instead of ``alpha``: the share of each prompt; they add up to one."""
 
@@ -224,7 +224,7 @@ class InvertParams(CheckpointRequest):
 @dataclass(frozen=True, kw_only=True)
 class InvertResult(CheckpointAnswer):
     name: str
-    """As normalised."""
+    """The name as normalised."""
     object: ObjectCode
     psnr: float
     """PSNR of pictures of the model and of what was found, dB."""
@@ -301,7 +301,7 @@ class FetchParams:
 @dataclass(frozen=True, kw_only=True)
 class FetchResult:
     data: str
-    """Base64."""
+    """Bytes of the file in Base64."""
     size: int
     """Size of the whole file, bytes."""
 

@@ -31,7 +31,7 @@ class CameraConfig:
     elevation: tuple[float, float] = (-10.0, 90.0)
     """Degrees above the horizon."""
     azimuth: tuple[float, float] = (0.0, 360.0)
-    """Degrees around z."""
+    """Range of angles around z, degrees."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Cameras:
     """A batch of cameras that look at the origin."""
 
     azimuth: Float[Tensor, " views"]
-    """Radians."""
+    """Angle around z, radians."""
     elevation: Float[Tensor, " views"]
     """Radians; strictly between -pi/2 and pi/2."""
     distance: Float[Tensor, " views"]

@@ -34,7 +34,7 @@ class Rendered:
     """Composited rays, without any background."""
 
     color: Float[Tensor, "objects rays 3"]
-    """Premultiplied by alpha."""
+    """Color of each ray, premultiplied by alpha."""
     alpha: Float[Tensor, "objects rays"]
     depth: Float[Tensor, "objects rays"]
     """Expected distance along the ray, metres; the far end where nothing is hit."""

@@ -24,12 +24,12 @@ def normalise(vectors: Float[np.ndarray, "*n 3"]) -> Float[np.ndarray, "*n 3"]:
 
 
 def face_areas(vertices: Vertices, faces: Polygons) -> Float[np.ndarray, " faces"]:
-    """Square metres."""
+    """Area of each face, square metres."""
     return 0.5 * np.linalg.norm(face_crosses(vertices, faces), axis=1)
 
 
 def corner_angles(vertices: Vertices, faces: Polygons) -> Float[np.ndarray, "faces corners"]:
-    """Radians."""
+    """Angle of each face's corners, radians."""
     corners = vertices[faces]
     forward = normalise(np.roll(corners, -1, axis=1) - corners)
     backward = normalise(np.roll(corners, 1, axis=1) - corners)

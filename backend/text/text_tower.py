@@ -72,7 +72,7 @@ class SmallEncoderConfig:
         return config
 
     def text_cfg(self) -> dict[str, Any]:
-        """The same tower as open_clip's ``text_cfg``."""
+        """The tower's sizes as open_clip's ``text_cfg`` has them."""
         return {
             "context_length": self.context,
             "vocab_size": WordTokenizer(self.words, self.context).size,

@@ -36,7 +36,7 @@ class WordTokenizer:
 
     @property
     def size(self) -> int:
-        """Number of ids."""
+        """How many ids there are."""
         return SPECIAL + len(self.words)
 
     def ids(self, prompt: str) -> list[int]:

@@ -19,7 +19,7 @@ from .visibility import directions, look
 
 @dataclass(frozen=True)
 class TuckConfig:
-    """Lengths in metres."""
+    """How hidden back faces are tucked in; lengths in metres."""
 
     rounds: int = 6
     views: int = 21

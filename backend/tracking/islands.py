@@ -86,7 +86,7 @@ class Islands:
         return only(solid, ~islands), only(common, kept), islands
 
     def _own(self, islands: Bool[np.ndarray, "n n n"]) -> Bool[np.ndarray, "n n n"]:
-        """Those that touch one of :attr:`all`."""
+        """The islands that touch one of :attr:`all`."""
         assert self.all is not None
         return parts_holding(islands, self.all.inside)
 

@@ -17,11 +17,11 @@ class PreviewMesh:
     """A vertex-colored mesh in Blender's axes, metres; no faces where the object has no surface."""
 
     vertices: Float[np.ndarray, "vertices 3"]
-    """float32."""
+    """Positions, float32."""
     faces: Int[np.ndarray, "faces 3"]
     """int32, counter-clockwise seen from outside."""
     colors: UInt8[np.ndarray, "vertices 3"]
-    """sRGB."""
+    """Colors of the vertices, sRGB."""
     timings: dict[str, float] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     checkpoint_hash: str = ""

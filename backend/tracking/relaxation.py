@@ -32,7 +32,7 @@ SAMPLES = 25_000
 
 @dataclass(frozen=True)
 class SettleConfig:
-    """Lengths in metres."""
+    """How vertices are relaxed onto a surface; lengths in metres."""
 
     rounds: int = 6
     reach: float = 0.03

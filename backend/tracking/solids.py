@@ -161,12 +161,12 @@ def only(solid: Solid, voxels: Bool[np.ndarray, "n n n"]) -> Solid:
 
 
 def union(one: Solid, other: Solid) -> Solid:
-    """Where either is."""
+    """The solid that is where either of two is."""
     return Solid(np.maximum(one.values, other.values), one.bound)
 
 
 def intersection(one: Solid, other: Solid) -> Solid:
-    """Where both are."""
+    """The solid that is where both of two are."""
     return Solid(np.minimum(one.values, other.values), one.bound)
 
 

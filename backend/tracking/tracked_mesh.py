@@ -27,7 +27,7 @@ class TrackedMesh:
     uvs: Float[np.ndarray, "faces corners 2"]
     """float32, per corner; (0, 0) is the lower left of the texture."""
     positions: Float[np.ndarray, "keys vertices 3"]
-    """float32."""
+    """Positions at each key, float32."""
     textures: UInt8[np.ndarray, "textures size size 3"]
     """sRGB; the top row first."""
     texture_alphas: Float[np.ndarray, " textures"]

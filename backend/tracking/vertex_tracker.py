@@ -52,7 +52,7 @@ class Layer:
     """A closed surface of which every alpha shows what it has."""
 
     whole: Solid
-    """What it is the surface of."""
+    """The solid that the layer is the surface of."""
     vertices: Vertices
     polygons: Polygons
 

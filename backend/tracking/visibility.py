@@ -22,7 +22,7 @@ class View:
     face: Int[np.ndarray, "size size"]
     """The nearest face, or -1."""
     behind: Bool[np.ndarray, "size size"]
-    """Whether it is seen from behind."""
+    """Whether the face that a pixel shows is seen from behind."""
     corners: Float[np.ndarray, "faces 3 2"]
     """Corners of all faces in the picture, pixels."""
 

@@ -51,7 +51,7 @@ class Progress:
     corner: tuple[float, float, float]
     """Where the first object stands."""
     title: str
-    """Names the collection."""
+    """Name of the batch's collection."""
     collection: int = 0
     """Its ``session_uid``; 0 before the first object."""
     index: int = 0

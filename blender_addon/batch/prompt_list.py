@@ -37,7 +37,7 @@ class Grid:
 
     count: int
     spacing: float
-    """Metres between neighbours."""
+    """Distance between neighbours, metres."""
     wanted_columns: int = 0
     """0: as many as make the grid square."""
 

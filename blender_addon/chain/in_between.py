@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from bpy.types import Context
 
 SPACING = 1.5
-"""Metres between neighbours."""
+"""Distance between neighbours, metres."""
 
 
 class ATT3D_OT_in_between(SeriesOperator, bpy.types.Operator):

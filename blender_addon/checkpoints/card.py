@@ -24,7 +24,7 @@ class Card:
 
     name: str
     summary: str
-    """What it is for."""
+    """What the checkpoint is for."""
     facts: tuple[tuple[str, str], ...]
     """Title and text, in order: what helps whoever uses it."""
     technical: tuple[tuple[str, str], ...] = ()

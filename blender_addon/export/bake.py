@@ -31,7 +31,7 @@ class Colors:
 
     kind: Literal["VALUE", "SEQUENCE", "VERTEX"]
     value: float = 0.0
-    """Interpolation; for VALUE."""
+    """The value of Interpolation whose colors VALUE takes."""
     folder: Path | None = None
     """Where the pictures go; for SEQUENCE."""
 

@@ -26,7 +26,7 @@ class Format:
     suffixes: tuple[str, ...]
     """File-name suffixes, the usual one first."""
     exporter: str
-    """The operator, "export_scene.gltf"."""
+    """Blender's operator that writes it, "export_scene.gltf"."""
     options: tuple[tuple[str, object], ...]
     """Those that this Blender's exporter does not have are left out."""
     vertex_colors: tuple[tuple[str, object], ...]

@@ -40,7 +40,7 @@ _UNFINISHED = "unfinished-"
 
 @dataclass(frozen=True)
 class Entry:
-    """One result."""
+    """One result of the history."""
 
     folder: Path
     prompt: str
@@ -81,7 +81,7 @@ class Entry:
 
     @property
     def name(self) -> str:
-        """What it is called, uncut."""
+        """The object's name, uncut."""
         return self.title or self.prompt
 
     @property

@@ -39,7 +39,7 @@ class State(enum.Enum):
 
 @dataclass(frozen=True)
 class Facts:
-    """What is known at one moment."""
+    """What is known of the backend at one moment."""
 
     setting_up: bool = False
     """The worker of the set-up runs."""
@@ -87,7 +87,7 @@ class Mend:
     """A button that does something about it."""
 
     operator: str
-    """``att3d.something``."""
+    """The operator's name, ``att3d.something``."""
     icon: str
 
 

@@ -107,7 +107,7 @@ class Connection:
 
     @property
     def expecting(self) -> bool:
-        """Whether it owes an answer."""
+        """Whether the process owes an answer."""
         return bool(self._open)
 
     def condemn(self, error: Att3dError) -> None:

@@ -26,7 +26,7 @@ class Status:
     library: str = ""
     """What computes the checkpoint: ``numpy`` or ``torch``."""
     reason: str = ""
-    """Why that one."""
+    """Why that library computes."""
     broken: str = ""
     """Why PyTorch, which is installed, cannot be loaded; else empty."""
     checkpoint: str = ""
@@ -49,7 +49,7 @@ class Reply:
     def __init__(self, method: str, prepare: Callable[[Any], Any] | None = None) -> None:
         self.method = method
         self.prepared: Any = None
-        """What ``prepare`` returned."""
+        """The value that ``prepare`` returned."""
         self.dropped = False
         """Whether nobody waits for it any more."""
         self._future: Future[object] = Future()

@@ -104,9 +104,9 @@ class PreviewArrays:
     vertices: np.ndarray
     """f32[V, 3], metres, z up."""
     faces: np.ndarray
-    """i32[F, 3]."""
+    """Triangles, i32[F, 3]."""
     colors: np.ndarray
-    """u8[V, 3], sRGB."""
+    """Colors of the vertices, u8[V, 3], sRGB."""
 
 
 def triangulated(corners: np.ndarray) -> np.ndarray:

@@ -24,7 +24,7 @@ class Chain:
     prompts: tuple[str, ...]
     """Equal neighbours mean that the object stays as it is from the one frame to the other."""
     frames: tuple[int, ...]
-    """Rising."""
+    """Frame of each prompt, rising."""
 
     @property
     def stops(self) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ import bpy
 from mathutils import Matrix, Vector
 
 GAP = 0.25
-"""Metres between neighbours."""
+"""Distance between neighbours, metres."""
 FLAT = 0.05
 """Metres: what rises no higher over the floor (a ground plane) may be stood on."""
 HUGE = 12.0

@@ -21,7 +21,7 @@ _FREE_SECONDS = 5.0
 
 
 class Control:
-    """See the module."""
+    """The set-up that runs, or the last one: started, stopped, and what it says."""
 
     def __init__(self) -> None:
         self.run: SetupRun | None = None

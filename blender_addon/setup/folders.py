@@ -39,12 +39,12 @@ State = Literal["incomplete", "complete"]
 
 @dataclass(frozen=True)
 class Marker:
-    """What is in a folder of ours."""
+    """What the marker of an environment that we made says."""
 
     state: State
     """Complete only after the installed backend has been seen to work."""
     build: str = ""
-    """Build of torch."""
+    """The build of torch that is in it."""
     pins: str = ""
     """Fingerprint of the list of versions that were asked for."""
     extension: str = ""

@@ -21,12 +21,12 @@ from ...backend.protocol.errors import NotDownloaded
 from .failures import explain
 
 REQUIREMENT = "uv==0.13.9"
-"""What is fetched where there is none."""
+"""The uv that is fetched where there is none."""
 OLDEST = (0, 9)
 """Before this one the options that are used here had other names."""
 PROGRAM = "uv.exe" if sys.platform == "win32" else "uv"
 PYTHONS = ">=3.11,<3.15"
-"""Those that every pinned package has wheels for."""
+"""Versions of Python that every pinned package has wheels for."""
 PREFERRED = "3.11"
 """The one that is tested most; fetched where there is no Python at all."""
 

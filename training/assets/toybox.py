@@ -38,7 +38,7 @@ class ToyboxConfig:
     kind: str = field(default="toybox", init=False)
 
     def open(self) -> ToyboxCollection:
-        """The toybox."""
+        """The collection of all toys."""
         return ToyboxCollection()
 
 

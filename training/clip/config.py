@@ -71,13 +71,13 @@ class BankConfig:
     folder: Path = Path("out/clip-bank")
     """Holds finished shards; rendering continues where it stopped."""
     size: int = within(64, 1, 1024)
-    """Pixels."""
+    """Pixels along a picture's edge."""
     views: int = within(16384, 1)
     """Random views, spread evenly over the captions."""
     held_out: int = within(256, 1)
     """Captions whose four fixed views (front, left, back, right) measure retrieval."""
     shard: int = within(1024, 1)
-    """Views a file."""
+    """Views in each file."""
     seed: int = within(0, 0, 2**40)
 
 

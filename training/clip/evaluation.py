@@ -50,7 +50,7 @@ def image_features(
 
 @torch.no_grad()
 def text_features(clip: SmallClip, prompts: Sequence[str]) -> Float[Tensor, "prompts features"]:
-    """Unit vectors."""
+    """Unit vectors of the prompts in the space shared with pictures."""
     was_training = clip.towers.training
     clip.towers.eval()
     ids = torch.from_numpy(clip.tokenizer(prompts))

@@ -50,7 +50,7 @@ class DataConfig:
     bank: int = within(12, 1, 100_000)
     """Chunks of views that are drawn from at a time."""
     chunk: int = within(512, 1, 1_000_000)
-    """Views a chunk."""
+    """Views in each chunk."""
     refresh: int = 64
     """Steps after which a new chunk replaces the oldest; 0: never."""
 

@@ -31,7 +31,7 @@ INDEX, MODELS, PROGRESS = "library.json", "models", "progress.jsonl"
 
 @dataclass(frozen=True)
 class StoredModel:
-    """Everything that is kept of one model."""
+    """One model of a library, with all that is kept of it."""
 
     mesh: Mesh
     kinds: UInt8[np.ndarray, " faces"]

@@ -76,7 +76,7 @@ a continuous parameter, which have a true picture at every share."""
 
 @dataclass(frozen=True)
 class InterpolationConfig:
-    """Training between prompts."""
+    """How much is trained between prompts, and how."""
 
     kind: Interpolation = "none"
     kappa: tuple[float, ...] = (2.0, 0.5)

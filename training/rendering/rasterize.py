@@ -28,9 +28,9 @@ class Screen:
     """A mesh's vertices as one camera sees them."""
 
     place: Float[Tensor, "vertices 2"]
-    """Pixels."""
+    """Where each vertex is seen, pixels."""
     closeness: Float[Tensor, " vertices"]
-    """1 / metre."""
+    """Inverse of each vertex's depth, 1 / metre."""
 
 
 @dataclass(frozen=True)

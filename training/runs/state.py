@@ -34,7 +34,7 @@ class Progress:
     """How far a run is."""
 
     step: int
-    """Steps done."""
+    """Number of steps that are done."""
     seconds: float
     """Time spent in training, over all its starts."""
     frames: int = 0

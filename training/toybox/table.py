@@ -17,7 +17,7 @@ from .primitives import Primitive
 SOLIDS = 64
 """Rows for solids; an asset with fewer is padded with solids that are far away."""
 PAINTS = 32
-"""Rows for paint."""
+"""Rows of a table that hold paint."""
 GEOMETRY = 24
 """center 3, matrix 9, inverse scale 3, half 3, radius, taper, slope, revolved, major, soft."""
 MATERIAL = 14
@@ -36,7 +36,7 @@ class Asset:
     paints: Float[Tensor, "paints geometry"]
     paint_materials: Float[Tensor, "paints material"]
     finish: Float[Tensor, ""]
-    """Index into ``FINISHES``."""
+    """The asset's finish, as an index into ``FINISHES``."""
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,7 @@ class DiffusionModelConfig:
     precision: ModelPrecision = "fp32"
     """Precision of its weights and activations. ``fp16`` and ``bf16`` halve memory, on a GPU."""
     device: str = ""
-    """Where it runs; empty: where the objects are."""
+    """Where the diffusion model runs; empty: where the objects are."""
     variant: str = ""
     """Variant of the stored weights on the hub, such as ``fp16``: a smaller download."""
     revision: str = ""
@@ -64,7 +64,7 @@ class DiffusionModelConfig:
 
 @dataclass(frozen=True)
 class DiffusionGuidanceConfig:
-    """Score distillation (A18)."""
+    """Settings of score distillation (A18)."""
 
     weight: float = 100.0
     """Classifier-free guidance: ``e_u + weight (e - e_u)``. A step's condition

@@ -23,7 +23,7 @@ class Question:
 
     positive: TextCondition
     negatives: tuple[TextCondition, ...] = ()
-    """Perp-Neg's; none otherwise."""
+    """Conditions of Perp-Neg's negative prompts; none without it."""
 
     def mix(self, others: Sequence[Question], shares: Float[Tensor, "objects ends"]) -> Question:
         """The embeddings of this question and ``others``, summed by share (A28, latent)."""
@@ -49,7 +49,7 @@ class Prompter:
         self._words: tuple[str, ...] = ("",) if config.views == "none" else VIEW_WORDS[config.views]
 
     def texts(self) -> Iterator[str]:
-        """Everything that may be asked, one by one."""
+        """All texts that the model may be asked about, one by one."""
         yield self._config.negative
         for prompt in self._prompts:
             for words in self._words:

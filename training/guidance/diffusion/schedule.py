@@ -36,11 +36,11 @@ class NoiseSchedule:
         return NoiseSchedule(self.alphas_cumprod.to(device))
 
     def signal(self, t: Int[Tensor, " images"]) -> Float[Tensor, "images 1 1 1"]:
-        """``a_t``"""
+        """Factor of the signal at each noise level, ``a_t``."""
         return self.alphas_cumprod[t].sqrt()[:, None, None, None]
 
     def sigma(self, t: Int[Tensor, " images"]) -> Float[Tensor, "images 1 1 1"]:
-        """``s_t``"""
+        """Factor of the noise at each noise level, ``s_t``."""
         return (1.0 - self.alphas_cumprod[t]).sqrt()[:, None, None, None]
 
     def add_noise(
@@ -49,7 +49,7 @@ class NoiseSchedule:
         noise: Float[Tensor, "images channels height width"],
         t: Int[Tensor, " images"],
     ) -> Float[Tensor, "images channels height width"]:
-        """``x_t``"""
+        """The noisy images ``x_t``."""
         return self.signal(t) * x0 + self.sigma(t) * noise
 
     def noise_of(

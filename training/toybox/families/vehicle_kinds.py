@@ -14,7 +14,7 @@ class Vehicle:
     color: Color
     top_color: Color
     length: float
-    """Half of it."""
+    """Half of the vehicle's length."""
     width: float
     belt: float
     """Height where the windows start."""
