@@ -220,7 +220,7 @@ def _conditions() -> list[Run]:
 def _themes(prompts: PromptSet) -> list[int]:
     """One activity (or toy) across all themes."""
     said = "holding a blue balloon" if prompts.name.startswith("pig") else "a pig"
-    return [i for i, prompt in enumerate(prompts.prompts) if said in prompt][:8]
+    return evenly([i for i, prompt in enumerate(prompts.prompts) if said in prompt], 8)
 
 
 def _unseen(count: int) -> Draw:

@@ -81,6 +81,8 @@ def _mean(points: Sequence[dict[str, Any]]) -> dict[str, Any]:
 
 PLACES = 5
 """Places along a chain that :func:`interpolation_rows` draws, its prompts among them."""
+SHEETS = 6
+"""Contact sheets that :func:`trajectory` shows, at most."""
 TILE = 128
 """Pixels of a picture's side."""
 
@@ -235,9 +237,13 @@ def between_rows(
 
 
 def trajectory(finished: Sequence[Finished]) -> tuple[Plot, dict[str, Any]]:
-    """A run's contact sheets one below the other: what its prompts were from step 0 on."""
+    """Some of a run's contact sheets one below the other, from the first to the last: what its
+    prompts were from step 0 on."""
     (one, *_) = finished
-    sheets = sorted((one.folder / "sheets").glob("*.png"))
+    all_sheets = sorted((one.folder / "sheets").glob("*.png"))
+    last = len(all_sheets) - 1
+    places = sorted({round(turn * last / (SHEETS - 1)) for turn in range(SHEETS)})
+    sheets = [all_sheets[place] for place in places]
     pictures = [np.asarray(Image.open(path).convert("RGB")) for path in sheets]
     plot = _plot(0.011 * pictures[0].shape[1], 0.011 * sum(len(p) for p in pictures))
     for place, (path, picture) in enumerate(zip(sheets, pictures, strict=True)):
