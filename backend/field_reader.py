@@ -19,7 +19,7 @@ Points = Float[np.ndarray, "points 3"]
 
 @runtime_checkable
 class Field(Protocol):
-    """One prompt's object: pre-density and colour in space, independent of text.
+    """One prompt's object: pre-density and color in space, independent of text.
 
     Points are in metres, in Blender's axes, float32. :class:`backend.inference.field.NumpyField`
     computes it on the processor, :class:`backend.accelerator.TorchField` with torch.
@@ -45,7 +45,7 @@ class Field(Protocol):
     def sample(
         self, points: Points
     ) -> tuple[Float[np.ndarray, " points"], Float[np.ndarray, "points 3"]]:
-        """Pre-density, and sRGB colour in [0, 1]."""
+        """Pre-density, and sRGB color in [0, 1]."""
         ...
 
     def lattice(
@@ -75,7 +75,7 @@ class Reader:
     def sample(
         self, points: Points
     ) -> tuple[Float[np.ndarray, " points"], Float[np.ndarray, "points 3"]]:
-        """Pre-density, and sRGB colour in [0, 1]."""
+        """Pre-density, and sRGB color in [0, 1]."""
 
         def both(part: Points) -> np.ndarray:
             density, color = self.field.sample(part)

@@ -6,12 +6,12 @@
 Each training is the preset's but for one thing:
 
 ``preset``          nothing
-``no attributes``   no recoloured and stretched copies (``--assets.no-attributes``)
+``no attributes``   no recolored and stretched copies (``--assets.no-attributes``)
 ``word meanings``   new words begin with what they mean (``--word-meaning 0.5``)
 ``few components``  text is seen through a quarter of the principal components
 ``own points``      no points near the other models of the batch (``--references.other-share 0``)
 
-All are asked for the same prompts, seen and unseen: models, recoloured and stretched ones. Those
+All are asked for the same prompts, seen and unseen: models, recolored and stretched ones. Those
 that ``no attributes`` never saw count as for the others, by the same split. PSNR of albedo and IoU
 are means over four 64 x 64 views.
 

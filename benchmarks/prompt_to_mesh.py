@@ -3,7 +3,7 @@
     python benchmarks/prompt_to_mesh.py [--prompts ...] [--checkpoint FILE] [--json FILE]
 
 The straightforward pipeline evaluates the whole 128^3 grid at points (eight corners a level, as the
-paper's tables are read), runs PyMCubes, unwraps the raw mesh with xatlas, and evaluates the colour
+paper's tables are read), runs PyMCubes, unwraps the raw mesh with xatlas, and evaluates the color
 of every texel. ``grid_sample`` is the same with that kernel of torch's for the reads; ``decimated``
 also decimates to the face budget before it unwraps, which is what takes xatlas most of its time.
 ``ours`` is what a processor runs (numpy); ``torch`` is the same pipeline with fields that torch
@@ -63,7 +63,7 @@ RESOLUTION, REFERENCE, TEXTURE = 128, 256, 1024
 def read(
     source: TorchModel, field: Field, points: torch.Tensor
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Pre-density and colour at points the way training reads them."""
+    """Pre-density and color at points the way training reads them."""
     model = source.checkpoint.model
     objects = model.objects_of_latent(field.latent[None])
     parts = [model.sample(objects, part[None].to(field.device)) for part in points.split(1 << 17)]

@@ -49,7 +49,7 @@ if getattr(sys.modules.get(_root.name), "__file__", None) == str(_root / "__init
 
 @pytest.fixture(scope="session")
 def tiny_checkpoint_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A small real checkpoint with random weights (a coloured ball)."""
+    """A small real checkpoint with random weights (a colored ball)."""
     from tests.tiny import tiny_checkpoint
 
     return tiny_checkpoint(tmp_path_factory.mktemp("checkpoint") / "tiny.safetensors")

@@ -1,4 +1,4 @@
-"""A small real checkpoint with random weights: the density bias (A20) makes it a coloured ball; and
+"""A small real checkpoint with random weights: the density bias (A20) makes it a colored ball; and
 what tests measure of networks."""
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Textures: the field's colour, and on request its normals, at every texel a chart covers."""
+"""Textures: the field's color, and on request its normals, at every texel a chart covers."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def bake(
     reader.cancel.check()
     surface = texels.snapped(reader, vertices, faces)
     reader.cancel.check()
-    # Both leave Python's lock alone, so the gutter is found while the colours are read.
+    # Both leave Python's lock alone, so the gutter is found while the colors are read.
     with ThreadPoolExecutor(1) as other:
         finding = other.submit(texels.gutter)
         colors = texels.colors(reader, surface)

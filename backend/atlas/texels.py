@@ -221,10 +221,10 @@ def _covered(
     Int[np.ndarray, " texels"],
     Float[np.ndarray, "texels 2"],
 ]:
-    """Triangle, row, column and place (in texels) of every texel that gets a colour of its own.
+    """Triangle, row, column and place (in texels) of every texel that gets a color of its own.
 
     Those whose centre is covered, taken there; and those that hold a corner and are not covered,
-    taken at the corner: a triangle narrower than a texel would else show its neighbour's colour.
+    taken at the corner: a triangle narrower than a texel would else show its neighbour's color.
     """
     triangle, row, column = rasterise(pixels, size)
     empty = np.ones((size, size), dtype=bool)

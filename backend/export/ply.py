@@ -1,4 +1,4 @@
-"""Binary PLY with vertex colours, z up: for tools without textures."""
+"""Binary PLY with vertex colors, z up: for tools without textures."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def ply_bytes(mesh: GeneratedMesh) -> bytes:
     vertex = np.empty(count, dtype=[("p", "<f4", 3), ("n", "<f4", 3), ("c", "u1", 3)])
     vertex["p"] = mesh.vertices
     vertex["n"] = vertex_normals(mesh.vertices.astype(np.float64), mesh.faces)
-    vertex["c"] = _vertex_colours(mesh)
+    vertex["c"] = _vertex_colors(mesh)
     corners = mesh.faces.shape[1]
     face = np.empty(len(mesh.faces), dtype=[("n", "u1"), ("v", "<i4", corners)])
     face["n"] = corners
@@ -35,14 +35,14 @@ def ply_bytes(mesh: GeneratedMesh) -> bytes:
     return "\n".join(header).encode() + b"\n" + vertex.tobytes() + face.tobytes()
 
 
-def _vertex_colours(mesh: GeneratedMesh) -> UInt8[np.ndarray, "vertices 3"]:
+def _vertex_colors(mesh: GeneratedMesh) -> UInt8[np.ndarray, "vertices 3"]:
     """Mean over a vertex's corners of the texture there."""
     size = mesh.texture.shape[0]
     uv = mesh.uvs.reshape(-1, 2)
     column = (uv[:, 0] * size).astype(np.int64).clip(0, size - 1)
     row = ((1.0 - uv[:, 1]) * size).astype(np.int64).clip(0, size - 1)
-    colour = mesh.texture[row, column].astype(np.float64)
+    color = mesh.texture[row, column].astype(np.float64)
     index = mesh.faces.reshape(-1)
     meeting = np.maximum(np.bincount(index, minlength=len(mesh.vertices)), 1)
-    total = [np.bincount(index, colour[:, k], len(mesh.vertices)) for k in range(3)]
+    total = [np.bincount(index, color[:, k], len(mesh.vertices)) for k in range(3)]
     return np.rint(np.stack(total, axis=1) / meeting[:, None]).astype(np.uint8)

@@ -1,4 +1,4 @@
-"""The NeRF MLP of one object, in numpy: features to pre-density and colour (A3, A20)."""
+"""The NeRF MLP of one object, in numpy: features to pre-density and color (A3, A20)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Features = Float[np.ndarray, "points channels"]
 
 
 class Decoder:
-    """SiLU hidden layers, and a head of pre-density and the three colours.
+    """SiLU hidden layers, and a head of pre-density and the three colors.
 
     Args:
         layers: weight (out x in) and bias of each layer, the head last.
@@ -36,7 +36,7 @@ class Decoder:
     def density_and_color(
         self, features: Features
     ) -> tuple[Float[np.ndarray, " points"], Float[np.ndarray, "points 3"]]:
-        """Pre-density, without the bias of A20, and colour in [0, 1]."""
+        """Pre-density, without the bias of A20, and color in [0, 1]."""
         out = self._outputs(features, slice(0, 4))
         color = np.tanh(out[:, 1:])  # sigmoid(a) = (1 + tanh(a / 2)) / 2
         color *= 0.5

@@ -1,4 +1,4 @@
-"""One prompt's object in numpy: a field of pre-density and colour, independent of text."""
+"""One prompt's object in numpy: a field of pre-density and color, independent of text."""
 
 from __future__ import annotations
 

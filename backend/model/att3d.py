@@ -99,7 +99,7 @@ class ATT3D(nn.Module):
     def sample(
         self, objects: Objects, points: Float[Tensor, "objects points 3"]
     ) -> tuple[Float[Tensor, "objects points"], Float[Tensor, "objects points 3"]]:
-        """Pre-density and colour of each object at its own points (metres)."""
+        """Pre-density and color of each object at its own points (metres)."""
         mlp = self.fused.mlp if self.fused else self.mlp
         pre_density, color = mlp(*self._features(objects, points))
         return pre_density + self.bias(points), color
@@ -143,7 +143,7 @@ class ATT3D(nn.Module):
     def background(
         self, objects: Objects, directions: Float[Tensor, "objects rays 3"]
     ) -> Float[Tensor, "objects rays 3"]:
-        """The environment map's colour behind each ray (A10); black where the model has none."""
+        """The environment map's color behind each ray (A10); black where the model has none."""
         if self.environment is None:
             return torch.zeros_like(directions)
         return self.environment(directions, objects.latent)

@@ -17,7 +17,7 @@ from .spectral import plain_state
 
 
 class RadianceMLP(nn.Module):
-    """Grid features to pre-density and colour: SiLU hidden layers, sigmoid colour (A3).
+    """Grid features to pre-density and color: SiLU hidden layers, sigmoid color (A3).
 
     With ``conditions`` numbers joined to the features (A7: v), the first layer's part that sees
     them is a ``shift`` of its result, the same for all points of an object: :meth:`shift`.
@@ -61,7 +61,7 @@ class RadianceMLP(nn.Module):
         features: Float[Tensor, "*shape channels"],
         shift: Float[Tensor, "*shape hidden"] | None = None,
     ) -> tuple[Float[Tensor, "*shape"], Float[Tensor, "*shape 3"]]:
-        """Pre-density without the bias of A20, and colour in [0, 1]."""
+        """Pre-density without the bias of A20, and color in [0, 1]."""
         out = self.head(self._hidden(features, shift))
         return out[..., 0] * self.density_scale, torch.sigmoid(out[..., 1:])
 
@@ -108,7 +108,7 @@ def density_bias(
 
 
 class EnvironmentMap(nn.Module):
-    """Background colour of a direction, for an object: sinusoids joined with v, one linear layer,
+    """Background color of a direction, for an object: sinusoids joined with v, one linear layer,
     sigmoid (A10)."""
 
     OCTAVES = 8

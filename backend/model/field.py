@@ -1,4 +1,4 @@
-"""One prompt's object: a field of pre-density and colour, independent of text from here on.
+"""One prompt's object: a field of pre-density and color, independent of text from here on.
 
 Points are in metres, inside the ball of radius ``bound`` around the origin. The same field is read
 at points and on regular grids (separable). ``backend.inference.field`` is the same in numpy.
@@ -67,7 +67,7 @@ class Field:
     def sample(
         self, points: Float[Tensor, "points 3"]
     ) -> tuple[Float[Tensor, " points"], Float[Tensor, "points 3"]]:
-        """Pre-density and sRGB colour at ``points``."""
+        """Pre-density and sRGB color at ``points``."""
         densities, colors = [], []
         for part in points.split(CHUNK):
             density, color = self._mlp(self._features(part))
@@ -84,7 +84,7 @@ class Field:
         return torch.cat(parts) if parts else points.new_zeros(0)
 
     def color(self, points: Float[Tensor, "points 3"]) -> Float[Tensor, "points 3"]:
-        """sRGB colour at ``points``, in [0, 1]."""
+        """sRGB color at ``points``, in [0, 1]."""
         return self.sample(points)[1]
 
     @torch.inference_mode()

@@ -253,7 +253,7 @@ class FusedMLP:
     def __call__(
         self, features: Float[Tensor, "*shape channels"], shift: Tensor | None = None
     ) -> tuple[Float[Tensor, "*shape"], Float[Tensor, "*shape 3"]]:
-        """Pre-density without the bias of A20, and colour in [0, 1]."""
+        """Pre-density without the bias of A20, and color in [0, 1]."""
         flat = features.flatten(0, -2)
         inputs = torch.cat([flat, flat.new_ones(len(flat), 1)], dim=1)
         out = self._module(inputs, network_params(self._mlp))[:, :4].float() + self._mlp.head.bias

@@ -29,7 +29,7 @@ def categories(prompts: Sequence[str], kinds: Mapping[str, str]) -> list[Categor
     Args:
         prompts: all that a checkpoint can make.
         kinds: categories that the checkpoint gives its prompts. Where there are any, only these
-            prompts are shown: the others are copies in other colours and proportions. Where there
+            prompts are shown: the others are copies in other colors and proportions. Where there
             are none, a prompt's category is what it is about.
     """
     found: dict[str, list[str]] = {}

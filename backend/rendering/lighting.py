@@ -1,6 +1,6 @@
 """Point lights and the three shadings of A14 and A15.
 
-Colours are sRGB-encoded and in [0, 1] everywhere in the project (textures, albedo, pictures);
+Colors are sRGB-encoded and in [0, 1] everywhere in the project (textures, albedo, pictures);
 shading multiplies in that space.
 """
 

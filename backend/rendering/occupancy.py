@@ -1,6 +1,6 @@
 """Where objects are: a coarse grid that says which samples of a ray need not be read.
 
-Most samples of a ray lie in empty space and add nothing to its colour nor, since a density of next
+Most samples of a ray lie in empty space and add nothing to its color nor, since a density of next
 to nothing has next to no slope after the softplus, to any gradient. A coarse regular grid is read
 separably, which costs far less than reading them.
 """

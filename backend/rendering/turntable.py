@@ -70,7 +70,7 @@ class Turntable:
     def _look(
         self, camera: _Camera, directions: Points, shading: Shading
     ) -> tuple[Float[np.ndarray, "rays 3"], Float[np.ndarray, " rays"]]:
-        """Shaded colour over white, and alpha, of some rays."""
+        """Shaded color over white, and alpha, of some rays."""
         color, alpha, depth = self._march(camera.position, directions)
         albedo = np.clip(color / np.maximum(alpha, 1e-4)[:, None], 0.0, 1.0)
         hit = alpha > NEGLIGIBLE
@@ -89,7 +89,7 @@ class Turntable:
     def _march(
         self, origin: Float[np.ndarray, "3"], directions: Points
     ) -> tuple[Float[np.ndarray, "rays 3"], Float[np.ndarray, " rays"], Float[np.ndarray, " rays"]]:
-        """Colour premultiplied by alpha, alpha, and expected depth (A17)."""
+        """Color premultiplied by alpha, alpha, and expected depth (A17)."""
         near, far = _through_ball(origin, directions, self._reader.field.bound)
         step = (far - near) / SAMPLES
         color = np.zeros_like(directions)

@@ -1,6 +1,6 @@
 """Volume rendering of fields (A17): samples along rays, composited front to back.
 
-A radiance function takes points (objects, points, 3) in metres and gives pre-density and colour.
+A radiance function takes points (objects, points, 3) in metres and gives pre-density and color.
 Samples are uniform in the part of the ray inside the bounding ball, jittered in training. Normals
 are central differences of the pre-density, taken once a ray at its expected depth: a trilinear
 grid's own gradient is noisy, and differences at every sample would cost six more reads of it.
@@ -76,7 +76,7 @@ def render_rays(
 def sample_weights(
     pre_density: Float[Tensor, "*rays samples"], step: Float[Tensor, "*rays"]
 ) -> Float[Tensor, "*rays samples"]:
-    """What each sample of a ray adds to its colour: ``alpha_i prod_{j<i} (1 - alpha_j)``, where
+    """What each sample of a ray adds to its color: ``alpha_i prod_{j<i} (1 - alpha_j)``, where
     ``alpha_i = 1 - exp(-softplus(p_i) step)``."""
     optical = torch.nn.functional.softplus(pre_density) * step[..., None]
     passed = torch.exp(-torch.cumsum(optical, dim=-1) + optical)

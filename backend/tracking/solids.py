@@ -119,7 +119,7 @@ def without_specks(inside: Bool[np.ndarray, "a b c"], least: float) -> Bool[np.n
 
 
 class GridField:
-    """A solid, read like a field. It has no colour."""
+    """A solid, read like a field. It has no color."""
 
     level = 0.0
     density_scale = 1.0

@@ -1,4 +1,4 @@
-"""A copy of a chain object whose shape keys have keyframes of their own, in plain colours.
+"""A copy of a chain object whose shape keys have keyframes of their own, in plain colors.
 
 Other programs know neither drivers nor mixed textures; they know keys and one texture.
 """
@@ -27,7 +27,7 @@ SUFFIX = " baked"
 
 @dataclass(frozen=True)
 class Colors:
-    """Which colours the baked object has."""
+    """Which colors the baked object has."""
 
     kind: Literal["VALUE", "SEQUENCE", "VERTEX"]
     value: float = 0.0
@@ -47,7 +47,7 @@ def bake_copy(
         ob: of a chain.
         samples: its animation.
         colors: which ones the copy has.
-        numbered: colours at the vertices are put into the file later, by the vertices' numbers,
+        numbered: colors at the vertices are put into the file later, by the vertices' numbers,
             which the copy has instead.
 
     Raises:
@@ -75,7 +75,7 @@ def bake_copy(
 
 
 def bake_in_place(ob: bpy.types.Object, samples: Samples, colors: Colors) -> None:
-    """Give the object itself keys and plain colours. Its properties are gone afterwards.
+    """Give the object itself keys and plain colors. Its properties are gone afterwards.
 
     Raises:
         OutputError: pictures cannot be written; nothing has changed.
@@ -131,7 +131,7 @@ def plain_material(
 ) -> bpy.types.Material:
     """A copy of the material with one texture, or one sequence of them, in place of the chain.
 
-    For colours at the vertices: a material that shows these.
+    For colors at the vertices: a material that shows these.
     """
     if colors.kind == "VERTEX":
         return colored_material(data_name(name), keep)
@@ -158,7 +158,7 @@ def plain_material(
 
 
 def mixed_material(ob: bpy.types.Object) -> bpy.types.Material | None:
-    """The material of a chain object whose colours change; None where somebody took it off."""
+    """The material of a chain object whose colors change; None where somebody took it off."""
     slots = (slot.material for slot in ob.material_slots)
     return next((m for m in slots if m is not None and FRAME in _nodes(m)), None)
 

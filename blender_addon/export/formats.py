@@ -30,7 +30,7 @@ class Format:
     options: tuple[tuple[str, object], ...]
     """Those that this Blender's exporter does not have are left out."""
     vertex_colors: tuple[tuple[str, object], ...]
-    """Those that are others when the colours are at the vertices."""
+    """Those that are others when the colors are at the vertices."""
 
 
 GLTF = Format(
@@ -57,7 +57,7 @@ GLTF = Format(
         ("export_try_omit_sparse_sk", False),
         ("export_optimize_animation_size", False),
     ),
-    # The colours are put in afterwards, by the vertices' numbers.
+    # The colors are put in afterwards, by the vertices' numbers.
     (("export_attributes", True), ("export_vertex_color", "NONE")),
 )
 USD = Format(
@@ -78,7 +78,7 @@ USD = Format(
         ("export_textures_mode", "NEW"),
         ("overwrite_textures", True),
     ),
-    # Blend shapes have no colours; without a material every viewer shows the vertices' own.
+    # Blend shapes have no colors; without a material every viewer shows the vertices' own.
     (("export_shapekeys", False), ("export_materials", False), ("export_mesh_colors", True)),
 )
 ALEMBIC = Format(

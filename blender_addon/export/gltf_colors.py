@@ -1,4 +1,4 @@
-"""Colours of morph targets, put into a glTF file that Blender's exporter has written.
+"""Colors of morph targets, put into a glTF file that Blender's exporter has written.
 
 glTF 2.0 lets a morph target change COLOR_0 beside POSITION; Blender's exporter does not write
 that. Its vertices are split at UV seams, so each carries the number of the mesh's vertex that it
@@ -31,7 +31,7 @@ def number_vertices(mesh: bpy.types.Mesh) -> None:
 
 
 def add_morph_colors(path: Path, colors: np.ndarray) -> None:
-    """Give the file's mesh these colours, and its morph targets the differences to the first.
+    """Give the file's mesh these colors, and its morph targets the differences to the first.
 
     Args:
         path: a .glb, or a .gltf with its .bin beside it; one mesh.
@@ -45,7 +45,7 @@ def add_morph_colors(path: Path, colors: np.ndarray) -> None:
         for mesh in document["meshes"]:
             for primitive in mesh["primitives"]:
                 _paint(document, body, primitive, colors)
-        for material in document.get("materials", []):  # colours multiply what a material has
+        for material in document.get("materials", []):  # colors multiply what a material has
             surface = material.setdefault("pbrMetallicRoughness", {})
             surface.pop("baseColorTexture", None)
             surface.pop("baseColorFactor", None)

@@ -1,4 +1,4 @@
-"""The colours of a chain object at one value of Interpolation, as pixels and as PNG files."""
+"""The colors of a chain object at one value of Interpolation, as pixels and as PNG files."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class ColorTrack:
 
 
 def read_pixels(image: bpy.types.Image) -> np.ndarray:
-    """An image's colours u8[S, S, 3], top row first."""
+    """An image's colors u8[S, S, 3], top row first."""
     width, height = image.size
     values = np.empty(width * height * image.channels, np.float32)
     image.pixels.foreach_get(values)

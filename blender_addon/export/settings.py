@@ -24,7 +24,7 @@ COLORS = [
         "glTF, USD and Alembic do not",
     ),
 ]
-"""Choices of colours, as items of an enum property."""
+"""Choices of colors, as items of an enum property."""
 
 
 def colors_property() -> Any:

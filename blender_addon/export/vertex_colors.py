@@ -1,6 +1,6 @@
-"""Colours at a chain object's vertices, which change with its shape and survive every export.
+"""Colors at a chain object's vertices, which change with its shape and survive every export.
 
-A texture that is mixed in a material stays in Blender. Colours at the vertices do not: USD and
+A texture that is mixed in a material stays in Blender. Colors at the vertices do not: USD and
 Alembic write them at every frame, and glTF's morph targets may carry them beside the positions.
 """
 
@@ -21,7 +21,7 @@ from .pictures import ColorTrack
 from .sample import Samples, needed
 
 NAME = "displayColor"
-"""The attribute that changes: so USD calls the colours that every viewer shows."""
+"""The attribute that changes: so USD calls the colors that every viewer shows."""
 MODIFIER = "ATT3D colors"
 _WITHIN = (0.9, 0.7, 0.5)
 """How near to its corner a triangle's texture is read: the mean of these stands for the vertex."""
@@ -40,7 +40,7 @@ def key_alphas(ob: bpy.types.Object) -> list[float]:
 def colors_at(
     mesh: bpy.types.Mesh, track: ColorTrack, alphas: Sequence[float] | np.ndarray
 ) -> np.ndarray:
-    """The vertices' colours at values of Interpolation: f32[K, V, 3], linear light."""
+    """The vertices' colors at values of Interpolation: f32[K, V, 3], linear light."""
     mesh.calc_loop_triangles()
     count = len(mesh.loop_triangles)
     loops = np.empty(3 * count, np.int32)
@@ -70,9 +70,9 @@ def colors_at(
 def animate_colors(
     ob: bpy.types.Object, track: ColorTrack, samples: Samples, keep: Together
 ) -> None:
-    """Give a baked object colours at its vertices that follow the sampled Interpolation.
+    """Give a baked object colors at its vertices that follow the sampled Interpolation.
 
-    The colours of every picture of ``track`` are attributes of the mesh; a modifier mixes the two
+    The colors of every picture of ``track`` are attributes of the mesh; a modifier mixes the two
     that are wanted into one, :data:`NAME`.
     """
     mesh = ob.data
@@ -91,7 +91,7 @@ def animate_colors(
 
 
 def colored_material(name: str, keep: Together) -> bpy.types.Material:
-    """A material that shows the vertices' colours."""
+    """A material that shows the vertices' colors."""
     material = keep(bpy.data.materials.new(name))
     if material.node_tree is None:  # 5.x makes the tree at once and warns about use_nodes
         material.use_nodes = True
@@ -107,7 +107,7 @@ def colored_material(name: str, keep: Together) -> bpy.types.Material:
 def _mix_attributes(
     group: bpy.types.NodeTree, names: Sequence[str], alphas: Sequence[float]
 ) -> bpy.types.NodeSocket:
-    """Mix colour attributes that stand at ``alphas`` into :data:`NAME`, and drop them.
+    """Mix color attributes that stand at ``alphas`` into :data:`NAME`, and drop them.
 
     Returns:
         The socket whose value says which.

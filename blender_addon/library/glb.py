@@ -24,7 +24,7 @@ import bpy
 
 DRAWN = {"MESH", "CURVE", "SURFACE", "FONT", "META"}
 CARRIED = {"TEX_IMAGE", "VERTEX_COLOR", "ATTRIBUTE", "MIX", "RGB"}
-"""Nodes whose colour a file can carry; others are procedural."""
+"""Nodes whose color a file can carry; others are procedural."""
 
 
 @dataclass(frozen=True)
@@ -144,7 +144,7 @@ def write_scene(path: Path) -> None:
 
 
 def procedural(objects: Iterable[Any]) -> list[str]:
-    """Materials whose colour is made of nodes that no file format carries."""
+    """Materials whose color is made of nodes that no file format carries."""
     found = []
     for material in {slot.material for each in objects for slot in each.material_slots}:
         if material is None or not material.use_nodes:

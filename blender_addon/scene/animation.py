@@ -80,7 +80,7 @@ def rebuild(
     chain: Chain,
     provenance: Provenance,
 ) -> list[str]:
-    """Give an animated object the shape and colours of another chain.
+    """Give an animated object the shape and colors of another chain.
 
     The object, its place, modifiers, constraints and the rest of its material stay. Keyframes of
     Interpolation stay as they were edited, unless the chain has other frames than the one that the

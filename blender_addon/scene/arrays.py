@@ -99,7 +99,7 @@ class ChainArrays:
 
 @dataclass(frozen=True)
 class PreviewArrays:
-    """A coloured mesh of low resolution; empty where the object has no surface. Read-only."""
+    """A colored mesh of low resolution; empty where the object has no surface. Read-only."""
 
     vertices: np.ndarray
     """f32[V, 3], metres, z up."""

@@ -1,7 +1,7 @@
 """What a person has added to a mesh, when another mesh takes its place.
 
 Vertex groups are taken over: every new vertex gets the weights of the old one that was nearest.
-What cannot be taken over (shape keys, painted colours, further UV maps) is said.
+What cannot be taken over (shape keys, painted colors, further UV maps) is said.
 """
 
 from __future__ import annotations

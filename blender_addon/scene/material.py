@@ -1,4 +1,4 @@
-"""One Principled material with the baked colours, packed into the .blend.
+"""One Principled material with the baked colors, packed into the .blend.
 
 Nodes and sockets are found by name: indices differ between Blender versions.
 """
@@ -46,7 +46,7 @@ def make_images(
 
 
 def make_material(name: str, arrays: MeshArrays, keep: Together) -> bpy.types.Material:
-    """A material whose base colour, and normal if there is one, come from packed images."""
+    """A material whose base color, and normal if there is one, come from packed images."""
     images = make_images(name, arrays, keep)
     material = keep(bpy.data.materials.new(name))
     if material.node_tree is None:  # 5.x makes the tree at once and warns about use_nodes

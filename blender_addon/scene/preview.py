@@ -1,4 +1,4 @@
-"""The temporary object of the live slider: a coloured mesh that is replaced many times a second."""
+"""The temporary object of the live slider: a colored mesh that is replaced many times a second."""
 
 from __future__ import annotations
 

@@ -105,7 +105,7 @@ def _show_map(
 
 
 def _texture_node(material: bpy.types.Material | None) -> bpy.types.ShaderNode | None:
-    """The node that shows the colours, as :mod:`.material` names it."""
+    """The node that shows the colors, as :mod:`.material` names it."""
     tree = material.node_tree if material is not None else None
     node = tree.nodes.get("Color") if tree is not None else None
     return node if node is not None and node.type == "TEX_IMAGE" else None

@@ -1,9 +1,9 @@
-"""A material whose colours follow the object's property Interpolation, or its property Texture.
+"""A material whose colors follow the object's property Interpolation, or its property Texture.
 
 One image a key, mixed in a chain: each Mix node goes from everything before to its own image while
 the property goes from the key before to its own. Texture is the place where it is not below zero;
 there it leaves the place to Interpolation. Attribute nodes read the properties from the object that
-wears the material, so duplicates that share it keep their own colours. No drivers, no Python.
+wears the material, so duplicates that share it keep their own colors. No drivers, no Python.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def mix_images(
 ) -> None:
     """Put the chain of images into the material in place of the one that was there, if any.
 
-    The new chain feeds what the old one fed; in a new material, the Principled BSDF's base colour.
+    The new chain feeds what the old one fed; in a new material, the Principled BSDF's base color.
     """
     nodes, links = material.node_tree.nodes, material.node_tree.links
     fed = _take_out(material)

@@ -73,7 +73,7 @@ def textures_to_keep(alphas: np.ndarray, textures: np.ndarray) -> list[int]:
 
 
 def to_linear(pixels: np.ndarray) -> np.ndarray:
-    """sRGB u8 to linear light f32 in [0, 1], as Blender mixes colours."""
+    """sRGB u8 to linear light f32 in [0, 1], as Blender mixes colors."""
     return LINEAR_LIGHT[pixels]
 
 

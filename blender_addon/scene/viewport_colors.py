@@ -39,7 +39,7 @@ def show_texture(context: bpy.types.Context) -> None:
 def show_mixed_colors(context: bpy.types.Context) -> None:
     """Switch Solid viewports to Material Preview: Solid shows one texture, which does not change.
 
-    Viewports whose colours a person has chosen (attributes, random ...) stay as they are.
+    Viewports whose colors a person has chosen (attributes, random ...) stay as they are.
     """
     screen = context.screen
     for area in screen.areas if screen is not None else ():

@@ -35,7 +35,7 @@ from att3d_extension.blender_addon.history.store import Entry, History  # isort:
 
 
 def cube(color: tuple[int, int, int] = (200, 40, 40)) -> MeshArrays:
-    """A cube of one colour, standing on the floor."""
+    """A cube of one color, standing on the floor."""
     vertices = np.array(
         [[x, y, z] for x in (-0.5, 0.5) for y in (-0.5, 0.5) for z in (0.0, 1.0)], np.float32
     )

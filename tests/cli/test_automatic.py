@@ -29,7 +29,7 @@ def test_fit_counts_what_is_not_known() -> None:
 
 
 def test_thing_matters_more_than_how_it_is() -> None:
-    """Of "a tall blue wooden fox" only the fox is known, of "a red castle" only the colour."""
+    """Of "a tall blue wooden fox" only the fox is known, of "a red castle" only the color."""
     fox = [fit(words, ["a tall blue wooden fox"]) for words in (HOUSES, ANIMALS)]
     assert best(fox) == 1
     assert fox[1].knows_all and not fox[0].knows_all

@@ -42,7 +42,7 @@ def inside_ball(points: np.ndarray) -> np.ndarray:
 
 
 def assert_same_field(ours: Field, reference: Field) -> None:
-    """1e-4 of the range of the pre-density, and 1e-4 of colours."""
+    """1e-4 of the range of the pre-density, and 1e-4 of colors."""
     points = inside_ball(points_in_cube())
     density, color = ours.sample(points)
     expected, expected_color = reference.sample(points)

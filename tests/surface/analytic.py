@@ -1,6 +1,6 @@
 """An analytic object with the interface of a field: the mesh tests' truth.
 
-Balls joined by a smooth union. Its surface, normals and colours are known in closed form, so a test
+Balls joined by a smooth union. Its surface, normals and colors are known in closed form, so a test
 compares a mesh with the truth and not with another discretisation.
 """
 

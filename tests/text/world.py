@@ -1,4 +1,4 @@
-"""A world small enough to learn in seconds: coloured squares, discs, stripes and frames."""
+"""A world small enough to learn in seconds: colored squares, discs, stripes and frames."""
 
 from __future__ import annotations
 

@@ -117,7 +117,7 @@ def test_compiled_equals_eager_for_any_batch(toys: AssetBatch) -> None:
         fast = render(toys[:count], cameras[:count], size)
         slow = render(toys[:count], cameras[:count], size, compiled=False)
         torch.testing.assert_close(fast.alpha, slow.alpha, atol=1e-3, rtol=0)
-        # A point on the border of two colours may fall to either.
+        # A point on the border of two colors may fall to either.
         assert ((fast.rgb - slow.rgb).abs().amax(-1) > 1e-2).float().mean() < 2e-3
     generator = torch.Generator().manual_seed(0)
     points = near_surface_points(toys, 100, 0.02, generator, compiled=True)

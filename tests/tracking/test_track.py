@@ -102,7 +102,7 @@ def test_what_stays_does_not_swim(ear: TrackedMesh) -> None:
 def test_the_layout_is_one_and_textures_are_of_their_keys(ear: TrackedMesh) -> None:
     assert ear.uvs.shape == (len(ear.faces), 3, 2)
     assert 0.0 <= ear.uvs.min() < ear.uvs.max() <= 1.0
-    # The analytic colour is green where there is nothing: no texel was read off the surface.
+    # The analytic color is green where there is nothing: no texel was read off the surface.
     green = (ear.textures == [0, 255, 0]).all(axis=-1)
     assert green.mean() < 0.01
 

@@ -26,7 +26,7 @@ class LibraryConfig:
     folder: str = ""
     """Made by ``python -m training library``."""
     attributes: bool = True
-    """Teach colours, materials and proportions by copies of the models."""
+    """Teach colors, materials and proportions by copies of the models."""
     kind: str = field(default="library", init=False)
 
     def open(self) -> LibraryCollection:

@@ -3,7 +3,7 @@
 Three levels. An :class:`AssetsConfig` is the few settings by which a run's configuration names its
 assets. Opened, it is an :class:`AssetCollection`: captions, other words for them, and contents that
 can be told apart. For the prompts of a run it gives :class:`ReferenceAssets`: pictures, points and
-colours to compare with.
+colors to compare with.
 
 A new kind of assets is one file beside this one, and one line in ``training/assets/__init__.py``.
 """

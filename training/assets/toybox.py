@@ -28,7 +28,7 @@ from ..prompts import (
 from ..toybox import AssetBatch, build, build_mix, near_surface_points, query, render, stack
 
 _LOOKED_AT = 200
-"""Toys whose shapes and colours a fingerprint looks at, of a set of any size: a toy takes 1 ms."""
+"""Toys whose shapes and colors a fingerprint looks at, of a set of any size: a toy takes 1 ms."""
 
 
 @dataclass(frozen=True)

@@ -90,8 +90,8 @@ def augment(
 ) -> Float[Tensor, "batch 3 out out"]:
     """Backgrounds, mirroring, shifts, sizes, exposure, blur and noise: what a caption ignores.
 
-    ``backgrounds`` of the pictures are put on a random solid colour, the others on white, as A34's
-    are. (A large background's colour outweighs everything else in a young network's features, so
+    ``backgrounds`` of the pictures are put on a random solid color, the others on white, as A34's
+    are. (A large background's color outweighs everything else in a young network's features, so
     that many random ones make training slow.) Blur and noise make the model lenient towards a young
     radiance field's renders.
     """

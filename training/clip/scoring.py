@@ -115,7 +115,7 @@ class ScoringClip:
     ) -> Float[Tensor, "pictures features"]:
         """Unit vectors of square sRGB pictures in [0, 1] of any size, channels last.
 
-        Trained on objects over solid backgrounds of any colour, from all around.
+        Trained on objects over solid backgrounds of any color, from all around.
 
         Raises:
             BadRequest: not square three-channel pictures.

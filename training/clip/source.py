@@ -62,7 +62,7 @@ class PairSource(Protocol):
     def random_views(
         self, indices: Int[Tensor, " views"], size: int, generator: torch.Generator
     ) -> Float[Tensor, "views 4 size size"]:
-        """Colour premultiplied by alpha, and alpha, in [0, 1]; random cameras and lights."""
+        """Color premultiplied by alpha, and alpha, in [0, 1]; random cameras and lights."""
         ...
 
     def fixed_views(
@@ -84,7 +84,7 @@ class RenderedViews(ABC):
         size: int,
         shading: Shading,
     ) -> Float[Tensor, "views 4 size size"]:
-        """Colour premultiplied by alpha, and alpha, of an object a view."""
+        """Color premultiplied by alpha, and alpha, of an object a view."""
 
     @torch.no_grad()
     def random_views(

@@ -82,7 +82,7 @@ def view_accuracy(
 ) -> float:
     """How often a picture is nearest to the truth from the side that its caption says.
 
-    ``truth`` holds premultiplied colour and alpha of each picture's toy from the front, left, back
+    ``truth`` holds premultiplied color and alpha of each picture's toy from the front, left, back
     and right. A picture's background is taken from its corners.
     """
     corners = pictures[:, [0, 0, -1, -1], [0, -1, 0, -1]].median(1).values

@@ -2,7 +2,7 @@
 
 Pictures compare albedo and alpha along random rays over a random solid background, so that only
 alpha can explain the background. Points compare pre-density with a truncated signed distance
-around the surface level, and colour close to the surface; a point costs one grid read where a ray
+around the surface level, and color close to the surface; a point costs one grid read where a ray
 costs one a sample, and it teaches what pictures leave open: where exactly the surface is.
 
 Between prompts (A27, A28) an object has one target or several, by the interpolation type:
@@ -55,7 +55,7 @@ class ReferencesConfig:
     truncation: float = within(14.0, 1e-9, 1e9)
     """Beyond this much of it from the surface's level, only the side matters."""
     color_band: float = within(0.06, 0.0, 100.0)
-    """Colour is compared at points closer to the surface than this, metres."""
+    """Color is compared at points closer to the surface than this, metres."""
     density_weight: float = within(1.0, 0.0, 1e9)
     color_weight: float = within(2.0, 0.0, 1e9)
     picture_weight: float = within(1.0, 0.0, 1e9)

@@ -20,7 +20,7 @@ A library is a folder:
     ``distance``, ``color``: the truth around the surface (:mod:`.grid`). Axes are Blender's, the
     front looks along -y, the model stands on z = -0.6 and touches the ball of radius 0.95.
 ``sheet.png``, ``copies.png``, ``table.csv``
-    For a person: pictures, some copies in other colours and proportions, and a row for each model
+    For a person: pictures, some copies in other colors and proportions, and a row for each model
     and each file that is left out.
 ``progress.jsonl``
     What was done for each source, so that a stopped build goes on.

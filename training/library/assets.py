@@ -1,6 +1,6 @@
-"""A library's models as tensors: distances and colours from their grids, pictures from triangles.
+"""A library's models as tensors: distances and colors from their grids, pictures from triangles.
 
-Copies in other colours and proportions are made as they are asked for.
+Copies in other colors and proportions are made as they are asked for.
 """
 
 from __future__ import annotations
@@ -203,7 +203,7 @@ class _Grids:
         Float[Tensor, "assets points 3"],
         Float[Tensor, "assets points 3"],
     ]:
-        """Distance, its slope and colour of each asset's model at its points: trilinear."""
+        """Distance, its slope and color of each asset's model at its points: trilinear."""
         place = ((points + 1.0) / CELL - 0.5).clamp(0.0, CELLS - 1.0)
         first = place.floor().clamp_max(CELLS - 2.0)
         share, first = place - first, first.long()

@@ -1,6 +1,6 @@
-"""Words that work on every model: recolourings and proportions, made on the fly.
+"""Words that work on every model: recolorings and proportions, made on the fly.
 
-A recolouring keeps how light a model's parts are beside each other and exchanges the colours for a
+A recoloring keeps how light a model's parts are beside each other and exchanges the colors for a
 ramp from dark to light. A proportion stretches the model about its axes; it then stands on the
 ground and fits the ball as before.
 """
@@ -20,7 +20,7 @@ from .names import with_word
 
 @dataclass(frozen=True)
 class Tint:
-    """A recolouring: what dark, middle and light parts become, sRGB."""
+    """A recoloring: what dark, middle and light parts become, sRGB."""
 
     dark: tuple[float, float, float]
     middle: tuple[float, float, float]
@@ -49,7 +49,7 @@ TINTS: dict[str, Tint] = {
     "wooden": Tint((0.28, 0.15, 0.07), (0.58, 0.37, 0.20), (0.80, 0.60, 0.38), 0.7, rings=0.28),
     "stone": Tint((0.25, 0.25, 0.25), (0.52, 0.52, 0.51), (0.76, 0.76, 0.74), 0.7, speckles=0.30),
 }
-"""The eleven basic colours of English, two metals, wood and stone."""
+"""The eleven basic colors of English, two metals, wood and stone."""
 
 STRETCHES: dict[str, tuple[float, float, float]] = {
     "tall": (1.0, 1.0, 1.6),
@@ -87,7 +87,7 @@ class Look:
 
 
 def tint_table(device: torch.device) -> Float[Tensor, "tints 12"]:
-    """A row a tint, in the order of ``TINTS``: three colours, contrast, rings, speckles."""
+    """A row a tint, in the order of ``TINTS``: three colors, contrast, rings, speckles."""
     rows = [[*t.dark, *t.middle, *t.light, t.contrast, t.rings, t.speckles] for t in TINTS.values()]
     return torch.tensor(rows, device=device)
 
@@ -99,10 +99,10 @@ def recolored(
     lightness: Float[Tensor, " assets"],
     table: Float[Tensor, "tints 12"],
 ) -> Float[Tensor, "assets points 3"]:
-    """Colours after each asset's tint; -1 leaves an asset as it is.
+    """Colors after each asset's tint; -1 leaves an asset as it is.
 
     Args:
-        points: Where the colours are, before any stretch: rings and speckles lie there.
+        points: Where the colors are, before any stretch: rings and speckles lie there.
         lightness: The mean over each asset's surface, which becomes the middle of the ramp.
     """
     row = table[tint.clamp_min(0)][:, None]

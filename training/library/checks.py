@@ -41,7 +41,7 @@ def warnings(mesh: Mesh, kinds: UInt8[np.ndarray, " faces"]) -> list[str]:
 
 
 def fingerprint(mesh: Mesh) -> str:
-    """The same for models that look the same: positions to half a millimetre, and colours."""
+    """The same for models that look the same: positions to half a millimetre, and colors."""
     corners = np.round(mesh.corners * 2000).astype(np.int32).reshape(len(mesh.faces), 9)
     order = np.lexsort(corners.T)
     digest = hashlib.sha256(corners[order].tobytes())

@@ -155,7 +155,7 @@ def material_of(header: Mapping[str, Any], name: str | None) -> dict[str, Any]:
 
 
 def base_color(material: Mapping[str, Any]) -> Float[np.ndarray, "4"]:
-    """Linear base colour and alpha of a material."""
+    """Linear base color and alpha of a material."""
     glossy = material.get("extensions", {}).get("KHR_materials_pbrSpecularGlossiness")
     if glossy is not None:
         return np.array(glossy.get("diffuseFactor", [1.0] * 4), dtype=float)

@@ -1,7 +1,7 @@
-"""A model as the library keeps it: triangles, each with a small triangular picture of its colours.
+"""A model as the library keeps it: triangles, each with a small triangular picture of its colors.
 
-A triangle's picture has ``side`` squared texels of equal shape: ``side`` is 1 where its colour is
-flat and as large as ``DETAIL`` asks where it is not. So palette pictures, textures, vertex colours
+A triangle's picture has ``side`` squared texels of equal shape: ``side`` is 1 where its color is
+flat and as large as ``DETAIL`` asks where it is not. So palette pictures, textures, vertex colors
 and flat materials become one thing, and nobody after the reader knows which it was.
 """
 
@@ -16,10 +16,10 @@ from backend.atlas.rasterize import ranges
 from backend.shapes import Bool, Float, Int, UInt8
 
 DETAIL = 0.016
-"""Length of a texel's side where colours change, in units of the ball's radius."""
+"""Length of a texel's side where colors change, in units of the ball's radius."""
 LARGEST_SIDE = 64
 PROBED = 6
-"""Side of the pictures that tell how evenly a face's colours change."""
+"""Side of the pictures that tell how evenly a face's colors change."""
 STEP = 6
 """Levels, of 255, that neighbouring texels of a gradient may differ by."""
 SOLID, SHEET, HIDDEN = 0, 1, 2
@@ -28,17 +28,17 @@ THICKNESS = 0.04
 """Thickness of a sheet in a ball of radius 1: more than a cell of the model's finest grid (0.035),
 so that a vertex of it is always inside."""
 FLAT = 3
-"""Colours of one triangle that differ by no more than this, of 255, are one colour."""
+"""Colors of one triangle that differ by no more than this, of 255, are one color."""
 
 Paint = Callable[
     [Int[np.ndarray, " points"], Float[np.ndarray, "points 3"]], UInt8[np.ndarray, "points 4"]
 ]
-"""Colour and alpha (sRGB) of points on triangles: face indices and barycentric weights."""
+"""Color and alpha (sRGB) of points on triangles: face indices and barycentric weights."""
 
 
 @dataclass(frozen=True)
 class Mesh:
-    """Triangles with colours."""
+    """Triangles with colors."""
 
     vertices: Float[np.ndarray, "vertices 3"]
     faces: Int[np.ndarray, "faces 3"]
@@ -62,11 +62,11 @@ class Mesh:
     def color(
         self, face: Int[np.ndarray, " points"], weights: Float[np.ndarray, "points 3"]
     ) -> UInt8[np.ndarray, "points 3"]:
-        """Colours of points on faces, by their barycentric weights."""
+        """Colors of points on faces, by their barycentric weights."""
         return self.texels[self.first_texel()[face] + texel_of(self.side[face], weights)]
 
     def moved(self, vertices: Float[np.ndarray, "vertices 3"]) -> Mesh:
-        """The same faces and colours with other vertices."""
+        """The same faces and colors with other vertices."""
         return Mesh(vertices, self.faces, self.side, self.texels)
 
     def only(self, kept: Bool[np.ndarray, " faces"]) -> Mesh:
@@ -120,10 +120,10 @@ def painted(
     cutoff: Float[np.ndarray, " faces"],
     detail: float,
 ) -> Mesh:
-    """A mesh with its colours read from ``paint``.
+    """A mesh with its colors read from ``paint``.
 
     Args:
-        varied: Faces whose colour may change within them.
+        varied: Faces whose color may change within them.
         cutoff: Alpha below which a face is not there (0: it is opaque): its texels become faces
             of their own, and those that are cut out are left away.
         detail: Length of a texel's side, in the units of the vertices.
@@ -155,9 +155,9 @@ def _sides(
     paint: Paint,
     detail: float,
 ) -> Int[np.ndarray, " faces"]:
-    """How many texels each face's colours need along an edge.
+    """How many texels each face's colors need along an edge.
 
-    Colours that change evenly over a face, as palettes' gradients do, need one for every ``STEP``
+    Colors that change evenly over a face, as palettes' gradients do, need one for every ``STEP``
     levels that they change by; others need ``detail``.
     """
     edges = np.linalg.norm(corners - np.roll(corners, 1, axis=1), axis=2)
@@ -181,7 +181,7 @@ def _starts(side: Int[np.ndarray, " faces"]) -> Int[np.ndarray, " faces"]:
 def _pictures(
     side: Int[np.ndarray, " faces"], paint: Paint
 ) -> tuple[Int[np.ndarray, " texels"], UInt8[np.ndarray, "texels 4"]]:
-    """Each texel's face, and its colour and alpha."""
+    """Each texel's face, and its color and alpha."""
     owner, offset = ranges(side.astype(np.int64) ** 2)
     weights = np.empty((len(owner), 3))
     for each in np.unique(side):

@@ -1,6 +1,6 @@
 """Which prompts a library teaches, and which it holds back to measure what it has understood.
 
-Held back are a share of the recoloured and stretched copies, and models that the captions' words
+Held back are a share of the recolored and stretched copies, and models that the captions' words
 let one guess: where "a blue banner", "a green banner" and "a green flag" are there, "a blue flag"
 may be held back. Both are chosen by hashes of the words, so the same library is always split alike.
 """
@@ -24,12 +24,12 @@ HELD_OUT_MODELS = 0.05
 MOST_COPIES = 6000
 """Prompts of copies; large libraries have fewer of each model."""
 PAIRS = 6
-"""Copies of a model that are both recoloured and stretched."""
+"""Copies of a model that are both recolored and stretched."""
 PLAIN_VISITS = 4
 """How often training visits a model itself for each visit to one of its copies, about."""
 
 COLORED = frozenset((*TINTS, "gold", "wood", "metal", "colored", "colorful"))
-"""Words in a caption that say what colour the model has already."""
+"""Words in a caption that say what color the model has already."""
 
 SETS = ("library", "models", "recolored", "stretched", "pairs")
 """Everything; the models themselves; copies with one word of a kind; copies with two."""

@@ -1,4 +1,4 @@
-"""Surfaces as files have them: triangles of one material, and what colours them."""
+"""Surfaces as files have them: triangles of one material, and what colors them."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ WHITE = (1.0, 1.0, 1.0, 1.0)
 
 @dataclass
 class Surface:
-    """Triangles of one material. What is given is multiplied: base, vertex colours, picture."""
+    """Triangles of one material. What is given is multiplied: base, vertex colors, picture."""
 
     vertices: Float[np.ndarray, "vertices 3"]
     faces: Int[np.ndarray, "faces 3"]
@@ -60,7 +60,7 @@ class Surface:
 
     @property
     def varied(self) -> bool:
-        """Whether the colour may change within a face."""
+        """Whether the color may change within a face."""
         return self.vertex_colors is not None or (self.uv is not None and self.picture is not None)
 
 

@@ -2,7 +2,7 @@
 
 Vertices move by ``(I + stiffness * L)^-1 u`` with L the mesh's Laplacian and u the parameter
 (Nicolet et al. 2021): a gradient on a few vertices moves their neighbourhood with them, so that
-what is seen from one side only stays smooth. Colours stay those of the model's field, with a
+what is seen from one side only stays smooth. Colors stay those of the model's field, with a
 learned offset on the grid as in fine-tuning (A25).
 """
 
@@ -44,7 +44,7 @@ def contoured(field: Field, options: MeshOptions) -> tuple[Vertices, Faces]:
 
 
 def painted(field: Field, vertices: Vertices, faces: Faces, texture_size: int) -> GeneratedMesh:
-    """The mesh with UVs and the field's colours where the mesh is, not where the field's surface
+    """The mesh with UVs and the field's colors where the mesh is, not where the field's surface
     is."""
     reader = Reader(TorchField(field), CancelToken())
     uvs = unwrap(vertices, faces, texture_size, reader.cancel).uvs
@@ -65,13 +65,13 @@ mean about the same as on the grid."""
 
 @dataclass(frozen=True)
 class SurfaceObjects(Objects):
-    """Views of one mesh; every object's colours, on the common vertices."""
+    """Views of one mesh; every object's colors, on the common vertices."""
 
     vertices: Float[Tensor, "vertices 3"]
 
 
 class RefinedSurface(OutputOffset):
-    """The parameters of the second stage. Starts as the mesh and the colours that were there."""
+    """The parameters of the second stage. Starts as the mesh and the colors that were there."""
 
     base: Float[Tensor, "vertices 3"]
     move: Float[Tensor, "vertices 3"]

@@ -26,8 +26,8 @@ class MeshRenderer(TrainingRenderer):
     """Draws a step's ``SurfaceObjects``, four pixels for each of the picture's; a ``Renderer`` for
     any guidance.
 
-    Gradients reach the vertices through outlines and light, the colours through what is seen of
-    them: colours do not pull vertices about. The regularizers of density have nothing to say of a
+    Gradients reach the vertices through outlines and light, the colors through what is seen of
+    them: colors do not pull vertices about. The regularizers of density have nothing to say of a
     mesh and are left out.
     """
 
@@ -58,7 +58,7 @@ class MeshRenderer(TrainingRenderer):
         lights: Float[Tensor, "views 3"],
         size: int,
     ) -> Float[Tensor, "views size size 4"]:
-        """Colour premultiplied by alpha, and alpha."""
+        """Color premultiplied by alpha, and alpha."""
         objects = cast(SurfaceObjects, step.objects)
         vertices = objects.vertices
         faces = self._faces.to(vertices.device)

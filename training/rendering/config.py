@@ -51,14 +51,14 @@ class RenderConfig:
     albedo: float = 0.4
     """Share of the pictures with albedo alone."""
     soft: bool = False
-    """Soft shading (B.1.7): textureless pictures keep a random share of their colour, and albedo
+    """Soft shading (B.1.7): textureless pictures keep a random share of their color, and albedo
     pictures a random share of their light. Otherwise neither keeps anything."""
     ambient: float = AMBIENT
     """Light everywhere; DreamFusion has 0.1."""
     diffuse: float = DIFFUSE
     """Light that falls straight on a surface, beside the ambient; DreamFusion has 0.9."""
     background: Background = "environment"
-    """``environment``: the model's own map (A10); ``random``: one random colour a picture."""
+    """``environment``: the model's own map (A10); ``random``: one random color a picture."""
     solid_share: float = 0.5
     """Share of a mix's pictures over a random color; the others are over the map."""
     normals: Normals = "differences"

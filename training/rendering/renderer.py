@@ -138,7 +138,7 @@ class TrainingRenderer:
         points: Float[Tensor, "points 3"],
         owner: Int[Tensor, " points"],
     ) -> tuple[Float[Tensor, " points"], Float[Tensor, "points 3"]]:
-        """Pre-density and colour at points that come object by object."""
+        """Pre-density and color at points that come object by object."""
         if not self.config.fixed_shapes:
             return model.sample_owned(objects, points, owner)
         pre_density, color = model.sample(objects, points.unflatten(0, (len(objects), -1)))
@@ -179,7 +179,7 @@ class TrainingRenderer:
         ray: Int[Tensor, " read"],
         color: Float[Tensor, "read 3"],
     ) -> tuple[Float[Tensor, "read 3"], Float[Tensor, " read"]]:
-        """Lit colours of samples, and how much their normals look away, squared."""
+        """Lit colors of samples, and how much their normals look away, squared."""
         away = color.new_zeros(len(color))
         owner = rays.owner[ray]
         worth = lighting.lit[owner]
@@ -203,9 +203,9 @@ class TrainingRenderer:
         depth: Float[Tensor, " rays"],
         seen: Float[Tensor, "rays 3"],
     ) -> tuple[Float[Tensor, "rays 3"], Float[Tensor, " rays"]]:
-        """Lit colours of rays, premultiplied, and how much their normals look away, squared."""
+        """Lit colors of rays, premultiplied, and how much their normals look away, squared."""
         facing = seen.new_zeros(len(seen))
-        # A ray that sees next to nothing has next to no colour to be lit.
+        # A ray that sees next to nothing has next to no color to be lit.
         worth = lighting.lit[rays.owner] & (rays.alpha > 1e-3)
         chosen = self._chosen(worth)
         if len(chosen) == 0:

@@ -71,11 +71,11 @@ class Scene:
     """Whether the background is ``color`` rather than the environment map."""
     color: Float[Tensor, "objects 3"]
     amount: Float[Tensor, " objects"] | None = None
-    """How much of a picture's colour (textureless) or light (albedo) is taken away; None: all."""
+    """How much of a picture's color (textureless) or light (albedo) is taken away; None: all."""
 
 
 class Lighting:
-    """Each object's light, and how far its shading is from full light on full colour.
+    """Each object's light, and how far its shading is from full light on full color.
 
     A step's conditions ``textureless`` and ``albedo``, from 0 to 1, replace the shading's own (A31:
     amortizing over augmentations).
@@ -99,7 +99,7 @@ class Lighting:
             return torch.where(chosen, amount, 0.0).to(device, non_blocking=True)
 
         self.white = of("textureless")
-        """Share of white in each object's colour."""
+        """Share of white in each object's color."""
         self.even = of("albedo")
         """Share of even light of strength one in each object's light."""
         self.lit = self.even < 1.0
@@ -111,7 +111,7 @@ class Lighting:
         owner: Int[Tensor, " points"],
         opaque: Float[Tensor, "points 1"] | None = None,
     ) -> Float[Tensor, "points 3"]:
-        """Colours, premultiplied by ``opaque`` (None: one), in the ``light`` that falls on them."""
+        """Colors, premultiplied by ``opaque`` (None: one), in the ``light`` that falls on them."""
         most = torch.ones_like(color[:, :1]) if opaque is None else opaque
         base = torch.lerp(color, most.expand_as(color), self.white[owner][:, None])
         lit = torch.lerp(light, torch.ones_like(light), self.even[owner])[:, None]

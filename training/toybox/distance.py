@@ -1,4 +1,4 @@
-"""Signed distance and colour of a batch of assets at points, as pure tensor functions.
+"""Signed distance and color of a batch of assets at points, as pure tensor functions.
 
 They take plain tensors, with points as planes of x, y and z so that compiled code reads whole
 vectors; ``kernels.py`` compiles them and has the interface. Distances are first-order exact and
@@ -175,7 +175,7 @@ def color(
     rows: Int[Tensor, "assets points"],
     paint_rows: Int[Tensor, "assets points"],
 ) -> Float[Tensor, "assets points 3"]:
-    """Colour at points whose nearest solid and topmost paint are known.
+    """Color at points whose nearest solid and topmost paint are known.
 
     ``tables`` are those of ``AssetBatch.tensors``.
     """

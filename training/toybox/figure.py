@@ -48,7 +48,7 @@ STANDING = Pose(mirrored((0.30, 0.0, -0.24)), mirrored((0.35, -0.07, -0.37)), *S
 
 @dataclass(frozen=True)
 class Coat:
-    """Colours of an animal's parts."""
+    """Colors of an animal's parts."""
 
     head: Material
     torso: Material
@@ -104,7 +104,7 @@ def plain(color: Color) -> Material:
 
 
 def coat(fur: Color, tip: Color | None = None, **parts: Material) -> Coat:
-    """One colour of fur, its hands and feet in ``tip``; ``parts`` replaces some."""
+    """One color of fur, its hands and feet in ``tip``; ``parts`` replaces some."""
     body, end = Material(fur), Material(fur if tip is None else tip)
     parts = {"head": body, "torso": body, "arms": body, "legs": body} | parts
     return Coat(**({"hands": end, "feet": end} | parts))

@@ -1,4 +1,4 @@
-"""Distance and colour of assets at points, compiled or eager.
+"""Distance and color of assets at points, compiled or eager.
 
 Compilation is the caller's explicit choice: ``compiled=True`` needs a C++ compiler (on a GPU:
 Triton) and fails without one; ``compiled=False`` runs the same functions eagerly. The numbers of
@@ -96,6 +96,6 @@ def surface_color(
 def query(
     batch: AssetBatch, points: Float[Tensor, "assets points 3"], *, compiled: bool = True
 ) -> tuple[Float[Tensor, "assets points"], Float[Tensor, "assets points 3"]]:
-    """Signed distance and the colour of the nearest surface."""
+    """Signed distance and the color of the nearest surface."""
     planes = points.transpose(1, 2).contiguous()
     return planar_distance(batch, planes, compiled), planar_color(batch, planes, compiled)

@@ -24,7 +24,7 @@ Color = tuple[float, float, float]
 
 
 class Layer(IntEnum):
-    """What a solid belongs to: paints name the layers that they colour."""
+    """What a solid belongs to: paints name the layers that they color."""
 
     HEAD = 0
     EAR = 1
@@ -43,7 +43,7 @@ class Layer(IntEnum):
 
 @dataclass(frozen=True)
 class Material:
-    """A colour, and a second one laid over it by a wave in the primitive's frame.
+    """A color, and a second one laid over it by a wave in the primitive's frame.
 
     The wave is ``sin(2 pi (wave . position + radial * distance from the z axis + phase))``;
     ``second`` covers where it exceeds ``threshold``, with an edge as hard as ``sharpness``.

@@ -38,7 +38,7 @@ class Renders:
     rgb: Float[Tensor, "views size size 3"]
     """Shaded and over the background."""
     albedo: Float[Tensor, "views size size 3"]
-    """Unlit colour, not multiplied by alpha; 0 where alpha is 0."""
+    """Unlit color, not multiplied by alpha; 0 where alpha is 0."""
     alpha: Float[Tensor, "views size size"]
     depth: Float[Tensor, "views size size"]
     """Distance from the camera along the ray, metres; 0 where alpha is 0."""
@@ -151,7 +151,7 @@ def render(
     """Render each asset of ``batch`` with the camera of the same row.
 
     ``lights`` are point lights in metres (default: each camera's headlight), ``background`` solid
-    colours (default: white). Multiples of 4 are the quickest sizes.
+    colors (default: white). Multiples of 4 are the quickest sizes.
     """
     device = batch.device
     views = len(batch)

@@ -4,7 +4,7 @@ python roundtrip.py JOB.json
 
 Writes ``truth.npz`` (what the object is at some frames), ``chain.blend``, ``copy.glb`` (the baked
 copy, exported with the exporter's defaults) and, for each format, ``chain.<suffix>``,
-``colored.<suffix>`` (with colours at the vertices), and what Blender reads from the first,
+``colored.<suffix>`` (with colors at the vertices), and what Blender reads from the first,
 ``<suffix>.npz``: ``corners`` f32[T, 3 F, 3], the positions of the faces' corners in world space.
 In a process of its own: 4.2.0 crashes when it quits after a glTF export.
 """
@@ -102,7 +102,7 @@ def true_colors(ob: bpy.types.Object) -> np.ndarray:
 
 
 def evaluated_colors(ob: bpy.types.Object, frame: int) -> np.ndarray:
-    """The colours that an imported object has at a frame: f32[N, 3]."""
+    """The colors that an imported object has at a frame: f32[N, 3]."""
     bpy.context.scene.frame_set(frame)
     mesh = ob.evaluated_get(bpy.context.evaluated_depsgraph_get()).to_mesh()
     (layer,) = mesh.color_attributes

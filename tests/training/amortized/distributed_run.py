@@ -1,4 +1,4 @@
-"""A run on the coloured balls, as ``torchrun`` starts it: FOLDER STEPS ACCUMULATE."""
+"""A run on the colored balls, as ``torchrun`` starts it: FOLDER STEPS ACCUMULATE."""
 
 import sys
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Reference assets whose truth is a formula: coloured balls of different sizes."""
+"""Reference assets whose truth is a formula: colored balls of different sizes."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class Balls:
 
 
 class Spheres:
-    """Implements ``ReferenceAssets``: between two balls lies the ball of mean radius and colour."""
+    """Implements ``ReferenceAssets``: between two balls lies the ball of mean radius and color."""
 
     def assets_at(self, mix):
         radii = (RADII[mix.prompts] * mix.shares).sum(1)

@@ -112,7 +112,7 @@ def test_a15_shares_of_the_shadings():
 
 
 def test_b17_soft_pictures_keep_a_random_share_of_colour_and_light():
-    """A soft picture is the blend of the hard ones, colour towards white, light towards even."""
+    """A soft picture is the blend of the hard ones, color towards white, light towards even."""
     generator = torch.Generator().manual_seed(3)
     scene = renderer(soft=True).scene(3, generator)
     assert scene.amount is not None and 0 < scene.amount.min() and scene.amount.max() < 1

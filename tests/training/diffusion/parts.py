@@ -38,7 +38,7 @@ def tiny_maker(config: DataConfig, seed: int = 0, size: int = 16) -> ViewMaker:
 
 
 class FlatMaker(ViewMaker):
-    """Squares in place of toys, each prompt's in its own colour: the loop does not care."""
+    """Squares in place of toys, each prompt's in its own color: the loop does not care."""
 
     def _render(self, objects, cameras, lights, shading):
         views = torch.zeros(len(objects), 4, self.size, self.size)

@@ -92,7 +92,7 @@ def test_pictures_are_the_toys():
     views = maker.chunk(0)
     covered = views.rgba[:, 3].float().mean((1, 2)) / 255
     assert 0.1 < covered.min() and covered.max() < 0.6
-    # Colour is multiplied by alpha: nothing shines where there is nothing.
+    # Color is multiplied by alpha: nothing shines where there is nothing.
     assert (views.rgba[:, :3].amax(1).int() <= views.rgba[:, 3].int() + 1).all()
     around = maker.around(torch.tensor([1, 0]))
     assert around.shape == (2, 4, 4, 16, 16)

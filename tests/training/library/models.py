@@ -34,7 +34,7 @@ def write_box(path: Path, **kwargs) -> Path:
 
 
 def picture(left=RED, right=BLUE, size=(4, 4)) -> bytes:
-    """A PNG, half of one colour and half of another."""
+    """A PNG, half of one color and half of another."""
     pixels = np.zeros((size[1], size[0], 4), dtype=np.uint8)
     pixels[:, : size[0] // 2], pixels[:, size[0] // 2 :] = left, right
     out = io.BytesIO()

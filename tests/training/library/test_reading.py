@@ -1,4 +1,4 @@
-"""Readers: every format and every way to colour a model gives the same triangles and colours."""
+"""Readers: every format and every way to color a model gives the same triangles and colors."""
 
 import numpy as np
 import pytest

@@ -57,7 +57,7 @@ def test_pictures_teach_a_ball_its_size_and_colour(tmp_path):
 
 
 def color_error(trainer, points) -> float:
-    """Mean distance of the colours at ``points`` from the first ball's."""
+    """Mean distance of the colors at ``points`` from the first ball's."""
     with torch.no_grad():
         embedding = trainer.embed([0], trainer.generator(0))
         objects = trainer.offset(trainer.model.objects(embedding))

@@ -1,6 +1,6 @@
 """What families have in common: parameters that mix, and parts that grow.
 
-A family's stages are parameters (numbers and colours) of one function that builds a toy. Mixing
+A family's stages are parameters (numbers and colors) of one function that builds a toy. Mixing
 is linear in the parameters, and the function is continuous: a part that a stage lacks has size
 zero at a root inside another part and grows from there, so that nothing ever pops.
 """
@@ -15,7 +15,7 @@ from ..figure import Figure
 from ..primitives import Color, Primitive, Vector
 
 P = TypeVar("P")
-"""A frozen dataclass of floats and colours."""
+"""A frozen dataclass of floats and colors."""
 GONE = 1e-3
 """Parts smaller than this share of their size are left out."""
 
@@ -56,7 +56,7 @@ def mixed_color(colors: Sequence[Color], shares: Sequence[float]) -> Color:
 
 
 def darker(color: Color, share: float) -> Color:
-    """A colour with ``share`` of its brightness."""
+    """A color with ``share`` of its brightness."""
     red, green, blue = color
     return share * red, share * green, share * blue
 

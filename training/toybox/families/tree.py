@@ -100,7 +100,7 @@ LEAVES: tuple[tuple[float, float, Color], ...] = (
     (1.6, 0.36, (0.78, 0.25, 0.13)),
     (-2.9, 0.40, (0.88, 0.42, 0.12)),
 )
-"""Fallen ones: azimuth in radians, distance from the trunk, colour."""
+"""Fallen ones: azimuth in radians, distance from the trunk, color."""
 SUN = (0.98, 0.95, 0.30)
 BLOSSOM, PETALS = (0.96, 0.58, 0.72), (1.0, 0.94, 0.96)
 
