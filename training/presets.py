@@ -203,7 +203,9 @@ _LIBRARY = dataclasses.replace(
     name="library",
     prompts="library",
     assets=LibraryConfig(),
-    model=dataclasses.replace(_TOYBOX_MODEL, latent=96),
+    # Opaque where it is as thin as a sheet, whose middle is 2 cm from its surface: .92 of the light
+    # is stopped there, where a factor of 4 stops .65.
+    model=dataclasses.replace(_TOYBOX_MODEL, latent=96, density_scale=16.0),
     batch=24,
     steps=1_200,
     sheet_every=300,

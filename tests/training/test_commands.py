@@ -12,7 +12,16 @@ from backend.engine import Engine
 from backend.model.checkpoint import load_checkpoint
 from tests.training.small import small_config
 from training import cli
-from training.amortized.evaluation import Figures, Sides, Views, evaluate, evenly, psnr
+from training.amortized.evaluation import (
+    Figures,
+    Sides,
+    Views,
+    coverage,
+    evaluate,
+    evenly,
+    iou,
+    psnr,
+)
 from training.amortized.r_metrics import Queries
 from training.amortized.run import train
 from training.assets.toybox import ToyboxCollection
@@ -106,6 +115,16 @@ def test_a_tenth_of_the_prompts_is_worse_than_the_tenths_figure():
     assert tenths["psnr_p10"]["seen"] == pytest.approx(second_worst, abs=1e-3)
     assert tenths["iou_p10"]["seen"] == 1.0
     assert "unseen" not in tenths["psnr_p10"]
+
+
+def test_a_volume_as_wide_as_its_reference_has_the_same_silhouette():
+    truth = torch.zeros(1, 8, 8)
+    truth[:, :, 3:6] = 1.0  # An outline through the middle of a pixel, and one between pixels.
+    volume = 0.98 * truth + 0.01
+    assert iou(coverage(volume), coverage(truth)) == 1.0
+    wider = truth.roll(-1, 2).maximum(truth).roll(-1, 2).maximum(truth)
+    assert iou(coverage(wider), coverage(truth)) < 0.8
+    assert iou(coverage(0.4 * truth), coverage(truth)) == 0.0, "haze is no silhouette"
 
 
 def test_evenly():

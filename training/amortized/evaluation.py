@@ -3,10 +3,13 @@
 Pictures are 64 x 64 from four sides (front, left, back, right) at elevation 15 degrees, over
 white, four rays a pixel: with one ray a pixel, pictures of one toy that differ by nothing but
 sampling are 24 to 33 dB apart, and a figure near that says little. PSNR compares albedo; IoU is
-the overlap of silhouettes (pixels at least half opaque) over their union; ``sides`` is the share
-of views that are nearest to the reference's same side among its four (a second face at the back
-makes it look like a front; chance is 1/4). Lit pictures are scored by a CLIP other than the one
-that conditions (``r_metrics.py``). Prompts that have no reference get the figures that need none.
+the overlap of silhouettes over their union: a ray is in where at least half of its light is
+stopped, and a pixel where at least half of its rays are. (A mean of opacities is another thing: two
+rays of 0.99 are less than half of four, so that where a reference's outline halves a pixel no
+volume would be in.) ``sides`` is the share of views that are nearest to the reference's same side
+among its four (a second face at the back makes it look like a front; chance is 1/4). Lit pictures
+are scored by a CLIP other than the one that conditions (``r_metrics.py``). Prompts that have no
+reference get the figures that need none.
 """
 
 from __future__ import annotations
@@ -27,7 +30,7 @@ from backend.rendering.lighting import headlight
 from backend.rendering.volume import view_field
 
 from ..assets import AssetCollection, ReferenceAssets, lit_on_white, references_of
-from ..guidance.pictures import halved, smooth_pictures
+from ..guidance.pictures import halved
 from ..prompts import PromptMix, PromptSet
 from .r_metrics import R_FIGURES, Queries
 
@@ -43,7 +46,8 @@ class Sides:
 
     albedo: Float[Tensor, "views size size 3"]
     lit: Float[Tensor, "views size size 3"]
-    alpha: Float[Tensor, "views size size"]
+    covered: Float[Tensor, "views size size"]
+    """Share of each pixel's rays that the thing stops: :func:`coverage`."""
 
 
 @dataclass(frozen=True)
@@ -54,8 +58,15 @@ class Views(Sides):
     """The reference's, if the prompt has one."""
 
 
+def coverage(
+    alpha: Float[Tensor, "views double double"],
+) -> Float[Tensor, "views size size"]:
+    """Share of each pixel's four rays that are at least half opaque."""
+    return halved((alpha >= 0.5).float()[..., None])[..., 0]
+
+
 def iou(ours: Float[Tensor, "*shape"], truth: Float[Tensor, "*shape"]) -> float:
-    """Intersection over union of two silhouettes given by their alpha."""
+    """Intersection over union of two silhouettes, given by what each covers of its pixels."""
     a, b = ours >= 0.5, truth >= 0.5
     return ((a & b).sum() / (a | b).sum().clamp_min(1)).item()
 
@@ -91,7 +102,7 @@ def look(
     return Views(
         albedo=halved(views.picture("albedo", headlight(cameras), white)),
         lit=halved(views.picture("full", headlight(cameras), white)),
-        alpha=halved(views.alpha[..., None])[..., 0],
+        covered=coverage(views.alpha),
         truth=None if assets is None else reference_sides(assets, asset, size),
     )
 
@@ -100,11 +111,11 @@ def reference_sides(assets: ReferenceAssets, asset: int, size: int) -> Sides:
     """Four sides of one prompt's reference."""
     cameras = orbit(VIEWS)
     batch = assets.assets_at(PromptMix.plain([asset] * VIEWS))
-    picture, alpha = smooth_pictures(batch, cameras, size)
+    picture, alpha = batch.pictures(cameras, 2 * size)
     return Sides(
-        albedo=picture + (1.0 - alpha)[..., None],
+        albedo=halved(picture + (1.0 - alpha)[..., None]),
         lit=halved(lit_on_white(assets, asset, cameras, 2 * size)),
-        alpha=alpha,
+        covered=coverage(alpha),
     )
 
 
@@ -123,7 +134,7 @@ class Figures:
         reference's pictures in the group ``truth`` (R-figures only)."""
         if views.truth:
             self._add(group, "psnr", psnr(views.albedo, views.truth.albedo))
-            self._add(group, "iou", iou(views.alpha, views.truth.alpha))
+            self._add(group, "iou", iou(views.covered, views.truth.covered))
             self._add(group, "sides", sides(views, views.truth))
             if truth:
                 self._score("truth", views.truth.lit, index)

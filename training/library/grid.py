@@ -60,7 +60,7 @@ def fill(truth: Truth) -> Grid:
     points = (centres[stored][:, None] + cells).reshape(-1, 3)
     distance, face, weights = truth.nearest(points)
     side = _sides(truth, points, distance, inside[stored])
-    signed = truth.signed(distance, face, side)
+    signed = truth.signed(points, distance, face, weights, side)
     levels = np.round(signed / LEVEL).clip(-127, 127).astype(np.int8).reshape(-1, BLOCK**3)
     color = truth.mesh.color(face, weights).reshape(-1, BLOCK**3, 3)
 

@@ -3,8 +3,12 @@
 Inside is where the generalised winding number is above one half (Jacobson et al. 2013; fast
 evaluation Barill et al. 2018, by libigl), so closed parts may overlap and holes may be open. Faces
 are of three kinds. Those of a *solid* have inside on one side only. Those of a *sheet* have outside
-on both: flags, leaves, paper. A sheet counts as ``THICKNESS`` thick, or it would be nowhere inside.
-*Hidden* ones have inside on both: they are parts of other parts, and nobody sees them.
+on both: flags, leaves, paper. A sheet counts as ``THICKNESS`` thick, or it would be nowhere inside;
+it ends at its rim. *Hidden* ones have inside on both: they are parts of other parts, and nobody
+sees them.
+
+Just behind a solid's face the winding number is 1, and just behind a sheet it is one half and a
+little more or less, as the sheet is bent: one half would tell solids from sheets by chance.
 """
 
 from __future__ import annotations
@@ -23,7 +27,11 @@ _STEP_OFF = 0.003
 """How far from a face the winding number tells its kind."""
 _PROBES = 6000
 """Points on a mesh's faces where its kinds are looked at, on top of one a face."""
+_SHEET_BELOW = 0.6
+"""Mean winding number behind a face, below which it is a sheet's."""
 _WELD = 1e-5
+_ON_RIM = 1e-6
+"""A place that is nearer than this to the rim is on it."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +46,7 @@ class Truth:
     _visible: Int[np.ndarray, " visible"]
     """Faces that distance is measured to: all but the hidden ones."""
     _tree: igl.AABB
+    _rims: _Rims
 
     @classmethod
     def of(cls, mesh: Mesh) -> Truth:
@@ -50,7 +59,8 @@ class Truth:
             visible, kinds = np.arange(len(faces)), np.full(len(faces), SHEET, dtype=np.uint8)
         tree = igl.AABB()
         tree.init(vertices, np.ascontiguousarray(faces[visible]))
-        return cls(mesh, kinds, vertices, faces, visible, tree)
+        rims = _Rims.of(vertices, faces[visible], kinds[visible] == SHEET)
+        return cls(mesh, kinds, vertices, faces, visible, tree, rims)
 
     def inside(self, points: Float[np.ndarray, "points 3"]) -> Bool[np.ndarray, " points"]:
         return winding(self._vertices, self._faces, points) > 0.5
@@ -70,21 +80,82 @@ class Truth:
 
     def signed(
         self,
+        points: Float[np.ndarray, "points 3"],
         distance: Float[np.ndarray, " points"],
         face: Int[np.ndarray, " points"],
+        weights: Float[np.ndarray, "points 3"],
         inside: Bool[np.ndarray, " points"],
     ) -> Float[np.ndarray, " points"]:
         """Signed distance (negative inside) from what ``nearest`` and ``inside`` found."""
-        sheet = (self.kinds[face] == SHEET) & ~inside
-        return np.where(sheet, distance - THICKNESS / 2, np.where(inside, -distance, distance))
+        signed = np.where(inside, -distance, distance)
+        sheet = np.flatnonzero(self.kinds[face] == SHEET)
+        corners = self.mesh.corners[face[sheet]]
+        place = np.einsum("pk,pkx->px", weights[sheet], corners)
+        thick = self._rims.sheet_distance(points[sheet] - place, place, face_vectors(corners))
+        signed[sheet] = np.minimum(signed[sheet], thick)
+        return signed
 
     def query(
         self, points: Float[np.ndarray, "points 3"]
     ) -> tuple[Float[np.ndarray, " points"], UInt8[np.ndarray, "points 3"]]:
         """Signed distance (negative inside) and the nearest surface's colour."""
         distance, face, weights = self.nearest(points)
-        signed = self.signed(distance, face, self.inside(points))
+        signed = self.signed(points, distance, face, weights, self.inside(points))
         return signed, self.mesh.color(face, weights)
+
+
+@dataclass(frozen=True)
+class _Rims:
+    """Where sheets end: edges that one visible face has for itself."""
+
+    vertices: Float[np.ndarray, "vertices 3"]
+    edges: Int[np.ndarray, "edges 2"]
+    tree: igl.AABB
+
+    @classmethod
+    def of(
+        cls,
+        vertices: Float[np.ndarray, "vertices 3"],
+        faces: Int[np.ndarray, "faces 3"],
+        sheet: Bool[np.ndarray, " faces"],
+    ) -> _Rims:
+        """A face that is there twice, for its two sides, counts once."""
+        same = welded(vertices, faces)
+        once = np.unique(np.sort(same, axis=1), axis=0, return_index=True)[1]
+        sides = np.stack([faces[once], np.roll(faces[once], -1, axis=1)], axis=2).reshape(-1, 2)
+        ends = np.stack([same[once], np.roll(same[once], -1, axis=1)], axis=2).reshape(-1, 2)
+        _, back, number = np.unique(
+            np.sort(ends, axis=1), axis=0, return_inverse=True, return_counts=True
+        )
+        alone = (number[back.reshape(-1)] == 1) & np.repeat(sheet[once], 3)
+        edges = np.ascontiguousarray(sides[alone])
+        tree = igl.AABB()
+        if len(edges):
+            tree.init(vertices, edges)
+        return cls(vertices, edges, tree)
+
+    def sheet_distance(
+        self,
+        offset: Float[np.ndarray, "points 3"],
+        place: Float[np.ndarray, "points 3"],
+        normal: Float[np.ndarray, "points 3"],
+    ) -> Float[np.ndarray, " points"]:
+        """Signed distance to thick sheets of points whose nearest place is known.
+
+        Args:
+            offset: From the place to the point.
+            normal: The place's, of any length.
+        """
+        half, distance = THICKNESS / 2, np.linalg.norm(offset, axis=1)
+        if len(self.edges) == 0 or len(offset) == 0:
+            return distance - half
+        unit = normal / np.maximum(np.linalg.norm(normal, axis=1, keepdims=True), 1e-12)
+        off = np.abs((offset * unit).sum(1))
+        beyond = np.sqrt(np.maximum(distance**2 - off**2, 0.0))
+        found = self.tree.squared_distance(self.vertices, self.edges, np.ascontiguousarray(place))
+        within = np.sqrt(np.asarray(found[0]))
+        past = np.hypot(np.maximum(off - half, 0.0), beyond)
+        return np.where(within < _ON_RIM, past, np.maximum(distance - half, -within))
 
 
 def winding(
@@ -172,8 +243,10 @@ def _kinds(
     weights[: len(faces)] = 1 / 3
     place = np.einsum("pk,pkx->px", weights, corners[owner])
     step = _STEP_OFF * unit[owner]
-    numbers = winding(vertices, faces, np.concatenate([place + step, place - step])) > 0.5
+    numbers = winding(vertices, faces, np.concatenate([place + step, place - step]))
     front, behind = numbers[: len(owner)], numbers[len(owner) :]
-    between = np.bincount(owner, front != behind, len(faces)) > 0
-    outside = np.bincount(owner, ~front & ~behind, len(faces)) > 0
-    return np.where(between, SOLID, np.where(outside, SHEET, HIDDEN)).astype(np.uint8)
+    shown = (front <= 0.5) | (behind <= 0.5)
+    seen = np.bincount(owner, shown, len(faces))
+    deep = np.bincount(owner, shown * np.maximum(front, behind), len(faces))
+    sheet = deep < _SHEET_BELOW * seen
+    return np.where(seen == 0, HIDDEN, np.where(sheet, SHEET, SOLID)).astype(np.uint8)

@@ -59,7 +59,7 @@ class RefineWatcher:
         views = self._views(trainer, "albedo")
         figures = {
             "psnr": psnr(views.images.cpu(), self._truth.albedo.cpu()),
-            "iou": iou(views.alpha.cpu(), self._truth.alpha.cpu()),
+            "iou": iou(views.alpha.cpu(), self._truth.covered.cpu()),
         }
         for name, value in figures.items():
             self._writer.add_scalar(f"mesh/{name}", value, step)

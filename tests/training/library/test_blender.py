@@ -64,7 +64,7 @@ def folder(tmp_path_factory):
     made = tmp_path_factory.mktemp("blender")
     script = made / "make.py"
     script.write_text(SCENE)
-    subprocess.run([sys.executable, script, made], check=True, capture_output=True, timeout=120)
+    subprocess.run([sys.executable, script, made], check=True, capture_output=True)
     script.unlink()
     return made
 
@@ -182,7 +182,7 @@ def exported(folder, tmp_path_factory):
     script = made / "export.py"
     script.write_text(EXPORT)
     command = [sys.executable, script, ROOT, folder / "Assets.blend", made]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=200)
+    done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
     return made
 

@@ -79,6 +79,38 @@ def test_a_sheet_counts_as_thick(both_sides):
     np.testing.assert_allclose(distance[near], np.abs(POINTS[near, 1]) - THICKNESS / 2, atol=1e-5)
 
 
+def banner(depth, both_sides=False) -> Mesh:
+    """A sheet of 1 m that hangs in waves of ``depth`` metres."""
+    across, up = (each.reshape(-1) for each in np.meshgrid(*[np.linspace(-0.5, 0.5, 21)] * 2))
+    vertices = np.stack([across, depth * np.sin(12 * across) * np.cos(5 * up), up], axis=1)
+    corner = (np.arange(20)[:, None] * 21 + np.arange(20)).reshape(-1)
+    faces = np.concatenate([corner[:, None] + [0, 1, 22], corner[:, None] + [0, 22, 21]], axis=0)
+    faces = np.concatenate([faces, faces[:, ::-1]]) if both_sides else faces
+    return as_mesh(trimesh.Trimesh(vertices, faces, process=False))
+
+
+@pytest.mark.parametrize("both_sides", [False, True])
+@pytest.mark.parametrize("depth", [0.002, 0.03])
+def test_a_sheet_in_waves_is_a_sheet_everywhere(depth, both_sides):
+    mesh = banner(depth, both_sides)
+    truth = Truth.of(mesh)
+    assert (truth.kinds == SHEET).all()
+    middles = mesh.corners.mean(axis=1)
+    inner = np.abs(middles[:, [0, 2]]).max(axis=1) < 0.5 - THICKNESS
+    distance, _ = truth.query(middles[inner])
+    np.testing.assert_allclose(distance, -THICKNESS / 2, atol=1e-6)
+
+
+@pytest.mark.parametrize("both_sides", [False, True])
+def test_a_sheet_ends_at_its_rim(both_sides):
+    truth = Truth.of(banner(0.0, both_sides))
+    past = np.array([[0.51, 0.0, 0.1], [0.5, 0.03, 0.0], [0.52, 0.0, 0.52]])
+    np.testing.assert_allclose(
+        truth.query(past)[0], [0.01, 0.03 - THICKNESS / 2, np.hypot(0.02, 0.02)], atol=1e-6
+    )
+    np.testing.assert_allclose(truth.query(np.array([[0.495, 0.0, 0.1]]))[0], -0.005, atol=1e-6)
+
+
 @pytest.mark.parametrize(
     "mesh",
     [
