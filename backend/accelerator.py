@@ -34,6 +34,7 @@ from .text.open_clip_encoder import OpenClipEncoder
 
 _DEVICE = re.compile(r"cpu|mps|cuda(:\d+)?")
 _DEVICE_REMEDY = "use auto, cpu, cuda, cuda:1 or mps"
+_ABSENT_REMEDY = "use auto or cpu; a GPU needs its driver and a PyTorch that is made for it"
 
 
 def choose_device(name: str) -> torch.device:
@@ -49,14 +50,14 @@ def choose_device(name: str) -> torch.device:
     if name == "mps" and not torch.backends.mps.is_available():
         raise BadRequest(
             "the device 'mps' cannot be used: this machine or its torch has no Metal",
-            _DEVICE_REMEDY,
+            _ABSENT_REMEDY,
         )
     try:
         device = torch.device(name)
         torch.zeros(1, device=device)
     except (RuntimeError, AssertionError, NotImplementedError) as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise BadRequest(f"the device {name!r} cannot be used: {reason}", _DEVICE_REMEDY) from error
+        raise BadRequest(f"the device {name!r} cannot be used: {reason}", _ABSENT_REMEDY) from error
     return device
 
 

@@ -95,6 +95,10 @@ def option_values() -> ConstructorRegistry:
         def said(words: list[str]) -> str:
             if not words[0]:
                 raise ValueError("it is empty; leave the option out for its default")
+            try:
+                words[0].encode()
+            except UnicodeEncodeError:
+                raise ValueError("it is not valid Unicode text") from None
             return words[0]
 
         return PrimitiveConstructorSpec(
@@ -126,6 +130,10 @@ def option_values() -> ConstructorRegistry:
             # Path("") is the current folder, which nobody means who writes nothing.
             if not said[0]:
                 raise ValueError("it names no file or folder")
+            try:
+                said[0].encode()
+            except UnicodeEncodeError:
+                raise ValueError("its name is not valid Unicode: rename it") from None
             return Path(said[0])
 
         return PrimitiveConstructorSpec(

@@ -16,7 +16,7 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
-from ..files import atomic_write
+from ..files import atomic_write, check_source
 from ..inference.linearized import Code
 from ..prompts.normalize import normalise_prompt
 from ..protocol.errors import Att3dError, BadRequest
@@ -64,7 +64,7 @@ def read_object(path: Path) -> tuple[ObjectMetadata, ObjectCode]:
     """
     remedy = "make it with: att3d invert MODEL.glb -o FILE.safetensors"
     try:
-        with safe_open(path, framework="np") as file:
+        with safe_open(check_source(path), framework="np") as file:
             header = file.metadata() or {}
             if header.get("format") != FORMAT:
                 raise BadRequest(f"{path} is not an object of your own", remedy)

@@ -40,8 +40,9 @@ def check_mix(prompts: Sequence[str], weights: Sequence[float]) -> tuple[list[st
             f"there are {len(clean)} prompts and {len(weights)} weights",
             "give one weight for each prompt",
         )
-    total = math.fsum(weights)
-    if not all(math.isfinite(w) and w >= 0.0 for w in weights) or abs(total - 1.0) > EXACT:
+    shares = all(0.0 <= weight <= 1.0 + EXACT for weight in weights)
+    total = math.fsum(weights) if shares else math.nan  # of infinities there is no sum
+    if not abs(total - 1.0) <= EXACT:
         said = ", ".join(f"{weight:g}" for weight in weights)
         raise BadRequest(
             f"weights must be from 0 to 1 and add up to 1, and these do not: {said}",

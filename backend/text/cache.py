@@ -20,7 +20,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
-from ..files import atomic_write
+from ..files import atomic_write, check_source
 from ..prompts.normalize import normalise_prompt
 from .encoder import TextEncoder
 
@@ -55,7 +55,7 @@ class TensorCache:
         """The stored tensors, or None when they are absent or cannot be read."""
         path = self.path(fingerprint, prompt)
         try:
-            with safe_open(path, framework="pt") as file:
+            with safe_open(check_source(path), framework="pt") as file:
                 if (file.metadata() or {}).get("prompt") != prompt:
                     return None
                 tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118

@@ -168,6 +168,12 @@ def load_open_clip(name: str) -> tuple[Any, Any]:
     model_name, pretrained = _source(name, folder)
     try:
         tag = open_clip.get_pretrained_cfg(model_name, pretrained or "")
+        on_hub = name.removeprefix("hf-hub:") if folder is None else ""
+        repository, _, file = (tag.get("hf_hub", "") if pretrained else f"{on_hub}/").rpartition(
+            "/"
+        )
+        if repository:
+            _require_hub(name, repository, [file] if file else _WEIGHTS)
         model = open_clip.create_model(
             model_name,
             pretrained=pretrained,
@@ -229,12 +235,30 @@ def _text_cfg(name: str, folder: Path | None) -> dict[str, Any]:
 def _hub_config(name: str) -> Path:
     from huggingface_hub import hf_hub_download
 
+    _require_hub(name, name.removeprefix("hf-hub:"), [_CONFIG_FILE])
     try:
         return Path(hf_hub_download(name.removeprefix("hf-hub:"), _CONFIG_FILE))
     except Exception as error:  # every HTTP library raises its own; told apart by name
         if any(type(cause).__name__ in _NETWORK_ERRORS for cause in _chain(error)):
             raise _not_downloaded(name) from error
         raise BadRequest(f"{name!r} cannot be found: {error}") from error
+
+
+def _require_hub(name: str, repository: str, files: Sequence[str]) -> None:
+    """Ask the hub once, unless one of the files is on this machine: its client goes on asking for
+    most of a minute, a warning each time, before it gives up.
+
+    Raises:
+        NotDownloaded: the hub does not answer.
+    """
+    from huggingface_hub import get_hf_file_metadata, hf_hub_url, try_to_load_from_cache
+
+    try:
+        if not any(isinstance(try_to_load_from_cache(repository, file), str) for file in files):
+            get_hf_file_metadata(hf_hub_url(repository, files[0]))
+    except Exception as error:  # any other answer is one: the download says what it means
+        if any(type(cause).__name__ in _NETWORK_ERRORS for cause in _chain(error)):
+            raise _not_downloaded(name) from error
 
 
 def _not_downloaded(name: str) -> NotDownloaded:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import uuid
 from pathlib import Path
 
-from ...backend.files import atomic_write
+from ...backend.files import atomic_write, check_source
 from ...backend.protocol.errors import OutputError
 
 FILE = "blender_assets.cats.txt"
@@ -55,7 +55,7 @@ def ensure_catalog(root: Path, path: str) -> str:
     path = clean_path(path)
     file = root / FILE
     try:
-        text = file.read_text(encoding="utf-8") if file.exists() else _HEADER
+        text = check_source(file).read_text(encoding="utf-8") if file.exists() else _HEADER
         known = _known(text)
         parts = path.split("/")
         wanted = ["/".join(parts[: n + 1]) for n in range(len(parts))]
@@ -75,7 +75,8 @@ def find_catalog(root: Path, path: str) -> str:
     """The id of a catalogue in a library, or the one that it would get."""
     path = clean_path(path)
     try:
-        return _known((root / FILE).read_text(encoding="utf-8")).get(path, catalog_id(path))
+        text = check_source(root / FILE).read_text(encoding="utf-8")
+        return _known(text).get(path, catalog_id(path))
     except (OSError, UnicodeDecodeError):
         return catalog_id(path)
 

@@ -11,6 +11,7 @@ import bpy
 from bpy.app.translations import pgettext_rpt as rpt_
 from bpy.props import IntProperty, StringProperty
 
+from ...backend.files import check_source
 from ...backend.protocol.errors import (
     Att3dError,
     BackendDied,
@@ -120,7 +121,7 @@ class ATT3D_OT_batch(SeriesOperator, bpy.types.Operator):
         if self.filepath:
             path = Path(bpy.path.abspath(self.filepath))
             try:
-                return path.read_text(encoding="utf-8-sig"), path.stem
+                return check_source(path).read_text(encoding="utf-8-sig"), path.stem
             except (OSError, UnicodeDecodeError) as error:
                 raise BadRequest(
                     f"The list {path} cannot be read: {error}.",

@@ -21,7 +21,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
-from ...backend.files import atomic_write
+from ...backend.files import atomic_write, check_source
 from ...backend.protocol.errors import Att3dError, BadRequest, OutputError, ProtocolError
 from ...backend.protocol.foreign_text import parse_json
 from ...backend.protocol.schema import decode, to_json
@@ -282,7 +282,8 @@ class History:
         if name.startswith(_UNFINISHED):
             return None
         try:
-            facts = parse_json((self.folder / name / _FACTS).read_text(encoding="utf-8"))
+            path = check_source(self.folder / name / _FACTS)
+            facts = parse_json(path.read_text(encoding="utf-8"))
             if not isinstance(facts, dict) or facts.pop("format", None) != FORMAT:
                 return None
             return decode(Entry, facts | {"folder": self.folder / name})

@@ -14,8 +14,9 @@ from pathlib import Path
 
 import bpy
 
-from ...backend.files import atomic_write
+from ...backend.files import atomic_write, check_source
 from ...backend.protocol.errors import Att3dError, OutputError
+from ...backend.protocol.foreign_text import parse_json
 from ..checkpoints import catalog
 from ..checkpoints.card import fingerprint
 from ..process.session import redraw
@@ -120,7 +121,7 @@ def _file() -> Path:
 def _read() -> list[Training]:
     """What is awaited; nothing where the file cannot be read or holds something else."""
     try:
-        said = json.loads(_file().read_text(encoding="utf-8"))
+        said = parse_json(check_source(_file()).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return []
     folders = [Path(one) for one in said if isinstance(one, str)] if isinstance(said, list) else []

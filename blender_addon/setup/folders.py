@@ -21,8 +21,9 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from ...backend.files import atomic_write
+from ...backend.files import atomic_write, check_source
 from ...backend.protocol.errors import BadRequest, OutputError
+from ...backend.protocol.foreign_text import parse_json
 from ..ui.user_folders import data_folder
 
 MARKER = "att3d-backend.json"
@@ -73,7 +74,7 @@ def environment_python(folder: Path, system: str = sys.platform) -> Path:
 def read_marker(folder: Path) -> Marker | None:
     """The marker of a folder; None when it has none that can be read: it is not ours."""
     try:
-        data = json.loads((folder / MARKER).read_text(encoding="utf-8"))
+        data = parse_json(check_source(folder / MARKER).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
     if not isinstance(data, dict) or data.pop("format", None) != _FORMAT:

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, ClassVar
 import bpy
 from bpy.props import BoolProperty, IntProperty, PointerProperty, StringProperty
 
-from ...backend.files import atomic_write
+from ...backend.files import atomic_write, check_source
 from ...backend.protocol.errors import Att3dError
+from ...backend.protocol.foreign_text import parse_json
 from ..checkpoints import catalog
 from ..process import launch
 from ..process.session import redraw, session
@@ -268,9 +269,9 @@ def _restore() -> None:
     """Take what was chosen before the extension was disabled, and forget it."""
     file, chosen = _kept_file(), preferences()
     try:
-        kept = json.loads(file.read_text(encoding="utf-8"))
+        kept = parse_json(check_source(file).read_text(encoding="utf-8"))
         file.unlink()
-    except (OSError, ValueError, RecursionError):
+    except (OSError, ValueError):
         return
     for name in KEPT:
         value = kept.get(name) if isinstance(kept, dict) else None

@@ -23,6 +23,8 @@ def test_shares_add_up_to_one_exactly():
         (THREE, [0.5, 0.3, 0.1], "add up to 1"),
         (THREE, [1.2, -0.2, 0.0], "add up to 1"),
         (THREE, [float("nan"), 0.5, 0.5], "add up to 1"),
+        (THREE, [float("inf"), float("-inf"), 1.0], "add up to 1"),
+        (THREE, [1e308, 1e308, -1e308], "add up to 1"),
         (["a pig", "a lion", "A pig "], [0.2, 0.3, 0.5], "1 and 3"),
         (["a pig"], [1.0], "2 to 16"),
         ([f"a pig {n}" for n in range(17)], [1.0] + [0.0] * 16, "2 to 16"),

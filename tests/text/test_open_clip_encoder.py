@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -106,6 +110,39 @@ def test_without_weights_or_network_it_says_what_to_do(name: str) -> None:
 def test_a_hub_repository_needs_the_network_for_its_description() -> None:
     with pytest.raises(NotDownloaded):
         OpenClipEncoder("hf-hub:laion/CLIP-ViT-B-32-laion2B-s34B-b79K")
+
+
+ASK = """
+import sys
+from backend.protocol.errors import NotDownloaded
+from backend.text.open_clip_encoder import OpenClipEncoder
+try:
+    OpenClipEncoder(sys.argv[1]).warm_up()
+except NotDownloaded as error:
+    print(error)
+"""
+
+
+@pytest.mark.parametrize(
+    "name", ["ViT-B-32/openai", "hf-hub:laion/CLIP-ViT-B-32-laion2B-s34B-b79K"]
+)
+def test_a_hub_that_does_not_answer_is_asked_once_without_a_word_of_its_client(
+    name: str, tmp_path: Path
+) -> None:
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))  # bound, but nobody listens: every connection is refused
+        nowhere = f"http://127.0.0.1:{closed.getsockname()[1]}"
+        kept = {k: v for k, v in os.environ.items() if "proxy" not in k.lower()}
+        kept.pop("HF_HUB_OFFLINE", None)
+        told = subprocess.run(
+            [sys.executable, "-c", ASK, name],
+            env={**kept, "HF_ENDPOINT": nowhere, "HF_HOME": str(tmp_path), "NO_PROXY": "*"},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+    assert told.stdout.startswith(f"The text model {name!r} is not on this machine")
+    assert "Retrying" not in told.stderr and "thrown while requesting" not in told.stderr
 
 
 @pytest.mark.parametrize("name", ["ViT-L-14", "Vit-Nothing/openai", "/nowhere/at/all", ""])

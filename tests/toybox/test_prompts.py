@@ -223,6 +223,8 @@ def test_a_published_object_of_lists(tmp_path: Path) -> None:
     ("name", "content", "message"),
     [
         ("twice.txt", b"a pig\na lion\na pig\n", "prompt 3 repeats prompt 1: 'a pig'"),
+        ("case.txt", b"a pig\n\nA  PIG\n", "prompt 2 repeats prompt 1: 'A PIG'"),
+        ("long.txt", b"a pig\n" + b"a" * 2001, "prompt 2 cannot be used: .* 2,001 characters"),
         ("empty.txt", b"\n \n", "has no prompts"),
         ("bytes.txt", b"\xff\xfe\x00\xd8", "cannot read prompts"),
         ("broken.json", b"[", "is not JSON"),

@@ -3,10 +3,13 @@
 import dataclasses
 import errno
 import json
+import os
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
+from backend.protocol.errors import TrainingError
 from tests.training.guidance import pipelines
 from tests.training.open_clip import save_tiny_open_clip
 from training import cli
@@ -14,7 +17,7 @@ from training.amortized.config import TrainConfig
 from training.figures import figure as figures
 from training.figures.catalog import FIGURES
 from training.figures.figure import Finished, Run
-from training.figures.plots import quality_curves
+from training.figures.plots import contact_sheets, quality_curves
 from training.options import parse_options
 
 SMALL = [
@@ -175,6 +178,36 @@ def test_a34_a35_runs_of_a_group_are_averaged_into_one_line():
     assert alone == [0.5, 0.75]
     drawn = {line.get_label(): list(line.get_ydata()) for line in plot.axes[0].lines}
     assert drawn == {"amortized, seen": [0.0, 0.75], "one prompt, seen": [0.5, 0.75]}
+
+
+def test_a37_contact_sheets_are_read_by_step_and_other_pictures_are_not(tmp_path):
+    (tmp_path / "sheets").mkdir()
+    for name, side in (("000100", 4), ("000020", 2), ("mine", 9)):
+        Image.new("RGB", (side, side)).save(tmp_path / "sheets" / f"{name}.png")
+    found = contact_sheets(tmp_path)
+    assert [(step, picture.shape) for step, picture in found.items()] == [
+        (20, (2, 2, 3)),
+        (100, (4, 4, 3)),
+    ]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="no pipes among its files")
+@pytest.mark.parametrize("kind", ["none", "cut off", "text", "a pipe", "a folder"])
+def test_a37_a_contact_sheet_that_cannot_be_read_says_what_to_do(tmp_path, kind):
+    (tmp_path / "sheets").mkdir()
+    path = tmp_path / "sheets" / "000020.png"
+    if kind == "cut off":
+        Image.effect_noise((64, 64), 50).save(path)
+        path.write_bytes(path.read_bytes()[:500])
+    elif kind == "text":
+        path.write_text("a picture")
+    elif kind != "none":
+        {"a pipe": os.mkfifo, "a folder": os.mkdir}[kind](path)
+    with pytest.raises(
+        TrainingError, match=r"no contact sheets|000020\.png cannot be read"
+    ) as info:
+        contact_sheets(tmp_path)
+    assert "delete the run's folder" in info.value.remedy
 
 
 WRONG = [

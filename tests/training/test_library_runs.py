@@ -121,11 +121,22 @@ def test_a_clip_of_the_library_knows_its_words(library, tmp_path):
     assert recipe["source"] == library.name and recipe["captions"] > 3
 
 
-def test_fewer_views_than_objects_are_refused(library, tmp_path, capsys):
+@pytest.mark.parametrize("source", ["toybox", "library"])
+def test_fewer_views_than_objects_are_refused_before_any_work(
+    library, source, tmp_path, capsys, monkeypatch
+):
+    def refuse(*_, **__):
+        raise AssertionError("an object was built")
+
+    monkeypatch.setattr("training.clip.toybox_source.build", refuse)
+    monkeypatch.setattr("training.assets.library.read_model", refuse)
     options = ["--preset", "scoring", "--run", str(tmp_path / "clip"), "--bank.views", "8"]
     options += ["--bank.folder", str(tmp_path / "bank")]
-    assert cli.main(["clip", "--library", str(library), *options]) == 2
+    chosen = ["--library", str(library)] if source == "library" else []
+    output = ["--output", str(tmp_path / "clip.safetensors")]
+    assert cli.main(["clip", *chosen, *options, *output]) == 2
     assert "--bank.views 8 are fewer than" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_pictures_of_a_library_show_what_their_captions_say(library):

@@ -19,6 +19,10 @@ WRONG = [
     (["train", "--preset", "toybox-tiny", "--device", "cpu", "--accelerator", "tinycudann"], "GPU"),
     (["train", "--preset", "toybox-tiny", "--references.rays", "-1"], "--references.rays"),
     (["train", "--diffusion-preset", "nothing"], "nothing"),
+    (["train", "--preset", "toybox-sds", "--device", "cpu"], "diffusion --preset cpu32"),
+    (["train", "--preset", "toybox-sds-64", "--device", "cpu"], "diffusion --preset cpu64"),
+    (["train", "--preset", "paper-df27", "--device", "cpu"], "df27.txt"),
+    (["train", "--preset", "paper-df411", "--device", "cpu"], "dreamfusion_prompts.json"),
     (["finetune", "none.safetensors", "--prompt", "a pig", "--steps", "0"], "--steps"),
     (["refine", "none.safetensors", "--prompt", "a pig", "--stiffness", "-1"], "--stiffness"),
     (["evaluate", "none.safetensors", "--count", "-1"], "--count"),
@@ -40,6 +44,10 @@ WRONG = [
         "--model.grid.resolutions 1": "grid.resolutions",
         "--model.grid.features 0": "grid.features",
         "--model.conditions x:1:0:5": "condition x",
+        "--model.conditions colour:1:5:3": "nothing hears the condition 'colour'",
+        "--model.conditions guidance_weight:1:5:3": "references do not hear",
+        "--model.conditions guidance_weight:1:5:9": "default of the condition",
+        "--model.conditions guidance_weight:0:5:3:log": "needs low > 0",
         "--model.conditions x:0:inf:5": "finite",
         "--references.points 0": "--references.*",
         "--references.points 0 --references.rays 0": "--references.*",
@@ -124,6 +132,23 @@ def test_an_empty_value_is_not_the_default(arguments, capsys, tmp_path, monkeypa
     assert info.value.code == 2
     assert "it is empty" in " ".join(capsys.readouterr().err.split())
     assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["train", "--preset", "toybox-tiny", "--name"],
+        ["train", "--preset", "toybox-tiny", "--prompt"],
+        ["train", "--preset", "toybox-tiny", "--run"],
+        ["library", "a.glb", "--author"],
+    ],
+)
+def test_stray_bytes_are_no_text(arguments, capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit) as info:
+        cli.main([*arguments, "a\udcff"])
+    assert info.value.code == 2
+    assert "not valid Unicode" in " ".join(capsys.readouterr().err.split())
 
 
 IN_THE_WAY = {

@@ -8,7 +8,6 @@ the smallest weights first, as change no picture visibly.
 from __future__ import annotations
 
 import math
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,7 +15,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from backend.export.files import check_ending, check_folder
+from backend.export.files import check_ending, check_folder, working_folder
 from backend.model.checkpoint import Checkpoint, load_checkpoint, makes_up_grids, save_checkpoint
 from backend.protocol.errors import BadRequest, CheckpointError
 from backend.rendering.cameras import orbit
@@ -77,8 +76,8 @@ def compact(path: Path, target: Path, *, decibels: float = 46.0) -> Compacted:
         floor = sizes[int(share * len(sizes)) - 1].item() if share > 0 else -1.0
         save_checkpoint(file, first.model, first.metadata, first.text_tensors, floor=floor)
 
-    with tempfile.TemporaryDirectory() as folder:
-        trial = Path(folder) / "trial.safetensors"
+    with working_folder() as folder:
+        trial = folder / "trial.safetensors"
 
         def closeness(share: float) -> float:
             write(trial, share)

@@ -6,16 +6,33 @@ A run that was resumed from an older state may have measured a step twice; the l
 from __future__ import annotations
 
 import math
+import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from backend.protocol.errors import OutputError
-from backend.protocol.foreign_text import parse_json
-from backend.protocol.schema import to_json
+from tqdm import tqdm
 
+from backend.files import check_source
+from backend.protocol.errors import BadRequest, TrainingError
+from backend.protocol.foreign_text import parse_json
+from backend.protocol.schema import decode, to_json
+
+from ..runs.log import append_line
 from ..runs.state import Progress
 
 CURVE_FILE = "curve.jsonl"
+
+
+@dataclass(frozen=True)
+class _Point:
+    """A line of the file."""
+
+    step: int
+    seconds: float
+    frames_per_prompt: float
+    figures: dict[str, dict[str, float | None]]
+    """Each figure by group of prompts; None: it has no finite value."""
 
 
 def append_point(
@@ -34,35 +51,54 @@ def append_point(
         "frames_per_prompt": round(progress.frames / max(prompts, 1), 2),
         **{name: groups for name, groups in figures.items() if groups},
     }
-    path = folder / CURVE_FILE
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with path.open("a", encoding="utf-8") as file:
-            file.write(to_json(point) + "\n")
-    except OSError as error:
-        raise OutputError(
-            f"cannot write the run's figures to {path}: {error}",
-            "free some space, then start the same command again: it goes on from the last state",
-        ) from error
+    append_line(folder / CURVE_FILE, to_json(point))
     return point
 
 
 def read_curve(folder: Path) -> list[dict[str, Any]]:
-    """The points of the run in ``folder``, by step; a line that was cut off is passed over.
+    """The points of the run in ``folder``, by step.
 
-    A figure without a finite value, which JSON does not have, is NaN.
+    A line that was cut off or is no point is passed over, with a word on stderr. A figure without a
+    finite value, which JSON does not have, is NaN.
+
+    Raises:
+        TrainingError: the file is missing, cannot be read, or holds no point.
     """
     path = folder / CURVE_FILE
     points: dict[int, dict[str, Any]] = {}
-    for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else []:
-        try:
-            point = parse_json(line)
-        except ValueError:
-            continue
-        points[point["step"]] = {
-            name: {group: math.nan if figure is None else figure for group, figure in value.items()}
-            if isinstance(value, dict)
-            else value
-            for name, value in point.items()
-        }
+    bad = 0
+    reason = "there is no point in it"
+    try:
+        with check_source(path).open(encoding="utf-8", errors="replace") as lines:
+            for line in lines:
+                try:
+                    point = _point(line)
+                    points[point["step"]] = point
+                except (ValueError, BadRequest):
+                    bad += 1
+    except OSError as error:
+        reason = error.strerror or str(error)
+    if not points:
+        raise TrainingError(
+            f"the run in {folder} has no figures: {path} cannot be read: {reason}",
+            "delete the run's folder and start the same command again: it is trained anew",
+        )
+    if bad:
+        tqdm.write(f"{path}: damaged lines are passed over: {bad}", file=sys.stderr)
     return [points[step] for step in sorted(points)]
+
+
+def _point(line: str) -> dict[str, Any]:
+    """Raises ValueError or BadRequest: the line is no point."""
+    said = parse_json(line)
+    if not isinstance(said, dict):
+        raise ValueError("it is no object")
+    place = {name: said.pop(name, None) for name in ("step", "seconds", "frames_per_prompt")}
+    point = decode(_Point, {**place, "figures": said}, CURVE_FILE)
+    if min(point.step, point.seconds, point.frames_per_prompt) < 0:
+        raise ValueError("it is negative")
+    figures = {
+        name: {group: math.nan if value is None else value for group, value in groups.items()}
+        for name, groups in point.figures.items()
+    }
+    return {**place, **figures}

@@ -23,7 +23,7 @@ from ..runs.contents import fingerprint
 from ..runs.folder import locked
 from ..runs.ranges import check_ranges
 from .config import TrainConfig
-from .run import build_guidance, embedder, finish
+from .run import WRITTEN, build_guidance, embedder, finish
 from .trainer import Trainer
 
 
@@ -90,7 +90,7 @@ def finetune(
         TrainingError, NotDownloaded, OutputError: as :func:`~training.amortized.run.train`.
     """
     check_ranges(config)
-    with locked(config.folder):
+    with locked(config.folder, WRITTEN):
         return _finetune(checkpoint, prompt, config, among)
 
 

@@ -22,15 +22,25 @@ from ..guidance.mixed import MixedGuidance
 from ..guidance.pictures import PictureGuidance
 from ..guidance.references import ReferenceGuidance
 from ..prompts import Chance, PromptSet, single_prompt
+from ..rendering.config import REGULARIZERS
 from ..rendering.renderer import TrainingRenderer
 from ..runs.contents import fingerprint
 from ..runs.folder import locked
+from ..runs.log import TENSORBOARD
 from ..runs.ranges import check_ranges
+from ..runs.state import STATE_FILE
 from .config import TrainConfig
+from .curve import CURVE_FILE
 from .export import export
 from .latents import LatentTable
 from .trainer import Embed, Trainer
-from .watch import Watcher
+from .watch import SNAPSHOT_FILE, Watcher
+
+CHECKPOINT_FILE = "checkpoint.safetensors"
+WRITTEN = (STATE_FILE, CURVE_FILE, CHECKPOINT_FILE, SNAPSHOT_FILE, "sheets/", TENSORBOARD)
+"""What a run leaves in its folder."""
+CONDITIONS = ("guidance_weight", "textureless", "albedo", *(f"{r}_weight" for r in REGULARIZERS))
+"""What a run may amortize over (A31): score distillation's weight, augmentations, regularizers."""
 
 
 def train(config: TrainConfig, prompts: PromptSet | None = None) -> Path:
@@ -46,9 +56,10 @@ def train(config: TrainConfig, prompts: PromptSet | None = None) -> Path:
         OutputError: the run folder cannot be written.
     """
     check_ranges(config)
+    check_conditions(config)
     device = choose_device(config.device)
     check_accelerator_on(config.accelerator, device)
-    with locked(config.folder):
+    with locked(config.folder, WRITTEN):
         return _train(config, prompts, device)
 
 
@@ -86,7 +97,7 @@ def finish(
 ) -> Path:
     """Run ``trainer`` to its end and export the checkpoint into the run folder."""
     config = trainer.config
-    path = config.folder / "checkpoint.safetensors"
+    path = config.folder / CHECKPOINT_FILE
     watcher = Watcher(config, prompts, collection, encoder, assets)
     progress = trainer.run(watcher)
     if trainer.accelerator.is_main_process:
@@ -103,6 +114,19 @@ def finish(
     watcher.close()
     trainer.close()
     return path
+
+
+def check_conditions(config: TrainConfig) -> None:
+    """Raise TrainingError if the model is to see a number that changes nothing in training."""
+    distilled = max(config.guidance.diffusion) > 0
+    for condition in config.model.conditions:
+        if condition.name not in CONDITIONS or not distilled:
+            unheard = "references do not hear" if condition.name in CONDITIONS else "nothing hears"
+            raise TrainingError(
+                f"{unheard} the condition {condition.name!r}",
+                f"choose among {', '.join(CONDITIONS)}, with score distillation"
+                " (--guidance.diffusion 1 1)",
+            )
 
 
 def chosen_prompts(config: TrainConfig, collection: AssetCollection) -> PromptSet:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from functools import cached_property
 
-from torch.utils.tensorboard import SummaryWriter
 from tqdm import tqdm
 
 from backend.accelerator import choose_device
@@ -16,6 +15,7 @@ from ..assets import AssetCollection, ReferenceAssets
 from ..clip.scoring import Scorer, load_scorer
 from ..prompts import PromptSet
 from ..rendering.contact_sheet import Row, contact_sheet
+from ..runs.log import tensorboard
 from ..runs.state import Progress
 from .config import TrainConfig
 from .curve import append_point
@@ -24,6 +24,7 @@ from .export import export
 from .r_metrics import Queries
 from .trainer import Trainer
 
+SNAPSHOT_FILE = "snapshot.safetensors"
 LOOKING = 10
 """Epochs in which a snapshot's mapping network learns the assets' own parts of v: enough to see
 how a run goes; the run's checkpoint takes the time it needs."""
@@ -55,7 +56,7 @@ class Watcher:
         self._encoder = encoder
         self._assets = assets
         self._scoring = _scoring_model(config)
-        self._writer = SummaryWriter(str(config.folder / "tensorboard"))
+        self._writer = tensorboard(config.folder)
         self._seen = evenly(prompts.seen, config.watched)
         self._unseen = evenly(prompts.unseen, config.watched)
 
@@ -74,7 +75,7 @@ class Watcher:
         self._writer.close()
 
     def _look(self, trainer: Trainer, progress: Progress) -> None:
-        snapshot = self._config.folder / "snapshot.safetensors"
+        snapshot = self._config.folder / SNAPSHOT_FILE
         export(
             trainer.by_text(epochs=LOOKING),
             self._config,

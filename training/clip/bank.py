@@ -19,7 +19,8 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 from torch import Tensor
 
-from backend.files import atomic_write
+from backend.export.files import check_folder
+from backend.files import atomic_write, check_source
 from backend.protocol.errors import OutputError, TrainingError
 
 from .config import BankConfig
@@ -52,6 +53,21 @@ class Bank:
         return list(order.split(sizes.tolist()))
 
 
+def check_bank(source: PairSource, config: BankConfig) -> None:
+    """Check before any work that there can be a bank of ``config``.
+
+    Raises:
+        TrainingError: it would not show every object.
+        OutputError: its folder cannot be written.
+    """
+    if config.views < len(source.captions):
+        raise TrainingError(
+            f"--bank.views {config.views} are fewer than the {len(source.captions)} objects",
+            "give every object at least one view",
+        )
+    check_folder(config.folder / "bank.safetensors")
+
+
 def random_bank(
     source: PairSource,
     config: BankConfig,
@@ -62,11 +78,6 @@ def random_bank(
 
     ``progress`` gets (shards done, shards in all). ``backwards`` fills from the last shard.
     """
-    if config.views < len(source.captions):
-        raise TrainingError(
-            f"--bank.views {config.views} are fewer than the {len(source.captions)} objects",
-            "give every object at least one view",
-        )
     objects = torch.arange(config.views) % len(source.captions)
     starts = list(range(0, config.views, config.shard))
 
@@ -177,7 +188,7 @@ def _fill(
 def _read(path: Path) -> Tensor | None:
     """A file's pictures; None when it is not there, or damaged."""
     try:
-        return load_file(path)["rgba"]
+        return load_file(check_source(path))["rgba"]
     except (OSError, SafetensorError, KeyError):
         return None
 

@@ -61,6 +61,8 @@ OUTPUTS: dict[Preset, Path] = {
     "conditioning": _ASSETS / "text_tower.safetensors",
     "scoring": _ASSETS / "scoring_clip.safetensors",
 }
+_MOST_BYTES = 1 << 40
+"""A bank is held in memory."""
 SEEDS: dict[Preset, int] = {"conditioning": 1, "scoring": 2}
 
 
@@ -79,6 +81,14 @@ class BankConfig:
     shard: int = within(1024, 1)
     """Views in each file."""
     seed: int = within(0, 0, 2**40)
+
+    @property
+    def problem(self) -> str | None:
+        """What is wrong with the numbers together, or None."""
+        needed = self.views * 4 * self.size**2
+        if needed <= _MOST_BYTES:
+            return None
+        return f"{self.views} views of {self.size} pixels are {needed / 2**40:,.0f} TiB of pictures"
 
 
 @dataclass(frozen=True)

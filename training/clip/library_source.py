@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import random
 import re
+from functools import cached_property
 from pathlib import Path
 
 import torch
@@ -16,6 +17,7 @@ from backend.rendering.cameras import Cameras
 from backend.rendering.lighting import Shading
 
 from ..assets.library import LibraryCollection
+from ..library.assets import LibraryAssets
 from ..library.attributes import STRETCHES, TINTS
 from ..prompts import PromptMix
 from .source import RenderedViews
@@ -40,12 +42,6 @@ class LibrarySource(RenderedViews):
         self.name = self._collection.name
         self.captions = list(prompts.prompts)
         self.trainable = torch.tensor(sorted(set(prompts.seen)))
-        self._assets = self._collection.references(
-            self.captions, torch.device("cpu"), compiled=False
-        )
-        digest = hashlib.sha256(self._collection.fingerprint(self.captions).encode())
-        digest.update(str(_RAYS).encode())
-        self.fingerprint = digest.hexdigest()
         instances = [self._collection.instance(prompt) for prompt in self.captions]
         things: dict[str, int] = {}
         names = [head_noun(self._collection.index.entries[i.model].prompt) for i in instances]
@@ -60,6 +56,16 @@ class LibrarySource(RenderedViews):
                 for name, instance in zip(names, instances, strict=True)
             ]
         )
+
+    @cached_property
+    def _assets(self) -> LibraryAssets:
+        return self._collection.references(self.captions, torch.device("cpu"), compiled=False)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        digest = hashlib.sha256(self._collection.fingerprint(self.captions).encode())
+        digest.update(str(_RAYS).encode())
+        return digest.hexdigest()
 
     def paraphrase(self, index: int, chance: random.Random) -> str:
         return self._collection.paraphrase(self.captions[index], chance)

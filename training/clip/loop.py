@@ -19,10 +19,11 @@ from backend.text.tokenizer import learn_words
 
 from ..runs.contents import fingerprint
 from ..runs.folder import locked
+from ..runs.log import append_line
 from ..runs.loop import Figures, Loop, LoopConfig
 from ..runs.ranges import check_ranges
-from ..runs.state import Progress, require_finite
-from .bank import Bank, held_out_bank, held_out_objects, random_bank
+from ..runs.state import STATE_FILE, Progress, require_finite
+from .bank import Bank, check_bank, held_out_bank, held_out_objects, random_bank
 from .config import SHAPES, ClipShape, ClipTrainConfig
 from .evaluation import Retrieval, retrieval, separability
 from .model import (
@@ -36,6 +37,7 @@ from .model import (
 from .sampling import augment, draw_captions, draw_objects, draw_views, neighbours, tokenize
 from .source import PairSource
 
+_LOG_FILE, _CLIP_FILE = "log.txt", "clip.safetensors"
 _LARGEST_SCALE = math.log(100.0)
 """open_clip clamps the learned temperature here."""
 _SETTLING = 1_000_000_000
@@ -57,7 +59,7 @@ def train_clip(
     check_ranges(config)
     check_ending(config.output_path, (".safetensors",), config.preset)
     check_folder(config.output_path)
-    with locked(config.run_folder):
+    with locked(config.run_folder, (STATE_FILE, _LOG_FILE, _CLIP_FILE)):
         return _train(config, source, shape)
 
 
@@ -70,6 +72,7 @@ def _train(
         from .toybox_source import ToyboxSource
 
         chosen = ToyboxSource(prompt_set("toybox"))
+    check_bank(chosen, config.bank)
     run = _Run(config, chosen, SHAPES[config.preset] if shape is None else shape)
     return run.train()
 
@@ -232,8 +235,7 @@ class _Run:
             text += f"loss {loss:.3f}  "
         text += f"scale {self.clip.towers.logit_scale.exp().item():.1f}  {figures.line()}"
         tqdm.write(text)
-        with (self.config.run_folder / "log.txt").open("a", encoding="utf-8") as file:
-            file.write(text + "\n")
+        append_line(self.config.run_folder / _LOG_FILE, text)
 
     def _write_output(self, figures: Retrieval) -> None:
         config = self.config
@@ -259,7 +261,7 @@ class _Run:
             tqdm.write(readable.line())
             require_finite(encoder.storage(), "--learning-rate")
             encoder.save(path, recipe | {"linear_probe": asdict(readable)})
-            save_clip(config.run_folder / "clip.safetensors", self.clip, recipe)
+            save_clip(config.run_folder / _CLIP_FILE, self.clip, recipe)
         else:
             save_clip(path, self.clip, recipe)
         tqdm.write(f"wrote {path}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from functools import cached_property
 
 import torch
 from jaxtyping import Float, Int
@@ -21,7 +22,7 @@ from ..prompts import (
     known_words,
     paraphrase,
 )
-from ..toybox import build, render, stack
+from ..toybox import AssetBatch, build, render, stack
 from .source import RenderedViews
 
 
@@ -33,9 +34,7 @@ class ToyboxSource(RenderedViews):
 
     def __init__(self, prompts: PromptSet, *, compiled: bool = True) -> None:
         self._specs = [character_of(prompt) for prompt in prompts.prompts]
-        self._assets = stack([build(spec) for spec in self._specs])
         self._compiled = compiled
-        self.fingerprint = self._assets.fingerprint
         self.captions = list(prompts.prompts)
         self.trainable = torch.tensor(list(prompts.seen))
         self.attributes = torch.tensor(
@@ -49,6 +48,14 @@ class ToyboxSource(RenderedViews):
                 for spec in self._specs
             ]
         )
+
+    @cached_property
+    def _assets(self) -> AssetBatch:
+        return stack([build(spec) for spec in self._specs])
+
+    @property
+    def fingerprint(self) -> str:
+        return self._assets.fingerprint
 
     def paraphrase(self, index: int, chance: random.Random) -> str:
         return paraphrase(self._specs[index], chance)

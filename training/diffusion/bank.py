@@ -22,7 +22,7 @@ from safetensors.torch import load_file, save
 from torch import Tensor
 from torch.nn import functional
 
-from backend.files import atomic_write
+from backend.files import atomic_write, check_source
 from backend.protocol.errors import OutputError
 from backend.rendering.cameras import Cameras, orbit, sample_cameras
 from backend.rendering.lighting import Shading, headlight, sample_lights
@@ -212,7 +212,7 @@ class StreamingBank:
         """A chunk from disk, or made and put there; the one it replaces is deleted."""
         path = self._path(number)
         with contextlib.suppress(OSError, SafetensorError, TypeError):
-            return Views(**load_file(path))
+            return Views(**load_file(check_source(path)))
         chunk = self._maker.chunk(number)
         try:
             path.parent.mkdir(parents=True, exist_ok=True)

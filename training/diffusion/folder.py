@@ -167,6 +167,9 @@ def load_pixel_model(
         if version != FORMAT:
             raise ValueError(f"its format is {version}, and this version reads {FORMAT}")
         config = decode(PixelModelConfig, described, "att3d.json")
+        for part in ("unet", "scheduler", "text_encoder"):
+            if not (folder / part).is_dir():  # diffusers would ask the hub for it
+                raise ValueError(f"it has no folder {part}")
         inner = load_weights(
             diffusers.UNet2DConditionModel,
             folder / "unet",
@@ -176,7 +179,9 @@ def load_pixel_model(
         name = first_not_finite(inner.state_dict())
         if name is not None:
             raise ValueError(f"the tensor {name} holds numbers that are not finite")
-        scheduler = diffusers.DDIMScheduler.from_pretrained(folder / "scheduler")
+        scheduler = diffusers.DDIMScheduler.from_pretrained(
+            folder / "scheduler", local_files_only=True
+        )
         encoder = PixelTextEncoder.load(folder / "text_encoder")
         for words in VIEW_WORDS[config.views]:
             if words not in encoder.views:

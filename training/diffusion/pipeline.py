@@ -57,6 +57,11 @@ class Pipeline:
         entry = self.index.get(part)
         if not isinstance(entry, list) or len(entry) != 2 or entry[0] is None:
             raise TrainingError(f"{self.name} has no {part}", "name a whole text-to-image pipeline")
+        if not (self.folder / part).is_dir():
+            raise TrainingError(
+                f"{self.name} has no folder {part}, which its {INDEX} names",
+                "copy or download the model again",
+            )
         library, name = str(entry[0]), str(entry[1])
         cls = _class(library, name)
         options: dict[str, Any] = {"local_files_only": True}

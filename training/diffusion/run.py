@@ -10,7 +10,6 @@ from pathlib import Path
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
-from torch.utils.tensorboard import SummaryWriter
 from tqdm import tqdm
 
 from backend.accelerator import choose_device
@@ -24,8 +23,9 @@ from ..prompts.views import VIEW_WORDS
 from ..rendering.contact_sheet import Row, contact_sheet
 from ..runs.contents import fingerprint
 from ..runs.folder import locked
+from ..runs.log import TENSORBOARD, append_line, tensorboard
 from ..runs.ranges import check_ranges
-from ..runs.state import Progress
+from ..runs.state import STATE_FILE, Progress
 from .bank import StreamingBank, ViewMaker
 from .captions import Captions, Tokens
 from .config import DiffusionConfig
@@ -35,6 +35,9 @@ from .loop import DiffusionTrainer
 from .model import build_scheduler, build_unet, sample
 from .text import PixelTextEncoder, with_views
 
+LOG_FILE = "log.txt"
+WRITTEN = (STATE_FILE, LOG_FILE, "model/", "bank/", "sheets/", TENSORBOARD)
+"""What a run leaves in its folder."""
 GUIDANCE = 3.0
 """Weight at which samples are scored."""
 SHEET_GUIDANCE = (1.0, 3.0, 5.0)
@@ -49,7 +52,7 @@ def train_diffusion(config: DiffusionConfig) -> Path:
     """
     check_ranges(config)
     device = choose_device(config.device)
-    with locked(config.folder):
+    with locked(config.folder, WRITTEN):
         return _train(config, device)
 
 
@@ -110,7 +113,7 @@ class _Watcher:
         self._trainer = trainer
         self._empty = encoder.encode([""])[0]
         self._scoring = ScoringClip.load()
-        self._writer = _writer(config.folder / "tensorboard")
+        self._writer = tensorboard(config.folder)
         self._sides = side_words(config.data.views)
         self._maker = maker
         self._held_out = held_out(maker, trainer.captions, trainer.tokens)
@@ -138,9 +141,8 @@ class _Watcher:
         said = ", ".join(f"{name} {value:.3f}" for name, value in figures.items())
         line = f"step {progress.step}, {progress.seconds / 60:.1f} min: {said}"
         tqdm.write(line)
+        append_line(self._config.folder / LOG_FILE, line)
         try:
-            with (self._config.folder / "log.txt").open("a", encoding="utf-8") as file:
-                file.write(line + "\n")
             self._sheet(self._config.folder / "sheets" / f"{progress.step:06d}.png")
         except OSError as error:
             raise OutputError(f"cannot write in {self._config.folder}: {error}") from error
@@ -238,12 +240,3 @@ def _some(count: int, wanted: int) -> Int[Tensor, " some"]:
     while math.gcd(stride, count) > 1:
         stride += 1
     return (torch.arange(min(wanted, count)) * stride % count).sort().values
-
-
-def _writer(folder: Path) -> SummaryWriter:
-    try:
-        return SummaryWriter(str(folder))
-    except OSError as error:
-        raise OutputError(
-            f"cannot write logs in {folder}: {error}", "choose another folder with --run"
-        ) from error

@@ -9,13 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, UInt8
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure as Plot
 from PIL import Image
 from torch import Tensor
 
+from backend.files import check_source
 from backend.model.checkpoint import Checkpoint, load_checkpoint
+from backend.protocol.errors import TrainingError
 from backend.rendering.cameras import orbit
 from backend.rendering.lighting import headlight
 from backend.rendering.volume import view_field
@@ -240,18 +242,40 @@ def trajectory(finished: Sequence[Finished]) -> tuple[Plot, dict[str, Any]]:
     """Some of a run's contact sheets one below the other, from the first to the last: what its
     prompts were from step 0 on."""
     (one, *_) = finished
-    all_sheets = sorted((one.folder / "sheets").glob("*.png"))
-    last = len(all_sheets) - 1
-    places = sorted({round(turn * last / (SHEETS - 1)) for turn in range(SHEETS)})
-    sheets = [all_sheets[place] for place in places]
-    pictures = [np.asarray(Image.open(path).convert("RGB")) for path in sheets]
-    plot = _plot(0.011 * pictures[0].shape[1], 0.011 * sum(len(p) for p in pictures))
-    for place, (path, picture) in enumerate(zip(sheets, pictures, strict=True)):
+    sheets = contact_sheets(one.folder)
+    widest = max(picture.shape[1] for picture in sheets.values())
+    plot = _plot(0.011 * widest, 0.011 * sum(len(picture) for picture in sheets.values()))
+    for place, (step, picture) in enumerate(sheets.items()):
         axes = plot.add_subplot(len(sheets), 1, place + 1)
         axes.imshow(picture)
         axes.set_axis_off()
-        axes.set_title(f"step {int(path.stem)}", fontsize=8, loc="left")
-    return plot, {"steps": [int(path.stem) for path in sheets], **curves_of(finished)}
+        axes.set_title(f"step {step}", fontsize=8, loc="left")
+    return plot, {"steps": list(sheets), **curves_of(finished)}
+
+
+def contact_sheets(folder: Path) -> dict[int, UInt8[np.ndarray, "height width 3"]]:
+    """Contact sheets of the run in ``folder`` by step, at most :data:`SHEETS` from the first to the
+    last; pictures of other names are not ours.
+
+    Raises:
+        TrainingError: there are none, or one cannot be read.
+    """
+    remedy = "delete the run's folder and start the same command again: it is trained anew"
+    paths = sorted(p for p in (folder / "sheets").glob("*.png") if p.stem.isdecimal())
+    if not paths:
+        raise TrainingError(f"the run in {folder} has no contact sheets", remedy)
+    places = {round(turn * (len(paths) - 1) / (SHEETS - 1)) for turn in range(SHEETS)}
+    sheets = {}
+    for path in [paths[place] for place in sorted(places)]:
+        try:
+            with Image.open(check_source(path)) as picture:
+                sheets[int(path.stem)] = np.asarray(picture.convert("RGB"))
+        except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+            reason = getattr(error, "strerror", None) or "it is no picture, or a damaged one"
+            raise TrainingError(f"the contact sheet {path} cannot be read: {reason}", remedy) from (
+                error
+            )
+    return sheets
 
 
 def condition_rows(

@@ -18,12 +18,13 @@ import tyro
 from pebble import ProcessExpired, ProcessPool
 from tqdm import tqdm
 
-from backend.protocol.errors import BadRequest, OutputError
+from backend.prompts.normalize import normalise_prompt
+from backend.protocol.errors import BadPrompt, BadRequest, OutputError
 
 from ..props.table import Prop, PropTable, read_table
 from ..runs.ranges import check_ranges, within
 from .captions import CaptionsFile, asset_captions, captions_of, grouped, read_captions
-from .names import variant
+from .names import described, variant
 from .one import Done, digest, process
 from .placing import Yaws
 from .sources import Found, Source, find
@@ -87,6 +88,12 @@ def build(options: LibraryOptions) -> Index:
     check_ranges(options)
     if options.template and "{}" not in options.template:
         raise BadRequest("--template has no {} for the name", 'Write it as "a low-poly {}".')
+    try:
+        normalise_prompt(described("thing", options.template))
+    except BadPrompt as error:
+        raise BadRequest(
+            f"--template cannot make a prompt: {error.message}", 'Write it as "a low-poly {}".'
+        ) from error
     captions = read_captions(options.captions) if options.captions else None
     yaws = Yaws.parse(options.yaw)
     table = PropTable(read_table(options.table)) if options.table else None

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from backend.files import check_source
-from backend.protocol.errors import BadRequest
-from backend.protocol.foreign_text import parse_json
+from backend.prompts.normalize import normalise_prompt
+from backend.protocol.errors import BadPrompt, BadRequest
+from backend.protocol.foreign_text import parse_json, printable
 
 from .names import described, readable, with_word
 
@@ -59,7 +61,7 @@ def read_captions(path: Path) -> CaptionsFile:
     Raises BadRequest for a file that is missing, not text, of no such form, or empty.
     """
     try:
-        text = check_source(path).read_text(encoding="utf-8-sig")
+        text = printable(check_source(path).read_text(encoding="utf-8-sig"))
     except (OSError, UnicodeDecodeError) as error:
         raise BadRequest(f"cannot read captions from {path}: {error}", _WAY_OUT) from error
     suffix = path.suffix.lower()
@@ -67,16 +69,24 @@ def read_captions(path: Path) -> CaptionsFile:
         rows = _json_rows(path, text)
     elif suffix in (".csv", ".tsv"):
         table = csv.reader(io.StringIO(text), delimiter="\t" if suffix == ".tsv" else ",")
-        rows = [(row[0], row[1:]) for row in table if row]
+        try:
+            rows = [(row[0], row[1:]) for row in table if row]
+        except csv.Error as error:
+            raise BadRequest(f"cannot read captions from {path}: {error}", _WAY_OUT) from error
         if rows and rows[0][0].strip().lower() in HEADERS:
             rows = rows[1:]
     else:
         rows = [_line(path, line) for line in text.splitlines() if line.strip()]
     captions: dict[str, list[str]] = {}
     for name, said in rows:
-        whole = [" ".join(caption.split()) for caption in said]
+        try:
+            whole = [normalise_prompt(caption) for caption in said if caption.strip()]
+        except BadPrompt as error:
+            raise BadRequest(
+                f"{path}: a caption of {name[:60]!r} cannot be a prompt: {error.message}", _WAY_OUT
+            ) from error
         kept = captions.setdefault(name.strip().replace("\\", "/").removeprefix("./"), [])
-        kept += [caption for caption in whole if caption and caption not in kept]
+        kept += [caption for caption in whole if caption not in kept]
     captions = {name: said for name, said in captions.items() if name and said}
     if not captions:
         raise BadRequest(f"there are no captions in {path}", _WAY_OUT)
@@ -133,11 +143,18 @@ def captions_of(
     said = []
     if file is not None:
         said = (file.of(f"{name}/{inner}") if inner else []) or file.of(name)
-    said = list(said) or [caption for caption in own if caption]
+    said = list(said) or list(_usable(own))
     if said:
         return list(dict.fromkeys(said))
     words = readable(inner) if inner else readable(PurePosixPath(name).stem)
-    return [described(words, template)] if words else []
+    return list(_usable([described(words, template)] if words else []))
+
+
+def _usable(captions: Iterable[str]) -> Iterator[str]:
+    """Those that can be prompts."""
+    for caption in captions:
+        with contextlib.suppress(BadPrompt):
+            yield normalise_prompt(caption)
 
 
 def asset_captions(name: str, description: str, tags: Sequence[str], template: str) -> list[str]:

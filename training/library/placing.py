@@ -104,11 +104,10 @@ def _folders(source: str) -> list[str]:
 def _table(path: Path) -> list[tuple[str, str]]:
     try:
         text = check_source(path).read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
+        table = list(csv.reader(text.replace("\t", ",").splitlines()))
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise BadRequest(f"cannot read yaws from {path}: {error}", _WAY_OUT) from error
-    rows = [
-        row for row in csv.reader(text.replace("\t", ",").splitlines()) if len(row) >= 2 and row[0]
-    ]
+    rows = [row for row in table if len(row) >= 2 and row[0]]
     heading = rows and rows[0][0].strip().lower() in ("folder", "file", "path", "name")
     return [(row[0].strip(), row[1].strip()) for row in rows[1 if heading else 0 :]]
 

@@ -13,6 +13,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from backend.files import replacing
 from backend.protocol.errors import OutputError
+from backend.protocol.foreign_text import printable
 from backend.rendering.cameras import orbit
 
 from ..prompts import PromptMix
@@ -104,7 +105,7 @@ def printed(index: Index, folder: Path) -> str:
         f"{len(entries)} models with {len(captions)} captions; {closed} closed;"
         f" {sum(bool(entry.warnings) for entry in entries)} with warnings"
     )
-    return "\n".join(lines)
+    return printable("\n".join(lines))
 
 
 def _source(entry: Entry) -> str:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 import zipfile
+import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
@@ -55,10 +57,14 @@ def find(inputs: Sequence[Path], unpack_into: Path) -> Found:
         root = given.expanduser()
         if not root.exists():
             raise BadRequest(f"{given} does not exist", "Give files, folders or zips of models.")
-        name = root.resolve().name
+        name = _shown(root.resolve().name)
         while name in names:
             name = f"{name}_{number + 1}"
         names.add(name)
+        if not root.is_dir() and not root.is_file():  # a pipe's or device's end may never come
+            raise BadRequest(
+                f"{given} is not a regular file", "Give files, folders or zips of models."
+            )
         if root.is_dir():
             _walk(root, name, found, unpack_into / str(number))
         elif root.suffix.lower() in (*SUFFIXES, ".zip"):
@@ -88,7 +94,7 @@ def _walk(folder: Path, name: str, found: Found, unpack_into: Path) -> None:
             continue
         below = []
         for entry in entries:
-            inner = f"{shown}/{entry.name}"
+            inner = f"{shown}/{_shown(entry.name)}"
             try:
                 if entry.is_dir():
                     identity = _identity(Path(entry.path))
@@ -100,6 +106,11 @@ def _walk(folder: Path, name: str, found: Found, unpack_into: Path) -> None:
             except OSError as error:
                 found.left_out.append((inner, f"it cannot be read ({error.strerror})"))
         stack += reversed(below)
+
+
+def _shown(name: str) -> str:
+    """A file's name as text: bytes that are no UTF-8 as they are escaped in Python."""
+    return os.fsencode(name).decode("utf-8", "backslashreplace")
 
 
 def _identity(folder: Path) -> tuple[int, int]:
@@ -133,10 +144,11 @@ def _add(path: Path, name: str, found: Found, unpack_into: Path) -> None:
 def _first_words(path: Path) -> str:
     """A text's beginning on one line; the licence's name may stand below greetings and links."""
     try:
-        lines = path.read_text(encoding="utf-8", errors="replace").split("\n")
+        with path.open(encoding="utf-8", errors="replace") as file:
+            text = file.read(4 * LICENCE)
     except OSError:
         return ""
-    return " ".join(" ".join(lines).split())[:LICENCE]
+    return " ".join(text.split())[:LICENCE]
 
 
 def unpack(archive: Path, folder: Path) -> str:
@@ -156,8 +168,12 @@ def unpack(archive: Path, folder: Path) -> str:
                 with opened.open(member) as packed, target.open("wb") as plain:
                     for part in _at_most(packed, member.file_size):
                         plain.write(part)
-    except zipfile.BadZipFile as error:
+    except (zipfile.BadZipFile, zlib.error, EOFError) as error:
         return f"it is no zip, or damaged ({error})"
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        return f"it cannot be unpacked ({error.strerror or error})"
     except (RuntimeError, NotImplementedError) as error:
         return f"it cannot be unpacked ({error})"
     return ""

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
@@ -17,12 +18,13 @@ import numpy as np
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save
 
-from backend.files import check_source
+from backend.files import check_source, check_target
 from backend.protocol.errors import BadRequest, OutputError
 from backend.protocol.foreign_text import parse_json
+from backend.protocol.schema import decode, encode
 from backend.shapes import UInt8
 
-from .grid import BLOCK, BLOCKS, Grid
+from .grid import BLOCK, BLOCKS, INSIDE, Grid
 from .mesh import Mesh
 
 FORMAT, VERSION = "att3d-library", 1
@@ -70,6 +72,24 @@ class Entry:
 
 
 @dataclass(frozen=True)
+class ReadRow:
+    """What is known of one model of a source, before models are named; see :class:`Entry`."""
+
+    key: str
+    object: str
+    description: str
+    tags: list[str]
+    author: str
+    licence: str
+    faces: int
+    closed: bool
+    size: float
+    scale: float
+    warnings: list[str]
+    fingerprint: str
+
+
+@dataclass(frozen=True)
 class LeftOut:
     """A file or model that is not in the library, and why."""
 
@@ -114,20 +134,42 @@ def read_model(folder: Path, key: str) -> StoredModel:
     """
     path = model_path(folder, key)
     try:
-        found = load_file(path)
+        found = load_file(check_source(path))
+        _require_fitting(found)
         blocks = found["blocks"].reshape(BLOCKS, BLOCKS, BLOCKS)
         distance = found["distance"].reshape(-1, BLOCK**3)
         mesh = Mesh(
             found["vertices"], found["faces"], found["side"].astype(np.int32), found["texels"]
         )
-        return StoredModel(
-            mesh, found["kinds"], Grid(blocks, distance, found["color"].reshape(-1, BLOCK**3, 3))
-        )
-    except (OSError, SafetensorError, KeyError, ValueError) as error:
+        grid = Grid(blocks, distance, found["color"].reshape(-1, BLOCK**3, 3))
+        return StoredModel(mesh, found["kinds"], grid)
+    except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
         raise BadRequest(
             f"{path} is missing or damaged ({error})",
             "Make the library again by the same command: it makes what is missing.",
         ) from error
+
+
+def _require_fitting(found: dict[str, np.ndarray]) -> None:
+    """Raise ValueError if the parts of a model do not belong together."""
+    vertices, faces, side, blocks = (found[k] for k in ("vertices", "faces", "side", "blocks"))
+    count, stored = len(faces), len(found["distance"])
+    fits = {
+        "vertices": vertices.shape[1:] == (3,) and np.isfinite(vertices).all(),
+        "faces": faces.shape == (count, 3)
+        and count > 0
+        and 0 <= faces.min()
+        and faces.max() < len(vertices),
+        "side": side.shape == (count,) and side.min(initial=1) >= 1,
+        "kinds": found["kinds"].shape == (count,),
+        "texels": found["texels"].shape == (int((side.astype(np.int64) ** 2).sum()), 3),
+        "distance": found["distance"].shape == (stored, BLOCK**3),
+        "color": found["color"].shape == (stored, BLOCK**3, 3),
+        "blocks": blocks.size == BLOCKS**3 and INSIDE <= blocks.min() and blocks.max() < stored,
+    }
+    for name, fit in fits.items():
+        if not fit:
+            raise ValueError(f"its {name} do not fit")
 
 
 def model_path(folder: Path, key: str) -> Path:
@@ -168,11 +210,30 @@ def read_index(folder: Path) -> Index:
         )
     names = {each.name for each in fields(Entry)}
     try:
-        entries = [Entry(**{k: v for k, v in row.items() if k in names}) for row in data["models"]]
-        left_out = [LeftOut(row["source"], row["reason"]) for row in data["left_out"]]
+        entries = [
+            decode(Entry, {k: v for k, v in row.items() if k in names}, f"models[{place}]")
+            for place, row in enumerate(data["models"])
+        ]
+        left_out = [decode(LeftOut, row, "left_out") for row in data["left_out"]]
+        if not entries:
+            raise ValueError("there is no model in it")
+        for entry in entries:
+            _require_usable(entry)
         return Index(entries, left_out, dict(data.get("options", {})))
-    except (KeyError, TypeError, AttributeError) as error:
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise BadRequest(f"{path} is damaged ({error})", remedy) from error
+    except BadRequest as error:
+        raise BadRequest(f"{path} is damaged ({error.message})", remedy) from error
+
+
+def _require_usable(entry: Entry) -> None:
+    """Raise ValueError if a row says what no library says."""
+    if not entry.prompt.strip() or not entry.captions:
+        raise ValueError("a model has no caption")
+    if not re.fullmatch("[0-9a-f]+(-[0-9]+)?", entry.key):
+        raise ValueError(f"{entry.key!r} is no key of a model")
+    if not 0 < entry.scale <= 1 or min(entry.size, entry.metres) < 0:
+        raise ValueError(f"a size of {entry.prompt!r} is out of range")
 
 
 def prepare_folder(folder: Path) -> None:
@@ -185,15 +246,22 @@ def prepare_folder(folder: Path) -> None:
     if folder.exists() and not folder.is_dir():
         raise BadRequest(f"{folder} is a file", "Name a folder with -o.")
     try:
-        ours = {INDEX, MODELS, PROGRESS, "sheet.png", "copies.png", "table.csv"}
+        files = {INDEX, PROGRESS, "sheet.png", "copies.png", "table.csv"}
+        ours = {MODELS, *files}
         there = {entry.name for entry in folder.iterdir()} if folder.exists() else set()
         if there - ours and not there & {INDEX, PROGRESS}:
             raise BadRequest(
                 f"{folder} holds other files", "Name a new or empty folder, or a library, with -o."
             )
+        for name in files:
+            check_target(folder / name)
         (folder / MODELS).mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise OutputError(f"cannot write the library {folder}: {error.strerror}") from error
+        at = f" ({error.filename})" if error.filename not in (None, str(folder)) else ""
+        raise OutputError(
+            f"cannot write the library {folder}: {error.strerror}{at}",
+            "Mend what is there, or choose another folder with -o.",
+        ) from error
 
 
 def write_whole(path: Path, data: bytes) -> None:
@@ -227,9 +295,10 @@ class Journal:
             return
         with self._path.open(encoding="utf-8", errors="replace") as lines:
             for line in lines:
-                with contextlib.suppress(ValueError, KeyError, TypeError):
+                with contextlib.suppress(ValueError, KeyError, TypeError, BadRequest):
                     record = parse_json(line)
-                    yield record["source"], list(record["models"])
+                    models = [encode(decode(ReadRow, row)) for row in record["models"]]
+                    yield str(record["source"]), models
 
     def done(self, source: str) -> list[dict[str, Any]] | None:
         """The models of a source (by its digest) that are all there, or None."""

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from backend.files import check_source
 from backend.prompts.normalize import normalise_prompt
-from backend.protocol.errors import TrainingError
+from backend.protocol.errors import BadPrompt, TrainingError
 from backend.protocol.foreign_text import parse_json, printable
 
 from .families import FAMILIES, chain
@@ -242,17 +242,24 @@ def read_prompts(source: Path | str) -> PromptSet:
             " DreamFusion's lists come from.",
         ) from error
     lines = _from_json(path, text, key) if path.suffix == ".json" else text.splitlines()
-    prompts = [" ".join(line.split()) for line in lines if line.strip()]
-    if not prompts:
-        raise TrainingError(f"{path} has no prompts", "Write one prompt a line.")
+    prompts: list[str] = []
     first: dict[str, int] = {}
-    for number, prompt in enumerate(prompts, 1):
-        if prompt in first:
+    for line in filter(str.strip, lines):
+        number = len(prompts) + 1
+        try:
+            prompt = normalise_prompt(line)
+        except BadPrompt as error:
             raise TrainingError(
-                f"{path}: prompt {number} repeats prompt {first[prompt]}: {prompt!r}",
+                f"{path}: prompt {number} cannot be used: {error.message}", error.remedy
+            ) from error
+        if first.setdefault(prompt.casefold(), number) < number:
+            raise TrainingError(
+                f"{path}: prompt {number} repeats prompt {first[prompt.casefold()]}: {prompt!r}",
                 "Remove the duplicate.",
             )
-        first[prompt] = number
+        prompts.append(prompt)
+    if not prompts:
+        raise TrainingError(f"{path} has no prompts", "Write one prompt a line.")
     return PromptSet(key or path.stem, tuple(prompts), tuple(range(len(prompts))), ())
 
 

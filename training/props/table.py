@@ -8,6 +8,7 @@ of one thing share a caption on purpose: a prompt can ask for any of them.
 
 from __future__ import annotations
 
+import math
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
@@ -109,22 +110,35 @@ def read_table(path: Path = TABLE) -> list[Row]:
         if not line.strip() or line.startswith("#"):
             continue
         pattern, caption, also, *rest = [*line.split("\t"), "", ""]
-        unknown = set(re.findall(r"\{(\w+)\}", pattern)) - set(WORDS)
+        where = f"{path.name}, line {number}"
+        words = re.findall(r"\{(\w+)\}", pattern)
+        unknown = set(words) - set(WORDS)
         if unknown:
-            raise TableError(f"{path.name}, line {number}: {{{unknown.pop()}}} is not known")
+            raise TableError(f"{where}: {{{unknown.pop()}}} is not known")
+        if len(set(words)) < len(words):
+            raise TableError(f"{where}: the model has a word in braces twice")
         if caption == "-":
             if not also:
-                raise TableError(f"{path.name}, line {number}: a model is left out for no reason")
+                raise TableError(f"{where}: a model is left out for no reason")
             rows.append(Row(pattern, (), 0.0, "", also))
             continue
         try:
             metres, kind, yaw = float(rest[0]), rest[1], float(rest[2] or 0)
         except (IndexError, ValueError):
-            raise TableError(
-                f"{path.name}, line {number}: a row is model, caption, also, metres, kind, yaw"
-            ) from None
-        others = [text for text in also.split("|") if text]
-        rows.append(Row(pattern, (caption, *others), metres, kind, yaw=yaw))
+            raise TableError(f"{where}: a row is model, caption, also, metres, kind, yaw") from None
+        if not (0 < metres < math.inf and math.isfinite(yaw)):
+            raise TableError(f"{where}: metres are a positive number, and yaw is one of degrees")
+        captions = (caption, *(text for text in also.split("|") if text))
+        for said in captions:
+            # As in prop(): a caption may write the word in small letters.
+            left = said
+            for word in words:
+                left = left.replace(f"{{{word}}}", "").replace(f"{{{word.lower()}}}", "")
+            if "{" in left or "}" in left:
+                raise TableError(
+                    f"{where}: the braces in {said!r} are not among those of the model"
+                )
+        rows.append(Row(pattern, captions, metres, kind, yaw=yaw))
     return rows
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import torch
 from jaxtyping import Float
 from torch import Tensor
-from torch.utils.tensorboard import SummaryWriter
 from tqdm import tqdm
 
 from backend.rendering.cameras import orbit
@@ -17,6 +16,7 @@ from ..assets import ReferenceAssets
 from ..prompts import PromptMix
 from ..rendering.contact_sheet import Row, contact_sheet
 from ..rendering.scene import Scene, Step, TrainingViews
+from ..runs.log import tensorboard
 from ..runs.state import Progress
 from .config import RefineConfig
 from .renderer import MeshRenderer
@@ -33,7 +33,7 @@ class RefineWatcher:
         self._truth: Sides | None = None
         if assets is not None:
             self._truth = reference_sides(assets, 0, config.rendering.size)
-        self._writer = SummaryWriter(str(config.folder / "tensorboard"))
+        self._writer = tensorboard(config.folder)
         self._before: Float[Tensor, "views size size 3"] | None = None
 
     def first(self, trainer: Trainer) -> None:

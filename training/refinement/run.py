@@ -13,7 +13,9 @@ from backend.protocol.options import MeshOptions
 from ..amortized.one_prompt import OnePrompt
 from ..amortized.run import build_guidance
 from ..runs.folder import locked
+from ..runs.log import TENSORBOARD
 from ..runs.ranges import check_ranges
+from ..runs.state import STATE_FILE
 from .config import RefineConfig
 from .mesh import RefinedSurface, contoured, painted
 from .progress_sheet import RefineWatcher
@@ -32,7 +34,7 @@ def refine(checkpoint: Path, prompt: str, config: RefineConfig) -> Path:
         TrainingError, NotDownloaded, OutputError: as :func:`~training.amortized.run.train`.
     """
     check_ranges(config)
-    with locked(config.folder):
+    with locked(config.folder, (STATE_FILE, "sheets/", TENSORBOARD)):
         return _refine(checkpoint, prompt, config)
 
 

@@ -7,11 +7,12 @@ import errno
 import os
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from backend.files import check_target
 from backend.protocol.errors import OutputError, TrainingError
 
 LOCK_FILE = ".lock"
@@ -38,8 +39,10 @@ def run_folder(run: Path | None, name: str) -> Path:
 
 
 @contextlib.contextmanager
-def locked(folder: Path) -> Iterator[None]:
+def locked(folder: Path, written: Sequence[str] = ()) -> Iterator[None]:
     """Hold ``folder`` for one run, and remove the files that a killed run left half written.
+
+    ``written``: what the run will write there; a name that ends in a slash is a folder's.
 
     The operating system gives the lock back when the process ends, in whatever way. Of a run of
     several processes the first holds it. A folder that was made for a run which was refused before
@@ -47,13 +50,14 @@ def locked(folder: Path) -> Iterator[None]:
 
     Raises:
         TrainingError: another run is in the folder.
-        OutputError: the folder cannot be made or written.
+        OutputError: the folder cannot be made or written, or something else is in the place of
+            what will be ``written``.
     """
     if os.environ.get("RANK", "0") != "0":
         yield
         return
     lock = FileLock(folder / LOCK_FILE, timeout=0)
-    made = not os.path.lexists(folder)
+    made = [path for path in (folder, *folder.parents) if not os.path.lexists(path)]
     try:
         folder.mkdir(parents=True, exist_ok=True)
         lock.acquire()
@@ -71,14 +75,31 @@ def locked(folder: Path) -> Iterator[None]:
             "choose another folder with --run",
         ) from error
     try:
+        for name in written:
+            _check_place(folder / name, is_folder=name.endswith("/"))
         remove_unfinished(folder)
         yield
     finally:
         lock.release()
         (folder / LOCK_FILE).unlink(missing_ok=True)
-        if made:
-            with contextlib.suppress(OSError):  # something was written: it stays
-                folder.rmdir()
+        with contextlib.suppress(OSError):  # something was written: it stays
+            for path in made:
+                path.rmdir()
+
+
+def _check_place(path: Path, *, is_folder: bool) -> None:
+    try:
+        if not is_folder:
+            check_target(path)
+        elif os.path.lexists(path) and not path.is_dir():
+            raise NotADirectoryError(errno.ENOTDIR, "it is not a folder", str(path))
+        elif path.is_dir() and not os.access(path, os.W_OK | os.X_OK):
+            raise PermissionError(errno.EACCES, "it is read-only", str(path))
+    except OSError as error:
+        raise OutputError(
+            f"the run cannot write {path}: {error.strerror}",
+            "move it out of the way, or choose another folder with --run",
+        ) from error
 
 
 def remove_unfinished(folder: Path) -> None:

@@ -17,6 +17,8 @@ from backend.rendering.cameras import CameraConfig
 from backend.rendering.lighting import LightConfig
 
 _RANGE = "range"
+_LARGEST = 2**40
+"""No whole number means more, and tensors and floats take it; what has no limit has this one."""
 _METRES = (1e-3, 1e6)
 PAIRS: dict[type, dict[str, tuple[float, float]]] = {
     CameraConfig: {
@@ -68,6 +70,8 @@ def check_ranges(config: object, prefix: str = "") -> None:
 
 def _check(option: str, number: float, allowed: tuple[float, float] | None) -> None:
     low, high = allowed or ((0, math.inf) if isinstance(number, int) else (-math.inf, math.inf))
+    if isinstance(number, int) and number > min(high, _LARGEST):
+        high, number = min(high, _LARGEST), min(number, 10**300)
     if math.isfinite(number) and low <= number <= high:
         return
     if math.isfinite(high):

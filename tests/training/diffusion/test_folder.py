@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import shutil
+import socket
 from pathlib import Path
 
 import pytest
@@ -185,6 +186,23 @@ def test_a_missing_tensor_is_one_clear_line(tmp_path, capfd, file, tensor, reaso
 def _metadata(path):
     with safe_open(path, framework="pt") as file:
         return file.metadata()
+
+
+@pytest.mark.parametrize("part", ["unet", "scheduler", "text_encoder"])
+def test_a_missing_part_is_named_and_no_hub_is_asked_for_it(copied, part, monkeypatch):
+    """``model/scheduler`` would be a name on the hub, too."""
+    shutil.rmtree(copied / part)
+    asked = []
+
+    def resolve(*address, **_):
+        asked.append(address)
+        raise OSError("there is no network")
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolve)
+    monkeypatch.chdir(copied.parent)
+    with pytest.raises(TrainingError, match=part):
+        load_pixel_model(Path(copied.name))
+    assert asked == []
 
 
 def test_a_newer_format_is_named(copied):

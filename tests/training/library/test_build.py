@@ -322,6 +322,11 @@ def test_wrong_use_is_exit_code_2_and_one_line(arguments, tmp_path, monkeypatch,
         '{"format": "other"}',
         '{"format": "att3d-library", "version": 99}',
         '{"format": "att3d-library", "version": 1, "models": [{}], "left_out": []}',
+        '{"format": "att3d-library", "version": 1, "models": 3, "left_out": []}',
+        '{"format": "att3d-library", "version": 1, "models": ["a"], "left_out": []}',
+        '{"format": "att3d-library", "version": 1, "models": [], "left_out": []}',
+        '{"format": "att3d-library", "version": 1, "models": [], "left_out": [1]}',
+        '{"format": "att3d-library", "version": 1, "models": [], "left_out": [], "options": [3]}',
     ],
 )
 def test_a_library_that_is_none_is_one_line(tmp_path, text):
@@ -382,7 +387,21 @@ def _plain_key(tmp_path, pack):
     return next(e.key for e in build(options).entries if e.source == "pack/RedChair_1.glb")
 
 
-@pytest.mark.parametrize("content", [None, "pack/a\ta thing\n", "\xff"])
+@pytest.mark.parametrize(
+    "content",
+    [
+        None,
+        "pack/a\ta thing\n",
+        "\xff",
+        "pack/a\ta thing\t\tnan\tx\t0\n",
+        "pack/a\ta thing\t\t-1\tx\t0\n",
+        "pack/a\ta thing\t\t1\tx\tinf\n",
+        "pack/a\ta {color} thing\t\t1\tx\t0\n",
+        "pack/a_{color}\ta {Color} thing\t\t1\tx\t0\n",
+        "pack/a_{n}\ta { thing\t\t1\tx\t0\n",
+        "pack/a_{n}_{n}\ta thing\t\t1\tx\t0\n",
+    ],
+)
 def test_a_table_that_cannot_be_read_is_refused_before_any_work(tmp_path, pack, content):
     table = tmp_path / "models.tsv"
     if content is not None:

@@ -2,7 +2,9 @@
 
 import os
 import stat
+import sys
 import zipfile
+from pathlib import Path
 
 import pytest
 
@@ -41,6 +43,14 @@ def test_two_inputs_of_one_name_stay_apart(tmp_path):
         write_box(tmp_path / name / "pack" / "chair.glb")
     found = find([tmp_path / "one" / "pack", tmp_path / "two" / "pack"], tmp_path / "unpack")
     assert names(found) == ["pack/chair.glb", "pack_2/chair.glb"]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="file names are Unicode")
+def test_names_that_are_no_unicode_stay_apart_and_can_be_written(tmp_path):
+    for byte in (b"\xfe", b"\xff"):
+        Path(os.fsdecode(os.fsencode(tmp_path) + b"/" + byte + b".glb")).write_bytes(b"model")
+    names = [source.name for source in find([tmp_path], tmp_path / "out").sources]
+    assert names == [f"{tmp_path.name}/\\xfe.glb", f"{tmp_path.name}/\\xff.glb"]
 
 
 def test_links_in_a_circle_end(tmp_path):

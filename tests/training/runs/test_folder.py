@@ -85,6 +85,46 @@ def test_a_disk_that_takes_no_files_is_one_line(tmp_path, monkeypatch):
         pass
 
 
+IN_THE_WAY = {
+    "a folder": os.mkdir,
+    "a pipe": os.mkfifo,
+    "a device": lambda path: os.symlink("/dev/zero", path),
+    "a circle of links": lambda path: os.symlink(path, path),
+    "a read-only file": lambda path: path.touch(0o400),
+}
+
+
+@pytest.mark.skipif(os.name == "nt", reason="no pipes among its files")
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        *(("curve.jsonl", kind) for kind in IN_THE_WAY),
+        *(("sheets/", kind) for kind in IN_THE_WAY if kind != "a folder"),
+    ],
+)
+def test_what_stands_where_the_run_will_write_is_said_before_any_work(tmp_path, name, kind):
+    (tmp_path / "state.safetensors").write_bytes(b"mine")
+    IN_THE_WAY[kind](tmp_path / name.rstrip("/"))
+    before = sorted(path.name for path in tmp_path.iterdir())
+    with pytest.raises(OutputError, match=name.rstrip("/")) as info, locked(tmp_path, [name]):
+        raise AssertionError("the run was started")
+    assert "--run" in info.value.remedy
+    assert sorted(path.name for path in tmp_path.iterdir()) == before
+
+
+def test_what_a_run_wrote_before_is_not_in_the_way(tmp_path):
+    (tmp_path / "curve.jsonl").write_text("{}\n")
+    (tmp_path / "sheets").mkdir()
+    with locked(tmp_path, ["curve.jsonl", "sheets/", "tensorboard/"]):
+        pass
+
+
+def test_folders_that_were_made_for_a_refused_run_go_again(tmp_path):
+    with pytest.raises(TrainingError), locked(tmp_path / "runs" / "mine"):
+        raise TrainingError("refused")
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_of_several_processes_the_first_holds_the_folder(tmp_path, monkeypatch):
     with locked(tmp_path):
         monkeypatch.setenv("RANK", "1")

@@ -78,6 +78,21 @@ def test_values_that_ended_in_a_traceback(path, value):
         check_ranges(replaced(TrainConfig(), path, value))
 
 
+@pytest.mark.parametrize("name", ["warmup", "scored", "save_every"])
+@pytest.mark.parametrize("value", [10**13, 10**400])
+def test_no_whole_number_is_endless(name, value):
+    config = next(config for config in CONFIGS if hasattr(config, name))
+    with pytest.raises(TrainingError, match="to 1099511627776") as info:
+        check_ranges(replaced(config, (name,), value))
+    assert len(info.value.message) < 100
+
+
+def test_a_bank_that_no_memory_holds_is_refused():
+    bank = dataclasses.replace(ClipTrainConfig().bank, views=10**9, size=1024)
+    with pytest.raises(TrainingError, match=r"--bank\.\* does not fit: .* 3,815 TiB"):
+        check_ranges(dataclasses.replace(ClipTrainConfig(), bank=bank))
+
+
 def test_a_pair_is_ordered():
     cameras = dataclasses.replace(TrainConfig().cameras, distance=(3.0, 2.0))
     with pytest.raises(TrainingError, match=r"--cameras\.distance is 3 2") as info:

@@ -13,6 +13,7 @@ from backend.protocol.errors import TrainingError
 from backend.text.encoder import TextEncoder
 from backend.text.small_encoder import SmallEncoder
 
+from ...diffusion.config import PRESETS
 from ...diffusion.pipeline import Pipeline, find_pipeline, import_diffusers
 from .conditions import ConditionEncoder, Conditions, ConditionStore
 from .config import DiffusionModelConfig
@@ -56,6 +57,7 @@ def load_diffusion_model(
     """
     config = config or DiffusionModelConfig()
     place = choose_device(config.device) if config.device else torch.device(device)
+    _require_made(Path(name_or_folder))
     pipeline = find_pipeline(name_or_folder, config.variant, config.revision)
     match pipeline.kind:
         case "Att3dPixelPipeline":
@@ -68,6 +70,17 @@ def load_diffusion_model(
             raise TrainingError(
                 f"{pipeline.name} is a {kind}, which cannot guide",
                 f"use a model of another kind: {_KINDS}",
+            )
+
+
+def _require_made(folder: Path) -> None:
+    """Raise TrainingError if ``folder`` is where a preset of ours puts its model, and it is not
+    there."""
+    for name, run in PRESETS.items():
+        if folder == run.model_folder and not folder.exists():
+            raise TrainingError(
+                f"the diffusion model {folder} has not been made",
+                f"make it with `python -m training diffusion --preset {name}`",
             )
 
 
