@@ -63,8 +63,10 @@ def _arguments(cls: type) -> Callable[..., Any]:
     return dataclasses.make_dataclass(cls.__name__, described, bases=(cls,), frozen=True)
 
 
-Mesh = Annotated[MeshOptions, tyro.conf.arg(name="", constructor=_arguments(MeshOptions))]
-Chain = Annotated[ChainOptions, tyro.conf.arg(name="", constructor=_arguments(ChainOptions))]
+MeshArguments = Annotated[MeshOptions, tyro.conf.arg(name="", constructor=_arguments(MeshOptions))]
+ChainArguments = Annotated[
+    ChainOptions, tyro.conf.arg(name="", constructor=_arguments(ChainOptions))
+]
 
 Output = Annotated[str, tyro.conf.arg(aliases=["-o"], metavar="FILE")]
 Json = Annotated[bool, tyro.conf.arg(help="Print one JSON object on stdout, and nothing else.")]
@@ -95,7 +97,7 @@ class Generate:
     """One or more descriptions, each in quotes."""
     output: Output
     """Where to. For several prompts a name with {prompt} or {index}, or a folder."""
-    options: Mesh = dataclasses.field(default_factory=MeshOptions)
+    options: MeshArguments = dataclasses.field(default_factory=MeshOptions)
     conditions: Conditions = ()
     checkpoint: CheckpointFile = None
     device: Device = "auto"
@@ -137,7 +139,7 @@ class Interpolate:
     """Frames from one prompt to the next (default 48), or the frame of each prompt."""
     fps: int = 24
     """Frames a second."""
-    options: Chain = dataclasses.field(default_factory=ChainOptions)
+    options: ChainArguments = dataclasses.field(default_factory=ChainOptions)
     """``--json`` measures the result too."""
     colors: Literal["first", "vertex"] = "first"
     """Colors in a .glb, which cannot blend textures: the first prompt's, or the vertices', which

@@ -17,7 +17,7 @@ from .names import output_paths
 
 
 @dataclass(frozen=True)
-class Made:
+class PromptReport:
     """One prompt's result."""
 
     prompt: str
@@ -35,7 +35,7 @@ class Made:
 class GenerateReport:
     """What came of a ``generate``: what ``--json`` prints."""
 
-    results: list[Made]
+    results: list[PromptReport]
     checkpoint: str
     """The path of the first prompt's."""
     checkpoint_hash: str
@@ -113,7 +113,7 @@ def generate(
         files = write_mesh(mesh, path)
         timings = mesh.timings | {"write": time.perf_counter() - writing}
         report.results.append(
-            Made(
+            PromptReport(
                 prompt=prompt,
                 files=[str(file) for file in files],
                 vertices=len(mesh.vertices),

@@ -23,7 +23,7 @@ END = 1e-6
 
 
 @runtime_checkable
-class Chain(Protocol):
+class FieldChain(Protocol):
     """What tracking needs: a field for every alpha. Tests have analytic ones."""
 
     @property

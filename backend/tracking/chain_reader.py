@@ -14,7 +14,7 @@ from ..protocol.chain_quality import TopologyChange
 from ..protocol.errors import BadRequest
 from ..shapes import Bool, Int, UInt8
 from ..surface.clean import CleanConfig
-from .chain import Chain, key_name
+from .chain import FieldChain, key_name
 from .quality import diagonal
 from .relaxation import Surface
 from .solids import Solid, clean, extract, largest_border, read_solid, union, without_specks
@@ -43,7 +43,7 @@ class ChainReader:
         cancel: Checked while reading.
     """
 
-    def __init__(self, chain: Chain, resolution: int, cancel: CancelToken) -> None:
+    def __init__(self, chain: FieldChain, resolution: int, cancel: CancelToken) -> None:
         self.chain = chain
         self.resolution = resolution
         self.cancel = cancel

@@ -13,7 +13,7 @@ from ..protocol.chain_quality import AlphaQuality
 from ..protocol.options import ChainOptions
 from ..surface.topology import Vertices, triangulated
 from .backfaces import tuck
-from .chain import Chain, key_name
+from .chain import FieldChain, key_name
 from .chain_reader import FINEST, INTERVALS, ChainReader
 from .islands import Islands
 from .keys import choose_keys, sudden_changes
@@ -43,7 +43,7 @@ SEED = 0
 
 
 def track(
-    chain: Chain, options: ChainOptions | None = None, stages: Stages | None = None
+    chain: FieldChain, options: ChainOptions | None = None, stages: Stages | None = None
 ) -> TrackedMesh:
     """One topology and UV layout for the whole chain; positions and a texture for every key.
 

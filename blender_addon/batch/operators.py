@@ -44,7 +44,7 @@ HEIGHT = 2.0
 
 
 @dataclass
-class Progress:
+class BatchProgress:
     """How far a batch is."""
 
     prompts: list[str]
@@ -72,7 +72,7 @@ class Progress:
         return self.prompts[min(self.index, len(self.prompts) - 1)]
 
 
-running: Progress | None = None
+running: BatchProgress | None = None
 """The batch in progress, for the panel."""
 
 
@@ -97,7 +97,7 @@ class ATT3D_OT_batch(SeriesOperator, bpy.types.Operator):
     columns: columns_property(options={"SKIP_SAVE"})
     spacing: spacing_property(options={"SKIP_SAVE"})
 
-    _batch: Progress | None = None
+    _batch: BatchProgress | None = None
 
     def begin(self, context: Context) -> None:
         """Read the list and decide where everything goes. Raises Att3dError."""
@@ -112,7 +112,7 @@ class ATT3D_OT_batch(SeriesOperator, bpy.types.Operator):
         width, depth = grid.columns * self.spacing, grid.rows * self.spacing
         box = Box((-half, -half, 0.0), (width - half, depth - half, HEIGHT))
         corner = settings.placement.location(context.scene, box)
-        self._batch = running = Progress(prompts, grid, corner, title)
+        self._batch = running = BatchProgress(prompts, grid, corner, title)
 
     def _text(self, settings: Any) -> tuple[str, str]:
         """The list and what to call it."""

@@ -13,9 +13,9 @@ from backend.model.checkpoint import load_checkpoint
 from tests.training.small import small_config
 from training import cli
 from training.amortized.evaluation import (
+    ComparedSides,
     Figures,
     Sides,
-    Views,
     coverage,
     evaluate,
     evenly,
@@ -109,7 +109,7 @@ def test_a_tenth_of_the_prompts_is_worse_than_the_tenths_figure():
     white, full = torch.ones(4, 8, 8, 3), torch.ones(4, 8, 8)
     for error in torch.linspace(0.01, 0.5, 11).tolist():
         truth = Sides(white - error, white, full)
-        figures.add("seen", Views(white, white, full, truth), 0)
+        figures.add("seen", ComparedSides(white, white, full, truth), 0)
     tenths = figures.tenths()
     second_worst = -20 * math.log10(0.5 - 0.049)
     assert tenths["psnr_p10"]["seen"] == pytest.approx(second_worst, abs=1e-3)

@@ -51,7 +51,7 @@ class Sides:
 
 
 @dataclass(frozen=True)
-class Views(Sides):
+class ComparedSides(Sides):
     """Four sides of one prompt's object."""
 
     truth: Sides | None
@@ -90,7 +90,7 @@ def look(
     assets: ReferenceAssets | None,
     asset: int,
     size: int = 64,
-) -> Views:
+) -> ComparedSides:
     """Four sides of one prompt's object, and of its reference if there are ``assets``.
 
     All on the checkpoint's device, which is the assets' too.
@@ -99,7 +99,7 @@ def look(
     cameras = orbit(VIEWS).to(field.device)
     white = torch.ones(3, device=field.device)
     views = view_field(field, cameras, 2 * size, samples=SAMPLES)
-    return Views(
+    return ComparedSides(
         albedo=halved(views.picture("albedo", headlight(cameras), white)),
         lit=halved(views.picture("full", headlight(cameras), white)),
         covered=coverage(views.alpha),
@@ -129,7 +129,7 @@ class Figures:
         self._queries = queries
         self._values: dict[str, dict[str, list[float]]] = {name: {} for name in self.NAMES}
 
-    def add(self, group: str, views: Views, index: int, *, truth: bool = False) -> None:
+    def add(self, group: str, views: ComparedSides, index: int, *, truth: bool = False) -> None:
         """Count the object of the prompt ``index`` in ``group``; with ``truth``, also count its
         reference's pictures in the group ``truth`` (R-figures only)."""
         if views.truth:

@@ -41,7 +41,7 @@ HELD_OUT = -1
 
 
 @dataclass(frozen=True)
-class Views:
+class BankedViews:
     """Pictures over nothing, and what they show."""
 
     rgba: UInt8[Tensor, "views 4 size size"]
@@ -92,7 +92,7 @@ class ViewMaker:
         return self._device.type == "cpu"
 
     @torch.no_grad()
-    def chunk(self, number: int) -> Views:
+    def chunk(self, number: int) -> BankedViews:
         """The same views every time: objects in turn, everything else random (A13-A15)."""
         config = self.config
         generator = torch.Generator().manual_seed(self._seed * 1_000_003 + 7919 * (number + 2))
@@ -112,7 +112,7 @@ class ViewMaker:
                 views = self._render(objects[rows], cameras[rows], lights[rows], shading)
                 rgba[rows] = to_bytes(views).cpu()
         words = view_index(cameras.azimuth, cameras.elevation, config.views)
-        return Views(rgba, objects, words)
+        return BankedViews(rgba, objects, words)
 
     @torch.no_grad()
     def around(self, objects: Int[Tensor, " objects"]) -> Float[Tensor, "objects 4 4 size size"]:
@@ -157,9 +157,9 @@ class StreamingBank:
         self._numbers = [-2] * maker.config.bank
         # The next chunk is made while steps run; not on a GPU, which both would share.
         self._helper = ThreadPoolExecutor(1) if maker.on_cpu else None
-        self._next: tuple[int, Future[Views]] | None = None
+        self._next: tuple[int, Future[BankedViews]] | None = None
         rows, size = maker.config.bank * maker.config.chunk, maker.size
-        self.views = Views(
+        self.views = BankedViews(
             torch.zeros(rows, 4, size, size, dtype=torch.uint8),
             torch.zeros(rows, dtype=torch.long),
             torch.zeros(rows, dtype=torch.long),
@@ -208,11 +208,11 @@ class StreamingBank:
     def _path(self, number: int) -> Path:
         return self._folder / f"{self._maker.fingerprint}-{number:06d}.safetensors"
 
-    def _take(self, number: int) -> Views:
+    def _take(self, number: int) -> BankedViews:
         """A chunk from disk, or made and put there; the one it replaces is deleted."""
         path = self._path(number)
         with contextlib.suppress(OSError, SafetensorError, TypeError):
-            return Views(**load_file(check_source(path)))
+            return BankedViews(**load_file(check_source(path)))
         chunk = self._maker.chunk(number)
         try:
             path.parent.mkdir(parents=True, exist_ok=True)

@@ -9,7 +9,7 @@ import torch
 from backend.protocol.errors import OutputError
 from tests.training.diffusion.parts import PROMPTS, tiny_maker
 from training.diffusion import bank as module
-from training.diffusion.bank import HELD_OUT, StreamingBank, Views
+from training.diffusion.bank import HELD_OUT, BankedViews, StreamingBank
 from training.diffusion.config import DataConfig
 from training.prompts.views import VIEW_WORDS, view_words
 from training.toybox import Renders
@@ -40,7 +40,7 @@ def recorder(monkeypatch):
     return recorder
 
 
-def same(one: Views, other: Views) -> bool:
+def same(one: BankedViews, other: BankedViews) -> bool:
     return all(torch.equal(vars(one)[name], vars(other)[name]) for name in vars(one))
 
 
@@ -111,7 +111,7 @@ def test_each_picture_lies_over_its_own_colour():
     rgba = torch.zeros(2, 4, 2, 2, dtype=torch.uint8)
     rgba[1, 3] = 255
     rgba[1, 0] = 255
-    views = Views(rgba, torch.zeros(2, dtype=torch.long), torch.zeros(2, dtype=torch.long))
+    views = BankedViews(rgba, torch.zeros(2, dtype=torch.long), torch.zeros(2, dtype=torch.long))
     colors = torch.tensor([[0.0, 0.5, 1.0], [0.0, 0.5, 1.0]])
     clear, full = views.over(torch.tensor([0, 1]), colors)
     assert clear[:, 0, 0].tolist() == [-1.0, 0.0, 1.0]
