@@ -12,6 +12,7 @@ import re
 import secrets
 import stat
 import sys
+import tempfile
 import time
 import unicodedata
 from collections.abc import Iterator, Mapping
@@ -150,6 +151,23 @@ def _sync_folder(folder: Path) -> None:
             os.fsync(handle)
         finally:
             os.close(handle)
+
+
+def expanded(path: str | Path) -> Path:
+    """``path`` with the home folder in place of ``~`` or ``~NAME`` at its beginning; as it is where
+    there is no such home."""
+    with contextlib.suppress(RuntimeError):
+        return Path(path).expanduser()
+    return Path(path)
+
+
+def home_folder() -> Path:
+    """This person's home folder; where there is none (a container's user), that of temporary
+    files."""
+    try:
+        return Path.home()
+    except RuntimeError:
+        return Path(tempfile.gettempdir())
 
 
 # --- names ----------------------------------------------------------------------------------

@@ -15,6 +15,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeGuard
 
+from ...backend.files import expanded
 from ...backend.prompts.normalize import MAX_CHARACTERS
 from ...backend.protocol.foreign_text import one_line, parse_json
 from ..process.launch import EXTENSION_ROOT
@@ -108,7 +109,7 @@ def choices(folder: str) -> list[Choice]:
     bundled = sorted(_files(BUNDLED), key=lambda path: (path.stem != DEFAULT, path.stem))
     found = [Choice(path.stem, path, True) for path in bundled]
     if folder:
-        found += [Choice(str(path), path, False) for path in _files(Path(folder).expanduser())]
+        found += [Choice(str(path), path, False) for path in _files(expanded(folder))]
     return found
 
 
@@ -126,7 +127,7 @@ def find(identifier: str, folder: str) -> Choice | None:
     for choice in listed:
         if identifier == choice.label:
             return choice
-    path = Path(identifier).expanduser()
+    path = expanded(identifier)
     return Choice(identifier, path, False) if path.is_file() else None
 
 

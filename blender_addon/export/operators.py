@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, ClassVar
 import bpy
 from bpy.props import BoolProperty, IntProperty, StringProperty
 
+from ...backend.files import home_folder
 from ...backend.protocol.errors import Att3dError, BadRequest, InternalError
 from ..process.operator import in_object_mode
 from ..process.session import redraw, session
@@ -204,7 +205,7 @@ class ATT3D_OT_export_animation(_Baker, bpy.types.Operator):
     def invoke(self, context: Context, event: Event) -> set[str]:
         wanted = next(f for f in FORMATS if f.identifier == context.scene.att3d.export_format)
         if not self.filepath:
-            home = Path(bpy.data.filepath).parent if bpy.data.filepath else Path.home()
+            home = Path(bpy.data.filepath).parent if bpy.data.filepath else home_folder()
             name = bpy.path.clean_name(context.active_object.name)
             self.filepath = str(home / f"{name}{wanted.suffixes[0]}")
         context.window_manager.fileselect_add(self)

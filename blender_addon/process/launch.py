@@ -17,6 +17,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
+from ...backend.files import expanded
 from ...backend.protocol.errors import BadRequest, MissingDependency
 
 VARIABLE = "ATT3D_PYTHON"
@@ -177,7 +178,7 @@ def find_python(
     for source, name, value in named:
         if not value:
             continue
-        found = interpreter(Path(value).expanduser())
+        found = interpreter(expanded(value))
         if found is None:
             raise MissingDependency(
                 f"No Python at {value} (from {name}).",

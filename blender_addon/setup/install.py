@@ -20,6 +20,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
 
+from ...backend.files import expanded
 from ...backend.protocol.errors import (
     Att3dError,
     InternalError,
@@ -140,7 +141,7 @@ class Installer:
 
     def _named(self) -> str:
         """The Python that the person chose, if it will do."""
-        path = str(Path(self.plan.python).expanduser())
+        path = str(expanded(self.plan.python))
         version = self._version(Path(path))
         if not version or not (3, 11) <= tuple(map(int, version.split(".")))[:2] < (3, 15):
             why = f"it is Python {version}" if version else "it does not start"

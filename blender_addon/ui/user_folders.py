@@ -11,6 +11,8 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+from ...backend.files import home_folder
+
 
 def data_folder(
     environ: Mapping[str, str] | None = None, platform: str = sys.platform, home: Path | None = None
@@ -21,7 +23,7 @@ def data_folder(
     ``$XDG_DATA_HOME/att3d``, or ``~/.local/share/att3d``.
     """
     environ = os.environ if environ is None else environ
-    home = Path.home() if home is None else home
+    home = home_folder() if home is None else home
     if platform == "win32":
         return Path(environ.get("LOCALAPPDATA") or home / "AppData" / "Local") / "ATT3D"
     if platform == "darwin":

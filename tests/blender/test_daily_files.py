@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import io
+import tempfile
 import zlib
 from pathlib import Path
 
@@ -241,6 +242,18 @@ def test_own_files_live_where_the_system_wants_them() -> None:
     assert user_folders.data_folder(named, "linux", home) == Path("/data/att3d")
     for environ in ({}, {"XDG_DATA_HOME": ""}, {"XDG_DATA_HOME": "relative"}):
         assert user_folders.data_folder(environ, "linux", home) == home / ".local/share/att3d"
+
+
+def test_somebody_without_a_home_has_a_folder_too(tmp_path: Path, monkeypatch) -> None:
+    """As the arbitrary user of a container: no HOME, and no entry in passwd."""
+
+    def none() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr(Path, "home", none)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    assert user_folders.data_folder({}, "linux") == tmp_path / ".local/share/att3d"
+    assert user_folders.data_folder({"XDG_DATA_HOME": "/data"}, "linux") == Path("/data/att3d")
 
 
 def test_a31_conditions_of_a_checkpoint_are_read_from_its_file(tmp_path: Path) -> None:

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
+import pytest
 import trimesh
 from safetensors.numpy import load_file, save_file
 
+from backend import cli
+from backend.inversion.object_file import ObjectMetadata, objects_among, write_object
+from backend.protocol.errors import BadRequest
 from tests.tiny import tiny_checkpoint
 
 SMALL = ["--faces", "300", "--texture-size", "64", "--resolution", "32"]
@@ -25,8 +30,6 @@ def att3d(folder: Path, *arguments: object) -> subprocess.CompletedProcess[str]:
 
 
 def _env(folder: Path, root: Path) -> dict[str, str]:
-    import os
-
     return os.environ | {"PYTHONPATH": str(root), "ATT3D_CACHE": str(folder / "cache")}
 
 
@@ -60,6 +63,34 @@ def test_a_model_stands_in_a_chain_like_a_prompt(tmp_path: Path, tiny_checkpoint
 
     numbers = load_file(tmp_path / "my-ball.safetensors")["code"]
     assert numbers.dtype == np.float32 and np.isfinite(numbers).all()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="no pipes among its files")
+@pytest.mark.parametrize("make", [os.mkfifo, os.mkdir, lambda path: path.symlink_to("/dev/zero")])
+def test_an_object_that_never_ends_is_no_object(tmp_path: Path, make):
+    make(tmp_path / "mine.safetensors")
+    with pytest.raises(BadRequest, match="cannot be read") as refused:
+        objects_among([str(tmp_path / "mine.safetensors"), "a pig"])
+    assert "att3d invert" in refused.value.remedy
+
+
+@pytest.mark.parametrize("command", [["generate"], ["interpolate", "a pig"]])
+@pytest.mark.parametrize(
+    ("named", "said"), [(True, "another model than"), (False, "is not bundled")]
+)
+def test_an_object_of_another_checkpoint_is_refused(
+    tmp_path: Path, tiny_checkpoint_path: Path, capsys, command, named, said
+):
+    """What one model means by v, another does not."""
+    own = tmp_path / "mine.safetensors"
+    metadata = ObjectMetadata("mine", "another", "0" * 64, psnr=30.0, iou=0.9)
+    write_object(own, np.zeros(4, np.float32), metadata)
+    checkpoint = ["--checkpoint", str(tiny_checkpoint_path)] if named else []
+    output = ["-o", str(tmp_path / "x.glb")]
+    assert cli.main([*command, str(own), *output, *checkpoint]) == 2
+    error = capsys.readouterr().err
+    assert said in error and error.count("\n") == 2
+    assert not (tmp_path / "x.glb").exists()
 
 
 def test_bad_input_is_refused_in_two_lines(tmp_path: Path, tiny_checkpoint_path: Path):

@@ -19,7 +19,9 @@ from backend.files import (
     ascii_stem,
     atomic_write,
     cut,
+    expanded,
     file_stem,
+    home_folder,
     remove_unfinished,
     replacing,
     write_together,
@@ -159,3 +161,18 @@ def test_stems_show_the_text() -> None:
     assert file_stem("Schwein 豚") == "schwein-豚"
     assert ascii_stem("Größe 2.5 豚") == "Groe_2.5"
     assert file_stem("!?") == ascii_stem("豚") == "object"
+
+
+@pytest.mark.parametrize("path", ["~nobody-of-this-name/model.glb", "~"])
+def test_a_home_that_there_is_not_leaves_the_path_as_it_is(path, monkeypatch):
+    def none(self):
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr(Path, "expanduser", none)
+    assert expanded(path) == Path(path)
+
+
+def test_a_tilde_is_the_home_folder(monkeypatch, tmp_path):
+    monkeypatch.setenv("USERPROFILE" if os.name == "nt" else "HOME", str(tmp_path))
+    assert expanded("~/model.glb") == tmp_path / "model.glb"
+    assert home_folder() == tmp_path

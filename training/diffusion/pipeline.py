@@ -17,7 +17,7 @@ from typing import Any
 import torch
 from safetensors import SafetensorError
 
-from backend.files import check_source
+from backend.files import check_source, expanded
 from backend.protocol.errors import MissingDependency, NotDownloaded, TrainingError
 from backend.protocol.foreign_text import parse_json
 from backend.text.open_clip_import import import_torchvision
@@ -110,7 +110,7 @@ def find_pipeline(name_or_folder: str | Path, variant: str = "", revision: str =
         TrainingError: there is no such folder, or no pipeline in it.
     """
     name = str(name_or_folder)
-    folder = Path(name).expanduser()
+    folder = expanded(name)
     if not folder.is_dir():
         if isinstance(name_or_folder, Path) or not _is_hub_name(name):
             raise TrainingError(

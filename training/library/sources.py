@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
+from backend.files import expanded
 from backend.protocol.errors import BadRequest
 
 from .readers import SUFFIXES
@@ -54,7 +55,7 @@ def find(inputs: Sequence[Path], unpack_into: Path) -> Found:
     found = Found()
     names: set[str] = set()
     for number, given in enumerate(inputs):
-        root = given.expanduser()
+        root = expanded(given)
         if not root.exists():
             raise BadRequest(f"{given} does not exist", "Give files, folders or zips of models.")
         name = _shown(root.resolve().name)
