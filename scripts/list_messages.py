@@ -36,6 +36,7 @@ TITLES = {
     "checkpoint": "The model",
     "bad_prompt": "The prompt",
     "bad_request": "A value or a choice",
+    "too_thin": "Quads",
     "output": "Files that cannot be written",
     "protocol": "The two sides do not understand each other",
     "internal": "Mistakes of ours",

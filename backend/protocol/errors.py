@@ -27,6 +27,7 @@ __all__ = [
     "OutOfMemory",
     "OutputError",
     "ProtocolError",
+    "TooThin",
     "TrainingError",
 ]
 
@@ -84,6 +85,13 @@ class BadRequest(Att3dError):
 
     code = "bad_request"
     default_remedy = "Change the value and try again."
+
+
+class TooThin(BadRequest):
+    """Parts of the object are thinner than a quad is long: quads cannot cover it."""
+
+    code = "too_thin"
+    default_remedy = "Allow more faces, or choose triangles."
 
 
 class BadPrompt(Att3dError):

@@ -14,7 +14,7 @@ import numpy as np
 from ..cancellable import run_in_child
 from ..field_reader import Reader
 from ..progress import CancelToken
-from ..protocol.errors import BadRequest, MissingDependency
+from ..protocol.errors import MissingDependency, TooThin
 from ..shapes import Bool, Float, Int
 from .face_fit import LEAST_TURN, fit_faces
 from .geometry import face_crosses, normalise, signed_volumes
@@ -64,7 +64,7 @@ def remesh(
         surface as well as the other one.
 
     Raises:
-        BadRequest: the object cannot be covered with so few quads.
+        TooThin: the object cannot be covered with so few quads.
         Cancelled: asked to stop.
         MissingDependency: Instant Meshes is not installed.
         InternalError: Instant Meshes failed.
@@ -82,10 +82,7 @@ def remesh(
         found, quads = close_holes(found, quads)
         if LEAST_QUADS <= len(quads) <= budget and is_manifold(quads):
             return _fitted(reader, found, quads)
-    raise BadRequest(
-        f"the object cannot be covered with {budget} quads: parts of it are too thin",
-        "allow more faces, or choose triangles",
-    )
+    raise TooThin(f"The object cannot be covered with {budget} quads: parts of it are too thin.")
 
 
 def is_manifold(faces: Int[np.ndarray, "faces corners"]) -> bool:

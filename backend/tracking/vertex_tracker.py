@@ -80,6 +80,7 @@ def make_template(
         BadRequest: the budget is too small.
         Cancelled: asked to stop.
         MissingDependency: what lays quads is not installed.
+        TooThin: the union cannot be covered with so few quads.
     """
     wholes = [everything] if islands.all is None else [everything, islands.all]
     raw = [extract(whole, cancel) for whole in wholes]

@@ -19,6 +19,7 @@ from ...backend.protocol.errors import (
     NotDownloaded,
     OutOfMemory,
     ProtocolError,
+    TooThin,
 )
 from .reply import Status
 
@@ -94,6 +95,7 @@ class Mend:
 SET_UP = Mend("att3d.set_up", "IMPORT")
 RESTART = Mend("att3d.restart_backend", "FILE_REFRESH")
 SMALLER = Mend("att3d.smaller", "TRIA_DOWN")
+TRIANGLES = Mend("att3d.use_triangles", "MESH_DATA")
 LOG = Mend("att3d.open_log", "TEXT")
 SETUP_LOG = Mend("att3d.open_setup_log", "TEXT")
 SETTINGS = Mend("att3d.open_preferences", "PREFERENCES")
@@ -121,6 +123,8 @@ def mends(state: State, error: Att3dError | None, set_up: bool = True) -> tuple[
         return (SMALLER, RESTART, LOG)
     if isinstance(error, BackendDied) and "SIGKILL" in error.message:
         return (SMALLER, LOG)  # the system's way to say that memory has run out
+    if isinstance(error, TooThin):
+        return (TRIANGLES,)
     if isinstance(error, MissingDependency):
         return (SET_UP, SETTINGS)
     if isinstance(error, NotDownloaded):

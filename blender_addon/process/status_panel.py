@@ -44,7 +44,7 @@ STAGES = {
     "template": "Finding one shape for all",
     "model": "Reading the object",
     "place": "Finding where it stands",
-    "fit": "Finding the nearest that it can make",
+    "fit": "Finding the nearest",
     "pictures": "Comparing pictures",
     "keys": "Fitting the shape to every key",
     "quality": "Measuring",

@@ -292,6 +292,21 @@ class ATT3D_OT_smaller(bpy.types.Operator):
         return {"FINISHED"}
 
 
+class ATT3D_OT_use_triangles(bpy.types.Operator):
+    """Make triangles instead of quads: they hold parts of any thinness"""
+
+    bl_idname = "att3d.use_triangles"
+    bl_label = "Use Triangles"
+    bl_options: ClassVar[set[str]] = {"REGISTER", "UNDO"}
+
+    def execute(self, context: Context) -> set[str]:
+        context.scene.att3d.topology = "triangles"
+        session.error = None
+        redraw()
+        self.report({"INFO"}, rpt_("Triangles: generate again"))
+        return {"FINISHED"}
+
+
 class ATT3D_OT_open_network_settings(bpy.types.Operator):
     """Open Blender's preferences where Allow Online Access is"""
 
@@ -312,5 +327,6 @@ CLASSES = (
     ATT3D_OT_open_setup_log,
     ATT3D_OT_restart_backend,
     ATT3D_OT_smaller,
+    ATT3D_OT_use_triangles,
     ATT3D_OT_open_network_settings,
 )

@@ -78,6 +78,9 @@ class TestState:
         killed = errors.BackendDied("The backend ended: killed by SIGKILL (perhaps out of memory).")
         assert states.mends(State.FAILED, killed)[0] is states.SMALLER
 
+    def test_what_is_too_thin_for_quads_offers_triangles(self) -> None:
+        assert states.mends(State.FAILED, errors.TooThin("x")) == (states.TRIANGLES,)
+
     def test_what_needs_torch_or_is_not_installed_leads_to_the_set_up(self) -> None:
         missing = errors.MissingDependency("the checkpoint a needs torch, which is not installed")
         assert states.mends(State.FAILED, missing)[0] is states.SET_UP

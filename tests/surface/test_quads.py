@@ -8,7 +8,7 @@ import pytest
 from backend.field_reader import Reader
 from backend.mesh_pipeline import field_to_mesh
 from backend.progress import CancelToken
-from backend.protocol.errors import BadRequest, Cancelled, MissingDependency
+from backend.protocol.errors import BadRequest, Cancelled, MissingDependency, TooThin
 from backend.protocol.options import MeshOptions
 from backend.surface import quads as module
 from backend.surface.geometry import signed_volumes
@@ -155,7 +155,7 @@ def test_what_is_not_closed_is_no_manifold():
 def test_too_few_quads_are_refused_in_one_line(field: AnalyticField):
     reader = Reader(field, CancelToken())
     mesh = field_to_mesh(field, MeshOptions(2000, 64, 48))
-    with pytest.raises(BadRequest, match="cannot be covered with 4 quads"):
+    with pytest.raises(TooThin, match="cannot be covered with 4 quads"):
         module.remesh(reader, mesh.vertices, mesh.faces, 4)
 
 

@@ -9,6 +9,7 @@ prompt (or of a model's name) says what it does, so that tests can meet every si
     slow, hang             some progress for a while; nothing for ever
     die [SIGNAL]           the worker is killed
     memory, broken, empty  errors that a person meets; a broken chain is a file that is cut off
+    thin                   a chain that quads cannot cover, and triangles can
     noted                  a note
 
 All other prompts become a cube, and chains a ball (``scripted_objects.py``). What came with the
@@ -33,7 +34,7 @@ from typing import TYPE_CHECKING, NoReturn
 from backend.progress import CancelToken, ProgressCallback
 from backend.prompts.mixes import mix_name
 from backend.protocol.chain_quality import TopologyChange
-from backend.protocol.errors import BadPrompt, BadRequest, CheckpointError, OutOfMemory
+from backend.protocol.errors import BadPrompt, BadRequest, CheckpointError, OutOfMemory, TooThin
 from backend.protocol.messages import InvertParams, ObjectCode
 from backend.protocol.options import ChainOptions, MeshOptions
 from backend.server import main, methods
@@ -129,6 +130,8 @@ class ScriptedEngine:
         steps(6000 if "slow" in words else 3, 0.01, progress, cancel, of=6000, stage="track")
         if "die" in words:
             _die("", progress, cancel)
+        if "thin" in words and options.topology == "quads":
+            raise TooThin("The object cannot be covered with 4000 quads: parts of it are too thin.")
         if "empty" in words:
             raise BadRequest("the object at alpha 0.50 has no surface", "choose other prompts")
         arrays = chain_arrays(stops, options.keys)

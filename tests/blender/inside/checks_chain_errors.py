@@ -52,6 +52,20 @@ def check_empty_field_and_damaged_file_are_explained(bench: Bench) -> None:
     animate(bench)
 
 
+def check_parts_too_thin_for_quads_offer_triangles(bench: Bench) -> None:
+    stand_in(bench)
+    settings = bpy.context.scene.att3d
+    settings.topology = "quads"
+    error = fails(bench, [("a thin spoke", 1), ("a tree", 2)])
+    assert "too thin" in error.message and "triangles" in error.remedy
+    states = bench.module("process.backend_state")
+    (mend,) = states.mends(bench.session.state, error)
+    assert mend.operator == "att3d.use_triangles"
+    assert bpy.ops.att3d.use_triangles() == {"FINISHED"}
+    assert settings.topology == "triangles" and bench.session.error is None
+    assert bpy.ops.att3d.animate() == {"FINISHED"}
+
+
 def check_backend_killed_half_way_is_survived(bench: Bench) -> None:
     use_scripted(bench)
     error = fails(bench, [("a die", 1), ("a tree", 2)])
