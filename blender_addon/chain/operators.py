@@ -14,6 +14,7 @@ from bpy.props import BoolProperty, EnumProperty, StringProperty
 
 from ...backend.protocol.errors import BadPrompt, BadRequest
 from ...backend.protocol.messages import InterpolateParams, InterpolateResult
+from ..checkpoints.inverted import own_checkpoint
 from ..checkpoints.prompt_search import example_chain
 from ..generate.result_operator import ResultOperator
 from ..generate.suggestions import refuse_unknown
@@ -181,9 +182,10 @@ class ATT3D_OT_animate(ResultOperator, bpy.types.Operator):
         """Animate by hand: empty rows mean their examples, and unknown things are refused."""
         settings = context.scene.att3d
         settings.fill_in_examples(example_chain(context))
+        own = own_checkpoint(context.scene, [row.prompt for row in settings.chain])
         try:
             for row in settings.chain:
-                refuse_unknown(context, row.prompt, self.checkpoint or settings.checkpoint)
+                refuse_unknown(context, row.prompt, self.checkpoint or settings.checkpoint or own)
         except BadPrompt as error:
             return self._failed(error)
         return super().invoke(context, event)

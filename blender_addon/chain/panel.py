@@ -102,7 +102,7 @@ class ATT3D_PT_chain(_Tab, bpy.types.Panel):
             "att3d.in_between", text="12 in Between", icon="OUTLINER_OB_GROUP_INSTANCE"
         ).count = 12
         said = [row.prompt for row in settings.chain if row.prompt.strip()]
-        draw_answering(layout, context.region.width, settings.checkpoint, said)
+        draw_answering(layout, context, said)
 
         if chain_of(context.active_object) is not None:
             _draw_object(layout, context)

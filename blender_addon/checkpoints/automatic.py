@@ -16,10 +16,11 @@ from ...backend.protocol.errors import BadPrompt
 from ..ui.preferences import preferences
 from ..ui.status_text import draw_text, told
 from . import catalog
+from .inverted import own_checkpoint
 from .prompt_index import PromptIndex, prompt_index
 
 if TYPE_CHECKING:
-    from bpy.types import UILayout
+    from bpy.types import Context, UILayout
 
 MOST = 24
 """Checkpoints that Automatic chooses among."""
@@ -84,12 +85,14 @@ def _for_panel(prompts: Sequence[str]) -> catalog.Choice | None:
     return answering("", prompts) if one else answering_chain("", prompts, wait=False)
 
 
-def draw_answering(layout: UILayout, width: int, checkpoint: str, prompts: Sequence[str]) -> None:
+def draw_answering(layout: UILayout, context: Context, prompts: Sequence[str]) -> None:
     """Say which checkpoint answers on Automatic; nothing where one is chosen."""
-    if checkpoint or not any(prompt.strip() for prompt in prompts):
+    width, scene = context.region.width, context.scene
+    if scene.att3d.checkpoint or not any(prompt.strip() for prompt in prompts):
         return
+    own = own_checkpoint(scene, prompts)
     try:
-        choice = _for_panel(prompts)
+        choice = answering(own, prompts) if own else _for_panel(prompts)
     except BadPrompt as error:
         draw_text(layout, told(error), width, "ERROR")
         return

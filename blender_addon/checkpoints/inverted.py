@@ -73,6 +73,22 @@ def objects_named(scene: Scene, prompts: Iterable[str]) -> dict[str, ObjectCode]
     return found
 
 
+def is_own(scene: Scene, prompt: str) -> bool:
+    """Whether a prompt is the name of an inverted model: no word of it has to be known."""
+    said = " ".join(prompt.split()).casefold()
+    return any(model.name.casefold() == said for model in scene.att3d.inverted)
+
+
+def own_names(scene: Scene, text: str) -> list[str]:
+    """The names of inverted models with words that begin as all those of ``text`` do."""
+    typed = text.casefold().split()
+    return [
+        model.name
+        for model in scene.att3d.inverted
+        if all(any(w.startswith(t) for w in model.name.casefold().split()) for t in typed)
+    ]
+
+
 def own_checkpoint(scene: Scene, prompts: Iterable[str]) -> str:
     """The checkpoint of the first inverted model that some prompts name; empty: there is none."""
     named = objects_named(scene, prompts)

@@ -11,6 +11,7 @@ from ..process.session import redraw
 from ..ui.preferences import preferences
 from . import catalog
 from .automatic import all_read, answering
+from .inverted import is_own, own_names
 from .prompt_index import PromptIndex, mixed, prompt_index
 
 if TYPE_CHECKING:
@@ -56,22 +57,25 @@ def search_prompts(owner: Any, context: Context, text: str) -> list[tuple[str, s
     """Prompts to offer; Blender asks at every keystroke in a prompt field."""
     checkpoint = context.scene.att3d.checkpoint
     known = known_by(checkpoint, context, prompt=text)
-    if known is None:
-        return []
-    found = known.suggest(text)
+    own = own_names(context.scene, text)
+    found = known.suggest(text) if known is not None else []
     if not checkpoint:
         found = mixed([found, *(index.suggest(text) for index in all_read() if index is not known)])
-    return [
+    entries: list[tuple[str, str] | str] = [name for name in own if name != text]
+    entries += [
         (one.prompt, iface_("{words} is unknown").format(words=one.hint))
         if one.hint
         else one.prompt
         for one in found
+        if one.prompt not in own
     ]
+    # Blender takes a single entry in place of what was typed.
+    return [text, *entries] if len(entries) == 1 and text and entries != [text] else entries
 
 
 def familiarity(context: Context, prompt: str) -> Familiarity | None:
     """What the scene's checkpoint has to do with a prompt; None when nobody knows (yet)."""
-    if not prompt.strip():
+    if not prompt.strip() or is_own(context.scene, prompt):
         return None
     known = known_by(context.scene.att3d.checkpoint, context, prompt=prompt)
     return known.familiarity(prompt) if known is not None else None

@@ -63,7 +63,7 @@ class ATT3D_PT_create(_Tab, bpy.types.Panel):
 
         unknown = not session.busy and draw_unknown(layout, context, settings.prompt)
         layout.prop(settings, "checkpoint_choice", text="")
-        draw_answering(layout, width, settings.checkpoint, [settings.prompt])
+        draw_answering(layout, context, [settings.prompt])
         draw_sliders(layout, settings)
         chosen = preferences(context)
         state, problem = session.state, chosen.problem

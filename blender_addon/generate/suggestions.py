@@ -9,6 +9,7 @@ from bpy.app.translations import pgettext_iface as iface_
 from bpy.props import IntProperty, StringProperty
 
 from ...backend.protocol.errors import BadPrompt
+from ..checkpoints.inverted import is_own
 from ..checkpoints.prompt_search import known_by, others_that_know
 from ..process.session import redraw, session
 from ..ui.status_text import draw_text
@@ -30,7 +31,9 @@ def draw_unknown(layout: bpy.types.UILayout, context: Context, prompt: str, row:
         Whether there was anything to say.
     """
     checkpoint = context.scene.att3d.checkpoint
-    known = known_by(checkpoint, context, prompt=prompt) if prompt.strip() else None
+    if not prompt.strip() or is_own(context.scene, prompt):
+        return False
+    known = known_by(checkpoint, context, prompt=prompt)
     if known is None:
         return False
     about = known.familiarity(prompt)
@@ -75,6 +78,8 @@ def refuse_unknown(context: Context, prompt: str, checkpoint: str) -> None:
 
     The model would answer all the same, with some object under the prompt's name.
     """
+    if is_own(context.scene, prompt):
+        return
     known = known_by(checkpoint, context, prompt=prompt)
     if known is None or known.knows_subject(prompt):
         return

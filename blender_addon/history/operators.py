@@ -202,7 +202,7 @@ class ATT3D_OT_history_compare(_OnEntry, bpy.types.Operator):
             column = pictures.column()
             column.template_icon(icon_value=icon_of(entry.picture), scale=11)
             column.operator("att3d.history_restore", icon="IMPORT").identifier = entry.identifier
-        scale = bpy.context.preferences.system.ui_scale
+        scale = bpy.context.preferences.system.ui_scale or 1.0  # 0 without a window
         for name, one, other, same in compare(*pair):
             row = layout.split(factor=NAMES)
             row.label(text=name)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 import bpy
+from bpy.app.translations import pgettext_iface as iface_
 
 from ..process.session import session
 from ..process.status_panel import stage_text
@@ -25,12 +26,17 @@ class ATT3D_PT_inversion(bpy.types.Panel):
     def draw(self, context: Context) -> None:
         layout, settings = self.layout, context.scene.att3d
         for model in settings.inverted:
-            row = layout.row(align=True)
-            figures = f"{model.name}  {model.psnr:.1f} dB  {100 * model.iou:.0f}%"
-            row.label(text=figures, icon="MESH_DATA", translate=False)
+            entry = layout.column(align=True)
+            row = entry.row(align=True)
+            row.label(text=model.name, icon="MESH_DATA", translate=False)
             row.operator("att3d.generate", text="", icon="ADD").prompt = model.name
             row.operator("att3d.chain_add", text="", icon="ANIM").prompt = model.name
             row.operator("att3d.inverted_forget", text="", icon="X").model_name = model.name
+            about = entry.row()
+            about.active = False
+            text = iface_("{psnr} dB, overlap {iou}%")
+            text = text.format(psnr=f"{model.psnr:.1f}", iou=f"{100 * model.iou:.0f}")
+            about.label(text=text, icon="BLANK1", translate=False)
         column = layout.column()
         column.use_property_split = True
         column.use_property_decorate = False

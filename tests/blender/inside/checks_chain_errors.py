@@ -53,7 +53,7 @@ def check_empty_field_and_damaged_file_are_explained(bench: Bench) -> None:
 
 
 def check_parts_too_thin_for_quads_offer_triangles(bench: Bench) -> None:
-    stand_in(bench)
+    use_scripted(bench)
     settings = bpy.context.scene.att3d
     settings.topology = "quads"
     error = fails(bench, [("a thin spoke", 1), ("a tree", 2)])

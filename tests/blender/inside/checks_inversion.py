@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import bpy
 from chain_bench import fill, use_scripted
+from checks_interface import drawn
 from harness import Bench, contents, refused, unchanged
 
 
@@ -29,6 +30,27 @@ def check_an_object_becomes_a_prompt(bench: Bench) -> None:
     assert "model mine" in bpy.context.object["att3d_notes"]
     assert bpy.ops.att3d.generate(prompt="a pig") == {"FINISHED"}
     assert "model" not in bpy.context.object.get("att3d_notes", "")
+
+
+def check_its_name_is_known_whatever_its_words(bench: Bench) -> None:
+    use_scripted(bench)
+    select_cube()
+    assert bpy.ops.att3d.invert(model_name="My toadstool") == {"FINISHED"}
+    settings = bpy.context.scene.att3d
+    settings.prompt = "my  toadstool"
+    assert "knows nothing called" not in " ".join(drawn("ATT3D_PT_create", bench))
+    settings.checkpoint = ""
+    suggestions = bench.module("generate.suggestions")
+    suggestions.refuse_unknown(bpy.context, "my toadstool", "")
+    fill((("my toadstool", 1), ("a pig", 20)))
+    texts = " ".join(drawn("ATT3D_PT_chain", bench))
+    assert "never seen" not in texts and "No model knows all" not in texts
+    search = bench.module("checkpoints.prompt_search").search_prompts
+    assert "My toadstool" in search(settings, bpy.context, "my toad")
+    assert len(search(settings, bpy.context, "my toad")) != 1, "Enter would take a single one"
+    settings.checkpoint = str(bench.checkpoint)
+    assert bpy.ops.att3d.inverted_forget(model_name="My toadstool") == {"FINISHED"}
+    assert "knows nothing called" in " ".join(drawn("ATT3D_PT_create", bench))
 
 
 def check_the_name_may_be_another_and_replaces_its_like(bench: Bench) -> None:
