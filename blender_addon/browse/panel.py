@@ -12,6 +12,7 @@ from ..checkpoints import catalog
 from ..checkpoints.automatic import MOST
 from ..ui.icons import icon_of
 from ..ui.preferences import preferences
+from ..ui.status_text import shortened
 from .listing import Item, found, listed
 from .thumbnails import picture_of, thumbnails
 
@@ -22,6 +23,8 @@ PAGE = 12
 """Pictures shown at a time."""
 WIDE = 120
 """Pixels that a picture takes, before Blender's own scale."""
+MARGIN = 40
+"""Of those, what is left free beside a prompt's text."""
 ALL = "ALL"
 
 EnumItem = tuple[str, str, str]
@@ -99,7 +102,7 @@ class ATT3D_PT_browse(bpy.types.Panel):
         columns = max(1, int(context.region.width / (WIDE * _ui_scale(context))))
         grid = layout.grid_flow(row_major=True, columns=columns, even_columns=True, align=False)
         for item in shown:
-            _draw_item(grid, item)
+            _draw_item(grid, item, context.region.width / columns - MARGIN * _ui_scale(context))
         thumbnails.want(shown)
         row = layout.row(align=True)
         row.active = False
@@ -109,10 +112,11 @@ class ATT3D_PT_browse(bpy.types.Panel):
             layout.prop(view, "page", text=text)
 
 
-def _draw_item(layout: bpy.types.UILayout, item: Item) -> None:
+def _draw_item(layout: bpy.types.UILayout, item: Item, width: float) -> None:
     column = layout.column(align=True)
     column.template_icon(icon_value=icon_of(picture_of(item)), scale=5)
-    button = column.operator("att3d.set_prompt", text=item.prompt, translate=False)
+    text = shortened(item.prompt, width)
+    button = column.operator("att3d.set_prompt", text=text, translate=False)
     button.prompt = item.prompt
 
 

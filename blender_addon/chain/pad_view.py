@@ -12,7 +12,7 @@ from gpu_extras.batch import batch_for_shader
 
 from ...backend.protocol.errors import Att3dError
 from ..process.session import redraw, session
-from ..ui.status_text import fits, told
+from ..ui.status_text import told, without_middle
 from .live import live
 from .pad_shape import Place, corners, place_of, shares_at
 from .place import pad_of
@@ -133,17 +133,7 @@ def _draw() -> None:
         above = point[1] > points[0][1]
         blf.position(0, point[0] - BESIDE * scale, point[1] + (8 if above else -18) * scale, 0)
         # As wide as the pad at most: the name at the next corner begins there.
-        blf.draw(0, shortened(f"{100 * share:.0f}% {prompt}", (SIDE - 6) * scale))
-
-
-def shortened(text: str, width: float) -> str:
-    """``text``, or its beginning with an ellipsis, as wide in pixels as ``blf`` was set up for."""
-    if fits(text, width):
-        return text
-    return next(
-        (cut for end in range(len(text), 0, -1) if fits(cut := f"{text[:end].rstrip()}…", width)),
-        "…",
-    )
+        blf.draw(0, without_middle(f"{100 * share:.0f}% {prompt}", (SIDE - 6) * scale))
 
 
 def _circle(center: Place, radius: float) -> list[Place]:

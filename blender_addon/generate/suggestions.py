@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 import bpy
 from bpy.app.translations import pgettext_iface as iface_
+from bpy.app.translations import pgettext_tip as tip_
 from bpy.props import IntProperty, StringProperty
 
 from ...backend.protocol.errors import BadPrompt
@@ -107,6 +108,10 @@ class ATT3D_OT_set_prompt(bpy.types.Operator):
         min=-1,
         options={"SKIP_SAVE"},
     )
+
+    @classmethod
+    def description(cls, context: Context, operator: ATT3D_OT_set_prompt) -> str:
+        return tip_("Put this prompt into the panel: “{prompt}”").format(prompt=operator.prompt)
 
     def execute(self, context: Context) -> set[str]:
         settings = context.scene.att3d

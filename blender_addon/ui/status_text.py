@@ -79,9 +79,7 @@ def wrap(text: str, width: float) -> list[str]:
 
     Blender's labels do not wrap. A word that is longer than a line is broken.
     """
-    preferences = bpy.context.preferences
-    size = preferences.ui_styles[0].widget.points * preferences.system.ui_scale
-    blf.size(0, size)
+    _as_in_panels()
     lines: list[str] = []
     line = ""
     for word in text.split():
@@ -96,6 +94,32 @@ def wrap(text: str, width: float) -> list[str]:
         else:
             line = longer
     return [*lines, line] if line else lines
+
+
+def shortened(text: str, width: float) -> str:
+    """``text`` on one line of at most ``width`` pixels in a panel: its middle is left out.
+
+    Blender cuts a button's text at its end, where prompts differ.
+    """
+    _as_in_panels()
+    return without_middle(text, width)
+
+
+def without_middle(text: str, width: float) -> str:
+    """``text``, or both its ends with an ellipsis, in the size that ``blf`` has."""
+    if fits(text, width):
+        return text
+    for left_out in range(1, len(text)):
+        start = (len(text) - left_out) // 2
+        cut = f"{text[:start].rstrip()}…{text[start + left_out :].lstrip()}"
+        if fits(cut, width):
+            return cut
+    return "…"
+
+
+def _as_in_panels() -> None:
+    preferences = bpy.context.preferences
+    blf.size(0, preferences.ui_styles[0].widget.points * preferences.system.ui_scale)
 
 
 def fits(text: str, width: float) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import bpy
 from checks_interface import drawn
 from harness import Bench, quick
@@ -43,5 +45,7 @@ def check_search_pages_and_click(bench: Bench) -> None:
     assert "a baby dragon" in drawn("ATT3D_PT_browse", bench)
     view.search = "zeppelin"
     assert "Nothing has these words" in drawn("ATT3D_PT_browse", bench)
+    tooltip = bpy.types.ATT3D_OT_set_prompt.description
+    assert "“a baby dragon”" in tooltip(bpy.context, SimpleNamespace(prompt="a baby dragon"))
     assert bpy.ops.att3d.set_prompt(prompt="a baby dragon") == {"FINISHED"}
     assert bpy.context.scene.att3d.prompt == "a baby dragon"

@@ -131,6 +131,17 @@ def check_wrapped_text_loses_no_letter(bench: Bench) -> None:
     assert wrap("", 100) == []
 
 
+def check_long_text_on_a_button_keeps_both_its_ends(bench: Bench) -> None:
+    words = bench.module("ui.status_text")
+    text = "a bear holding a balloon wearing a backpack"
+    words.blf.size(0, 11.0)
+    cut = words.without_middle(text, 120.0)
+    start, _, end = cut.partition("…")
+    assert start and end and text.startswith(start) and text.endswith(end)
+    assert words.fits(cut, 120.0) and not words.fits(text, 120.0)
+    assert words.without_middle(text, 1e6) == text
+
+
 def settings_shown(bench: Bench) -> list[bpy.types.Struct]:
     """All groups of settings that the extension has registered, with those inside them."""
     window = bpy.context.window_manager
