@@ -83,7 +83,7 @@ def _mean(points: Sequence[dict[str, Any]]) -> dict[str, Any]:
 
 PLACES = 5
 """Places along a chain that :func:`interpolation_rows` draws, its prompts among them."""
-SHEETS = 6
+SHEETS = 4
 """Contact sheets that :func:`trajectory` shows, at most."""
 TILE = 128
 """Pixels of a picture's side."""
