@@ -37,7 +37,8 @@ class ATT3D_PT_pad(bpy.types.Panel):
         try:
             prompts, _ = pad_of(context.scene)
         except Att3dError:
-            layout.label(text="The pad needs three or four prompts in the list", icon="INFO")
+            text = iface_("The pad needs three or four prompts in the list")
+            draw_text(layout, text, context.region.width, "INFO")
             return
         column = layout.column(align=True)
         for index, prompt in enumerate(prompts):

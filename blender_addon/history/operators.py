@@ -210,8 +210,9 @@ class ATT3D_OT_history_compare(_OnEntry, bpy.types.Operator):
             for value in (one, other):
                 cell = values.column(align=True)
                 cell.active = not same
-                cell.scale_y = 0.8
-                for line in wrap(value, (WIDTH * (1 - NAMES) / 2 - 20) * scale) or [""]:
+                lines = wrap(value, (WIDTH * (1 - NAMES) / 2 - 20) * scale)
+                cell.scale_y = 0.8 if len(lines) > 1 else 1.0
+                for line in lines or [""]:
                     cell.label(text=line, translate=False)
 
     def _find(self, context: Context) -> tuple[Entry, Entry] | None:
@@ -249,11 +250,9 @@ def _checkpoint(entry: Entry) -> str:
 
 
 def _shown(value: object) -> str:
-    """An option's value as the panel shows it: "8,000", "On", "Quads"."""
+    """An option's value as the panel shows it: "8000", "On", "Quads"."""
     if isinstance(value, bool):
         return iface_("On") if value else iface_("Off")
-    if isinstance(value, int):
-        return f"{value:,}"
     if isinstance(value, str) and value in _CHOICES:
         return iface_(value.title())
     return str(value)
