@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -70,6 +71,8 @@ def invert(
             f"an inverted model is a {ENDING} file, and {output.name!r} is none",
             f"name it {output.with_suffix(ENDING).name}",
         )
+    if turn is not None and not math.isfinite(turn):
+        raise BadRequest(f"the turn {turn:g} is no number of degrees", "write it as in --turn 90")
     name = normalise_prompt(name or output.stem.replace("-", " ").replace("_", " "))
     try:
         check_target(output)

@@ -93,6 +93,13 @@ def test_an_object_of_another_checkpoint_is_refused(
     assert not (tmp_path / "x.glb").exists()
 
 
+@pytest.mark.parametrize("turn", ["nan", "inf", "-inf", "1e999"])
+def test_a_turn_that_is_no_number_is_refused_before_the_model_is_read(tmp_path: Path, capsys, turn):
+    arguments = ["invert", "missing.glb", "-o", str(tmp_path / "x.safetensors"), "--turn", turn]
+    assert cli.main(arguments) == 2
+    assert "no number of degrees" in capsys.readouterr().err
+
+
 def test_bad_input_is_refused_in_two_lines(tmp_path: Path, tiny_checkpoint_path: Path):
     (tmp_path / "empty.obj").write_text("v 0 0 0\n")
     (tmp_path / "bad.glb").write_bytes(b"glTF" + b"\0" * 40)
