@@ -7,7 +7,6 @@ options change, so it is read first; everything else is tyro's.
 from __future__ import annotations
 
 import dataclasses
-import math
 import random
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -235,12 +234,13 @@ class Compact:
 
     def run(self) -> None:
         from .amortized.compact import compact
+        from .amortized.evaluation import EQUAL
 
         output = self.output or self.checkpoint
         done = compact(self.checkpoint, output, decibels=self.decibels)
         changed = (
             f"the picture that changed most at {done.decibels:.1f} dB"
-            if done.decibels < math.inf
+            if done.decibels < EQUAL
             else "no picture changed"
         )
         print(

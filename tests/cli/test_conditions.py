@@ -88,6 +88,29 @@ def test_what_cannot_be_is_one_clear_line(conditioned, tmp_path, capsys, said, m
     assert message in error and "Traceback" not in error
 
 
+@pytest.mark.parametrize("command", [["generate"], ["render"], ["interpolate", "a pig"]])
+@pytest.mark.parametrize("value", ["4.9", "100.1", "1e300"])
+def test_every_command_refuses_a_value_out_of_range(conditioned, tmp_path, capsys, command, value):
+    output = tmp_path / ("x.png" if command == ["render"] else "x.glb")
+    arguments = [*command, PROMPT, "-o", str(output), "--checkpoint", str(conditioned)]
+    assert cli.main([*arguments, "--condition", f"guidance_weight={value}"]) == 2
+    error = capsys.readouterr().err
+    assert "from 5 to 100" in error and error.count("\n") == 2
+    assert not output.exists()
+
+
+def test_the_engine_refuses_it_whoever_asks(conditioned):
+    engine, wrong = Engine(conditioned, device="cpu"), {"guidance_weight": 101.0}
+    for ask in (
+        lambda: engine.field(PROMPT, wrong),
+        lambda: engine.generate(PROMPT, conditions=wrong),
+        lambda: engine.preview([PROMPT, "a pig"], 0.5, 24, wrong),
+        lambda: engine.interpolate([PROMPT, "a pig"], conditions=wrong),
+    ):
+        with pytest.raises(BadRequest, match="from 5 to 100"):
+            ask()
+
+
 def test_given_twice_is_refused():
     with pytest.raises(BadRequest, match="twice"):
         parse_conditions(["a=1", "a=2"])

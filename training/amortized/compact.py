@@ -7,7 +7,6 @@ the smallest weights first, as change no picture visibly.
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,7 +20,7 @@ from backend.protocol.errors import BadRequest, CheckpointError
 from backend.rendering.cameras import orbit
 from backend.rendering.volume import render_field
 
-from .evaluation import evenly, psnr
+from .evaluation import EQUAL, evenly, psnr
 
 PROMPTS = 96
 """Prompts that are looked at, from two sides each, evenly chosen among seen and unseen ones."""
@@ -38,7 +37,7 @@ class Compacted:
     left_out: float
     """Share of the vertices."""
     decibels: float
-    """PSNR of the picture that changed most, against the same picture before; infinite if none
+    """PSNR of the picture that changed most, against the same picture before; ``EQUAL`` if none
     changed."""
     before: int
     after: int
@@ -52,13 +51,14 @@ def compact(path: Path, target: Path, *, decibels: float = 46.0) -> Compacted:
     nothing can be left out is written as it is, in eight bits.
 
     Raises:
-        BadRequest: ``decibels`` is not a positive number, or ``target`` no ``.safetensors``.
+        BadRequest: ``decibels`` is out of range, or ``target`` no ``.safetensors``.
         CheckpointError: ``path`` is no checkpoint, or names no prompts to look at.
         OutputError: ``target`` cannot be written.
     """
-    if not 0 < decibels < math.inf:
+    if not 0 < decibels <= EQUAL:
         raise BadRequest(
-            f"decibels is {decibels:g}, but must be positive", "46 is what no eye can tell apart"
+            f"decibels is {decibels:g}, but must be positive and at most {EQUAL:g}",
+            "46 is what no eye can tell apart",
         )
     check_ending(target, (".safetensors",), "checkpoint")
     check_folder(target)

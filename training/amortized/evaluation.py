@@ -78,9 +78,13 @@ def sides(ours: Sides, truth: Sides) -> float:
     return (error.argmin(dim=1) == same).float().mean().item()
 
 
+EQUAL = 100.0
+"""PSNR of equal pictures, dB, and the highest."""
+
+
 def psnr(ours: Float[Tensor, "*shape"], truth: Float[Tensor, "*shape"]) -> float:
-    """Peak signal-to-noise ratio, dB, of pictures in [0, 1]."""
-    error = (ours - truth).square().mean().clamp_min(1e-10)
+    """Peak signal-to-noise ratio, dB, of pictures in [0, 1]; :data:`EQUAL` of equal ones."""
+    error = (ours - truth).square().mean().clamp_min(10.0 ** (-EQUAL / 10.0))
     return -10.0 * torch.log10(error).item()
 
 

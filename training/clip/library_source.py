@@ -61,8 +61,12 @@ class LibrarySource(RenderedViews):
     def _assets(self) -> LibraryAssets:
         return self._collection.references(self.captions, torch.device("cpu"), compiled=False)
 
-    @cached_property
+    @property
     def fingerprint(self) -> str:
+        return self._digest
+
+    @cached_property
+    def _digest(self) -> str:
         digest = hashlib.sha256(self._collection.fingerprint(self.captions).encode())
         digest.update(str(_RAYS).encode())
         return digest.hexdigest()

@@ -62,7 +62,7 @@ def test_bad_input_is_refused_in_one_line(short_run, tmp_path, capsys):
     (tmp_path / "text.safetensors").write_text("hello")
     assert cli.main(["compact", str(tmp_path / "text.safetensors")]) == 2
     assert "is not a .safetensors file" in capsys.readouterr().err
-    for nonsense in ("0", "-3", "nan", "inf"):
+    for nonsense in ("0", "-3", "nan", "inf", "100.1", "1e308"):
         assert cli.main(["compact", str(short_run), f"--decibels={nonsense}"]) == 2
         assert "must be positive" in capsys.readouterr().err
     nameless = tmp_path / "nameless.safetensors"
