@@ -79,7 +79,6 @@ def make_plan(context: Context, suggestion: builds.Suggestion) -> Plan:
         wheels=wheels,
         python=bpy.path.abspath(chosen.python) if chosen.python else "",
         blender_prefix=str(prefix) if prefix else "",
-        extension_root=str(EXTENSION_ROOT),
         extension=extension_version(),
         needed_mb=build.needed_mb,
         environment=clean_environment(_environ(), online=False),

@@ -33,8 +33,6 @@ class Plan:
     """The program uv; empty: look for it, else fetch it."""
     blender_prefix: str = ""
     """The folder of Blender's own Python, to be copied if there is no other; empty: it has none."""
-    extension_root: str = ""
-    """Where ``backend`` is; for the check."""
     extension: str = ""
     """Version of the extension."""
     needed_mb: int = 0

@@ -123,17 +123,16 @@ def report(
         and hasattr(item, "callspec")
         and "check" in item.callspec.params
     }
-    job = {
-        "zip": str(extension),
-        "python": sys.executable,
-        "checkpoint": str(tiny_checkpoint_path),
-        "folder": str(folder),
-        "report": str(folder / "report.jsonl"),
-        "checks": [name for name in checks() if name in wanted],
-        "seeds": seeds(request.config, blender),
-    }
-    (folder / "job.json").write_text(json.dumps(job), encoding="utf-8")
-    done = run_blender(bpy_python, folder, str(INSIDE / "run.py"), str(folder / "job.json"))
+    done = run_job(
+        bpy_python,
+        folder,
+        "run.py",
+        zip=str(extension),
+        checkpoint=str(tiny_checkpoint_path),
+        report=str(folder / "report.jsonl"),
+        checks=[name for name in checks() if name in wanted],
+        seeds=seeds(request.config, blender),
+    )
     lines = [json.loads(line) for line in (folder / "report.jsonl").read_text().splitlines()]
     pid = next((line["left_running"] for line in lines if "left_running" in line), None)
     return Report(
@@ -143,6 +142,16 @@ def report(
         code=done.returncode,
         output=done.stdout,
     )
+
+
+def run_job(
+    python: Path, folder: Path, script: str, seconds: float = SECONDS, **job: object
+) -> subprocess.CompletedProcess[str]:
+    """Run a script of ``inside/`` in Blender's Python; it reads ``job.json`` in ``folder``."""
+    job = {"python": sys.executable, "folder": str(folder), **job}
+    (folder / "job.json").write_text(json.dumps(job), encoding="utf-8")
+    arguments = (str(INSIDE / script), str(folder / "job.json"))
+    return run_blender(python, folder, *arguments, seconds=seconds)
 
 
 def run_blender(

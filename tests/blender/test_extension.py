@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import signal
 import subprocess
-import sys
 import tomllib
 import zipfile
 from dataclasses import dataclass
@@ -15,7 +14,7 @@ import pytest
 
 from backend import VERSION
 
-from .conftest import INSIDE, ROOT, SECONDS, Report, checks, ended, installed, run_blender
+from .conftest import ROOT, SECONDS, Report, checks, ended, installed, run_job
 
 pytestmark = pytest.mark.timeout(SECONDS + 60)
 
@@ -63,15 +62,9 @@ def alone(
 ) -> Alone:
     """A Blender that generated, exported, and was killed while its backend worked."""
     folder = tmp_path_factory.mktemp("alone")
-    job = {
-        "zip": str(extension),
-        "python": sys.executable,
-        "checkpoint": str(tiny_checkpoint_path),
-        "folder": str(folder),
-    }
-    (folder / "job.json").write_text(json.dumps(job), encoding="utf-8")
-    arguments = (str(INSIDE / "alone.py"), str(folder / "job.json"))
-    return Alone(folder, run_blender(bpy_python, folder, *arguments, seconds=120))
+    zip, checkpoint = str(extension), str(tiny_checkpoint_path)
+    done = run_job(bpy_python, folder, "alone.py", zip=zip, checkpoint=checkpoint)
+    return Alone(folder, done)
 
 
 def test_killing_blender_ends_the_working_backend(alone: Alone) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from .conftest import INSIDE, SECONDS, run_blender
+from .conftest import SECONDS, run_job
 
 pytestmark = pytest.mark.timeout(SECONDS + 60)
 
@@ -18,15 +18,9 @@ pytestmark = pytest.mark.timeout(SECONDS + 60)
 def test_assets_are_exported_trained_on_added_and_answer(
     extension: Path, tiny_checkpoint_path: Path, tmp_path: Path
 ) -> None:
-    job = {
-        "zip": str(extension),
-        "python": sys.executable,
-        "checkpoint": str(tiny_checkpoint_path),
-        "folder": str(tmp_path),
-    }
-    (tmp_path / "job.json").write_text(json.dumps(job), encoding="utf-8")
-    script = str(INSIDE / "own_library.py")
-    done = run_blender(Path(sys.executable), tmp_path, script, str(tmp_path / "job.json"))
+    zip, checkpoint = str(extension), str(tiny_checkpoint_path)
+    python = Path(sys.executable)
+    done = run_job(python, tmp_path, "own_library.py", zip=zip, checkpoint=checkpoint)
     assert (tmp_path / "done.json").is_file(), done.stdout
     said = json.loads((tmp_path / "done.json").read_text(encoding="utf-8"))
     assert len(said["models"]) == 20 and {"Kettle", "Vending Machine"} <= set(said["models"])

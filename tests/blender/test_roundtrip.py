@@ -7,9 +7,7 @@ strip in the NLA.
 from __future__ import annotations
 
 import ast
-import json
 import os
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +16,7 @@ import numpy as np
 import pygltflib
 import pytest
 
-from .conftest import INSIDE, SECONDS, run_blender
+from .conftest import INSIDE, SECONDS, run_blender, run_job
 
 pytestmark = pytest.mark.timeout(SECONDS)
 FPS = 24
@@ -45,15 +43,8 @@ def film(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Film:
     folder = tmp_path_factory.mktemp("film")
-    job = {
-        "zip": str(extension),
-        "python": sys.executable,
-        "checkpoint": str(tiny_checkpoint_path),
-        "folder": str(folder),
-    }
-    (folder / "job.json").write_text(json.dumps(job), encoding="utf-8")
-    script = (str(INSIDE / "roundtrip.py"), str(folder / "job.json"))
-    done = run_blender(bpy_python, folder, *script, seconds=240)
+    zip, checkpoint = str(extension), str(tiny_checkpoint_path)
+    done = run_job(bpy_python, folder, "roundtrip.py", zip=zip, checkpoint=checkpoint)
     if not (folder / "truth.npz").is_file():
         pytest.fail(done.stdout)
     truth = np.load(folder / "truth.npz")
