@@ -40,7 +40,10 @@ class ATT3D_OT_manual(bpy.types.Operator):
 
 def draw_manual(panel: bpy.types.Panel, context: Context) -> None:
     """The button in a panel's header."""
-    panel.layout.operator("att3d.manual", text="", icon="HELP", emboss=False)
+    row = panel.layout.row(align=True)
+    row.operator("att3d.manual", text="", icon="HELP", emboss=False)
+    if panel.use_pin:
+        row.label(text="", icon="BLANK1")  # Blender draws the pin over the header's end
 
 
 CLASSES = (ATT3D_OT_manual,)
