@@ -15,6 +15,7 @@ from backend.rendering.cameras import CameraConfig
 from backend.rendering.lighting import DREAMFUSION_LIGHT
 
 from .amortized.config import OptimizerConfig, TrainConfig
+from .amortized.latents import LatentsConfig
 from .assets import LibraryConfig
 from .guidance.diffusion.config import DiffusionModelConfig, guidance_preset
 from .guidance.mixed import GuidanceConfig
@@ -203,6 +204,7 @@ _LIBRARY = dataclasses.replace(
     name="library",
     prompts="library",
     assets=LibraryConfig(),
+    latents=LatentsConfig(own=True),
     # Opaque where it is as thin as a sheet, whose middle is 2 cm from its surface: .92 of the light
     # is stopped there, where a factor of 4 stops .65.
     model=dataclasses.replace(_TOYBOX_MODEL, latent=96, density_scale=16.0),
@@ -223,9 +225,9 @@ def library_preset(folder: str) -> TrainConfig:
 
     A study with 203 models remembers them with 24 models a step in 750 steps: 90 visits a model.
     Where a file of 64 MiB has no room for both, many components on a coarser grid keep more of the
-    models than few on a fine one (``benchmarks/library_rank.py``). There each model has a part of
-    v of its own (``amortized/latents.py``): with 1,366 models text through a linear layer left out
-    more of them than the grids did.
+    models than few on a fine one (``benchmarks/library_rank.py``). Each model has a part of v of
+    its own (``amortized/latents.py``): with 1,366 models text through a linear layer left out more
+    of them than the grids did, and ten share 290 prompts with their copies.
 
     Raises:
         TrainingError: there is no library in the folder.
@@ -233,7 +235,7 @@ def library_preset(folder: str) -> TrainConfig:
     assets = LibraryConfig(folder=folder)
     models = len(assets.open().index.entries)
     many = models > _MANY
-    latent = min(max(8 * math.ceil(0.6 * models / 8), 16), 232 if many else 96)
+    latent = min(max(8 * math.ceil(0.6 * models / 8), 32), 232 if many else 96)
     grid = _LIBRARY.model.grid
     return dataclasses.replace(
         _LIBRARY,
@@ -247,9 +249,8 @@ def library_preset(folder: str) -> TrainConfig:
         references=dataclasses.replace(_LIBRARY.references, points=2048, rays=64)
         if many
         else _LIBRARY.references,
-        latents=dataclasses.replace(_LIBRARY.latents, own=many),
         batch=48 if many else min(max(models, 4), 24),
-        steps=max(600, 50 * math.ceil(3.5 * models / 50) + 600),
+        steps=50 * math.ceil(3.5 * models / 50) + 950,
     )
 
 

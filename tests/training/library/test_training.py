@@ -85,8 +85,8 @@ def test_the_preset_grows_with_the_library(checkpoint, tmp_path):
     folder = checkpoint.parents[1] / "lib"
     few = library_preset(str(folder))
     many = library_preset(str(grown(folder, tmp_path / "many", 90)))
-    assert (few.model.latent, few.batch, few.steps) == (16, 4, 650)
-    assert (many.model.latent, many.batch, many.steps) == (56, 24, 950)
+    assert (few.model.latent, few.batch, few.steps) == (32, 4, 1000)
+    assert (many.model.latent, many.batch, many.steps) == (56, 24, 1300)
     assert dataclasses.replace(few.assets, folder="") == dataclasses.replace(many.assets, folder="")
 
 
