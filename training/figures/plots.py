@@ -22,6 +22,7 @@ from backend.rendering.cameras import orbit
 from backend.rendering.lighting import headlight
 from backend.rendering.volume import view_field
 
+from ..amortized.evaluation import evenly
 from ..amortized.run import chosen_prompts
 from ..prompts import PromptSet
 
@@ -63,7 +64,7 @@ def quality_curves(finished: Sequence[Finished]) -> tuple[Plot, dict[str, Any]]:
                     )
         axes.set_xlabel("frames a prompt")
         axes.set_title(title)
-        axes.set_xscale("symlog", linthresh=1)
+        axes.set_xscale("symlog", linthresh=10)
         axes.set_ylim(0, 1)
     plot.axes[0].legend(fontsize=7)
     return plot, {"lines": lines}
@@ -83,6 +84,8 @@ def _mean(points: Sequence[dict[str, Any]]) -> dict[str, Any]:
 
 PLACES = 5
 """Places along a chain that :func:`interpolation_rows` draws, its prompts among them."""
+COLUMNS = 12
+"""Prompts that :func:`prompt_rows` draws, at most."""
 SHEETS = 4
 """Contact sheets that :func:`trajectory` shows, at most."""
 TILE = 128
@@ -177,8 +180,8 @@ def interpolation_rows(finished: Sequence[Finished]) -> tuple[Plot, dict[str, An
 def prompt_rows(
     choose: Callable[[PromptSet], Sequence[int]],
 ) -> Callable[[Sequence[Finished]], tuple[Plot, dict[str, Any]]]:
-    """A row a group of runs; columns are the prompts that have a run of their own, then those that
-    ``choose`` takes from the first run's set, a dozen at most.
+    """A row a group of runs; columns are prompts that have a run of their own, a third at most, and
+    some of those that ``choose`` takes from the first run's set.
 
     A run that was trained on one prompt alone fills that prompt's place in its group's row.
     """
@@ -192,7 +195,9 @@ def prompt_rows(
             if len(prompts_of_run(one).seen) == 1
             for i in prompts_of_run(one).seen
         ]
-        chosen = list(dict.fromkeys([*alone, *choose(whole)]))[:12]
+        first = list(dict.fromkeys(alone))[: COLUMNS // 3]
+        further = [index for index in choose(whole) if index not in first]
+        chosen = [*first, *evenly(further, COLUMNS - len(first))]
         rows: dict[str, list[Picture | None]] = {}
         for one in finished:
             row = rows.setdefault(one.run.group or one.run.label, [None] * len(chosen))
