@@ -77,7 +77,9 @@ def key_name(prompts: Sequence[str], alpha: float) -> str:
         return _cut(f"{nearest + 1:02d} {prompts[nearest]}", 60)
     first = int(alpha)
     one, other = (_cut(prompts[first + k], 24) for k in (0, 1))
-    place = f"{alpha + 1:06.3f}".removesuffix("0")
+    # Two digits at least; keys around a moment differ in the fourth.
+    place = f"{alpha + 1:07.4f}"
+    place = place[:-2] + place[-2:].rstrip("0")
     return f"{place} {one} - {other}"
 
 

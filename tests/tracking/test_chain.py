@@ -15,6 +15,7 @@ from backend.prompts.chain import check_chain, check_place
 from backend.protocol.errors import BadPrompt, BadRequest
 from backend.protocol.options import ChainOptions
 from backend.tracking.chain import PromptChain, key_name
+from backend.tracking.sudden import Moment
 
 PROMPTS = ("a pig wearing a tophat", "a lion holding a blue balloon", "a pig on a chair")
 
@@ -93,6 +94,9 @@ def test_names_of_keys() -> None:
     assert key_name(prompts, 0.5) == "01.50 oak chair - stone throne"
     names = [key_name(prompts, step / 8) for step in range(17)]
     assert len(set(names)) == len(names)
+    around_a_moment = Moment(0.4268, np.zeros(0, dtype=bool)).sides
+    before, after = (key_name(prompts, alpha) for alpha in around_a_moment)
+    assert before < after
     assert all(len(name.encode()) <= 60 for name in names)
 
 
