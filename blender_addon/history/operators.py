@@ -17,7 +17,9 @@ from ..scene.animation import add_animated_object
 from ..scene.arrays import ChainArrays, MeshArrays
 from ..scene.build import add_object
 from ..scene.collection import frame_selected, select_only, why_hidden
+from ..scene.viewport_colors import show_mixed_colors, show_texture
 from ..ui.icons import icon_of
+from ..ui.preferences import preferences
 from ..ui.status_text import told, wrap
 from .record import history
 from .store import Entry
@@ -81,6 +83,9 @@ class ATT3D_OT_history_restore(_OnEntry, bpy.types.Operator):
             ob = add_object(scene, arrays, entry.origin, placement)
         else:
             raise TypeError(f"{entry.mesh} holds {type(arrays).__name__}")
+        if preferences(context).show_colors:
+            show = show_texture if entry.chain is None else show_mixed_colors
+            show(context)
         selected = select_only(context, ob)
         if reason := why_hidden(context, ob):
             self.report({"INFO"}, reason)
