@@ -76,6 +76,18 @@ def test_it_is_measured_against_its_own_models(checkpoint, capsys):
     assert set(figures["psnr"]) == {"seen", "unseen"} == set(figures["iou"])
 
 
+def test_in_another_library_it_has_seen_what_it_learnt(checkpoint, tmp_path, capsys):
+    """However that library would be split: a part of the models, and one that came later."""
+    for name in ("Crate", "Table", "Chest"):
+        write_box(tmp_path / "pack" / f"{name}.glb", size=(1.0, 1.0, 2.0))
+    options = LibraryOptions(inputs=(tmp_path / "pack",), output=tmp_path / "lib", workers=1)
+    build(options)
+    arguments = ["evaluate", str(checkpoint), "--library", str(tmp_path / "lib"), "--count", "0"]
+    assert cli.main([*arguments, "--prompts", "models", "--scoring", "none", "--json"]) == 0
+    figures = json.loads(capsys.readouterr().out)
+    assert figures["prompts"] == {"seen": 2, "unseen": 1}
+
+
 def test_its_sheet_shows_its_models(checkpoint, tmp_path):
     output = tmp_path / "sheet.png"
     assert (

@@ -16,6 +16,7 @@ from backend.protocol.errors import BadRequest
 
 from ..assets import prompts_of
 from ..clip.scoring import BUNDLED, load_scorer
+from ..prompts import PromptSet
 from .evaluation import evaluate
 from .r_metrics import Queries, UnknownWords
 
@@ -38,7 +39,8 @@ def evaluate_checkpoint(
     """Figures of the checkpoint at ``path`` over a prompt set, by default that which it was
     trained on; see :func:`~training.amortized.evaluation.evaluate`.
 
-    ``library`` is where its library is, if it is not where it was.
+    ``library`` is where its library is, if it is not where it was, or another one: seen is then
+    what the checkpoint says that it learnt, however such a library would be split.
 
     ``scoring`` is the scoring model's name, or ``none``. Without one the bundled model scores; if
     it never saw some words of the prompts, R-figures are left out with a line on stderr, as long
@@ -56,6 +58,8 @@ def evaluate_checkpoint(
     if record:
         check_folder(path)
     collection, measured = prompts_of(checkpoint.metadata.recipe, prompts, library)
+    if library is not None:
+        measured = _as_learnt(measured, checkpoint.metadata.prompts)
     asked = None
     if scoring != "none":
         more = [prompt for name in queries for prompt in collection.prompt_set(name).prompts]
@@ -72,6 +76,14 @@ def evaluate_checkpoint(
     if record:
         update_metadata(path, dataclasses.replace(read_metadata(path), metrics=result))
     return result
+
+
+def _as_learnt(prompts: PromptSet, learnt: Sequence[str]) -> PromptSet:
+    """The same prompts; seen are those that were learnt."""
+    known, places = set(learnt), range(len(prompts.prompts))
+    seen = tuple(i for i in places if prompts.prompts[i] in known)
+    unseen = tuple(i for i in places if prompts.prompts[i] not in known)
+    return dataclasses.replace(prompts, seen=seen, unseen=unseen)
 
 
 def figures_table(result: dict[str, Any]) -> str:

@@ -14,20 +14,25 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from backend.model.att3d import ATT3D
 from backend.model.config import ModelConfig
 from backend.model.mapping import MappingNetwork
 from backend.protocol.errors import TrainingError
+from backend.text.encoder import TextEncoder
 
 from ..prompts import PromptMix
+from ..prompts.imagined import imagined_captions, shares_of
 from ..runs.optimizer import OptimizerConfig, schedule_factor
 from ..runs.ranges import within
+from .evaluation import evenly
 
 BATCH = 256
 """Prompts of a step of the fit."""
+EXPLAINING = 4000
+"""Prompts that explain imagined captions, at most: the time goes with the cube of their number."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +51,21 @@ class LatentsConfig:
     """Times that the fit sees all of them."""
     rate: float = within(5e-4, 0.0, 1.0)
     """Adam's rate in the fit."""
+    imagined: int = within(8000, 0, 1_000_000)
+    """Captions that nobody wrote, to which it is fitted as well, at most."""
+    imagined_weight: float = within(0.5, 0.0, 1000.0)
+    """What they weigh together, beside the written ones."""
+
+
+@dataclass(frozen=True)
+class Imagined:
+    """Captions that nobody wrote, and whose v they are expected to have."""
+
+    embeddings: Float[Tensor, "captions tokens width"]
+    known: Int[Tensor, " known"]
+    """Places, among the prompts of the fit, of those that explain the captions."""
+    shares: Float[Tensor, "captions known"]
+    """How much of each one's v a caption is expected to have."""
 
 
 class LatentTable(nn.Module):
@@ -82,38 +102,81 @@ class LatentTable(nn.Module):
         return (own * mix.shares.to(own)[..., None]).sum(1)
 
 
+def imagine(
+    captions: Sequence[str], encoder: TextEncoder, config: LatentsConfig
+) -> Imagined | None:
+    """Captions that ``captions`` explain; none where their words allow none. Those of repeated ones
+    are more likely; the prompts of the fit are ``captions`` without repetitions."""
+    imagined = imagined_captions(captions, config.imagined)
+    captions = list(dict.fromkeys(captions))
+    if not imagined:
+        return None
+    parts = [imagined[first : first + BATCH] for first in range(0, len(imagined), BATCH)]
+    known = evenly(range(len(captions)), EXPLAINING)
+    return Imagined(
+        torch.cat([encoder.encode(part) for part in parts]),
+        torch.tensor(known),
+        torch.from_numpy(shares_of(imagined, [captions[i] for i in known])),
+    )
+
+
 def say_latents_by_text(
     model: ATT3D,
     own: Float[Tensor, "prompts v"],
     said: Sequence[Float[Tensor, "prompts tokens width"]],
     weights: Float[Tensor, " prompts"],
     config: LatentsConfig,
+    imagined: Imagined | None = None,
     *,
     seed: int = 0,
 ) -> ATT3D:
     """A model whose deep mapping network gives by text what ``model``'s gives with ``own`` added.
 
     ``said`` are embeddings of the prompts, one tensor for each wording; ``weights`` say how much
-    each prompt matters. The error is measured on grids: v's error through the decoding layer. The
-    hidden layer begins as the best linear map, written with SiLU(x) - SiLU(-x) = x, so the fit can
-    only become better than that. Everything else is ``model``'s.
+    each prompt matters. Everything but the mapping network is ``model``'s.
     """
-    device = own.device
-    plain = {k: v.to(device) for k, v in model.mapping.plain_weights().items()}
-    decode = plain["decode.weight"]
-    metric = decode.T @ decode
-    embeddings = torch.cat(list(said))
+    plain = {k: v.to(own.device) for k, v in model.mapping.plain_weights().items()}
     linear = nn.functional.linear(
-        embeddings.flatten(1), plain["encode.weight"], plain["encode.bias"]
+        torch.cat(list(said)).flatten(1), plain["encode.weight"], plain["encode.bias"]
     )
     before = linear + own.repeat(len(said), 1)
-    truth = nn.functional.silu(before)
+    return fit_mapping(model, before, said, weights, config, imagined, seed=seed)
+
+
+def fit_mapping(
+    model: ATT3D,
+    before: Float[Tensor, "said v"],
+    said: Sequence[Float[Tensor, "prompts tokens width"]],
+    weights: Float[Tensor, " prompts"],
+    config: LatentsConfig,
+    imagined: Imagined | None = None,
+    *,
+    seed: int = 0,
+) -> ATT3D:
+    """``model`` with a deep mapping network that is fitted to v, before its SiLU, of every wording
+    of every prompt.
+
+    The error is measured on grids: v's error through the decoding layer. The hidden layer begins
+    as the best linear map, written with SiLU(x) - SiLU(-x) = x, so the fit can only become better
+    than that.
+    """
+    device = before.device
+    decode = model.mapping.plain_weights()["decode.weight"].to(device)
+    metric = decode.T @ decode
+    embeddings = torch.cat(list(said))
     weights = weights.to(device).repeat(len(said)) / weights.mean()
+    if imagined is not None:
+        guessed = imagined.shares.to(device) @ before[imagined.known.to(device)]
+        light = config.imagined_weight * len(before) / len(guessed)
+        before = torch.cat([before, guessed])
+        embeddings = torch.cat([embeddings, imagined.embeddings.to(device)])
+        weights = torch.cat([weights, torch.full((len(guessed),), light, device=device)])
+    truth = nn.functional.silu(before)
 
     result, inputs = _deep(model, embeddings, config, seed)
     mapping = result.mapping
     assert isinstance(mapping, MappingNetwork)
-    _begin_linear(mapping, inputs, before)
+    _begin_linear(mapping, inputs, before, weights)
     away = truth - truth.mean(0)
     spread = ((away @ metric) * away).sum(1).mean().clamp_min(1e-12)
     steps = config.epochs * max(len(inputs) // BATCH, 1)
@@ -172,14 +235,16 @@ def _begin_linear(
     mapping: MappingNetwork,
     inputs: Float[Tensor, "prompts components"],
     before: Float[Tensor, "prompts v"],
+    weights: Float[Tensor, " prompts"],
 ) -> None:
     """Make ``mapping`` the linear map of ``inputs`` that comes nearest to ``before``; the hidden
     units beyond those that it takes have no say yet."""
     mean, wide = before.mean(0), inputs.double()
-    square = wide.T @ wide
+    weighted = wide * weights[:, None]
+    square = weighted.T @ wide
     ridge = 1e-6 * square.diagonal().mean().clamp_min(1e-12)
     square.diagonal().add_(ridge)
-    best = torch.linalg.solve(square, wide.T @ (before - mean).double()).T.to(inputs)
+    best = torch.linalg.solve(square, weighted.T @ (before - mean).double()).T.to(inputs)
     v, (last,) = len(best), mapping.deeper
     mapping.encode.weight[:v], mapping.encode.weight[v : 2 * v] = best, -best
     mapping.encode.bias[: 2 * v] = 0.0

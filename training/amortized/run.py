@@ -32,7 +32,7 @@ from ..runs.state import STATE_FILE
 from .config import TrainConfig
 from .curve import CURVE_FILE
 from .export import export
-from .latents import LatentTable
+from .latents import LatentTable, imagine
 from .trainer import Embed, Trainer
 from .watch import SNAPSHOT_FILE, Watcher
 
@@ -83,6 +83,7 @@ def _train(config: TrainConfig, prompts: PromptSet | None, device: torch.device)
         latents=LatentTable(collection.owners(prompts.prompts), config.model, config.latents)
         if config.latents.own
         else None,
+        imagine=lambda seen: imagine([prompts.prompts[i] for i in seen], encoder, config.latents),
         contents=contents_of(config, prompts, collection, encoder),
     )
     return finish(trainer, prompts, encoder, collection, assets)

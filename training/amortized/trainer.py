@@ -16,7 +16,7 @@ import math
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import cast
 
 import torch
@@ -39,7 +39,7 @@ from ..runs.loop import Loop, LoopConfig
 from ..runs.optimizer import build_optimizer, set_rates
 from ..runs.state import Progress
 from .config import TrainConfig, config_as_json
-from .latents import LatentTable, say_latents_by_text
+from .latents import Imagined, LatentTable, say_latents_by_text
 
 FRAME_LOSSES = ("picture", "sds")
 """Parts of the loss for which each object of the batch was rendered (A33)."""
@@ -110,6 +110,8 @@ class Trainer:
     """Fine-tuning: all that is trained (A25)."""
     latents: LatentTable | None = None
     """The assets' own parts of v; the run's checkpoints say them by text."""
+    imagine: Callable[[Sequence[int]], Imagined | None] | None = None
+    """Captions that nobody wrote, explained by some prompts of the set, for these checkpoints."""
     contents: Mapping[str, str] = field(default_factory=dict)
     """Hashes of what the configuration only names, such as files of prompts, by option: a resumed
     run has the same."""
@@ -174,8 +176,13 @@ class Trainer:
             [said(turn) for turn in range(self.config.latents.wordings)],
             torch.tensor([float(visits[index]) for index in seen]),
             dataclasses.replace(self.config.latents, epochs=epochs or self.config.latents.epochs),
+            self._imagined,
             seed=self.config.seed,
         )
+
+    @cached_property
+    def _imagined(self) -> Imagined | None:
+        return self.imagine(self.seen) if self.imagine else None
 
     def _some(self, count: int) -> list[int]:
         """All seen prompts, or ``count`` of them; not at equal distances, which would be those

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import product
 
 from ..prompts import PromptSet
+from ..prompts.imagined import slots_of
 from .attributes import STRETCHES, TINTS, Look
 from .storage import Entry
 
@@ -90,7 +91,7 @@ def held_out_models(captions: Sequence[str]) -> list[str]:
     known = set(captions)
     slots: dict[tuple[str, ...], list[str]] = defaultdict(list)
     for caption in captions:
-        for slot, word in _slots(caption):
+        for slot, word in slots_of(caption):
             slots[slot].append(word)
     held: list[str] = []
     kept: set[str] = set()
@@ -106,21 +107,12 @@ def held_out_models(captions: Sequence[str]) -> list[str]:
     return held
 
 
-def _slots(caption: str) -> Iterator[tuple[tuple[str, ...], str]]:
-    """Every way to take one word out: the others with their places, and the word."""
-    words = caption.split()
-    for place, word in enumerate(words):
-        if word not in ("a", "an"):
-            rest = ["" if w in ("a", "an") else w for w in words]
-            yield (*rest[:place], "_", *rest[place + 1 :]), word
-
-
 def _rectangle(
     caption: str, slots: dict[tuple[str, ...], list[str]], known: set[str]
 ) -> tuple[str, str, str] | None:
     """Three captions that show what ``caption`` is: (same, other word), (other rest, word) and
     (other rest, other word)."""
-    for slot, word in _slots(caption):
+    for slot, word in slots_of(caption):
         for other in slots[slot]:
             if other == word:
                 continue

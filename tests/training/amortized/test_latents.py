@@ -9,7 +9,13 @@ from backend.model.config import Condition
 from backend.protocol.errors import TrainingError
 from tests.tiny import TINY, tiny_model
 from tests.training.amortized.spheres import RADII, losses_of, sphere_trainer
-from training.amortized.latents import LatentsConfig, LatentTable, say_latents_by_text
+from training.amortized.latents import (
+    Imagined,
+    LatentsConfig,
+    LatentTable,
+    imagine,
+    say_latents_by_text,
+)
 from training.prompts import PromptMix
 
 PROMPTS = 12
@@ -76,6 +82,63 @@ def test_every_wording_of_a_prompt_says_the_same():
     result = fitted(model, own, said=[embeddings(), other])
     for said in (embeddings(), other):
         assert relative_error(grids(result, said), grids(model, said, own)) < 0.02
+
+
+def guessed_from(shares, known=range(PROMPTS)):
+    """Imagined captions whose texts have nothing of those that explain them."""
+    generator = torch.Generator().manual_seed(5)
+    told = torch.randn(len(shares), TINY.tokens, TINY.width, generator=generator)
+    return Imagined(told, torch.tensor(list(known)), shares)
+
+
+def test_imagined_captions_say_what_those_that_explain_them_lead_one_to_expect():
+    """v before its SiLU is the mean of theirs; written captions say what they said."""
+    model = tiny_model()
+    own = torch.randn(PROMPTS, TINY.latent, generator=torch.Generator().manual_seed(3))
+    shares = torch.tensor([[0.5, 0.5, 0.0, 0.0], [0.0, 0.0, 0.75, 0.25]])
+    imagined = guessed_from(shares, known=(2, 5, 7, 8))
+    plain = model.mapping.plain_weights()
+    before = embeddings().flatten(1) @ plain["encode.weight"].T + plain["encode.bias"] + own
+    expected = model.mapping.grid(torch.nn.functional.silu(shares @ before[[2, 5, 7, 8]]))
+    result = say_latents_by_text(model, own, [embeddings()], torch.ones(PROMPTS), FIT, imagined)
+    assert relative_error(grids(result, imagined.embeddings), expected) < 0.02
+    assert relative_error(grids(result, embeddings()), grids(model, embeddings(), own)) < 0.01
+    without = fitted(model, own)
+    assert relative_error(grids(without, imagined.embeddings), expected) > 0.1
+
+
+def test_imagined_captions_without_weight_change_no_written_one():
+    model = tiny_model()
+    own = torch.randn(PROMPTS, TINY.latent, generator=torch.Generator().manual_seed(3))
+    config = dataclasses.replace(FIT, imagined_weight=0.0)
+    imagined = guessed_from(torch.eye(PROMPTS))
+    result = say_latents_by_text(model, own, [embeddings()], torch.ones(PROMPTS), config, imagined)
+    assert relative_error(grids(result, embeddings()), grids(model, embeddings(), own)) < 0.01
+
+
+class Letters:
+    """A text encoder: how often each letter occurs, on every token."""
+
+    name = fingerprint = "letters"
+    tokens, width = TINY.tokens, TINY.width
+
+    def encode(self, prompts):
+        counts = [[text.count(chr(97 + i % 26)) for i in range(TINY.width)] for text in prompts]
+        return torch.tensor(counts, dtype=torch.float32)[:, None].repeat(1, TINY.tokens, 1)
+
+
+def test_what_is_imagined_is_explained_by_the_prompts_of_the_fit():
+    captions = ["a red tavern", "a blue tavern", "a red mill"]
+    imagined = imagine(captions, Letters(), FIT)
+    assert torch.equal(imagined.embeddings, Letters().encode(["a blue mill"]))
+    assert imagined.known.tolist() == [0, 1, 2]
+    assert torch.allclose(imagined.shares.sum(1), torch.ones(1))
+
+
+def test_nothing_is_imagined_where_words_allow_nothing_or_it_is_switched_off():
+    assert imagine(["a mill", "two inns"], Letters(), FIT) is None
+    off = dataclasses.replace(FIT, imagined=0)
+    assert imagine(["a red tavern", "a blue tavern", "a red mill"], Letters(), off) is None
 
 
 def test_grid_and_mlp_stay_what_they_were():

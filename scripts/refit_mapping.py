@@ -1,0 +1,76 @@
+"""Fit a deep mapping network anew, so that captions nobody wrote are guessed from written ones.
+
+    python scripts/refit_mapping.py CHECKPOINT -o OUT.safetensors
+
+For checkpoints from before fits took imagined captions (``training/amortized/latents.py``): what
+the prompts that it learnt say stays the same as near as the fit can; grid, MLP and text tower stay
+as they are. Prints the error over the learnt prompts and the imagined ones, in units of
+the spread of the learnt ones.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from backend.model.checkpoint import load_checkpoint, save_checkpoint
+from backend.model.mapping import MappingNetwork
+from training.amortized.latents import LatentsConfig, fit_mapping, imagine
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("checkpoint", type=Path)
+    parser.add_argument("-o", "--output", type=Path, required=True)
+    parser.add_argument("--epochs", type=int, default=40)
+    parser.add_argument("--imagined", type=int, default=8000)
+    parser.add_argument("--weight", type=float, default=0.5)
+    arguments = parser.parse_args()
+    checkpoint = load_checkpoint(arguments.checkpoint)
+    model, encoder = checkpoint.model, checkpoint.encoder()
+    mapping = model.mapping
+    assert isinstance(mapping, MappingNetwork) and mapping.deeper
+    unseen = set(checkpoint.metadata.unseen)
+    prompts = [prompt for prompt in checkpoint.metadata.prompts if prompt not in unseen]
+    parts = [prompts[first : first + 256] for first in range(0, len(prompts), 256)]
+    with torch.no_grad():
+        said = torch.cat([encoder.encode(part) for part in parts])
+        before = mapping.encode(said.flatten(1))
+        for layer in mapping.deeper:
+            before = layer(nn.functional.silu(before))
+    # As a library's training visits them: models more often than their copies.
+    plain = [model["prompt"] for model in checkpoint.metadata.recipe["assets"]["models"]]
+    plain = [prompt for prompt in plain if prompt in set(prompts)]
+    weights = torch.tensor([3.0 if prompt in set(plain) else 1.0 for prompt in prompts])
+    config = LatentsConfig(
+        hidden=mapping.encode.out_features - 2 * model.config.latent,
+        components=checkpoint.metadata.config.components,
+        imagined=arguments.imagined,
+        imagined_weight=arguments.weight,
+        epochs=arguments.epochs,
+    )
+    imagined = imagine(prompts + 2 * plain, encoder, config)
+    result = fit_mapping(model, before, [said], weights, config, imagined)
+    decode = model.mapping.plain_weights()["decode.weight"]
+    metric = decode.T @ decode
+    with torch.no_grad():
+        truth = mapping.latent(said)
+        wrong, away = result.mapping.latent(said) - truth, truth - truth.mean(0)
+        error, spread = (((part @ metric) * part).sum(1) for part in (wrong, away))
+        print(f"{len(said)} learnt prompts: error {error.mean() / spread.mean():.5f} of the spread")
+        if imagined is not None:
+            guessed = nn.functional.silu(imagined.shares @ before[imagined.known])
+            off = result.mapping.latent(imagined.embeddings) - guessed
+            error = ((off @ metric) * off).sum(1)
+            print(f"{len(guessed)} imagined ones: {error.mean() / spread.mean():.5f}")
+    metadata = dataclasses.replace(checkpoint.metadata, config=result.config)
+    # Vertices that were left out are zero, and are left out again.
+    save_checkpoint(arguments.output, result, metadata, checkpoint.text_tensors, floor=0.0)
+
+
+if __name__ == "__main__":
+    main()
