@@ -62,9 +62,9 @@ def main() -> None:
         wrong, away = result.mapping.latent(said) - truth, truth - truth.mean(0)
         error, spread = (((part @ metric) * part).sum(1) for part in (wrong, away))
         print(f"{len(said)} learnt prompts: error {error.mean() / spread.mean():.5f} of the spread")
-        if imagined is not None:
-            guessed = nn.functional.silu(imagined.shares @ before[imagined.known])
-            off = result.mapping.latent(imagined.embeddings) - guessed
+        for some in imagined:
+            guessed = nn.functional.silu(some.shares @ before[some.known])
+            off = result.mapping.latent(some.embeddings) - guessed
             error = ((off @ metric) * off).sum(1)
             print(f"{len(guessed)} imagined ones: {error.mean() / spread.mean():.5f}")
     metadata = dataclasses.replace(checkpoint.metadata, config=result.config)

@@ -10,6 +10,7 @@ every checkpoint a deep mapping network (A5) is fitted to the sums, and text alo
 from __future__ import annotations
 
 import dataclasses
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -52,7 +53,7 @@ class LatentsConfig:
     rate: float = within(5e-4, 0.0, 1.0)
     """Adam's rate in the fit."""
     imagined: int = within(8000, 0, 1_000_000)
-    """Captions that nobody wrote, to which it is fitted as well, at most."""
+    """Captions that nobody wrote, to which it is fitted as well, of models and of copies each."""
     imagined_weight: float = within(0.5, 0.0, 1000.0)
     """What they weigh together, beside the written ones."""
 
@@ -102,22 +103,30 @@ class LatentTable(nn.Module):
         return (own * mix.shares.to(own)[..., None]).sum(1)
 
 
-def imagine(
-    captions: Sequence[str], encoder: TextEncoder, config: LatentsConfig
-) -> Imagined | None:
-    """Captions that ``captions`` explain; none where their words allow none. Those of repeated ones
-    are more likely; the prompts of the fit are ``captions`` without repetitions."""
-    imagined = imagined_captions(captions, config.imagined)
-    captions = list(dict.fromkeys(captions))
-    if not imagined:
-        return None
-    parts = [imagined[first : first + BATCH] for first in range(0, len(imagined), BATCH)]
-    known = evenly(range(len(captions)), EXPLAINING)
-    return Imagined(
-        torch.cat([encoder.encode(part) for part in parts]),
-        torch.tensor(known),
-        torch.from_numpy(shares_of(imagined, [captions[i] for i in known])),
-    )
+def imagine(captions: Sequence[str], encoder: TextEncoder, config: LatentsConfig) -> list[Imagined]:
+    """Captions that ``captions`` explain, without those that repeat for the prompts of the fit.
+
+    Captions that repeat explain some by themselves, and all explain some: models come more often
+    than their copies, and how tall copies of a red tavern look says little of a blue tavern.
+    """
+    visits = Counter(captions)
+    models = [caption for caption in visits if visits[caption] > min(visits.values())]
+    place = {caption: i for i, caption in enumerate(visits)}
+    found = []
+    for some in (models, list(visits)):
+        imagined = imagined_captions(some, config.imagined)
+        if not imagined:
+            continue
+        parts = [imagined[first : first + BATCH] for first in range(0, len(imagined), BATCH)]
+        known = evenly(some, EXPLAINING)
+        found.append(
+            Imagined(
+                torch.cat([encoder.encode(part) for part in parts]),
+                torch.tensor([place[caption] for caption in known]),
+                torch.from_numpy(shares_of(imagined, known)),
+            )
+        )
+    return found
 
 
 def say_latents_by_text(
@@ -126,7 +135,7 @@ def say_latents_by_text(
     said: Sequence[Float[Tensor, "prompts tokens width"]],
     weights: Float[Tensor, " prompts"],
     config: LatentsConfig,
-    imagined: Imagined | None = None,
+    imagined: Sequence[Imagined] = (),
     *,
     seed: int = 0,
 ) -> ATT3D:
@@ -149,7 +158,7 @@ def fit_mapping(
     said: Sequence[Float[Tensor, "prompts tokens width"]],
     weights: Float[Tensor, " prompts"],
     config: LatentsConfig,
-    imagined: Imagined | None = None,
+    imagined: Sequence[Imagined] = (),
     *,
     seed: int = 0,
 ) -> ATT3D:
@@ -165,11 +174,12 @@ def fit_mapping(
     metric = decode.T @ decode
     embeddings = torch.cat(list(said))
     weights = weights.to(device).repeat(len(said)) / weights.mean()
-    if imagined is not None:
-        guessed = imagined.shares.to(device) @ before[imagined.known.to(device)]
-        light = config.imagined_weight * len(before) / len(guessed)
+    written = before
+    for some in imagined:
+        guessed = some.shares.to(device) @ written[some.known.to(device)]
+        light = config.imagined_weight * len(written) / (len(guessed) * len(imagined))
         before = torch.cat([before, guessed])
-        embeddings = torch.cat([embeddings, imagined.embeddings.to(device)])
+        embeddings = torch.cat([embeddings, some.embeddings.to(device)])
         weights = torch.cat([weights, torch.full((len(guessed),), light, device=device)])
     truth = nn.functional.silu(before)
 

@@ -110,7 +110,7 @@ class Trainer:
     """Fine-tuning: all that is trained (A25)."""
     latents: LatentTable | None = None
     """The assets' own parts of v; the run's checkpoints say them by text."""
-    imagine: Callable[[Sequence[int]], Imagined | None] | None = None
+    imagine: Callable[[Sequence[int]], Sequence[Imagined]] | None = None
     """Captions that nobody wrote, explained by some prompts of the set, for these checkpoints."""
     contents: Mapping[str, str] = field(default_factory=dict)
     """Hashes of what the configuration only names, such as files of prompts, by option: a resumed
@@ -181,8 +181,8 @@ class Trainer:
         )
 
     @cached_property
-    def _imagined(self) -> Imagined | None:
-        return self.imagine(self.seen) if self.imagine else None
+    def _imagined(self) -> Sequence[Imagined]:
+        return self.imagine(self.seen) if self.imagine else ()
 
     def _some(self, count: int) -> list[int]:
         """All seen prompts, or ``count`` of them; not at equal distances, which would be those

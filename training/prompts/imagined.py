@@ -39,8 +39,8 @@ def slots_of(caption: str) -> Iterator[tuple[tuple[str, ...], str]]:
 def imagined_captions(captions: Sequence[str], most: int, seed: int = 0) -> list[str]:
     """At most ``most`` captions that are not among ``captions``, drawn by ``seed``.
 
-    Each is one of them, where repeated ones are drawn more often, with a word in place of another,
-    where the two words stand beside the same words in some other captions.
+    Each is one of them with a word in place of another, where the two words stand beside the same
+    words in some other captions.
     """
     fillings: dict[tuple[str, ...], set[str]] = defaultdict(set)
     for caption in captions:
@@ -53,7 +53,7 @@ def imagined_captions(captions: Sequence[str], most: int, seed: int = 0) -> list
     known = {_without_articles(caption.split()) for caption in captions}
     random = Random(seed)
     found: dict[str, None] = {}
-    for _ in range(TRIES * most):
+    for _ in range(TRIES * most if captions else 0):
         slot, word = random.choice(list(slots_of(random.choice(captions))) or [((), "")])
         others = sorted(alike[word] - fillings[slot])
         if not others:

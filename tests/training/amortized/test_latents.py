@@ -100,7 +100,7 @@ def test_imagined_captions_say_what_those_that_explain_them_lead_one_to_expect()
     plain = model.mapping.plain_weights()
     before = embeddings().flatten(1) @ plain["encode.weight"].T + plain["encode.bias"] + own
     expected = model.mapping.grid(torch.nn.functional.silu(shares @ before[[2, 5, 7, 8]]))
-    result = say_latents_by_text(model, own, [embeddings()], torch.ones(PROMPTS), FIT, imagined)
+    result = say_latents_by_text(model, own, [embeddings()], torch.ones(PROMPTS), FIT, [imagined])
     assert relative_error(grids(result, imagined.embeddings), expected) < 0.02
     assert relative_error(grids(result, embeddings()), grids(model, embeddings(), own)) < 0.01
     without = fitted(model, own)
@@ -112,7 +112,9 @@ def test_imagined_captions_without_weight_change_no_written_one():
     own = torch.randn(PROMPTS, TINY.latent, generator=torch.Generator().manual_seed(3))
     config = dataclasses.replace(FIT, imagined_weight=0.0)
     imagined = guessed_from(torch.eye(PROMPTS))
-    result = say_latents_by_text(model, own, [embeddings()], torch.ones(PROMPTS), config, imagined)
+    result = say_latents_by_text(
+        model, own, [embeddings()], torch.ones(PROMPTS), config, [imagined]
+    )
     assert relative_error(grids(result, embeddings()), grids(model, embeddings(), own)) < 0.01
 
 
@@ -128,17 +130,26 @@ class Letters:
 
 
 def test_what_is_imagined_is_explained_by_the_prompts_of_the_fit():
-    captions = ["a red tavern", "a blue tavern", "a red mill"]
-    imagined = imagine(captions, Letters(), FIT)
+    (imagined,) = imagine(["a red tavern", "a blue tavern", "a red mill"], Letters(), FIT)
     assert torch.equal(imagined.embeddings, Letters().encode(["a blue mill"]))
     assert imagined.known.tolist() == [0, 1, 2]
     assert torch.allclose(imagined.shares.sum(1), torch.ones(1))
 
 
+def test_models_explain_some_without_their_copies():
+    """Captions that come more often are models'; places are those of the prompts of the fit."""
+    copies = ["a tall red tavern", "a tall blue tavern"]
+    models = ["a red tavern", "a blue tavern", "a red mill"]
+    of_models, of_all = imagine([*copies, *models, *models], Letters(), FIT)
+    assert of_models.known.tolist() == [2, 3, 4]
+    assert torch.equal(of_models.embeddings, Letters().encode(["a blue mill"]))
+    assert of_all.known.tolist() == [0, 1, 2, 3, 4]
+
+
 def test_nothing_is_imagined_where_words_allow_nothing_or_it_is_switched_off():
-    assert imagine(["a mill", "two inns"], Letters(), FIT) is None
+    assert imagine(["a mill", "two inns"], Letters(), FIT) == []
     off = dataclasses.replace(FIT, imagined=0)
-    assert imagine(["a red tavern", "a blue tavern", "a red mill"], Letters(), off) is None
+    assert imagine(["a red tavern", "a blue tavern", "a red mill"], Letters(), off) == []
 
 
 def test_grid_and_mlp_stay_what_they_were():
