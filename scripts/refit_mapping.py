@@ -63,10 +63,9 @@ def main() -> None:
         error, spread = (((part @ metric) * part).sum(1) for part in (wrong, away))
         print(f"{len(said)} learnt prompts: error {error.mean() / spread.mean():.5f} of the spread")
         for some in imagined:
-            guessed = nn.functional.silu(some.shares @ before[some.known])
-            off = result.mapping.latent(some.embeddings) - guessed
+            off = result.mapping.latent(some.embeddings) - some.shares @ truth[some.known]
             error = ((off @ metric) * off).sum(1)
-            print(f"{len(guessed)} imagined ones: {error.mean() / spread.mean():.5f}")
+            print(f"{len(off)} imagined ones: {error.mean() / spread.mean():.5f}")
     metadata = dataclasses.replace(checkpoint.metadata, config=result.config)
     # Vertices that were left out are zero, and are left out again.
     save_checkpoint(arguments.output, result, metadata, checkpoint.text_tensors, floor=0.0)

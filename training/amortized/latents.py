@@ -174,14 +174,15 @@ def fit_mapping(
     metric = decode.T @ decode
     embeddings = torch.cat(list(said))
     weights = weights.to(device).repeat(len(said)) / weights.mean()
-    written = before
+    written, learnt = before, nn.functional.silu(before)
+    truth = learnt
     for some in imagined:
-        guessed = some.shares.to(device) @ written[some.known.to(device)]
-        light = config.imagined_weight * len(written) / (len(guessed) * len(imagined))
-        before = torch.cat([before, guessed])
+        shares, known = some.shares.to(device), some.known.to(device)
+        light = config.imagined_weight * len(written) / (len(shares) * len(imagined))
+        before = torch.cat([before, shares @ written[known]])
+        truth = torch.cat([truth, shares @ learnt[known]])
         embeddings = torch.cat([embeddings, some.embeddings.to(device)])
-        weights = torch.cat([weights, torch.full((len(guessed),), light, device=device)])
-    truth = nn.functional.silu(before)
+        weights = torch.cat([weights, torch.full((len(shares),), light, device=device)])
 
     result, inputs = _deep(model, embeddings, config, seed)
     mapping = result.mapping

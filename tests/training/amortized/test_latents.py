@@ -92,14 +92,14 @@ def guessed_from(shares, known=range(PROMPTS)):
 
 
 def test_imagined_captions_say_what_those_that_explain_them_lead_one_to_expect():
-    """v before its SiLU is the mean of theirs; written captions say what they said."""
+    """v is the mean of theirs; written captions say what they said."""
     model = tiny_model()
     own = torch.randn(PROMPTS, TINY.latent, generator=torch.Generator().manual_seed(3))
     shares = torch.tensor([[0.5, 0.5, 0.0, 0.0], [0.0, 0.0, 0.75, 0.25]])
     imagined = guessed_from(shares, known=(2, 5, 7, 8))
     plain = model.mapping.plain_weights()
     before = embeddings().flatten(1) @ plain["encode.weight"].T + plain["encode.bias"] + own
-    expected = model.mapping.grid(torch.nn.functional.silu(shares @ before[[2, 5, 7, 8]]))
+    expected = model.mapping.grid(shares @ torch.nn.functional.silu(before[[2, 5, 7, 8]]))
     result = say_latents_by_text(model, own, [embeddings()], torch.ones(PROMPTS), FIT, [imagined])
     assert relative_error(grids(result, imagined.embeddings), expected) < 0.02
     assert relative_error(grids(result, embeddings()), grids(model, embeddings(), own)) < 0.01
