@@ -55,6 +55,17 @@ def test_the_same_command_again_does_nothing_new(short_run):
     assert all(torch.equal(before[name], after[name]) for name in before)
 
 
+def test_a_finished_runs_checkpoint_stays_as_it_is_in_another_version(short_run, monkeypatch):
+    """What started from it names it by its hash; a missing or damaged one is written again."""
+    before = short_run.read_bytes()
+    monkeypatch.setattr("training.amortized.export._commit", lambda: "another")
+    train(small_config(short_run.parent))
+    assert short_run.read_bytes() == before
+    short_run.write_bytes(before[:1000])
+    train(small_config(short_run.parent))
+    assert load_checkpoint(short_run).metadata.recipe["commit"] == "another"
+
+
 def test_the_checkpoint_answers_prompts(short_run):
     field, notes = Engine(short_run, device="cpu").field("a pig holding a zeppelin")
     line = np.linspace(-1.0, 1.0, 8, dtype=np.float32)

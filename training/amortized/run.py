@@ -11,7 +11,8 @@ from torch import Tensor
 
 from backend.accelerator import check_accelerator_on, choose_device
 from backend.model.att3d import ATT3D
-from backend.protocol.errors import TrainingError
+from backend.model.checkpoint_file import read_metadata
+from backend.protocol.errors import CheckpointError, TrainingError
 from backend.text.encoder import TextEncoder
 from backend.text.small_encoder import SmallEncoder
 
@@ -28,8 +29,8 @@ from ..runs.contents import fingerprint
 from ..runs.folder import locked
 from ..runs.log import TENSORBOARD
 from ..runs.ranges import check_ranges
-from ..runs.state import STATE_FILE
-from .config import TrainConfig
+from ..runs.state import STATE_FILE, Progress
+from .config import TrainConfig, config_as_json
 from .curve import CURVE_FILE
 from .export import export
 from .latents import LatentTable, imagine
@@ -96,12 +97,16 @@ def finish(
     collection: AssetCollection,
     assets: ReferenceAssets | None,
 ) -> Path:
-    """Run ``trainer`` to its end and export the checkpoint into the run folder."""
+    """Run ``trainer`` to its end and export the checkpoint into the run folder.
+
+    The checkpoint of a run that has been finished before stays as it is, with figures that were
+    recorded in it: what started from it names it by its hash.
+    """
     config = trainer.config
     path = config.folder / CHECKPOINT_FILE
     watcher = Watcher(config, prompts, collection, encoder, assets)
     progress = trainer.run(watcher)
-    if trainer.accelerator.is_main_process:
+    if trainer.accelerator.is_main_process and not _is_exported(path, config, progress):
         export(
             trainer.by_text(),
             config,
@@ -128,6 +133,16 @@ def check_conditions(config: TrainConfig) -> None:
                 f"choose among {', '.join(CONDITIONS)}, with score distillation"
                 " (--guidance.diffusion 1 1)",
             )
+
+
+def _is_exported(path: Path, config: TrainConfig, progress: Progress) -> bool:
+    """Whether the file at ``path`` is what ``config`` made at this step."""
+    try:
+        recipe = read_metadata(path).recipe
+    except CheckpointError:
+        return False
+    made = recipe.get("config"), recipe.get("steps"), recipe.get("frames")
+    return made == (config_as_json(config), progress.step, progress.frames)
 
 
 def chosen_prompts(config: TrainConfig, collection: AssetCollection) -> PromptSet:
