@@ -18,7 +18,7 @@ from .progress import CancelToken, ProgressCallback, Stages
 from .prompt_reader import Objects, PromptReader
 from .prompts.chain import check_chain, check_place
 from .prompts.mixes import check_mix, check_path, mix_name
-from .prompts.normalize import normalise_prompt
+from .prompts.normalize import normalize_prompt
 from .protocol.errors import BadRequest
 from .protocol.options import ChainOptions, MeshOptions, PreviewOptions
 from .real_size import UNKNOWN, chain_at_real_size
@@ -88,7 +88,7 @@ class Engine:
             Cancelled: ``cancel`` was raised.
             NotDownloaded: the text encoder is not on this machine.
         """
-        prompt = normalise_prompt(prompt)
+        prompt = normalize_prompt(prompt)
         stages = Stages(progress, cancel)
         with self._lock:
             field, notes = self._prompts.field(prompt, stages, conditions, objects)
@@ -272,7 +272,7 @@ class Engine:
             NotDownloaded: the text encoder is not on this machine.
         """
         with self._lock:
-            return self._prompts.field(normalise_prompt(prompt), Stages(), conditions, objects)
+            return self._prompts.field(normalize_prompt(prompt), Stages(), conditions, objects)
 
     def warm_up(self) -> None:
         """Run everything once at its smallest, so that the first prompt is as quick as the next."""

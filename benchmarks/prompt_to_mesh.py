@@ -120,8 +120,8 @@ def _straightforward(
     offset = np.stack([column + 0.5, row + 0.5], 1) - pixels[triangle, 0]
     position = np.zeros((TEXTURE, TEXTURE, 3), dtype=np.float32)
     position[row, column] = base[triangle] + (offset[:, :, None] * slopes[triangle]).sum(1)
-    colour = read(model, field, torch.from_numpy(position.reshape(-1, 3)))[1]
-    texture = (colour.cpu().numpy().reshape(TEXTURE, TEXTURE, 3) * 255).astype(np.uint8)
+    color = read(model, field, torch.from_numpy(position.reshape(-1, 3)))[1]
+    texture = (color.cpu().numpy().reshape(TEXTURE, TEXTURE, 3) * 255).astype(np.uint8)
     lap("bake")
     return vertices, faces, texture, timings
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from ..export.formats import check_output, write_mesh
 from ..inversion.object_file import objects_among
 from ..progress import ProgressCallback
-from ..prompts.normalize import normalise_prompt
+from ..prompts.normalize import normalize_prompt
 from ..protocol.foreign_text import one_line
 from ..protocol.options import MeshOptions
 from .names import output_paths
@@ -78,7 +78,7 @@ def generate(
         Att3dError: see ``Engine.generate`` and ``write_mesh``. Files of earlier prompts stay.
     """
     said, objects = objects_among(list(prompts))
-    prompts = [normalise_prompt(prompt) for prompt in said]
+    prompts = [normalize_prompt(prompt) for prompt in said]
     paths = output_paths(output, prompts, ".glb")
     for path in paths:
         check_output(path, normal_map=options.normal_map)

@@ -11,7 +11,7 @@ from ..files import check_target
 from ..inversion.object_file import ENDING, ObjectMetadata, write_object
 from ..inversion.read_model import read_model
 from ..progress import ProgressCallback
-from ..prompts.normalize import normalise_prompt
+from ..prompts.normalize import normalize_prompt
 from ..protocol.errors import BadRequest, OutputError
 from ..protocol.foreign_text import one_line
 from .names import check_name
@@ -73,7 +73,7 @@ def invert(
         )
     if turn is not None and not math.isfinite(turn):
         raise BadRequest(f"the turn {turn:g} is no number of degrees", "write it as in --turn 90")
-    name = normalise_prompt(name or output.stem.replace("-", " ").replace("_", " "))
+    name = normalize_prompt(name or output.stem.replace("-", " ").replace("_", " "))
     try:
         check_target(output)
         if not output.absolute().parent.is_dir():

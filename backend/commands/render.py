@@ -14,7 +14,7 @@ import numpy as np
 from ..export.files import check_ending, check_folder, working_folder, write_files
 from ..inversion.object_file import objects_among
 from ..progress import ProgressCallback
-from ..prompts.normalize import normalise_prompt
+from ..prompts.normalize import normalize_prompt
 from ..protocol.errors import BadRequest
 from ..shapes import UInt8
 from .names import check_name
@@ -73,7 +73,7 @@ def render(
         BadPrompt, CheckpointError, OutputError: as their names say.
     """
     (said,), objects = objects_among([prompt])
-    prompt = normalise_prompt(said)
+    prompt = normalize_prompt(said)
     count = _check(output, views, size)
     check_folder(output)
     progress(0.0, "load")

@@ -18,7 +18,7 @@ from safetensors.numpy import save
 
 from ..files import atomic_write, check_source
 from ..inference.linearized import Code
-from ..prompts.normalize import normalise_prompt
+from ..prompts.normalize import normalize_prompt
 from ..protocol.errors import Att3dError, BadRequest
 from ..protocol.foreign_text import parse_json
 from ..protocol.messages import ObjectCode
@@ -79,7 +79,7 @@ def read_object(path: Path) -> tuple[ObjectMetadata, ObjectCode]:
     code = [float(number) for number in numbers.reshape(-1)]
     if not all(map(math.isfinite, code)):
         raise BadRequest(f"{path} is damaged: it holds numbers that are not finite", remedy)
-    name = normalise_prompt(metadata.name)
+    name = normalize_prompt(metadata.name)
     metadata = dataclasses.replace(metadata, name=name)
     return metadata, ObjectCode(code=code, checkpoint_hash=metadata.checkpoint_hash)
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from ..protocol.errors import BadRequest
 from ..protocol.options import MAX_PROMPTS
-from .normalize import normalise_prompt
+from .normalize import normalize_prompt
 from .spelling import split_words
 
 
@@ -29,7 +29,7 @@ def check_chain(prompts: Sequence[str]) -> list[str]:
             f"a chain has at most {MAX_PROMPTS} prompts, and this one has {len(prompts)}",
             "remove prompts, or make two chains",
         )
-    found = [normalise_prompt(prompt) for prompt in prompts]
+    found = [normalize_prompt(prompt) for prompt in prompts]
     for index, (one, other) in enumerate(itertools.pairwise(found), start=1):
         if same_prompt(one, other):
             raise BadRequest(
@@ -64,4 +64,4 @@ def check_place(prompts: Sequence[str], alpha: float) -> list[str]:
             f"alpha must be from 0 to {last} for {last + 1} prompts, not {alpha!r}",
             f"choose a value from 0 to {last}",
         )
-    return [normalise_prompt(prompt) for prompt in prompts]
+    return [normalize_prompt(prompt) for prompt in prompts]

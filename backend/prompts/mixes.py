@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from ..protocol.errors import BadRequest
 from ..protocol.options import MAX_PROMPTS
 from .chain import same_prompt
-from .normalize import normalise_prompt
+from .normalize import normalize_prompt
 
 EXACT = 1e-3
 """How far from one the sum of shares may be, from rounding."""
@@ -28,7 +28,7 @@ def check_mix(prompts: Sequence[str], weights: Sequence[float]) -> tuple[list[st
             f"a mix has 2 to {MAX_PROMPTS} prompts, and this one has {len(prompts)}",
             "add or remove prompts",
         )
-    clean = [normalise_prompt(prompt) for prompt in prompts]
+    clean = [normalize_prompt(prompt) for prompt in prompts]
     for (first, one), (second, other) in itertools.combinations(enumerate(clean, 1), 2):
         if same_prompt(one, other):
             raise BadRequest(

@@ -15,7 +15,7 @@ MAX_CHARACTERS = 2000
 _KEPT_FORMATS = frozenset({0x200C, 0x200D, *range(0xE0020, 0xE0080)})
 
 
-def normalise_prompt(text: str) -> str:
+def normalize_prompt(text: str) -> str:
     """Strip, collapse white space, drop control characters, compose (NFC).
 
     Idempotent. Control characters, lone surrogates, unassigned code points and invisible formatting

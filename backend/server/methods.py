@@ -18,7 +18,7 @@ from ..progress import CancelToken, ProgressCallback
 from ..prompts.chain import check_chain, check_place
 from ..prompts.materials import PLAIN
 from ..prompts.mixes import check_mix, check_path
-from ..prompts.normalize import normalise_prompt
+from ..prompts.normalize import normalize_prompt
 from ..protocol.errors import BadRequest
 from ..protocol.messages import (
     GenerateParams,
@@ -88,7 +88,7 @@ def _check_generate(params: GenerateParams) -> None:
     if params.chain:
         _check_between(params.chain, params.alpha, params.weights)
     else:
-        normalise_prompt(params.prompt)
+        normalize_prompt(params.prompt)
 
 
 def _check_between(prompts: list[str], alpha: float, weights: list[float]) -> None:
@@ -150,7 +150,7 @@ def generate(params: GenerateParams, job: Context) -> GenerateResult:
     )
 
 
-@_job("render", lambda params: normalise_prompt(params.prompt))
+@_job("render", lambda params: normalize_prompt(params.prompt))
 def render(params: RenderParams, job: Context) -> RenderResult:
     """Volume-rendered views of a prompt, side by side in one PNG."""
     import numpy as np
@@ -252,7 +252,7 @@ def preview(params: PreviewParams, job: Context) -> PreviewResult:
 
 
 def _check_invert(params: InvertParams) -> None:
-    normalise_prompt(params.name)
+    normalize_prompt(params.name)
     if bool(params.path) == bool(params.data):
         raise BadRequest("invert takes a path or data, one of the two.")
 
@@ -268,7 +268,7 @@ def invert(params: InvertParams, job: Context) -> InvertResult:
     origin = job.origin()
     code = [float(number) for number in found.code]
     return InvertResult(
-        name=normalise_prompt(params.name),
+        name=normalize_prompt(params.name),
         object=ObjectCode(code=code, checkpoint_hash=origin["checkpoint_hash"]),
         psnr=found.likeness.psnr,
         iou=found.likeness.iou,

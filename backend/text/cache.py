@@ -21,7 +21,7 @@ from safetensors.torch import save
 from torch import Tensor
 
 from ..files import atomic_write, check_source
-from ..prompts.normalize import normalise_prompt
+from ..prompts.normalize import normalize_prompt
 from .encoder import TextEncoder
 
 _log = logging.getLogger(__name__)
@@ -158,7 +158,7 @@ class CachedEncoder:
 
         Raises: what the encoder inside raises.
         """
-        clean = [normalise_prompt(prompt) for prompt in prompts]
+        clean = [normalize_prompt(prompt) for prompt in prompts]
         shape = (self.tokens, self.width)
         known: dict[str, Tensor] = {}
         for prompt in dict.fromkeys(clean):

@@ -22,7 +22,7 @@ from safetensors import SafetensorError
 from torch import Tensor, nn
 
 from ..files import check_source
-from ..prompts.normalize import normalise_prompt
+from ..prompts.normalize import normalize_prompt
 from ..protocol.errors import BadPrompt, BadRequest, CheckpointError, NotDownloaded
 from ..protocol.foreign_text import parse_json
 from .open_clip_import import import_open_clip, open_clip_folder
@@ -117,7 +117,7 @@ class OpenClipEncoder:
             NotDownloaded: the weights are not here and cannot be fetched.
             CheckpointError: the weights are damaged, or are none for this model.
         """
-        clean = [normalise_prompt(prompt) for prompt in prompts]
+        clean = [normalize_prompt(prompt) for prompt in prompts]
         if not clean:
             return torch.zeros(0, self.tokens, self.width)
         self.warm_up()

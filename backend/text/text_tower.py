@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from scipy.special import erf
 
-from ..prompts.normalize import normalise_prompt
+from ..prompts.normalize import normalize_prompt
 from ..protocol.errors import BadRequest, CheckpointError
 from ..protocol.schema import decode, ranged
 from ..shapes import Float
@@ -138,7 +138,7 @@ class TextTower:
         Raises:
             BadPrompt: a prompt is empty or too long.
         """
-        clean = [normalise_prompt(prompt) for prompt in prompts]
+        clean = [normalize_prompt(prompt) for prompt in prompts]
         parts = [
             self._forward(self._rows(clean[i : i + _BATCH])) for i in range(0, len(clean), _BATCH)
         ]

@@ -24,7 +24,7 @@ PAGE = 12
 WIDE = 120
 """Pixels that a picture takes, before Blender's own scale."""
 MARGIN = 40
-"""Of those, what is left free beside a prompt's text."""
+"""Pixels of a button that its text leaves free."""
 ALL = "ALL"
 
 EnumItem = tuple[str, str, str]

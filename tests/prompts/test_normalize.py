@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backend.prompts.normalize import MAX_CHARACTERS, normalise_prompt
+from backend.prompts.normalize import MAX_CHARACTERS, normalize_prompt
 from backend.protocol.errors import BadPrompt
 
 
@@ -27,36 +27,36 @@ from backend.protocol.errors import BadPrompt
     ],
 )
 def test_what_looks_the_same_becomes_the_same(given_text: str, expected: str) -> None:
-    assert normalise_prompt(given_text) == expected
+    assert normalize_prompt(given_text) == expected
 
 
 @pytest.mark.parametrize("blank", ["", "   ", "\n\t", "\x00\x07", "\u200b", "\u200d", "\u0301"])
 def test_nothing_visible_is_an_empty_prompt(blank: str) -> None:
     with pytest.raises(BadPrompt, match="empty") as caught:
-        normalise_prompt(blank)
+        normalize_prompt(blank)
     assert caught.value.remedy
 
 
 def test_ten_thousand_characters_are_too_many() -> None:
     with pytest.raises(BadPrompt, match="10,000 characters; at most 2,000"):
-        normalise_prompt("x" * 10_000)
+        normalize_prompt("x" * 10_000)
 
 
 def test_blanks_do_not_count_towards_the_limit() -> None:
-    assert normalise_prompt("a" + " " * 10_000 + "pig") == "a pig"
+    assert normalize_prompt("a" + " " * 10_000 + "pig") == "a pig"
 
 
 def test_something_that_is_not_text_is_refused() -> None:
     with pytest.raises(BadPrompt, match="NoneType"):
-        normalise_prompt(None)  # pyright: ignore[reportArgumentType]
+        normalize_prompt(None)  # pyright: ignore[reportArgumentType]
 
 
 @given(st.text(max_size=MAX_CHARACTERS))
 def test_twice_is_once_and_the_result_survives_utf8(text: str) -> None:
     try:
-        clean = normalise_prompt(text)
+        clean = normalize_prompt(text)
     except BadPrompt:
         return
-    assert normalise_prompt(clean) == clean
+    assert normalize_prompt(clean) == clean
     assert clean.encode().decode() == clean
     assert "\n" not in clean

@@ -26,7 +26,7 @@ LIMITS = {
     ),
     "diffusion": (
         "Knows only the words and compositions of its prompt set; other words are ignored or"
-        " guessed. Shapes and colours are what the diffusion model takes its captions to mean."
+        " guessed. Shapes and colors are what the diffusion model takes its captions to mean."
     ),
 }
 

@@ -14,7 +14,7 @@ import torch
 from backend.accelerator import choose_device
 from backend.model.att3d import OutputOffset
 from backend.model.checkpoint import load_checkpoint
-from backend.prompts.normalize import normalise_prompt
+from backend.prompts.normalize import normalize_prompt
 
 from ..assets import ToyboxConfig, assets_of, references_of
 from ..guidance import Guidance
@@ -42,7 +42,7 @@ class OnePrompt:
         """``among``: the set whose one seen prompt it is, where the prompt is looked for among
         others (A34); otherwise it is a set of its own."""
         torch.manual_seed(config.seed)
-        self.prompt = normalise_prompt(prompt)
+        self.prompt = normalize_prompt(prompt)
         self.device = choose_device(config.device)
         self.checkpoint = load_checkpoint(checkpoint, self.device)
         self.model = self.checkpoint.model

@@ -36,7 +36,7 @@ _TOLERANCE = 2.0
 
 @dataclass(frozen=True)
 class Bank:
-    """Premultiplied colour and alpha of many views, and which object each shows."""
+    """Premultiplied color and alpha of many views, and which object each shows."""
 
     rgba: UInt8[Tensor, "views 4 size size"]
     objects: Int[Tensor, " views"]

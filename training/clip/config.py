@@ -118,7 +118,7 @@ class ClipTrainConfig:
     unknown_words: float = within(0.15, 0.0, 1.0)
     """Part of the captions that get one unknown word, so that the tower learns to pass over it."""
     backgrounds: float = within(0.2, 0.0, 1.0)
-    """Part of the pictures on a random solid colour; the others are on white."""
+    """Part of the pictures on a random solid color; the others are on white."""
     bfloat16: bool = True
     """Mixed precision; on CPUs without bfloat16 instructions, switch it off."""
     seed: int | None = within(None, 0, 2**40)

@@ -30,7 +30,7 @@ class LibrarySource(RenderedViews):
     """A :class:`~.source.PairSource` of a library's models and their copies.
 
     Two objects are neighbours (:func:`~.sampling.neighbours`) where they are the same thing in
-    another form (two swords), or one model in another colour or proportion.
+    another form (two swords), or one model in another color or proportion.
     """
 
     attribute_names = ("thing", "model", "tint", "stretch")

@@ -54,7 +54,7 @@ class BankedViews:
     def over(
         self, rows: Int[Tensor, " batch"], backgrounds: Float[Tensor, "batch 3"]
     ) -> Float[Tensor, "batch 3 size size"]:
-        """Some of the pictures, in [-1, 1], each over its colour (sRGB in [0, 1])."""
+        """Some of the pictures, in [-1, 1], each over its color (sRGB in [0, 1])."""
         rgba = self.rgba[rows].float() / 255.0
         rgb = rgba[:, :3] + (1.0 - rgba[:, 3:]) * backgrounds[:, :, None, None]
         return rgb * 2.0 - 1.0
@@ -116,7 +116,7 @@ class ViewMaker:
 
     @torch.no_grad()
     def around(self, objects: Int[Tensor, " objects"]) -> Float[Tensor, "objects 4 4 size size"]:
-        """Some toys from the front, left, back and right, lit: colour times alpha, and alpha."""
+        """Some toys from the front, left, back and right, lit: color times alpha, and alpha."""
         middle = [sum(ends) / 2 for ends in vars(self.config.cameras).values()]
         distance, focal, elevation, _ = middle
         cameras = orbit(4, elevation=elevation, distance=distance, focal=focal)

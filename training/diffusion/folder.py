@@ -114,7 +114,7 @@ def _card(name: str, config: PixelModelConfig) -> str:
         "A small text-to-image diffusion model in pixel space (v-prediction), trained on renders"
         " of procedural toys by `python -m training diffusion` of ATT3D. Made for score"
         " distillation, not for pictures.\n\n"
-        f"- pictures: {config.size} x {config.size}, one toy over a random solid colour\n"
+        f"- pictures: {config.size} x {config.size}, one toy over a random solid color\n"
         f"- captions: {knows} of `{config.prompts}`, with view words ({config.views})\n"
         "- limits: knows only the words and toys of its prompt set\n"
         f"- licence: GPL-3.0-or-later\n{made}"

@@ -18,7 +18,7 @@ import tyro
 from pebble import ProcessExpired, ProcessPool
 from tqdm import tqdm
 
-from backend.prompts.normalize import normalise_prompt
+from backend.prompts.normalize import normalize_prompt
 from backend.protocol.errors import BadPrompt, BadRequest, OutputError
 
 from ..props.table import Prop, PropTable, read_table
@@ -89,7 +89,7 @@ def build(options: LibraryOptions) -> Index:
     if options.template and "{}" not in options.template:
         raise BadRequest("--template has no {} for the name", 'Write it as "a low-poly {}".')
     try:
-        normalise_prompt(described("thing", options.template))
+        normalize_prompt(described("thing", options.template))
     except BadPrompt as error:
         raise BadRequest(
             f"--template cannot make a prompt: {error.message}", 'Write it as "a low-poly {}".'

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from backend.files import check_source
-from backend.prompts.normalize import normalise_prompt
+from backend.prompts.normalize import normalize_prompt
 from backend.protocol.errors import BadPrompt, BadRequest
 from backend.protocol.foreign_text import parse_json, printable
 
@@ -80,7 +80,7 @@ def read_captions(path: Path) -> CaptionsFile:
     captions: dict[str, list[str]] = {}
     for name, said in rows:
         try:
-            whole = [normalise_prompt(caption) for caption in said if caption.strip()]
+            whole = [normalize_prompt(caption) for caption in said if caption.strip()]
         except BadPrompt as error:
             raise BadRequest(
                 f"{path}: a caption of {name[:60]!r} cannot be a prompt: {error.message}", _WAY_OUT
@@ -154,7 +154,7 @@ def _usable(captions: Iterable[str]) -> Iterator[str]:
     """Those that can be prompts."""
     for caption in captions:
         with contextlib.suppress(BadPrompt):
-            yield normalise_prompt(caption)
+            yield normalize_prompt(caption)
 
 
 def asset_captions(name: str, description: str, tags: Sequence[str], template: str) -> list[str]:

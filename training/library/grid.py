@@ -29,7 +29,7 @@ OUTSIDE, INSIDE = -1, -2
 
 @dataclass(frozen=True)
 class Grid:
-    """Signed distance and colour around a surface."""
+    """Signed distance and color around a surface."""
 
     blocks: Int[np.ndarray, "blocks blocks blocks"]
     """Index into the stored blocks, by x, y and z; or ``OUTSIDE``, ``INSIDE``."""
@@ -99,7 +99,7 @@ def _sides(
 def lookup(
     grid: Grid, points: Float[np.ndarray, "points 3"]
 ) -> tuple[Float[np.ndarray, " points"], Float[np.ndarray, "points 3"]]:
-    """Signed distance, clipped to the band, and colour in [0, 1]; one model, by numpy.
+    """Signed distance, clipped to the band, and color in [0, 1]; one model, by numpy.
 
     ``training.library.assets`` reads many models at once in torch; tests hold it to this.
     """

@@ -145,7 +145,7 @@ def write_sheet(path: Path, folder: Path, entries: list[Entry]) -> None:
 
 
 def write_copies(path: Path, folder: Path, entries: list[Entry]) -> None:
-    """Some models, each in several colours, materials and proportions."""
+    """Some models, each in several colors, materials and proportions."""
     plain = [entry for entry in entries if not COLORED & set(entry.prompt.split())] or entries
     count = min(len(plain), len(EXAMPLES) // 2)
     shown = [plain[(2 * i + 1) * len(plain) // (2 * count)] for i in range(count)]

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field, fields
@@ -18,7 +17,7 @@ import numpy as np
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save
 
-from backend.files import check_source, check_target
+from backend.files import atomic_write, check_source, check_target
 from backend.protocol.errors import BadRequest, OutputError
 from backend.protocol.foreign_text import parse_json
 from backend.protocol.schema import decode, encode
@@ -266,13 +265,9 @@ def prepare_folder(folder: Path) -> None:
 
 def write_whole(path: Path, data: bytes) -> None:
     """Replace a file at once or not at all; raises OutputError."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        temporary.write_bytes(data)
-        temporary.replace(path)
+        atomic_write(path, data)
     except OSError as error:
-        with contextlib.suppress(OSError):
-            temporary.unlink()
         raise OutputError(
             f"cannot write {path}: {error.strerror}",
             "Free some space or choose another folder; the same command then goes on.",

@@ -1,4 +1,4 @@
-"""The truth about a mesh in space: signed distance and nearest colour, whatever the mesh is like.
+"""The truth about a mesh in space: signed distance and nearest color, whatever the mesh is like.
 
 Inside is where the generalised winding number is above one half (Jacobson et al. 2013; fast
 evaluation Barill et al. 2018, by libigl), so closed parts may overlap and holes may be open. Faces
@@ -98,7 +98,7 @@ class Truth:
     def query(
         self, points: Float[np.ndarray, "points 3"]
     ) -> tuple[Float[np.ndarray, " points"], UInt8[np.ndarray, "points 3"]]:
-        """Signed distance (negative inside) and the nearest surface's colour."""
+        """Signed distance (negative inside) and the nearest surface's color."""
         distance, face, weights = self.nearest(points)
         signed = self.signed(points, distance, face, weights, self.inside(points))
         return signed, self.mesh.color(face, weights)

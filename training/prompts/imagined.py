@@ -37,7 +37,7 @@ def slots_of(caption: str) -> Iterator[tuple[tuple[str, ...], str]]:
 
 
 def imagined_captions(captions: Sequence[str], most: int, seed: int = 0) -> list[str]:
-    """At most ``most`` captions that are not among ``captions``, drawn by ``seed``.
+    """Captions that are not among ``captions``, at most ``most``, drawn by ``seed``.
 
     Each is one of them with a word in place of another, where the two words stand beside the same
     words in some other captions.

@@ -16,7 +16,7 @@ from itertools import product
 from pathlib import Path
 
 from backend.files import check_source
-from backend.prompts.normalize import normalise_prompt
+from backend.prompts.normalize import normalize_prompt
 from backend.protocol.errors import BadPrompt, TrainingError
 from backend.protocol.foreign_text import parse_json, printable
 
@@ -219,7 +219,7 @@ def single_prompt(text: str) -> PromptSet:
 
     Raises BadPrompt for an empty or too long one.
     """
-    prompt = normalise_prompt(text)
+    prompt = normalize_prompt(text)
     return PromptSet(prompt, (prompt,), (0,), ())
 
 
@@ -247,7 +247,7 @@ def read_prompts(source: Path | str) -> PromptSet:
     for line in filter(str.strip, lines):
         number = len(prompts) + 1
         try:
-            prompt = normalise_prompt(line)
+            prompt = normalize_prompt(line)
         except BadPrompt as error:
             raise TrainingError(
                 f"{path}: prompt {number} cannot be used: {error.message}", error.remedy

@@ -23,7 +23,7 @@ from .renderer import MeshRenderer
 
 
 def refine(checkpoint: Path, prompt: str, config: RefineConfig) -> Path:
-    """Train vertices and colours to the end of ``config``; returns the mesh's path.
+    """Train vertices and colors to the end of ``config``; returns the mesh's path.
 
     The model stays as it is. A run that was interrupted goes on from its last state.
 
