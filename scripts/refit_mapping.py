@@ -29,6 +29,7 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=40)
     parser.add_argument("--imagined", type=int, default=8000)
     parser.add_argument("--weight", type=float, default=0.5)
+    parser.add_argument("--wider", type=int, default=0, help="further hidden units")
     arguments = parser.parse_args()
     checkpoint = load_checkpoint(arguments.checkpoint)
     model, encoder = checkpoint.model, checkpoint.encoder()
@@ -47,7 +48,7 @@ def main() -> None:
     plain = [prompt for prompt in plain if prompt in set(prompts)]
     weights = torch.tensor([3.0 if prompt in set(plain) else 1.0 for prompt in prompts])
     config = LatentsConfig(
-        hidden=mapping.encode.out_features - 2 * model.config.latent,
+        hidden=mapping.encode.out_features - 2 * model.config.latent + arguments.wider,
         components=checkpoint.metadata.config.components,
         imagined=arguments.imagined,
         imagined_weight=arguments.weight,

@@ -37,7 +37,7 @@ def objective(
     """The truth is the object of a code: its own surface, in the units of a distance."""
     points = np.random.default_rng(0).uniform(-0.5, 0.5, (300, 3))
     values = model.at_points(points)
-    latent, _ = model.code_map.latent(silu(code)[0])
+    latent = model.code_map.latent(silu(code)[0])
     found = values.values(latent)
     height = (found[:, 0] - model.config.surface_level) / model.config.density_scale
     color = 0.5 + 0.5 * np.tanh(0.5 * found[:, 1:])
