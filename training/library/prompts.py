@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 
@@ -32,6 +32,8 @@ PLAIN_VISITS = 4
 COLORED = frozenset((*TINTS, "gold", "wood", "metal", "colored", "colorful"))
 """Words in a caption that say what color the model has already."""
 
+Slot = tuple[str, ...]
+"""A caption without one of its words (:func:`~training.prompts.imagined.slots_of`)."""
 SETS = ("library", "models", "recolored", "stretched", "pairs")
 """Everything; the models themselves; copies with one word of a kind; copies with two."""
 
@@ -89,10 +91,14 @@ def held_out_models(captions: Sequence[str]) -> list[str]:
     """Captions that differ from another by one word in a way that two others show, at most
     ``HELD_OUT_MODELS`` of all; the three that show it are kept."""
     known = set(captions)
-    slots: dict[tuple[str, ...], list[str]] = defaultdict(list)
+    slots: dict[Slot, dict[str, None]] = defaultdict(dict)
     for caption in captions:
         for slot, word in slots_of(caption):
-            slots[slot].append(word)
+            slots[slot][word] = None
+    places: dict[str, list[Slot]] = defaultdict(list)
+    for slot, words in slots.items():
+        for word in words:
+            places[word].append(slot)
     held: list[str] = []
     kept: set[str] = set()
     for caption in sorted(captions, key=lambda text: _draw(f"cell {text}")):
@@ -100,7 +106,7 @@ def held_out_models(captions: Sequence[str]) -> list[str]:
             break
         if caption in kept:
             continue
-        shown = _rectangle(caption, slots, known - set(held))
+        shown = _rectangle(caption, slots, places, known - set(held))
         if shown:
             held.append(caption)
             kept.update(shown)
@@ -108,19 +114,27 @@ def held_out_models(captions: Sequence[str]) -> list[str]:
 
 
 def _rectangle(
-    caption: str, slots: dict[tuple[str, ...], list[str]], known: set[str]
+    caption: str,
+    slots: Mapping[Slot, Collection[str]],
+    places: Mapping[str, Sequence[Slot]],
+    known: set[str],
 ) -> tuple[str, str, str] | None:
     """Three captions that show what ``caption`` is: (same, other word), (other rest, word) and
-    (other rest, other word)."""
+    (other rest, other word).
+
+    ``slots`` has every slot's words, ``places`` every word's slots.
+    """
     for slot, word in slots_of(caption):
+        if len(places[word]) < 2:
+            continue
         for other in slots[slot]:
-            if other == word:
+            if other == word or len(places[other]) < 2:
                 continue
             beside = _filled(slot, other, known)
             if beside is None:
                 continue
-            for rest, words in slots.items():
-                if rest == slot or word not in words or other not in words:
+            for rest in places[word]:
+                if rest == slot or other not in slots[rest]:
                     continue
                 same, opposite = _filled(rest, word, known), _filled(rest, other, known)
                 if same and opposite and len({caption, beside, same, opposite}) == 4:
