@@ -71,7 +71,7 @@ def browse(
             raise BadRequest(f"{output.name} is no .html file", "name it page.html")
     path = default_checkpoint() if checkpoint is None else checkpoint
     said = read_metadata(path)
-    listed = categories([*said.prompts, *said.unseen], said.kinds)
+    listed = categories(said.prompts, said.unseen, said.kinds)
     found = matching(listed, " ".join(words))
     if not found:
         raise BadRequest(

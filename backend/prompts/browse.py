@@ -23,17 +23,22 @@ class Category:
     prompts: tuple[str, ...]
 
 
-def categories(prompts: Sequence[str], kinds: Mapping[str, str]) -> list[Category]:
+def categories(
+    prompts: Sequence[str], unseen: Sequence[str], kinds: Mapping[str, str]
+) -> list[Category]:
     """The prompts by category, both in alphabetical order.
 
     Args:
-        prompts: all that a checkpoint can make.
+        prompts: what a checkpoint learnt.
+        unseen: what else it puts together of the words that it knows. With ``kinds`` these are
+            models that were held back to measure it, which it knows little of: not shown.
         kinds: categories that the checkpoint gives its prompts. Where there are any, only these
             prompts are shown: the others are copies in other colors and proportions. Where there
             are none, a prompt's category is what it is about.
     """
     found: dict[str, list[str]] = {}
-    for prompt in dict.fromkeys(prompts):
+    shown = prompts if kinds else [*prompts, *unseen]
+    for prompt in dict.fromkeys(shown):
         if kinds and prompt not in kinds:
             continue
         name = kinds.get(prompt) or subject_of(prompt) or OTHERS

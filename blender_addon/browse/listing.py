@@ -47,10 +47,10 @@ def _listed(keys: tuple[_Key, ...]) -> tuple[tuple[Category, Path], ...]:
     seen: set[str] = set()
     for path, _, _ in keys:
         said = catalog.metadata(path)
-        prompts = [*catalog.texts(said.get("prompts")), *catalog.texts(said.get("unseen"))]
-        fresh = [prompt for prompt in prompts if prompt not in seen]
-        seen.update(fresh)
-        found += [(category, path) for category in categories(fresh, _kinds(said))]
+        learnt = [prompt for prompt in catalog.texts(said.get("prompts")) if prompt not in seen]
+        unseen = [prompt for prompt in catalog.texts(said.get("unseen")) if prompt not in seen]
+        seen.update(learnt, unseen)
+        found += [(category, path) for category in categories(learnt, unseen, _kinds(said))]
     return tuple(sorted(found, key=lambda pair: pair[0].name))
 
 

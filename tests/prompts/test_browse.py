@@ -11,7 +11,7 @@ KINDS = {"a red barrel": "items", "a pine tree": "plants", "a birch": "plants"}
 
 
 def test_prompts_are_grouped_by_what_they_are_about() -> None:
-    assert categories(TOYS, {}) == [
+    assert categories(TOYS, [], {}) == [
         Category("fox", ("a fox",)),
         Category(OTHERS, ("riding",)),
         Category("pig", ("a pig", "a pig riding a bike")),
@@ -20,9 +20,18 @@ def test_prompts_are_grouped_by_what_they_are_about() -> None:
 
 def test_where_a_checkpoint_names_kinds_copies_are_not_shown() -> None:
     prompts = [*KINDS, "a tall red barrel", "a blue birch"]
-    assert categories(prompts, KINDS) == [
+    assert categories(prompts, [], KINDS) == [
         Category("items", ("a red barrel",)),
         Category("plants", ("a birch", "a pine tree")),
+    ]
+
+
+def test_models_that_were_held_back_are_not_shown_and_new_compositions_are() -> None:
+    shown = categories(["a pine tree"], ["a birch"], KINDS)
+    assert shown == [Category("plants", ("a pine tree",))]
+    assert categories(["a fox"], ["a pig"], {}) == [
+        Category("fox", ("a fox",)),
+        Category("pig", ("a pig",)),
     ]
 
 
@@ -38,7 +47,7 @@ def test_where_a_checkpoint_names_kinds_copies_are_not_shown() -> None:
     ],
 )
 def test_search_finds_beginnings_of_words(search: str, found: list[str]) -> None:
-    listed = matching(categories(list(KINDS), KINDS), search)
+    listed = matching(categories(list(KINDS), [], KINDS), search)
     assert [prompt for category in listed for prompt in category.prompts] == found
     assert all(category.prompts for category in listed)
 
