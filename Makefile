@@ -20,7 +20,7 @@ help:
 demo: $(VENV)/.ready
 	$(BIN)/python scripts/demo.py
 
-## make test              set up, then the tests (under 10 minutes on two cores)
+## make test              set up, then the tests (10 to 17 minutes on two cores)
 test: $(VENV)/.ready $(VENV)/.blenders $(VENV)/.gltf-validator
 	$(BIN)/python -m ruff format --check .
 	$(BIN)/python -m ruff check .

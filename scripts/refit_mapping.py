@@ -29,14 +29,14 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=40)
     parser.add_argument("--imagined", type=int, default=8000)
     parser.add_argument("--weight", type=float, default=0.5)
-    parser.add_argument("--wider", type=int, default=0, help="further hidden units")
     arguments = parser.parse_args()
     checkpoint = load_checkpoint(arguments.checkpoint)
     model, encoder = checkpoint.model, checkpoint.encoder()
     mapping = model.mapping
-    assert isinstance(mapping, MappingNetwork) and mapping.deeper
-    unseen = set(checkpoint.metadata.unseen)
-    prompts = [prompt for prompt in checkpoint.metadata.prompts if prompt not in unseen]
+    assets = checkpoint.metadata.recipe.get("assets")
+    if not (isinstance(mapping, MappingNetwork) and mapping.deeper and isinstance(assets, dict)):
+        raise SystemExit(f"{arguments.checkpoint} is not a library's with a deep mapping network")
+    prompts = checkpoint.metadata.prompts
     parts = [prompts[first : first + 256] for first in range(0, len(prompts), 256)]
     with torch.no_grad():
         said = torch.cat([encoder.encode(part) for part in parts])
@@ -44,11 +44,11 @@ def main() -> None:
         for layer in mapping.deeper:
             before = layer(nn.functional.silu(before))
     # As a library's training visits them: models more often than their copies.
-    plain = [model["prompt"] for model in checkpoint.metadata.recipe["assets"]["models"]]
+    plain = [model["prompt"] for model in assets["models"]]
     plain = [prompt for prompt in plain if prompt in set(prompts)]
     weights = torch.tensor([3.0 if prompt in set(plain) else 1.0 for prompt in prompts])
     config = LatentsConfig(
-        hidden=mapping.encode.out_features - 2 * model.config.latent + arguments.wider,
+        hidden=mapping.encode.out_features - 2 * model.config.latent,
         components=checkpoint.metadata.config.components,
         imagined=arguments.imagined,
         imagined_weight=arguments.weight,

@@ -4,7 +4,9 @@ The linear mapping network (A4) gives the latents of a thousand captions with fe
 they have, so that a large library is blurred by what v can be, not by what a grid can hold. While
 such a run trains, an asset's own numbers are added to v before its SiLU (as DeepSDF learns a code a
 shape); copies of an asset share them, and what a word adds is the mapping network's to say. For
-every checkpoint a deep mapping network (A5) is fitted to the sums, and text alone gives them.
+every checkpoint a deep mapping network (A5) is fitted to the sums, and text alone gives them. It is
+fitted to captions that nobody wrote, too (``prompts/imagined.py``): a network that knows no more
+than what a thousand captions say has no reason to say anything sensible of another.
 """
 
 from __future__ import annotations

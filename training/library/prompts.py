@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from itertools import product
 
 from ..prompts import PromptSet
-from ..prompts.imagined import slots_of
+from ..prompts.imagined import Slot, fillings_of, slots_of
 from .attributes import STRETCHES, TINTS, Look
 from .storage import Entry
 
@@ -32,8 +32,6 @@ PLAIN_VISITS = 4
 COLORED = frozenset((*TINTS, "gold", "wood", "metal", "colored", "colorful"))
 """Words in a caption that say what color the model has already."""
 
-Slot = tuple[str, ...]
-"""A caption without one of its words (:func:`~training.prompts.imagined.slots_of`)."""
 SETS = ("library", "models", "recolored", "stretched", "pairs")
 """Everything; the models themselves; copies with one word of a kind; copies with two."""
 
@@ -91,10 +89,7 @@ def held_out_models(captions: Sequence[str]) -> list[str]:
     """Captions that differ from another by one word in a way that two others show, at most
     ``HELD_OUT_MODELS`` of all; the three that show it are kept."""
     known = set(captions)
-    slots: dict[Slot, dict[str, None]] = defaultdict(dict)
-    for caption in captions:
-        for slot, word in slots_of(caption):
-            slots[slot][word] = None
+    slots = fillings_of(captions)
     places: dict[str, list[Slot]] = defaultdict(list)
     for slot, words in slots.items():
         for word in words:

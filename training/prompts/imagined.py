@@ -18,6 +18,8 @@ from backend.prompts.spelling import STOP_WORDS, split_words
 
 from .specs import article
 
+Slot = tuple[str, ...]
+"""A caption with "_" in place of one of its words, and nothing in place of articles."""
 ARTICLES = ("a", "an")
 TRIES = 20
 """Draws for each caption that is asked for: where there are few, all are found."""
@@ -26,14 +28,22 @@ NOISE = 0.1
 leaves least of held-out captions of the props (``benchmarks/imagined_captions.py``)."""
 
 
-def slots_of(caption: str) -> Iterator[tuple[tuple[str, ...], str]]:
-    """Every way to take one word out: the others with their places, articles empty and the place
-    itself "_", and the word."""
+def slots_of(caption: str) -> Iterator[tuple[Slot, str]]:
+    """Every way to take one word out: the slot that it leaves, and the word."""
     words = caption.split()
     for place, word in enumerate(words):
         if word not in ARTICLES:
             rest = ["" if w in ARTICLES else w for w in words]
             yield (*rest[:place], "_", *rest[place + 1 :]), word
+
+
+def fillings_of(captions: Sequence[str]) -> dict[Slot, dict[str, None]]:
+    """The words that captions have in each slot; both in the captions' order."""
+    fillings: dict[Slot, dict[str, None]] = defaultdict(dict)
+    for caption in captions:
+        for slot, word in slots_of(caption):
+            fillings[slot][word] = None
+    return fillings
 
 
 def imagined_captions(captions: Sequence[str], most: int, seed: int = 0) -> list[str]:
@@ -42,20 +52,18 @@ def imagined_captions(captions: Sequence[str], most: int, seed: int = 0) -> list
     Each is one of them with a word in place of another, where the two words stand beside the same
     words in some other captions.
     """
-    fillings: dict[tuple[str, ...], set[str]] = defaultdict(set)
-    for caption in captions:
-        for slot, word in slots_of(caption):
-            fillings[slot].add(word)
+    fillings = fillings_of(captions)
     alike: dict[str, set[str]] = defaultdict(set)
     for words in fillings.values():
         for word in words:
-            alike[word] |= words
+            alike[word] |= words.keys()
     known = {_without_articles(caption.split()) for caption in captions}
+    ways = [out for caption in captions if (out := list(slots_of(caption)))]
     random = Random(seed)
     found: dict[str, None] = {}
-    for _ in range(TRIES * most if captions else 0):
-        slot, word = random.choice(list(slots_of(random.choice(captions))) or [((), "")])
-        others = sorted(alike[word] - fillings[slot])
+    for _ in range(TRIES * most if ways else 0):
+        slot, word = random.choice(random.choice(ways))
+        others = sorted(alike[word] - fillings[slot].keys())
         if not others:
             continue
         other = random.choice(others)
