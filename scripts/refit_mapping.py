@@ -1,11 +1,13 @@
 """Fit a deep mapping network anew, so that captions nobody wrote are guessed from written ones.
 
-    python scripts/refit_mapping.py CHECKPOINT -o OUT.safetensors
+    python scripts/refit_mapping.py CHECKPOINT -o OUT.safetensors [--second 2048]
+    python scripts/find_latents.py CHECKPOINT --library LIB -o V.safetensors
+    python scripts/refit_mapping.py CHECKPOINT --latents V.safetensors -o OUT.safetensors
 
-For checkpoints from before fits took imagined captions (``training/amortized/latents.py``): what
-the prompts that it learnt say stays the same as near as the fit can; grid, MLP and text tower stay
-as they are. Prints the error over the learnt prompts and the imagined ones, in units of
-the spread of the learnt ones.
+For checkpoints from before fits took imagined captions (``training/amortized/latents.py``), and for
+a wider network or other latents: what the prompts that it learnt say stays the same, or becomes
+what ``--latents`` has, as near as the fit can; grid, MLP and text tower stay as they are. Prints
+the error over the learnt prompts and the imagined ones, in units of the spread of the learnt ones.
 """
 
 from __future__ import annotations
@@ -15,8 +17,10 @@ import dataclasses
 from pathlib import Path
 
 import torch
+from safetensors.torch import load_file
 from torch import nn
 
+from backend.inference.linearized import closed
 from backend.model.checkpoint import load_checkpoint, save_checkpoint
 from backend.model.mapping import MappingNetwork
 from training.amortized.latents import LatentsConfig, fit_mapping, imagine
@@ -29,6 +33,10 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=40)
     parser.add_argument("--imagined", type=int, default=8000)
     parser.add_argument("--weight", type=float, default=0.5)
+    parser.add_argument("--rate", type=float, default=LatentsConfig.rate)
+    parser.add_argument("--hidden", type=int, help="units of the first hidden layer; as it is")
+    parser.add_argument("--second", type=int, default=0, help="of a second one; 0: none")
+    parser.add_argument("--latents", type=Path, help="of scripts/find_latents.py")
     arguments = parser.parse_args()
     checkpoint = load_checkpoint(arguments.checkpoint)
     model, encoder = checkpoint.model, checkpoint.encoder()
@@ -43,12 +51,21 @@ def main() -> None:
         before = mapping.encode(said.flatten(1))
         for layer in mapping.deeper:
             before = layer(nn.functional.silu(before))
+        truth = nn.functional.silu(before)
+    if arguments.latents:
+        truth = load_file(arguments.latents)["latents"]
+        if truth.shape != before.shape:
+            raise SystemExit(f"{arguments.latents} has not the latents of {arguments.checkpoint}")
+        before = torch.from_numpy(closed(truth.double().numpy())).float()
     # As a library's training visits them: models more often than their copies.
     plain = [model["prompt"] for model in assets["models"]]
     plain = [prompt for prompt in plain if prompt in set(prompts)]
     weights = torch.tensor([3.0 if prompt in set(plain) else 1.0 for prompt in prompts])
+    beside = 2 * model.config.latent
     config = LatentsConfig(
-        hidden=mapping.encode.out_features - 2 * model.config.latent,
+        hidden=(arguments.hidden or mapping.encode.out_features) - beside,
+        second=max(arguments.second - beside, 0),
+        rate=arguments.rate,
         components=checkpoint.metadata.config.components,
         imagined=arguments.imagined,
         imagined_weight=arguments.weight,
@@ -59,7 +76,6 @@ def main() -> None:
     decode = model.mapping.plain_weights()["decode.weight"]
     metric = decode.T @ decode
     with torch.no_grad():
-        truth = mapping.latent(said)
         wrong, away = result.mapping.latent(said) - truth, truth - truth.mean(0)
         error, spread = (((part @ metric) * part).sum(1) for part in (wrong, away))
         print(f"{len(said)} learnt prompts: error {error.mean() / spread.mean():.5f} of the spread")

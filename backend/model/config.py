@@ -249,6 +249,9 @@ def config_from_json(data: object) -> ModelConfig:
 
 _LARGEST = 1024
 """The largest whole number in a list: of vertices an axis, of widths of layers."""
+_WIDEST = 8192
+"""Units of a hidden layer of the mapping network, at most: small beside the layer after v, and what
+a library's thousand captions are said with."""
 _MOST_CONDITIONS = 64
 
 
@@ -272,8 +275,9 @@ def _out_of_range(config: ModelConfig | GridConfig, where: str) -> str | None:
             if len(value) > _MOST_CONDITIONS:
                 return f"{named} has more than {_MOST_CONDITIONS} entries"
         elif isinstance(value, tuple):
-            if not all(0 < number <= _LARGEST for number in value):
-                return f"{named} is not a list of integers from 1 to {_LARGEST}"
+            largest = _WIDEST if entry.name == "mapping_hidden" else _LARGEST
+            if not all(0 < number <= largest for number in value):
+                return f"{named} is not a list of integers from 1 to {largest}"
         elif not isinstance(value, str) and value < 0:
             return f"{named} is negative"
     return None

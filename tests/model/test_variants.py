@@ -364,6 +364,8 @@ def test_a_configuration_without_the_newer_fields_means_what_it_did():
     [
         ({"mapping": "magic"}, "linear, deep, attention, concatenation"),
         ({"mapping": "deep", "mapping_hidden": []}, "mapping_hidden"),
+        ({"mapping": "deep", "mapping_hidden": [8193]}, r"mapping_hidden.*1 to 8192"),
+        ({"hidden": [1025]}, r"model\.hidden.*1 to 1024"),
         ({"mapping": "attention", "components": 5}, "components"),
         ({"mapping": "attention", "attention": 0}, "attention"),
         ({"mapping": "concatenation", "hidden": []}, "hidden"),

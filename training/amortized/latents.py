@@ -15,6 +15,7 @@ import dataclasses
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import cast
 
 import torch
 from jaxtyping import Float, Int
@@ -46,6 +47,9 @@ class LatentsConfig:
     """Each asset learns numbers that are added to v; with a linear mapping network only."""
     hidden: int = within(256, 0, 65_536)
     """Units of the fitted network's hidden layer, beside the 2 v that begin as the linear map."""
+    second: int = within(0, 0, 65_536)
+    """Units of a second hidden layer, likewise; 0: there is none. Units there cost less of a file
+    than in the first, which reads whole embeddings."""
     components: int = within(512, 1, 65_536)
     """Principal components of the text embeddings that it sees, at most."""
     wordings: int = within(4, 1, 1000)
@@ -213,10 +217,11 @@ def fit_mapping(
 
 def deep_config(known: ModelConfig, config: LatentsConfig) -> ModelConfig:
     """The model whose deep mapping network says what ``known``'s and the parts of v do."""
+    widths = (config.hidden, config.second) if config.second else (config.hidden,)
     return dataclasses.replace(
         known,
         mapping="deep",
-        mapping_hidden=(2 * known.latent + config.hidden,),
+        mapping_hidden=tuple(2 * known.latent + width for width in widths),
         components=min(config.components, known.tokens * known.width),
         spectral_norm=False,
     )
@@ -258,17 +263,25 @@ def _begin_linear(
     ridge = 1e-6 * square.diagonal().mean().clamp_min(1e-12)
     square.diagonal().add_(ridge)
     best = torch.linalg.solve(square, weighted.T @ (before - mean).double()).T.to(inputs)
-    v, (last,) = len(best), mapping.deeper
+    v = len(best)
     mapping.encode.weight[:v], mapping.encode.weight[v : 2 * v] = best, -best
     mapping.encode.bias[: 2 * v] = 0.0
     same = torch.eye(v).to(best)
-    last.weight.zero_()  # pyright: ignore[reportCallIssue]
-    last.weight[:, :v], last.weight[:, v : 2 * v] = same, -same  # pyright: ignore[reportIndexIssue]
-    last.bias.copy_(mean)  # pyright: ignore[reportCallIssue]
+    *between, last = (cast(nn.Linear, layer) for layer in mapping.deeper)
+    for layer in between:
+        layer.weight[: 2 * v] = 0.0
+        layer.weight[:v, :v], layer.weight[:v, v : 2 * v] = same, -same
+        layer.weight[v : 2 * v] = -layer.weight[:v]
+        layer.bias[: 2 * v] = 0.0
+    last.weight.zero_()
+    last.weight[:, :v], last.weight[:, v : 2 * v] = same, -same
+    last.bias.copy_(mean)
 
 
 def _v(
     mapping: MappingNetwork, inputs: Float[Tensor, "prompts components"]
 ) -> Float[Tensor, "prompts v"]:
-    silu, (last,) = nn.functional.silu, mapping.deeper
-    return silu(last(silu(mapping.encode(inputs))))
+    v = mapping.encode(inputs)
+    for layer in mapping.deeper:
+        v = layer(nn.functional.silu(v))
+    return nn.functional.silu(v)

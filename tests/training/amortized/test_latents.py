@@ -75,6 +75,18 @@ def test_text_says_what_the_assets_had_as_their_own():
     assert result.config.mapping == "deep"
 
 
+def test_a_second_hidden_layer_begins_as_the_same_linear_map_and_says_as_much():
+    model = tiny_model()
+    own = torch.randn(PROMPTS, TINY.latent, generator=torch.Generator().manual_seed(3))
+    truth = grids(model, embeddings(), own)
+    deeper = dataclasses.replace(FIT, second=32)
+    start = [fitted(model, own, dataclasses.replace(c, rate=0.0)) for c in (FIT, deeper)]
+    assert relative_error(*(grids(result, embeddings()) for result in start)) < 1e-6
+    result = fitted(model, own, deeper)
+    assert result.config.mapping_hidden == (2 * TINY.latent + 64, 2 * TINY.latent + 32)
+    assert relative_error(grids(result, embeddings()), truth) < 0.01
+
+
 def test_every_wording_of_a_prompt_says_the_same():
     model = tiny_model()
     own = torch.randn(PROMPTS, TINY.latent, generator=torch.Generator().manual_seed(3))
@@ -174,8 +186,8 @@ def test_only_a_linear_network_without_conditions_takes_them(config):
 
 
 def test_a_network_too_wide_for_a_checkpoint_is_refused_before_the_training():
-    with pytest.raises(TrainingError, match=r"mapping_hidden.*1024"):
-        LatentTable([0], TINY, dataclasses.replace(FIT, hidden=1024))
+    with pytest.raises(TrainingError, match=r"mapping_hidden.*8192"):
+        LatentTable([0], TINY, dataclasses.replace(FIT, hidden=8192))
 
 
 def own_trainer(folder, **changes):
