@@ -175,6 +175,7 @@ def load_pixel_model(
             folder / "unet",
             torch_dtype=dtype,
             local_files_only=True,
+            use_safetensors=True,  # a folder from elsewhere may hold a pickle, which runs code
         )
         name = first_not_finite(inner.state_dict())
         if name is not None:

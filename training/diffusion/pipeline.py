@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -147,18 +149,25 @@ def load_weights(cls: Any, folder: Path, **options: Any) -> Any:
         ValueError: the files lack tensors; the error names the first of them.
         OSError, ValueError, KeyError, RuntimeError, TypeError, SafetensorError: from the library.
     """
-    logging = sys.modules[cls.__module__.partition(".")[0]].utils.logging
-    verbosity = logging.get_verbosity()
-    logging.set_verbosity_error()
-    try:
+    with _silent(sys.modules[cls.__module__.partition(".")[0]]):
         model, found = cls.from_pretrained(folder, output_loading_info=True, **options)
-    finally:
-        logging.set_verbosity(verbosity)
     missing = sorted(found["missing_keys"])
     if missing:
         more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
         raise ValueError(f"its weights lack the tensor {missing[0]}{more}")
     return model
+
+
+@contextmanager
+def _silent(library: Any) -> Iterator[None]:
+    """Keep diffusers or transformers from logging: what goes wrong is said once, by who catches
+    it."""
+    verbosity = library.utils.logging.get_verbosity()
+    library.utils.logging.set_verbosity(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        library.utils.logging.set_verbosity(verbosity)
 
 
 def _class(library: str, name: str) -> Any:
@@ -189,15 +198,16 @@ def _is_hub_name(name: str) -> bool:
 def _download(name: str, variant: str, revision: str) -> Path:
     diffusers = import_diffusers()
     try:
-        return Path(
-            diffusers.DiffusionPipeline.download(
-                name,
-                variant=variant or None,
-                revision=revision or None,
-                use_safetensors=True,
-                **dict.fromkeys(_NOT_NEEDED),
+        with _silent(diffusers):
+            return Path(
+                diffusers.DiffusionPipeline.download(
+                    name,
+                    variant=variant or None,
+                    revision=revision or None,
+                    use_safetensors=True,
+                    **dict.fromkeys(_NOT_NEEDED),
+                )
             )
-        )
     # The hub's client raises many unrelated kinds: no network, no such name, no permission.
     except Exception as error:
         raise NotDownloaded(

@@ -183,6 +183,21 @@ def test_a_missing_tensor_is_one_clear_line(tmp_path, capfd, file, tensor, reaso
     assert capfd.readouterr().err == ""
 
 
+@pytest.mark.parametrize("pickled", [False, True])
+def test_weights_that_are_no_safetensors_are_one_clear_line_and_never_unpickled(
+    copied, capfd, pickled
+):
+    """Diffusers logs an error of its own and goes on with ``.bin``, which may run code."""
+    path = next((copied / "unet").glob("*.safetensors"))
+    if pickled:
+        torch.save(load_file(path), path.with_suffix(".bin"))
+    path.unlink()
+    with pytest.raises(TrainingError, match=r"no file named \S+\.safetensors") as info:
+        load_pixel_model(copied)
+    assert "\n" not in info.value.message
+    assert capfd.readouterr().err == ""
+
+
 def _metadata(path):
     with safe_open(path, framework="pt") as file:
         return file.metadata()

@@ -325,13 +325,14 @@ def test_a_variant_is_used_where_a_part_has_it(folders, tmp_path):
         load_diffusion_model(folder)
 
 
-def test_a_hub_model_that_is_not_here_says_what_to_do(monkeypatch):
+def test_a_hub_model_that_is_not_here_says_what_to_do(monkeypatch, capfd):
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     with pytest.raises(NotDownloaded) as error:
         load_diffusion_model("nobody/no-such-model")
     assert "nobody/no-such-model" in error.value.message
     assert "folder" in error.value.remedy
     assert "hf auth login" in error.value.remedy
+    assert capfd.readouterr().err == "", "diffusers has nothing to add"
 
 
 def broken(folders, tmp_path, change) -> Att3dError:
