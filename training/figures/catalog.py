@@ -144,9 +144,12 @@ def _chain(label: str, scale: Scale, interpolation: InterpolationConfig, prompts
         # With v = 2, or without whitening, two prompts stay one ball for so short a run.
         model=dataclasses.replace(base.model, latent=4, components=4),
         interpolation=dataclasses.replace(interpolation, kappa_until=(100,)),
+        # Two prompts: half of the preset's batch gives each of them 400 frames.
+        batch=4,
         steps=200,
         sheet_every=200,
         watched=2,
+        compiled=False,
     )
     return Run(label, config, PAIR if not prompts else FOUR)
 
