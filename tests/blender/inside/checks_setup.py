@@ -247,6 +247,7 @@ def preferences_text(bench: Bench) -> str:
 
 
 def check_preferences_draw_in_every_state(bench: Bench) -> None:
+    bench.session.close()
     assert "Starts with the first prompt" in preferences_text(bench)
     with small_set_up(bench, "drawn"):
         assert "Not set up" in preferences_text(bench)
@@ -284,6 +285,7 @@ def check_carried_packages_that_blender_has_not_installed_are_named(bench: Bench
 
 
 def check_panel_and_preferences_say_what_works_and_why(bench: Bench) -> None:
+    bench.session.close()
     connect(bench)
     text = preferences_text(bench)
     assert "Runs by the command of the preferences" in text, text
