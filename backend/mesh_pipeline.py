@@ -17,6 +17,7 @@ from .prompts.materials import PLAIN, Finish
 from .protocol.options import MeshOptions
 from .surface.clean import CleanConfig, drop_specks_and_cavities
 from .surface.contour import contour
+from .surface.curved import split_curved
 from .surface.face_fit import fit_faces
 from .surface.flips import flip_edges
 from .surface.quads import remesh
@@ -38,6 +39,8 @@ class PipelineConfig:
     margin: float = 20.0
     """Pre-density that may change within a cell of the first look (see ``near_surface``)."""
     clean: CleanConfig = field(default_factory=CleanConfig)
+    split_share: float = 0.15
+    """Share of the contour's edges that are split before decimation, where the surface bends."""
     flip_rounds: int = 1
     fit_reach: float = 1.0
     """How far a vertex may move at once to fit the surface, in cells of the resolution."""
@@ -74,6 +77,9 @@ def _decimated(
     with stages.stage("decimate"):
         quads = options.topology == "quads"
         most = max(options.faces, config.quads_from) if quads else options.faces
+        if len(faces) > most:
+            cell = 2.0 * source.bound / (third - 1)
+            vertices, faces = split_curved(reader, vertices, faces, config.split_share, cell / 2)
         vertices, faces = decimate(vertices, faces, most, stages.cancel)
         faces = flip_edges(reader, vertices, faces, config.flip_rounds)
         if quads:
