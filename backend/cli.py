@@ -255,11 +255,16 @@ class Info:
     file: tyro.conf.Positional[Path | None] = None
     """A checkpoint; default: the bundled one."""
     json: tyro.conf.FlagCreatePairsOff[Json] = False
+    whole: tyro.conf.FlagCreatePairsOff[bool] = False
+    """With --json: every prompt, word and model, where there are else counts."""
 
     def run(self) -> int:
-        from .commands.info import as_text, describe
+        from .commands.info import as_text, describe, summarized
 
-        return _show(describe(self.file), as_text, self.json)
+        facts = describe(self.file)
+        if not self.json:
+            return _show(facts, as_text, False)
+        return _show(facts if self.whole else summarized(facts), as_text, True)
 
 
 @dataclass(frozen=True)

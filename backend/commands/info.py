@@ -12,6 +12,8 @@ from ..protocol.foreign_text import printable
 from ..protocol.schema import to_json
 
 SHOWN_PROMPTS = 8
+LONG = {"prompts", "unseen", "words", "synonyms", "sizes", "kinds"}
+"""Facts that have an item for each prompt or word."""
 
 
 def describe(path: Path | None) -> dict[str, Any]:
@@ -28,6 +30,19 @@ def describe(path: Path | None) -> dict[str, Any]:
         "sha256": file_sha256(path),
         **metadata,
     }
+
+
+def summarized(facts: dict[str, Any]) -> dict[str, Any]:
+    """What :func:`describe` found, with counts instead of the long lists: prompts, vocabulary, and
+    the models that a library consists of."""
+    short = {key: {"count": len(value)} if key in LONG else value for key, value in facts.items()}
+    encoder, recipe = dict(facts["text_encoder"]), dict(facts["recipe"])
+    if "words" in encoder:
+        encoder["words"] = {"count": len(encoder["words"])}
+    models = recipe["assets"].get("models") if isinstance(recipe.get("assets"), dict) else None
+    if isinstance(models, list):
+        recipe["assets"] = {**recipe["assets"], "models": {"count": len(models)}}
+    return short | {"text_encoder": encoder, "recipe": recipe}
 
 
 def as_text(facts: dict[str, Any]) -> str:
@@ -54,8 +69,9 @@ def as_text(facts: dict[str, Any]) -> str:
             f"  --condition  {condition['name']}={condition['default']:g}"
             f" (from {condition['low']:g} to {condition['high']:g})"
         )
+    short = summarized(facts)
     for title in ("config", "metrics", "recipe"):
-        lines.append(f"  {title:<12} {_flat(facts[title]) or 'not stated'}")
+        lines.append(f"  {title:<12} {_flat(short[title]) or 'not stated'}")
     return "\n".join(printable(line).replace("\n", " ") for line in lines)
 
 

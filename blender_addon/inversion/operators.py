@@ -21,6 +21,7 @@ from ..process.operator import BackendOperator, in_object_mode
 from ..process.reply import Reply
 from ..process.session import redraw, session
 from ..scene.data_blocks import find_by_uid
+from ..scene.glb import STILL
 from ..ui.preferences import preferences
 
 if TYPE_CHECKING:
@@ -170,18 +171,7 @@ def _exported(context: Context, objects: list[bpy.types.Object]) -> Path:
     with open(handle, "wb"):
         pass
     try:
-        bpy.ops.export_scene.gltf(
-            filepath=str(path),
-            export_format="GLB",
-            use_selection=True,
-            export_apply=True,
-            export_animations=False,
-            export_skins=False,
-            export_morph=False,
-            export_cameras=False,
-            export_lights=False,
-            export_yup=True,
-        )
+        bpy.ops.export_scene.gltf(filepath=str(path), use_selection=True, **STILL)
     except Exception:
         path.unlink(missing_ok=True)
         raise

@@ -14,9 +14,9 @@ from bpy.props import EnumProperty, StringProperty
 from ...backend.protocol.errors import Att3dError, BadRequest, InternalError, OutputError
 from ..process.operator import in_object_mode
 from ..process.session import redraw, session
+from ..scene.glb import Piece, add_facts, assets_of_file, outermost, write_piece
 from ..ui.status_text import told
 from .awaited import Training, awaited
-from .glb import Piece, add_facts, assets_of_file, outermost, write_piece
 
 if TYPE_CHECKING:
     from bpy.types import Context, Event

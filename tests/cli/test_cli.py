@@ -265,6 +265,20 @@ def test_info_shows_what_a_checkpoint_holds(att3d: Run, tiny: list[str]):
         assert word in text.out
     facts = att3d("info", tiny[1], "--json").json()
     assert facts["name"] == "tiny" and facts["config"]["latent"] == 6 and len(facts["sha256"]) == 64
+    whole = att3d("info", tiny[1], "--json", "--whole").json()
+    assert "a pig on a chair" in whole["prompts"]
+    assert facts["prompts"] == {"count": len(whole["prompts"])}
+    assert {**facts, "prompts": []}.keys() == {**whole, "prompts": []}.keys()
+
+
+def test_info_counts_the_models_of_a_library(att3d: Run):
+    """A person reads it: a thousand models with their authors are 280 KB."""
+    props = ROOT / "checkpoints" / "props.safetensors"
+    whole = att3d("info", props, "--json", "--whole").json()
+    models = whole["recipe"]["assets"]["models"]
+    facts = att3d("info", props, "--json")
+    assert facts.json()["recipe"]["assets"]["models"] == {"count": len(models)}
+    assert len(facts.out) < 10_000 and len(att3d("info", props).out) < 8_000
 
 
 def test_checkpoints_lists_good_and_bad(att3d: Run, tiny_checkpoint_path: Path):

@@ -28,7 +28,7 @@ from .surfaces import Unreadable
 SECONDS = 240.0
 """Most time for one file."""
 MARK = "ATT3D-REPLY "
-_SCRIPT = Path(__file__).parents[2] / "blender_addon" / "library" / "glb.py"
+_SCRIPT = Path(__file__).parents[2] / "blender_addon" / "scene" / "glb.py"
 """A script of its own: it runs where nothing of ours but the standard library is."""
 
 

@@ -28,7 +28,17 @@ from .names import described, variant
 from .one import Done, digest, process
 from .placing import Yaws
 from .sources import Found, Source, find
-from .storage import Entry, Index, Journal, LeftOut, model_path, prepare_folder, write_index
+from .storage import (
+    MODELS,
+    Entry,
+    Index,
+    Journal,
+    LeftOut,
+    model_path,
+    prepare_folder,
+    remove_empty,
+    write_index,
+)
 from .surfaces import Unreadable
 
 SECONDS = 600.0
@@ -99,10 +109,12 @@ def build(options: LibraryOptions) -> Index:
     table = PropTable(read_table(options.table)) if options.table else None
     with tempfile.TemporaryDirectory(prefix="att3d-library-") as temporary:
         found = find(options.inputs, Path(temporary))
+        new = not options.output.exists()
         prepare_folder(options.output)
         read = _read_all(found, yaws, table, options)
         index = _index(read, found, captions, options)
     if not index.entries:
+        remove_empty(options.output, whole=new)
         first = index.left_out[0]
         raise BadRequest(
             f"none of {len(index.left_out)} files can be used; {first.source}: {first.reason}",
@@ -338,6 +350,6 @@ def _recorded(options: LibraryOptions) -> dict[str, Any]:
 def _remove_unused(folder: Path, read: Sequence[_Read]) -> None:
     """Models that an earlier build made of sources that this one does not have."""
     used = {model_path(folder, model["key"]) for item in read for model in item.done.models}
-    for path in (folder / "models").glob("*.safetensors"):
+    for path in (folder / MODELS).glob("*.safetensors"):
         if path not in used:
             path.unlink(missing_ok=True)

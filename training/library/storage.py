@@ -263,6 +263,19 @@ def prepare_folder(folder: Path) -> None:
         ) from error
 
 
+def remove_empty(folder: Path, *, whole: bool) -> None:
+    """Take away what :func:`prepare_folder` made, as far as nothing is in it.
+
+    Args:
+        folder: the library's.
+        whole: the folder itself as well.
+    """
+    with contextlib.suppress(OSError):
+        (folder / MODELS).rmdir()
+        if whole:
+            folder.rmdir()
+
+
 def write_whole(path: Path, data: bytes) -> None:
     """Replace a file at once or not at all; raises OutputError."""
     try:

@@ -303,6 +303,16 @@ def test_files_of_which_none_can_be_used_are_one_line(tmp_path, capsys):
     code = main(["library", str(tmp_path / "pack"), "-o", str(tmp_path / "lib"), "--workers", "1"])
     error = capsys.readouterr().err
     assert code == 2 and "error: none of 1 files can be used; pack/a.glb: it is cut off" in error
+    assert not (tmp_path / "lib").exists(), "a refused build leaves nothing"
+
+
+def test_a_refused_build_leaves_a_folder_of_yours_as_it_was(tmp_path):
+    (tmp_path / "pack").mkdir()
+    (tmp_path / "pack" / "a.glb").write_bytes(b"")
+    (tmp_path / "lib").mkdir()
+    arguments = [str(tmp_path / "pack"), "-o", str(tmp_path / "lib"), "--workers", "1"]
+    assert main(["library", *arguments]) == 2
+    assert list((tmp_path / "lib").iterdir()) == []
 
 
 @pytest.mark.parametrize("arguments", [["library"], ["library", "gone", "-o", "lib"]])

@@ -1,4 +1,4 @@
-"""Models of a Blender file as .glb files, each with what its asset says about it.
+"""Models of a Blender file as .glb files, as they stand; each with what its asset says about it.
 
 A part of the extension, and a program of its own that ``training/library/blender.py`` runs in a
 Python with bpy or in a Blender: a request is a JSON line on standard input, ``path`` (.blend or
@@ -25,6 +25,18 @@ import bpy
 DRAWN = {"MESH", "CURVE", "SURFACE", "FONT", "META"}
 CARRIED = {"TEX_IMAGE", "VERTEX_COLOR", "ATTRIBUTE", "MIX", "RGB"}
 """Nodes whose color a file can carry; others are procedural."""
+
+STILL: dict[str, Any] = {
+    "export_format": "GLB",
+    "export_apply": True,
+    "export_animations": False,
+    "export_skins": False,
+    "export_morph": False,
+    "export_cameras": False,
+    "export_lights": False,
+    "export_yup": True,
+}
+"""For Blender's glTF exporter, for models as they stand: modifiers applied, nothing moves."""
 
 
 @dataclass(frozen=True)
@@ -127,16 +139,9 @@ def write_scene(path: Path) -> None:
         bpy.context.view_layer.update()
         bpy.ops.export_scene.gltf(
             filepath=str(path),
-            export_format="GLB",
             use_active_scene=True,
             use_visible=True,
-            export_apply=True,
-            export_animations=False,
-            export_skins=False,
-            export_morph=False,
-            export_cameras=False,
-            export_lights=False,
-            export_yup=True,
+            **STILL,
         )
     finally:
         for armature, position in poses:
