@@ -36,7 +36,7 @@ STILL: dict[str, Any] = {
     "export_lights": False,
     "export_yup": True,
 }
-"""For Blender's glTF exporter, for models as they stand: modifiers applied, nothing moves."""
+"""Options of Blender's glTF exporter for models as they stand: modifiers applied, no motion."""
 
 
 @dataclass(frozen=True)
