@@ -4,9 +4,9 @@ The flow folds nothing, but it squeezes what the surface has no room for, reache
 few vertices, and where a strand tore, single faces span the gap. So vertices are moved again, by a
 few rounds of least squares: edges are springs, weak where the mesh is as it was in the template and
 strong where it is squeezed, stretched or turned over; samples of the surface that lie far from the
-mesh pull the face that is nearest; edges across a gap pull nothing, and the rims on its two sides
-draw together, so that what spans it becomes as thin as a needle. After each round the vertices go
-back to the surface by Newton steps.
+mesh pull the nearest face of the same piece of the object; edges across a gap, or from piece to
+piece, pull nothing, and the rims on a gap's two sides draw together, so that what spans it becomes
+as thin as a needle. After each round the vertices go back to the surface by Newton steps.
 """
 
 from __future__ import annotations
@@ -23,11 +23,17 @@ from ..field_reader import Points, Reader
 from ..shapes import Bool, Float, Int
 from ..surface.geometry import face_areas, face_crosses, normalise, vertex_normals
 from ..surface.project import newton
-from ..surface.topology import Faces, Vertices, half_edges
+from ..surface.topology import Faces, Vertices, half_edges, label_parts
 from .samples import Samples, place_samples, sample_surface
 
 SAMPLES = 25_000
 """Points that are sampled on a whole object's surface."""
+OPPOSITE = 0.01
+"""Half of how far apart two points in one place count whose normals are opposite, metres."""
+MUCH = 0.9
+"""A small piece of the surface is left as the flow has laid it if that is nearer by this factor."""
+SMALL = SAMPLES // 5
+"""Samples from which on a piece is not small."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +59,8 @@ class SettleConfig:
     """... and if not."""
     rim: float = 5.0
     """Springs along the rims of a gap."""
+    probe: float = 0.006
+    """Step of the differences that say which side of a thin sheet a vertex is on."""
 
 
 class Surface:
@@ -61,6 +69,8 @@ class Surface:
     def __init__(self, vertices: Vertices, faces: Faces, count: int = SAMPLES) -> None:
         samples: Samples = sample_surface(vertices, faces, count, np.random.default_rng(0))
         self.points, self.normals = samples.points, samples.normals
+        self.piece: Int[np.ndarray, " samples"] = label_parts(faces, len(vertices))[1][samples.face]
+        """Samples of one connected surface have one number."""
         self.tree = KDTree(self.points)
 
 
@@ -134,32 +144,72 @@ def settle(
     """
     config = config or SettleConfig()
     current = positions.astype(np.float64)
+    _, nearest = surface.tree.query(current)
+    piece = np.where(fixed, -1, surface.piece[nearest])
+    facing = reader.normals(current.astype(np.float32), config.probe)
     for _ in range(config.rounds):
         reader.cancel.check()
-        moved = _round(topology, surface, current, fixed, config)
-        moved = newton(reader, moved.astype(np.float32), 2, config.reach).astype(np.float64)
-        current = np.where(fixed[:, None], current, moved)
+        moved = _round(topology, surface, current, piece, config)
+        moved = newton(reader, moved.astype(np.float32), 2, config.reach)
+        turned = reader.normals(moved, config.probe)
+        # Through a thin sheet to its other side is no way along the surface.
+        stays = fixed | ((turned * facing).sum(axis=1) < 0.0)
+        current = np.where(stays[:, None], current, moved)
+        facing = np.where(stays[:, None], facing, turned)
+    current = _nearer(topology, surface, (positions, current), piece)
     return current.astype(np.float32)
+
+
+def _nearer(
+    topology: Topology,
+    surface: Surface,
+    attempts: tuple[Points, Points],
+    piece: Int[np.ndarray, " vertices"],
+) -> Points:
+    """The second attempt, but for the small pieces of the surface to which the first is clearly
+    nearer: of a shred thin as a sheet few vertices show each side, and springs draw them to the
+    other one."""
+    small = np.flatnonzero(np.bincount(surface.piece) < SMALL)
+    small = small[np.isin(small, piece)]
+    if not len(small):
+        return attempts[1]
+    truth = np.column_stack([surface.points, OPPOSITE * surface.normals])
+    error = np.full((2, len(small)), np.inf)
+    for positions, of_attempt in zip(attempts, error, strict=True):
+        own = sample_surface(positions, topology.faces, topology.samples, np.random.default_rng(1))
+        points = np.column_stack([own.points, OPPOSITE * own.normals])
+        corners = piece[topology.faces[own.face]]
+        for index, number in enumerate(small):
+            mine, real = (corners == number).all(axis=1), surface.piece == number
+            if mine.any():
+                there, _ = KDTree(truth[real]).query(points[mine])
+                back, _ = KDTree(points[mine]).query(truth[real])
+                of_attempt[index] = there.mean() + back.mean()
+    first, second = error
+    kept = np.isin(piece, small[first < MUCH * second])
+    return np.where(kept[:, None], *attempts)
 
 
 def _round(
     topology: Topology,
     surface: Surface,
     current: Points,
-    fixed: Bool[np.ndarray, " vertices"],
+    piece: Int[np.ndarray, " vertices"],
     config: SettleConfig,
 ) -> Points:
-    """One solution of the springs."""
+    """One solution of the springs. ``piece`` is that of the surface which each vertex shows; -1 if
+    it stays where it is."""
     cut, rim = _gaps(topology, surface, current, config)
+    cut |= piece[topology.first] != piece[topology.second]
     weight = np.where(cut, 0.0, np.where(rim, config.rim, 1.0))
     springs = topology.matrix(weight)
     held = config.held * (config.loose / config.held) ** _trouble(
         topology, surface, current, config
     )
-    held[fixed] = 1e6
+    held[piece < 0] = 1e6
     matrix = diags(np.asarray(springs.sum(axis=1)).reshape(-1) + held) - springs
     right = held[:, None] * current
-    pull, goal = _pulls(topology, surface, current, config)
+    pull, goal = _pulls(topology, surface, current, piece, config)
     solver = splu((matrix + pull.T @ pull).tocsc())
     right = right + pull.T @ goal
     return np.stack([solver.solve(right[:, axis]) for axis in range(3)], axis=1)
@@ -201,15 +251,28 @@ def _trouble(
 
 
 def _pulls(
-    topology: Topology, surface: Surface, current: Points, config: SettleConfig
+    topology: Topology,
+    surface: Surface,
+    current: Points,
+    piece: Int[np.ndarray, " vertices"],
+    config: SettleConfig,
 ) -> tuple[csr_matrix, Float[np.ndarray, "pulls 3"]]:
-    """Weighted equations: the nearest point of the mesh is to come to a sample far from it."""
+    """Weighted equations: the nearest point of the mesh is to come to a sample far from it. Only
+    faces that lie on the sample's piece of the surface do: another would leave its own."""
     points, face, shares = place_samples(
         current, topology.faces, topology.samples, np.random.default_rng(1)
     )
-    distance, nearest = KDTree(points).query(surface.points)
-    far = np.flatnonzero(distance > config.gap)
-    nearest = np.asarray(nearest)[far]
+    a, b, c = piece[topology.faces[face]].T
+    found = []
+    for number in range(int(surface.piece.max()) + 1):
+        own = np.flatnonzero((a == number) & (b == number) & (c == number))
+        asked = np.flatnonzero(surface.piece == number)
+        if not len(own):
+            continue
+        distance, place = KDTree(points[own]).query(surface.points[asked])
+        far = distance > config.gap
+        found.append(np.stack([asked[far], own[np.asarray(place)[far]]]))
+    far, nearest = np.concatenate(found, axis=1) if found else np.zeros((2, 0), dtype=np.int64)
     face, shares = face[nearest], shares[nearest]
     number = np.bincount(face, minlength=len(topology.faces))[face]
     root = np.sqrt(config.pull / np.maximum(number, 1))

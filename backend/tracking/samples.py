@@ -16,6 +16,8 @@ from ..surface.topology import Faces, Vertices
 class Samples:
     points: Points
     normals: Float[np.ndarray, "samples 3"]
+    face: Int[np.ndarray, " samples"]
+    """On which each lies."""
 
 
 def sample_surface(
@@ -24,7 +26,7 @@ def sample_surface(
     """Points evenly over the surface, with the normals of their faces."""
     points, face, _ = place_samples(vertices, faces, count, generator)
     normals = normalise(face_crosses(vertices.astype(np.float64), faces))[face]
-    return Samples(points, normals)
+    return Samples(points, normals, face)
 
 
 def place_samples(

@@ -85,6 +85,10 @@ def moments(
     own = np.zeros_like(moving)
     own[faces[sudden[faces].any(axis=1)]] = True
     own &= moving
+    # What is one vertex at a key, of a strand without area, waits together: or it opens.
+    places = [np.unique(points, axis=0, return_inverse=True)[1].reshape(-1) for points in positions]
+    for place in places:
+        own = np.isin(place, place[own])
     going &= sudden
     coming &= sudden & ~going
     first_solid, last = source.solid(alphas[0]), source.solid(alphas[-1])
@@ -94,7 +98,7 @@ def moments(
             _deepest(second[coming], last, first_solid, np.flatnonzero(coming), leaves=False),
         ]
     )
-    part = _parts(faces, own)
+    part = _parts(faces, own, places)
     found = []
     for number in np.unique(part[own]):
         mask = part == number
@@ -141,9 +145,17 @@ def at(
     return ((1.0 - shares) * positions[0] + shares * positions[1]).astype(np.float32)
 
 
-def _parts(faces: Faces, own: Bool[np.ndarray, " vertices"]) -> np.ndarray:
-    """A number for each vertex of ``own``, the same for those that edges join; -1 elsewhere."""
+def _parts(
+    faces: Faces,
+    own: Bool[np.ndarray, " vertices"],
+    places: Sequence[Int[np.ndarray, " vertices"]],
+) -> np.ndarray:
+    """A number for each vertex of ``own``, the same for those that edges join or that have one
+    number in some of ``places``; -1 elsewhere."""
     pairs = np.concatenate([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]])
+    for place in places:
+        first = np.unique(place, return_index=True)[1]
+        pairs = np.concatenate([pairs, np.stack([np.arange(len(own)), first[place]], axis=1)])
     pairs = pairs[own[pairs].all(axis=1)]
     graph = csr_matrix((np.ones(len(pairs)), pairs.T), shape=(len(own), len(own)))
     _, number = connected_components(graph, directed=False)

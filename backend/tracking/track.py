@@ -20,6 +20,7 @@ from .keys import choose_keys, sudden_changes
 from .painting import around_moments, baked
 from .quality import diagonal, drift, measure
 from .solids import extract
+from .strands import together
 from .sudden import at
 from .tracked_mesh import TrackedMesh
 from .vertex_tracker import STEPS, Tracker, make_template
@@ -69,9 +70,12 @@ def track(
         tracker.track_all(lambda done: stages.within("keys", done))
         places = choose_keys(tracker, options.keys)
         positions: dict[float, Vertices] = {}
+        strands = None
         for alpha in places:
             tucked = tuck(tracker.positions[alpha], faces, stages.cancel)
-            positions[alpha] = tracker.drawn_in(alpha, tracker.folded(alpha, tucked))
+            strands = tracker.strands(alpha, tucked, strands)
+            positions[alpha] = tracker.drawn_in(alpha, together(tucked, strands))
+        tracker.positions |= positions
         moments = sudden_changes(tracker, places, positions, options.keys)
         for ends, own in moments.items():
             both = positions[ends[0]], positions[ends[1]]

@@ -11,7 +11,7 @@ from ..field_reader import Reader
 from ..mesh_pipeline import PipelineConfig
 from ..progress import CancelToken
 from ..protocol.options import Topology as Polygon
-from ..shapes import Bool, Float
+from ..shapes import Bool, Float, Int
 from ..surface.face_fit import fit_faces
 from ..surface.geometry import face_areas, vertex_normals
 from ..surface.quads import remesh
@@ -24,7 +24,7 @@ from .islands import Islands, near
 from .quality import diagonal
 from .relaxation import SAMPLES, Surface, Topology
 from .solids import GridField, Solid, extract
-from .strands import fold_strands
+from .strands import strand_groups, together
 from .sudden import Moment, at, moments
 from .template_fit import Fit, Fitter
 
@@ -194,10 +194,20 @@ class Tracker:
         self, alpha: float, positions: Float[np.ndarray, "vertices 3"]
     ) -> Float[np.ndarray, "vertices 3"]:
         """Positions at ``alpha`` whose strands across gaps of the object have no area."""
+        return together(positions, self.strands(alpha, positions))
+
+    def strands(
+        self,
+        alpha: float,
+        positions: Float[np.ndarray, "vertices 3"],
+        before: Int[np.ndarray, " vertices"] | None = None,
+    ) -> Int[np.ndarray, " vertices"]:
+        """Which vertices of strands across gaps of the object become one at ``alpha``; ``before``:
+        those at the key before it."""
         surface = self.source.surface(alpha)
         off, _ = surface.tree.query(positions[self.faces].mean(axis=1))
         spanning = off > SPANNING * self.source.solid(alpha).voxel
-        return fold_strands(positions, self.faces, spanning, WIDEST * self.size)
+        return strand_groups(positions, self.faces, spanning, WIDEST * self.size, before)
 
     def drawn_in(
         self, alpha: float, positions: Float[np.ndarray, "vertices 3"]

@@ -10,7 +10,7 @@ from backend.progress import CancelToken
 from backend.protocol.errors import Cancelled
 from backend.surface.geometry import face_areas, face_crosses, normalise
 from backend.surface.simplify import decimate
-from backend.tracking.relaxation import Surface, Topology, bring_lost, settle
+from backend.tracking.relaxation import SettleConfig, Surface, Topology, bring_lost, settle
 from tests.surface.analytic import AnalyticField, Ball
 from tests.tracking.worlds import mesh_of
 
@@ -103,3 +103,31 @@ def test_a_part_of_which_nothing_arrived_is_absent_and_a_point() -> None:
     found, absent = bring_lost(Topology(vertices, faces), vertices, arrived)
     np.testing.assert_array_equal(absent, ~arrived)
     np.testing.assert_allclose(found[absent], np.tile(vertices[absent].mean(axis=0), (3, 1)))
+
+
+def test_a_piece_that_is_not_shown_draws_nothing_from_another() -> None:
+    """A mesh of one ball on a surface of two: all stays on its own, however strong the pull."""
+    balls: list[Ball] = [BALL, (0.8, 0.0, 0.0, 0.15)]
+    vertices, faces = decimate(*mesh_of([BALL]), 1500, CancelToken())
+    fixed = np.zeros(len(vertices), dtype=bool)
+    reader = Reader(AnalyticField(balls=balls), CancelToken())
+    surface = Surface(*mesh_of(balls))
+    assert surface.piece.max() == 1
+    config = SettleConfig(pull=1e4)
+    moved = settle(reader, Topology(vertices, faces), surface, vertices, fixed, config)
+    assert np.abs(np.linalg.norm(moved, axis=1) - 0.5).max() < 0.01
+
+
+def test_a_thin_sheet_is_not_turned_inside_out() -> None:
+    """A small plate as the flow lays it, with few vertices: both its sides stay where they are."""
+    row = [(0.07 * x, 0.0, 0.07 * z, 0.045) for x in range(-2, 3) for z in range(-2, 3)]
+    plate, faces = mesh_of(row, 128)
+    vertices, coarse = decimate(plate, faces, 60, CancelToken())
+    reader = Reader(AnalyticField(balls=row), CancelToken())
+    surface = Surface(plate, faces, 1500)
+    nothing = np.zeros(len(vertices), dtype=bool)
+    moved = settle(reader, Topology(vertices, coarse, 1500), surface, vertices, nothing)
+    outward = reader.normals(moved[coarse].mean(axis=1).astype(np.float32), 0.004)
+    facing = (face_crosses(moved.astype(np.float64), coarse) * outward).sum(axis=1)
+    assert (facing > 0).mean() > 0.95
+    assert np.ptp(moved, axis=0)[[0, 2]] == pytest.approx(np.ptp(plate, axis=0)[[0, 2]], abs=0.05)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from backend.surface.geometry import face_areas
-from backend.tracking.strands import fold_strands
+from backend.tracking.strands import fold_strands, strand_groups, together
 from tests.tracking.worlds import mesh_of
 
 
@@ -62,3 +62,28 @@ def test_nothing_spans_nothing_moves() -> None:
     vertices, faces = mesh_of([(0.0, 0.0, 0.0, 0.4)], 24)
     folded = fold_strands(vertices, faces, np.zeros(len(faces), dtype=bool), 0.1)
     assert folded is vertices
+
+
+def test_a_strand_of_two_keys_has_no_area_between_them() -> None:
+    """Its corners lie differently at both, so that each by itself would fold them differently."""
+    one, faces = tube(0.03, 40)
+    other = one + np.random.default_rng(0).uniform(-0.01, 0.01, one.shape)
+    every, half = np.ones(len(faces), dtype=bool), (one[faces][:, :, 0] > 0.3).all(axis=1)
+    first = strand_groups(one, faces, every, 0.2)
+
+    def area_between(second: np.ndarray) -> float:
+        middle = 0.5 * (together(one, first) + together(other, second))
+        return float(face_areas(middle, faces)[half].max())
+
+    assert area_between(strand_groups(other, faces, half, 0.2)) > 1e-4
+    assert area_between(strand_groups(other, faces, half, 0.2, first)) == 0.0
+
+
+def test_what_has_become_too_wide_is_not_folded_as_at_the_key_before() -> None:
+    narrow, faces = tube(0.03)
+    wide, _ = tube(0.3)
+    every = np.ones(len(faces), dtype=bool)
+    before = strand_groups(narrow, faces, every, 0.1)
+    np.testing.assert_array_equal(
+        strand_groups(wide, faces, every, 0.1, before), np.arange(len(wide))
+    )
