@@ -17,7 +17,7 @@ class Samples:
     points: Points
     normals: Float[np.ndarray, "samples 3"]
     face: Int[np.ndarray, " samples"]
-    """On which each lies."""
+    """The face on which each sample lies."""
 
 
 def sample_surface(
