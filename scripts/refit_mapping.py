@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 from pathlib import Path
+from random import Random
 
 import torch
 from safetensors.torch import load_file
@@ -24,6 +25,8 @@ from backend.inference.linearized import closed
 from backend.model.checkpoint import load_checkpoint, save_checkpoint
 from backend.model.mapping import MappingNetwork
 from training.amortized.latents import LatentsConfig, fit_mapping, imagine
+from training.library.attributes import STRETCHES, TINTS, Look
+from training.props.table import PropTable, read_table
 
 
 def main() -> None:
@@ -37,6 +40,8 @@ def main() -> None:
     parser.add_argument("--hidden", type=int, help="units of the first hidden layer; as it is")
     parser.add_argument("--second", type=int, default=0, help="of a second one; 0: none")
     parser.add_argument("--latents", type=Path, help="of scripts/find_latents.py")
+    parser.add_argument("--table", type=Path, help="of the library: captions in other words")
+    parser.add_argument("--wordings", type=int, default=3, help="of each prompt, with --table")
     arguments = parser.parse_args()
     checkpoint = load_checkpoint(arguments.checkpoint)
     model, encoder = checkpoint.model, checkpoint.encoder()
@@ -72,7 +77,13 @@ def main() -> None:
         epochs=arguments.epochs,
     )
     imagined = imagine(prompts + 2 * plain, encoder, config)
-    result = fit_mapping(model, before, [said], weights, config, imagined)
+    wordings = [said]
+    if arguments.table:
+        for other in other_wordings(prompts, assets["models"], arguments.table, arguments.wordings):
+            parts = [other[first : first + 256] for first in range(0, len(other), 256)]
+            wordings.append(torch.cat([encoder.encode(part) for part in parts]))
+    before = before.repeat(len(wordings), 1)
+    result = fit_mapping(model, before, wordings, weights, config, imagined)
     decode = model.mapping.plain_weights()["decode.weight"]
     metric = decode.T @ decode
     with torch.no_grad():
@@ -83,9 +94,32 @@ def main() -> None:
             off = result.mapping.latent(some.embeddings) - some.shares @ truth[some.known]
             error = ((off @ metric) * off).sum(1)
             print(f"{len(off)} imagined ones: {error.mean() / spread.mean():.5f}")
-    metadata = dataclasses.replace(checkpoint.metadata, config=result.config)
+    metadata = dataclasses.replace(checkpoint.metadata, config=result.config, metrics={})
     # Vertices that were left out are zero, and are left out again.
     save_checkpoint(arguments.output, result, metadata, checkpoint.text_tensors, floor=0.0)
+
+
+def other_wordings(
+    prompts: list[str], models: list[dict[str, str]], table: Path, count: int
+) -> list[list[str]]:
+    """``count - 1`` lists of the prompts in other words, as training says them: without the
+    article, then by a caption of the model's row in ``table``."""
+    rows = PropTable(read_table(table))
+    looks = [Look(tint, stretch) for tint in ("", *TINTS) for stretch in ("", *STRETCHES)]
+    forms: dict[str, list[str]] = {}
+    for model in models:
+        prop = rows.prop_of_file(model["source"])
+        for look in looks:
+            said = look.caption(model["prompt"])
+            captions = [said, *(look.caption(text) for text in (prop.captions if prop else ())[1:])]
+            bare = [text.split(" ", 1)[1] for text in captions if text.startswith(("a ", "an "))]
+            # A model of this name comes before another's copy.
+            if look.plain or said not in forms:
+                forms[said] = [*bare[:1], *captions[1:], *bare[1:]] or [said]
+    random = Random(0)
+    others = [forms.get(prompt, [prompt]) for prompt in prompts]
+    first = [[options[0] for options in others]]
+    return first + [[random.choice(options) for options in others] for _ in range(count - 2)]
 
 
 if __name__ == "__main__":
