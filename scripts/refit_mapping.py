@@ -90,6 +90,12 @@ def main() -> None:
         wrong, away = result.mapping.latent(said) - truth, truth - truth.mean(0)
         error, spread = (((part @ metric) * part).sum(1) for part in (wrong, away))
         print(f"{len(said)} learnt prompts: error {error.mean() / spread.mean():.5f} of the spread")
+        for other in wordings[1:]:
+            errors = []
+            for network in (mapping, result.mapping):
+                off = network.latent(other) - truth
+                errors.append(((off @ metric) * off).sum(1).mean() / spread.mean())
+            print("in other words: {:.5f} before, {:.5f} now".format(*errors))
         for some in imagined:
             off = result.mapping.latent(some.embeddings) - some.shares @ truth[some.known]
             error = ((off @ metric) * off).sum(1)

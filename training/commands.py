@@ -138,6 +138,8 @@ class Evaluate:
     library: LibraryFolder = None
     count: int = within(100, 0)
     """Prompts of each kind, evenly chosen; 0: all."""
+    size: int = within(64, 4, 1024)
+    """Pixels of a picture's side. Figures at other sizes than 64 are other figures."""
     scoring: str | None = None
     """The CLIP that scores: the bundled one (as a rule), a file that ``clip --preset scoring``
     wrote, any open_clip model (ViT-B-32/openai, hf-hub:OWNER/REPOSITORY, a folder), or none."""
@@ -161,6 +163,7 @@ class Evaluate:
             self.prompts,
             library=self.library,
             count=self.count,
+            size=self.size,
             scoring=self.scoring,
             queries=self.queries,
             device=self.device,

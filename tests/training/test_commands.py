@@ -90,6 +90,19 @@ def test_evaluation_figures(short_run, tmp_path):
     assert 0 < result["r_probability"]["truth"] < 1
 
 
+def test_figures_of_pictures_of_another_size_say_so_and_are_others(short_run, capsys):
+    arguments = ["evaluate", str(short_run), "--prompts", "vehicles", "--count", "1"]
+    found = {}
+    for size in ("64", "16"):
+        asked = [*arguments, "--scoring", "none", "--size", size]
+        assert cli.main([*asked, "--json"]) == 0
+        found[size] = json.loads(capsys.readouterr().out)
+    assert (found["64"]["size"], found["16"]["size"]) == (64, 16)
+    assert found["64"]["psnr"] != found["16"]["psnr"]
+    assert cli.main([*arguments, "--scoring", "none", "--size", "16"]) == 0
+    assert "four views each of 16 x 16" in capsys.readouterr().out
+
+
 def test_a_sheet_shows_seen_and_unseen_prompts(short_run, tmp_path, capsys):
     output = tmp_path / "sheet.png"
     arguments = ["sheet", str(short_run), "--output", str(output), "--prompts", "pig64"]

@@ -30,6 +30,7 @@ def evaluate_checkpoint(
     *,
     library: Path | None = None,
     count: int = 100,
+    size: int = 64,
     scoring: str | None = None,
     queries: Sequence[str] = (),
     device: str = "auto",
@@ -71,7 +72,9 @@ def evaluate_checkpoint(
             print(f"no R-figures: {error.message}", file=sys.stderr)  # noqa: T201
     elif queries:
         raise BadRequest("--queries need a scoring model", "leave out --scoring none")
-    result = evaluate(checkpoint, measured, collection, asked, count=count, compiled=compiled)
+    result = evaluate(
+        checkpoint, measured, collection, asked, count=count, size=size, compiled=compiled
+    )
     result["set"] = measured.name
     if record:
         update_metadata(path, dataclasses.replace(read_metadata(path), metrics=result))
@@ -97,6 +100,8 @@ def figures_table(result: dict[str, Any]) -> str:
             lines.append(f"{name:20}" + "".join(cells).rstrip())
     counted = result["prompts"]
     said = f"{counted['seen']} seen and {counted['unseen']} unseen prompts, four views each"
+    side = result["size"]
+    said += f" of {side} x {side}" * (side != 64)
     if "queries" in result:
         said += (
             f"; {result['queries']} queries (chance {result['chance']:.2%}),"

@@ -1,7 +1,7 @@
 """How good a checkpoint is: PSNR and silhouettes against references, and R-metrics (A34).
 
-Pictures are 64 x 64 from four sides (front, left, back, right) at elevation 15 degrees, over
-white, four rays a pixel: with one ray a pixel, pictures of one toy that differ by nothing but
+Pictures are 64 x 64 as a rule, from four sides (front, left, back, right) at elevation 15 degrees,
+over white, four rays a pixel: with one ray a pixel, pictures of one toy that differ by nothing but
 sampling are 24 to 33 dB apart, and a figure near that says little. PSNR compares albedo; IoU is
 the overlap of silhouettes over their union: a ray is in where at least half of its light is
 stopped, and a pixel where at least half of its rays are. (A mean of opacities is another thing: two
@@ -178,6 +178,7 @@ def evaluate(
     queries: Queries | None,
     *,
     count: int,
+    size: int = 64,
     compiled: bool = False,
 ) -> dict[str, Any]:
     """Figures over ``count`` seen and ``count`` unseen prompts (0: all), evenly chosen.
@@ -204,7 +205,7 @@ def evaluate(
     for name, group in groups.items():
         for index in tqdm(group, desc=f"evaluate {name}", dynamic_ncols=True):
             embedding = encoder.encode([prompt_set.prompts[index]])[0]
-            views = look(checkpoint, embedding, assets, place[index])
+            views = look(checkpoint, embedding, assets, place[index], size)
             figures.add(name, views, index, truth=name == measured)
     scored: dict[str, Any] = {}
     if queries is not None:
@@ -219,7 +220,7 @@ def evaluate(
         "prompts": {name: len(group) for name, group in groups.items()},
         **scored,
         "views": VIEWS,
-        "size": 64,
+        "size": size,
     }
 
 
