@@ -39,7 +39,7 @@ class PipelineConfig:
     margin: float = 20.0
     """Pre-density that may change within a cell of the first look (see ``near_surface``)."""
     clean: CleanConfig = field(default_factory=CleanConfig)
-    split_share: float = 0.15
+    split_share: float = 0.2
     """Share of the contour's edges that are split before decimation, where the surface bends."""
     flip_rounds: int = 1
     fit_reach: float = 1.0
