@@ -256,7 +256,7 @@ class Info:
     """A checkpoint; default: the bundled one."""
     json: tyro.conf.FlagCreatePairsOff[Json] = False
     whole: tyro.conf.FlagCreatePairsOff[bool] = False
-    """With --json: every prompt, word and model, where there are else counts."""
+    """Every prompt, word and model with --json, where there are else counts."""
 
     def run(self) -> int:
         from .commands.info import as_text, describe, summarized
