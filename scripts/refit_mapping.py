@@ -97,7 +97,8 @@ def main() -> None:
                 errors.append(((off @ metric) * off).sum(1).mean() / spread.mean())
             print("in other words: {:.5f} before, {:.5f} now".format(*errors))
         for some in imagined:
-            off = result.mapping.latent(some.embeddings) - some.shares @ truth[some.known]
+            shares = some.expected(truth[some.known], metric)
+            off = result.mapping.latent(some.embeddings) - shares @ truth[some.known]
             error = ((off @ metric) * off).sum(1)
             print(f"{len(off)} imagined ones: {error.mean() / spread.mean():.5f}")
     metadata = dataclasses.replace(checkpoint.metadata, config=result.config, metrics={})

@@ -5,16 +5,19 @@ they have, so that a large library is blurred by what v can be, not by what a gr
 such a run trains, an asset's own numbers are added to v before its SiLU (as DeepSDF learns a code a
 shape); copies of an asset share them, and what a word adds is the mapping network's to say. For
 every checkpoint a deep mapping network (A5) is fitted to the sums, and text alone gives them. It is
-fitted to captions that nobody wrote, too (``prompts/imagined.py``): a network that knows no more
-than what a thousand captions say has no reason to say anything sensible of another.
+fitted to captions that nobody wrote, too: a network that knows no more than what a thousand
+captions say has no reason to say anything sensible of another. What v these should have is judged
+by their words (``prompts/imagined.py``), or for copies of assets by what they show (``copies.py``).
 """
 
 from __future__ import annotations
 
 import dataclasses
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
+from random import Random
 from typing import cast
 
 import torch
@@ -27,10 +30,12 @@ from backend.model.mapping import MappingNetwork
 from backend.protocol.errors import TrainingError
 from backend.text.encoder import TextEncoder
 
+from ..assets import AssetCollection, Shown
 from ..prompts import PromptMix
 from ..prompts.imagined import imagined_captions, shares_of
 from ..runs.optimizer import OptimizerConfig, schedule_factor
 from ..runs.ranges import within
+from .copies import shares_of_copies
 from .evaluation import evenly
 
 BATCH = 256
@@ -66,13 +71,19 @@ class LatentsConfig:
 
 @dataclass(frozen=True)
 class Imagined:
-    """Captions that nobody wrote, and whose v they are expected to have."""
+    """Captions that nobody wrote."""
 
     embeddings: Float[Tensor, "captions tokens width"]
     known: Int[Tensor, " known"]
     """Places, among the prompts of the fit, of those that explain the captions."""
-    shares: Float[Tensor, "captions known"]
+    expected: Expected
     """How much of each one's v a caption is expected to have."""
+
+
+Expected = Callable[
+    [Float[Tensor, "known v"], Float[Tensor, "v v"]], Float[Tensor, "captions known"]
+]
+"""Shares of the known v, from these and the metric by which they differ."""
 
 
 class LatentTable(nn.Module):
@@ -109,30 +120,69 @@ class LatentTable(nn.Module):
         return (own * mix.shares.to(own)[..., None]).sum(1)
 
 
-def imagine(captions: Sequence[str], encoder: TextEncoder, config: LatentsConfig) -> list[Imagined]:
+def imagine(
+    captions: Sequence[str],
+    encoder: TextEncoder,
+    config: LatentsConfig,
+    collection: AssetCollection | None = None,
+) -> list[Imagined]:
     """Captions that ``captions`` explain, without those that repeat for the prompts of the fit.
 
-    Captions that repeat explain some by themselves, and all explain some: models come more often
-    than their copies, and how tall copies of a red tavern look says little of a blue tavern.
+    Captions that repeat explain some by themselves: models come more often than their copies, and
+    how tall copies of a red tavern look says little of a blue tavern. All together explain the
+    copies of ``collection`` that are not among them, or where it has none, some more by words.
     """
     visits = Counter(captions)
     models = [caption for caption in visits if visits[caption] > min(visits.values())]
     place = {caption: i for i, caption in enumerate(visits)}
+    copies = _copies(list(visits), collection, config.imagined) if collection else {}
     found = []
-    for some in (models, list(visits)):
+    for some in (models,) if copies else (models, list(visits)):
         imagined = imagined_captions(some, config.imagined)
         if not imagined:
             continue
-        parts = [imagined[first : first + BATCH] for first in range(0, len(imagined), BATCH)]
         known = evenly(some, EXPLAINING)
+        shares = torch.from_numpy(shares_of(imagined, known))
         found.append(
             Imagined(
-                torch.cat([encoder.encode(part) for part in parts]),
+                _encoded(imagined, encoder),
                 torch.tensor([place[caption] for caption in known]),
-                torch.from_numpy(shares_of(imagined, known)),
+                lambda v, _metric, shares=shares: shares.to(v),
+            )
+        )
+    if collection and copies:
+        shown = collection.shown(list(visits))
+        plain = [i for i, each in enumerate(shown) if each.as_it_is]
+        rest = sorted(set(range(len(shown))) - set(plain))
+        known = sorted([*plain, *evenly(rest, max(EXPLAINING - len(plain), 1))])
+        found.append(
+            Imagined(
+                _encoded(list(copies), encoder),
+                torch.tensor(known),
+                partial(shares_of_copies, list(copies.values()), [shown[i] for i in known]),
             )
         )
     return found
+
+
+def _copies(captions: Sequence[str], collection: AssetCollection, most: int) -> dict[str, Shown]:
+    """Copies of what captions show that are none of these, at most ``most``, drawn."""
+    taken = set(captions)
+    found = {
+        caption: shown
+        for plain in captions
+        for caption, shown in collection.copies(plain).items()
+        if caption not in taken
+    }
+    drawn = Random(0).sample(sorted(found), min(len(found), most))
+    return {caption: found[caption] for caption in drawn}
+
+
+def _encoded(
+    captions: Sequence[str], encoder: TextEncoder
+) -> Float[Tensor, "captions tokens width"]:
+    parts = [captions[first : first + BATCH] for first in range(0, len(captions), BATCH)]
+    return torch.cat([encoder.encode(part) for part in parts])
 
 
 def say_latents_by_text(
@@ -183,7 +233,8 @@ def fit_mapping(
     written, learnt = before, nn.functional.silu(before)
     truth = learnt
     for some in imagined:
-        shares, known = some.shares.to(device), some.known.to(device)
+        known = some.known.to(device)
+        shares = some.expected(learnt[known], metric)
         light = config.imagined_weight * len(written) / (len(shares) * len(imagined))
         before = torch.cat([before, shares @ written[known]])
         truth = torch.cat([truth, shares @ learnt[known]])

@@ -81,10 +81,16 @@ def _train(config: TrainConfig, prompts: PromptSet | None, device: torch.device)
         guidance=build_guidance(config, prompts, encoder, assets, device),
         seen=prompts.seen,
         device=device,
-        latents=LatentTable(collection.owners(prompts.prompts), config.model, config.latents)
+        latents=LatentTable(
+            [shown.asset for shown in collection.shown(prompts.prompts)],
+            config.model,
+            config.latents,
+        )
         if config.latents.own
         else None,
-        imagine=lambda seen: imagine([prompts.prompts[i] for i in seen], encoder, config.latents),
+        imagine=lambda seen: imagine(
+            [prompts.prompts[i] for i in seen], encoder, config.latents, collection
+        ),
         contents=contents_of(config, prompts, collection, encoder),
     )
     return finish(trainer, prompts, encoder, collection, assets)

@@ -18,6 +18,7 @@ from .protocol import (
     AssetCollection,
     ReferenceAssets,
     ReferenceBatch,
+    Shown,
     lit_on_white,
     references_of,
 )
@@ -89,6 +90,7 @@ __all__ = [
     "LibraryConfig",
     "ReferenceAssets",
     "ReferenceBatch",
+    "Shown",
     "ToyboxConfig",
     "assets_from_json",
     "assets_of",

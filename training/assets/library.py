@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import product
 from pathlib import Path
 
 import torch
@@ -14,9 +15,11 @@ from backend.prompts.subjects import subject_of
 from backend.protocol.errors import BadRequest, TrainingError
 
 from ..library.assets import LibraryAssets
-from ..library.prompts import SETS, Instance, LibraryPrompts, library_prompts
+from ..library.attributes import STRETCHES, TINTS, Look
+from ..library.prompts import SETS, Instance, LibraryPrompts, library_prompts, names_color
 from ..library.storage import Entry, Index, read_index, read_model
 from ..prompts import Chance, PromptSet, read_prompts
+from .protocol import Shown
 
 
 @dataclass(frozen=True)
@@ -140,8 +143,25 @@ class LibraryCollection:
                     found.setdefault(other, thing)
         return found
 
-    def owners(self, prompts: Sequence[str]) -> list[int]:
-        return [self.instance(prompt).model for prompt in prompts]
+    def shown(self, prompts: Sequence[str]) -> list[Shown]:
+        return [self._shown(self.instance(prompt)) for prompt in prompts]
+
+    def copies(self, prompt: str) -> Mapping[str, Shown]:
+        instance = self._find(prompt)
+        if instance is None or not instance.look.plain or not self._prompts.attributes:
+            return {}
+        plain = self.index.entries[instance.model].prompt
+        tints = ("",) if names_color(plain) else ("", *TINTS)
+        looks = [Look(tint, stretch) for tint, stretch in product(tints, ("", *STRETCHES))]
+        return {
+            look.caption(plain): self._shown(Instance(instance.model, look))
+            for look in looks
+            if not look.plain
+        }
+
+    def _shown(self, instance: Instance) -> Shown:
+        plain = self.index.entries[instance.model].prompt
+        return Shown(instance.model, plain, instance.look.tint, instance.look.stretch)
 
     def sizes(self, prompts: Sequence[str]) -> dict[str, float]:
         return {prompt: entry.metres for prompt, entry in self._plain(prompts) if entry.metres}

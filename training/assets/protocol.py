@@ -11,6 +11,7 @@ A new kind of assets is one file beside this one, and one line in ``training/ass
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 import torch
@@ -21,6 +22,24 @@ from backend.rendering.cameras import Cameras
 from backend.rendering.lighting import Shading, headlight
 
 from ..prompts import Chance, PromptMix, PromptSet
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What a prompt shows: an asset, and words that change any asset in the same way."""
+
+    asset: int
+    plain: str
+    """The prompt without these words."""
+    paint: str = ""
+    """The one that changes colors, or nothing for an asset in its own."""
+    stretch: str = ""
+    """The one that changes proportions, or nothing."""
+
+    @property
+    def as_it_is(self) -> bool:
+        """Whether no word changes the asset."""
+        return not self.paint and not self.stretch
 
 
 @runtime_checkable
@@ -121,9 +140,12 @@ class AssetCollection(Protocol):
         """Words of the paraphrases to the word that the prompts use: ``hog`` to ``pig``."""
         ...
 
-    def owners(self, prompts: Sequence[str]) -> list[int]:
-        """Numbers of the assets that the prompts show, as they are or changed by a word:
-        a red barrel and a tall barrel are of one barrel."""
+    def shown(self, prompts: Sequence[str]) -> list[Shown]:
+        """What each of the prompts shows."""
+        ...
+
+    def copies(self, prompt: str) -> Mapping[str, Shown]:
+        """What all copies of a prompt's asset show, by their captions; none of a copy."""
         ...
 
     def sizes(self, prompts: Sequence[str]) -> dict[str, float]:

@@ -26,6 +26,7 @@ from ..prompts import (
     synonyms,
 )
 from ..toybox import AssetBatch, build, build_mix, near_surface_points, query, render, stack
+from .protocol import Shown
 
 _LOOKED_AT = 200
 """Toys whose shapes and colors a fingerprint looks at, of a set of any size: a toy takes 1 ms."""
@@ -68,9 +69,14 @@ class ToyboxCollection:
     def synonyms(self, prompts: Sequence[str]) -> dict[str, str]:
         return synonyms(prompts)
 
-    def owners(self, prompts: Sequence[str]) -> list[int]:
-        """Every toy is one of its own."""
-        return list(range(len(prompts)))
+    def shown(self, prompts: Sequence[str]) -> list[Shown]:
+        """Every toy is an asset of its own."""
+        return [Shown(asset, prompt) for asset, prompt in enumerate(prompts)]
+
+    def copies(self, prompt: str) -> Mapping[str, Shown]:
+        """Nothing: a toy's colors and proportions are its subject's."""
+        del prompt
+        return {}
 
     def sizes(self, prompts: Sequence[str]) -> dict[str, float]:
         """No sizes: a toy may be as large as one likes."""

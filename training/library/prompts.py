@@ -50,6 +50,8 @@ class LibraryPrompts:
 
     instances: dict[str, Instance]
     held_out: frozenset[str]
+    attributes: bool = True
+    """Whether there are copies."""
 
     def prompt_set(self, name: str) -> PromptSet:
         """One of ``SETS``. In ``library`` each seen model comes several times among the seen
@@ -72,7 +74,7 @@ def library_prompts(entries: Sequence[Entry], *, attributes: bool = True) -> Lib
     if attributes:
         looks = _looks(len(entries))
         for index, entry in enumerate(entries):
-            named = COLORED & set(entry.prompt.lower().replace(",", "").split())
+            named = names_color(entry.prompt)
             for look in looks(entry.prompt):
                 prompt = look.caption(entry.prompt)
                 if prompt in instances or (named and look.tint):
@@ -82,7 +84,12 @@ def library_prompts(entries: Sequence[Entry], *, attributes: bool = True) -> Lib
                 instances[prompt] = Instance(index, look)
                 if entry.prompt in held or _draw(f"hold {prompt}") < HELD_OUT_COPIES:
                     held.add(prompt)
-    return LibraryPrompts(instances, frozenset(held))
+    return LibraryPrompts(instances, frozenset(held), attributes)
+
+
+def names_color(caption: str) -> bool:
+    """Whether a caption says what color its model has."""
+    return bool(COLORED & set(caption.lower().replace(",", "").split()))
 
 
 def held_out_models(captions: Sequence[str]) -> list[str]:

@@ -16,6 +16,8 @@ from training.amortized.latents import (
     imagine,
     say_latents_by_text,
 )
+from training.assets import Shown
+from training.assets.toybox import ToyboxCollection
 from training.prompts import PromptMix
 
 PROMPTS = 12
@@ -100,7 +102,7 @@ def guessed_from(shares, known=range(PROMPTS)):
     """Imagined captions whose texts have nothing of those that explain them."""
     generator = torch.Generator().manual_seed(5)
     told = torch.randn(len(shares), TINY.tokens, TINY.width, generator=generator)
-    return Imagined(told, torch.tensor(list(known)), shares)
+    return Imagined(told, torch.tensor(list(known)), lambda _v, _metric: shares)
 
 
 def test_imagined_captions_say_what_those_that_explain_them_lead_one_to_expect():
@@ -145,7 +147,8 @@ def test_what_is_imagined_is_explained_by_the_prompts_of_the_fit():
     (imagined,) = imagine(["a red tavern", "a blue tavern", "a red mill"], Letters(), FIT)
     assert torch.equal(imagined.embeddings, Letters().encode(["a blue mill"]))
     assert imagined.known.tolist() == [0, 1, 2]
-    assert torch.allclose(imagined.shares.sum(1), torch.ones(1))
+    shares = imagined.expected(torch.zeros(3, 1), torch.eye(1))
+    assert torch.allclose(shares.sum(1), torch.ones(1))
 
 
 def test_models_explain_some_without_their_copies():
@@ -156,6 +159,47 @@ def test_models_explain_some_without_their_copies():
     assert of_models.known.tolist() == [2, 3, 4]
     assert torch.equal(of_models.embeddings, Letters().encode(["a blue mill"]))
     assert of_all.known.tolist() == [0, 1, 2, 3, 4]
+
+
+class Copies(ToyboxCollection):
+    """A collection of things that come in red and tall."""
+
+    def shown(self, prompts):
+        return [self._shown(prompt) for prompt in prompts]
+
+    def copies(self, prompt):
+        thing = prompt.removeprefix("a ")
+        if " " in thing:
+            return {}
+        named = [f"a red {thing}", f"a tall {thing}", f"a tall red {thing}"]
+        return {caption: self._shown(caption) for caption in named}
+
+    def _shown(self, prompt):
+        words = prompt.split()
+        plain = f"a {words[-1]}"
+        paint, stretch = (word if word in words else "" for word in ("red", "tall"))
+        return Shown(len(words[-1]), plain, paint, stretch)
+
+
+def test_copies_that_no_prompt_is_are_explained_by_what_all_prompts_show():
+    captions = ["a mill", "a red mill", "a tall inn", "a inn", "a red inn", "a mill"]
+    *_, copies = imagine(captions, Letters(), FIT, Copies())
+    told = {"a tall mill", "a tall red mill", "a tall red inn"}
+    assert {tuple(e.flatten().tolist()) for e in copies.embeddings} == {
+        tuple(e.flatten().tolist()) for e in Letters().encode(sorted(told))
+    }
+    assert copies.known.tolist() == [0, 1, 2, 3, 4]
+    v = torch.tensor([[0.0, 0.0], [1.0, 0.0], [5.0, 1.0], [5.0, 0.0], [6.0, 0.0]])
+    expected = copies.expected(v, torch.eye(2)) @ v
+    truth = torch.tensor([[0.0, 1.0], [1.0, 1.0], [6.0, 1.0]])
+    # The assets without their last word are 1 away.
+    assert torch.cdist(expected, truth).min(0).values.max() < 0.7
+
+
+def test_no_more_copies_are_imagined_than_were_asked_for():
+    captions = ["a mill", "a red mill", "a inn", "a hut", "a red hut"]
+    few = dataclasses.replace(FIT, imagined=2)
+    assert len(imagine(captions, Letters(), few, Copies())[-1].embeddings) == 2
 
 
 def test_nothing_is_imagined_where_words_allow_nothing_or_it_is_switched_off():
