@@ -20,14 +20,15 @@ from torch import Tensor, nn
 from ..assets import Shown
 
 SAME_ASSET = 4.0
+"""The kernel of two copies of one asset."""
 SAME_PROPORTIONS = 0.02
-"""Beside it, of one asset in the same proportions."""
+"""The kernel of one asset in the same proportions, beside ``SAME_ASSET``."""
 SAME_WORD = 1.0
-"""Of two assets in one paint, or of two that one word stretches."""
+"""The kernel of two assets in one paint, or of two that one word stretches."""
 PAINTED_ALIKE, STRETCHED_ALIKE = 0.1, 0.4
-"""Beside that, times how alike the assets themselves are."""
+"""What is added to ``SAME_WORD``, times how alike the assets themselves are."""
 PAINTED = 0.1
-"""Of two assets in any paint, times how alike they are."""
+"""The kernel of two assets in any paint, times how alike they are."""
 NOISE = 0.08
 """Ridge of the regression."""
 AT_ONCE = 1024

@@ -10,7 +10,7 @@ from backend.model.grid import FeatureGrid
 from tests.training.library.models import box
 from training.assets import LibraryConfig, Shown
 from training.cli import main
-from training.library.attributes import TINTS
+from training.library.attributes import STRETCHES, TINTS
 from training.presets import library_preset
 
 COLORS = {"Chair": (220, 40, 40, 255), "Table": (40, 40, 220, 255), "Lamp": (40, 200, 40, 255)}
@@ -59,23 +59,26 @@ def test_a_checkpoint_is_measured_against_its_library(checkpoint, capsys):
     assert result["set"] == "models" and result["psnr"]["seen"] > 0
 
 
-def test_a_copy_shows_its_model_in_the_paint_that_its_caption_names(checkpoint):
-    collection = LibraryConfig(str(checkpoint.parent.parent / "lib")).open()
-    chair, tall, red, both = collection.shown(
-        ["a chair", "a tall chair", "a red chair", "a small golden chair"]
-    )
-    assert chair == Shown(chair.asset, "a chair") and tall == Shown(chair.asset, "a tall chair")
-    assert red == Shown(chair.asset, "a chair", "red")
-    assert both == Shown(chair.asset, "a small chair", "golden")
+def library_of(checkpoint, **settings):
+    return LibraryConfig(str(checkpoint.parent.parent / "lib"), **settings).open()
 
 
-def test_models_come_in_every_paint_but_not_twice(checkpoint):
-    collection = LibraryConfig(str(checkpoint.parent.parent / "lib")).open()
-    painted = collection.painted("a tall chair")
-    assert list(painted) == list(TINTS) and painted["red"] == "a tall red chair"
-    assert collection.painted("a red chair") == {} and collection.painted("a whale") == {}
-    folder = str(checkpoint.parent.parent / "lib")
-    assert LibraryConfig(folder, attributes=False).open().painted("a chair") == {}
+def test_a_copy_shows_its_model_changed_by_the_words_of_its_caption(checkpoint):
+    captions = ["a chair", "a tall chair", "a red chair", "a small golden chair"]
+    plain, tall, red, both = library_of(checkpoint).shown(captions)
+    assert plain == Shown(plain.asset, "a chair")
+    assert tall == Shown(plain.asset, "a chair", stretch="tall")
+    assert red == Shown(plain.asset, "a chair", "red")
+    assert both == Shown(plain.asset, "a chair", "golden", "small")
+
+
+def test_a_models_copies_are_all_words_that_paint_and_all_that_stretch(checkpoint):
+    library = library_of(checkpoint)
+    copies = library.copies("a chair")
+    assert len(copies) == (len(TINTS) + 1) * (len(STRETCHES) + 1) - 1
+    assert copies["a tall red chair"] == library.shown(["a tall red chair"])[0]
+    assert library.copies("a red chair") == {} and library.copies("a whale") == {}
+    assert library_of(checkpoint, attributes=False).copies("a chair") == {}
 
 
 def test_text_says_what_every_model_has_as_its_own(checkpoint, tmp_path):
