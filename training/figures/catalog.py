@@ -138,16 +138,16 @@ def _chain(label: str, scale: Scale, interpolation: InterpolationConfig, prompts
             label,
             dataclasses.replace(base, interpolation=interpolation, prompts=prompts or base.prompts),
         )
-    base = preset("toybox-sds")
+    base, steps = preset("toybox-sds"), 600 if prompts else 200
     config = dataclasses.replace(
         base,
         # With v = 2, or without whitening, two prompts stay one ball for so short a run.
         model=dataclasses.replace(base.model, latent=4, components=4),
         interpolation=dataclasses.replace(interpolation, kappa_until=(100,)),
-        # Two prompts: half of the preset's batch gives each of them 400 frames.
+        # Half of the preset's batch gives each of two prompts 400 frames; four need more of them.
         batch=4,
-        steps=200,
-        sheet_every=200,
+        steps=steps,
+        sheet_every=steps,
         watched=2,
         compiled=False,
     )
