@@ -29,6 +29,7 @@ VALUES = {
     "references.points": "64",
     "model.latent": "4",
     "model.components": "2",
+    "latents.second": "0",
     "device": "cpu",
     "scoring": "none",
     "model.grid.resolutions": "5 9",

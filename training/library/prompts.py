@@ -55,8 +55,15 @@ class LibraryPrompts:
 
     def prompt_set(self, name: str) -> PromptSet:
         """One of ``SETS``. In ``library`` each seen model comes several times among the seen
-        prompts, so that training visits it as often as ``PLAIN_VISITS`` says."""
-        chosen = [p for p, instance in self.instances.items() if _belongs(name, instance.look)]
+        prompts, so that training visits it as often as ``PLAIN_VISITS`` says. Sets of copies have
+        none of a model that is held back: what is unseen there is unseen for its words alone."""
+        held = {self.instances[p].model for p in self.held_out if self.instances[p].look.plain}
+        chosen = [
+            prompt
+            for prompt, instance in self.instances.items()
+            if _belongs(name, instance.look)
+            and (name in ("library", "models") or instance.model not in held)
+        ]
         seen = [i for i, prompt in enumerate(chosen) if prompt not in self.held_out]
         unseen = tuple(i for i, prompt in enumerate(chosen) if prompt in self.held_out)
         if name == "library":

@@ -25,7 +25,7 @@ NAMES = (
 )  # fmt: skip
 SMALL = (
     "--model.grid.resolutions 5 9 --references.points 256 --references.rays 16 --batch 4"
-    " --steps 30 --sheet-every 30 --watched 1 --scoring none --device cpu"
+    " --latents.second 0 --steps 30 --sheet-every 30 --watched 1 --scoring none --device cpu"
 )
 """Options that make the panel's command a matter of seconds."""
 

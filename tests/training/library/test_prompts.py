@@ -82,6 +82,15 @@ def test_copies_of_a_held_back_model_are_held_back_too():
     assert all(p in prompts.held_out for p, i in prompts.instances.items() if i.model == index)
 
 
+@pytest.mark.parametrize("name", ["recolored", "stretched", "pairs"])
+def test_sets_of_copies_have_none_of_a_model_that_is_held_back(name):
+    prompts = library_prompts([*ENTRIES, *(entry(caption) for caption in GRID)])
+    held = {prompts.instances[p].model for p in prompts.held_out if prompts.instances[p].look.plain}
+    found = prompts.prompt_set(name)
+    assert held and found.unseen and found.prompts
+    assert not held & {prompts.instances[prompt].model for prompt in found.prompts}
+
+
 @pytest.mark.parametrize("name", SETS)
 def test_seen_and_unseen_prompts_share_a_set_between_them(name):
     found = library_prompts([entry(caption) for caption in GRID]).prompt_set(name)
