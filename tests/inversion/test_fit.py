@@ -61,7 +61,8 @@ def test_the_gradient_is_the_slope_of_the_loss(model: NumpyModel):
         step = np.zeros_like(opened)
         step[index] = 1e-3
         slope = (wanted.loss(opened + step) - wanted.loss(opened - step)) / 2e-3
-        assert gradient[index] == pytest.approx(slope, rel=2e-3, abs=1e-4 * np.abs(gradient).max())
+        # Differences of values in single precision, which each processor rounds in its own way.
+        assert gradient[index] == pytest.approx(slope, rel=2e-3, abs=1e-3 * np.abs(gradient).max())
 
 
 def test_a_fit_finds_the_code_again_from_a_start_beside_it(model: NumpyModel):
