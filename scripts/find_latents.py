@@ -50,10 +50,9 @@ def main() -> None:
     with torch.no_grad():
         parts = [prompts[first : first + 256] for first in range(0, len(prompts), 256)]
         v = torch.cat([model.mapping.latent(encoder.encode(part)) for part in parts])
-    plain = [collection.instance(prompt).look.plain for prompt in prompts]
-    owners = collection.owners(prompts)
-    models = [i for i, is_plain in enumerate(plain) if is_plain]
-    copies = [i for i, is_plain in enumerate(plain) if not is_plain]
+    shown = collection.shown(prompts)
+    models = [i for i, each in enumerate(shown) if each.as_it_is]
+    copies = [i for i, each in enumerate(shown) if not each.as_it_is]
 
     def found(rows: list[int], visits: int) -> Tensor:
         assets = collection.references(
@@ -73,10 +72,10 @@ def main() -> None:
     if models and arguments.visits:
         before = v[models]
         v[models] = found(models, arguments.visits)
-        moved = dict(zip([owners[i] for i in models], v[models] - before, strict=True))
+        moved = dict(zip([shown[i].asset for i in models], v[models] - before, strict=True))
         for i in copies:
-            if owners[i] in moved:
-                v[i] = (v[i] + moved[owners[i]]).clamp_min(LEAST)
+            if shown[i].asset in moved:
+                v[i] = (v[i] + moved[shown[i].asset]).clamp_min(LEAST)
     save_file({"latents": v.contiguous()}, arguments.output)
     if copies and arguments.copies:
         v[copies] = found(copies, arguments.copies)
