@@ -2,8 +2,14 @@
 
 import dataclasses
 import json
+import os
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
+import torch
+from safetensors.torch import load_file
 
 from backend.model.checkpoint import load_checkpoint
 from backend.model.grid import FeatureGrid
@@ -94,6 +100,19 @@ def test_text_says_what_every_model_has_as_its_own(checkpoint, tmp_path):
     assert made.metadata.config.mapping == "deep"
     command = ["evaluate", str(made.path), "--prompts", "models", "--count", "1"]
     assert main([*command, "--scoring", "none", "--device", "cpu"]) == 0
+
+
+def test_latents_are_found_again_for_every_prompt_by_the_library(checkpoint, tmp_path):
+    script = Path(__file__).parents[3] / "scripts" / "find_latents.py"
+    command = [sys.executable, str(script), str(checkpoint), "--visits", "1", "--copies", "1"]
+    command += ["--library", str(checkpoint.parents[1] / "lib"), "-o", str(tmp_path / "v")]
+    subprocess.run(command, check=True, env=os.environ | {"PYTHONPATH": str(script.parents[1])})
+    made = load_checkpoint(checkpoint)
+    found = load_file(tmp_path / "v")["latents"]
+    with torch.no_grad():
+        start = made.model.latent(made.encoder().encode(made.metadata.prompts))
+    assert found.shape == start.shape and found.isfinite().all()
+    assert (found - start).abs().amax(1).min() > 1e-4
 
 
 def grown(folder, target, models):
