@@ -7,6 +7,7 @@ wheels that the backend needs to run in Blender's own Python (``extension_wheels
     python scripts/build_extension.py                                   no wheels: any system
     python scripts/build_extension.py --platform linux-x64 --python 3.13
     python scripts/build_extension.py --all                             every platform and Python
+    python scripts/build_extension.py --platform linux-x64 --without props    a model less, far smaller
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ import sys
 import tempfile
 import tomllib
 import zipfile
+from collections.abc import Sequence
 from pathlib import Path
 
 from extension_wheels import CACHE, GENERATIONS, PLATFORMS, BuildFailed, Target, check, gather
@@ -31,6 +33,8 @@ ROOT = Path(__file__).resolve().parent.parent
 MAX_MEBIBYTES = 125
 """Without wheels."""
 MAX_WITH_WHEELS = 175
+MAX_SMALL = 110
+"""With wheels, and without a bundled model."""
 MANIFEST = "blender_manifest.toml"
 WHEELS = "wheels"
 MANUAL = "blender_addon/ui/manual.html"
@@ -60,19 +64,30 @@ def this_platform() -> str:
     return name if name in PLATFORMS else ""
 
 
-def build(output: Path | None = None) -> Path:
+def build(output: Path | None = None, without: Sequence[str] = ()) -> Path:
     """Build the zip without wheels, validate it, and return its path.
 
+    Args:
+        output: where to; by default ``out/``, by its name.
+        without: names of bundled models that are left out. A person adds their files afterwards.
+
     Raises:
-        BuildFailed: the tool refused the manifest or a file, or the zip is too large.
+        BuildFailed: the tool refused the manifest or a file, no model is called so, or the zip is
+            too large.
     """
-    target = output or ROOT / "out" / f"{_name()}.zip"
-    _build(ROOT, target)
-    _limit(target, MAX_MEBIBYTES)
-    return target
+    result = output or ROOT / "out" / f"{_name(without)}.zip"
+    with tempfile.TemporaryDirectory(prefix="att3d-build-") as folder:
+        _build(_staged(Path(folder), without), result)
+    _limit(result, MAX_MEBIBYTES)
+    return result
 
 
-def build_with_wheels(target: Target, output: Path | None = None, cache: Path = CACHE) -> Path:
+def build_with_wheels(
+    target: Target,
+    output: Path | None = None,
+    cache: Path = CACHE,
+    without: Sequence[str] = (),
+) -> Path:
     """Build the zip of one platform and Python, validate it, and return its path.
 
     Raises:
@@ -80,19 +95,16 @@ def build_with_wheels(target: Target, output: Path | None = None, cache: Path = 
     """
     wheels = gather(target, cache)
     check(wheels, target)
-    result = output or ROOT / "out" / f"{_name()}-{target.suffix}.zip"
+    result = output or ROOT / "out" / f"{_name(without)}-{target.suffix}.zip"
     with tempfile.TemporaryDirectory(prefix="att3d-build-") as folder:
-        plain, staged = Path(folder) / "plain.zip", Path(folder) / "extension"
-        _build(ROOT, plain)
-        with zipfile.ZipFile(plain) as archive:
-            archive.extractall(staged)
+        staged = _staged(Path(folder), without)
         (staged / WHEELS).mkdir()
         for wheel in wheels:
             shutil.copyfile(wheel, staged / WHEELS / wheel.name)
         manifest = staged / MANIFEST
         manifest.write_text(with_wheels(manifest.read_text("utf-8"), target, wheels), "utf-8")
         _build(staged, result)
-    _limit(result, MAX_WITH_WHEELS)
+    _limit(result, MAX_SMALL if without else MAX_WITH_WHEELS)
     check_zip(result, target)
     return result
 
@@ -115,8 +127,7 @@ def with_wheels(manifest: str, target: Target, wheels: list[Path]) -> str:
     top, bracket, tables = manifest.partition("\n[permissions]")
     kept = [line for line in top.splitlines() if line.partition(" =")[0] not in values]
     written = [f"{key} = {json.dumps(value)}" for key, value in values.items()]
-    # What is to be left out was left out when the plain zip was built.
-    return "\n".join([*kept, *written]) + bracket + tables.partition("\n[build]")[0]
+    return "\n".join([*kept, *written]) + bracket + tables
 
 
 def check_zip(path: Path, target: Target) -> None:
@@ -136,9 +147,28 @@ def check_zip(path: Path, target: Target) -> None:
         check([Path(archive.extract(name, folder)) for name in sorted(inside)], target)
 
 
-def _name() -> str:
+def _name(without: Sequence[str]) -> str:
     about = tomllib.loads((ROOT / MANIFEST).read_text(encoding="utf-8"))
-    return f"{about['id']}-{about['version']}"
+    return "-".join([about["id"], about["version"], *(f"without-{name}" for name in without)])
+
+
+def _staged(folder: Path, without: Sequence[str]) -> Path:
+    """What ships, in a folder below ``folder``, less the bundled models ``without``."""
+    plain, staged = folder / "plain.zip", folder / "extension"
+    _build(ROOT, plain)
+    with zipfile.ZipFile(plain) as archive:
+        archive.extractall(staged)
+    for name in without:
+        model = staged / "checkpoints" / f"{name}.safetensors"
+        if not model.is_file():
+            known = sorted(path.stem for path in model.parent.glob("*.safetensors"))
+            raise BuildFailed(f"No bundled model is called {name!r}: {', '.join(known)}.")
+        model.unlink()
+        model.with_suffix(".png").unlink(missing_ok=True)
+    # What was to be left out is, and the patterns would leave out the wheels.
+    manifest = staged / MANIFEST
+    manifest.write_text(manifest.read_text("utf-8").partition("\n[build]")[0] + "\n", "utf-8")
+    return staged
 
 
 def _build(source: Path, target: Path) -> None:
@@ -177,6 +207,9 @@ def main() -> int:
     parser.add_argument("--output", type=Path, help="the zip to write")
     parser.add_argument("--platform", choices=PLATFORMS, help="with the wheels for this system")
     parser.add_argument("--python", choices=GENERATIONS, help="of the Blender; default: both")
+    parser.add_argument(
+        "--without", nargs="+", default=(), metavar="MODEL", help="bundled models to leave out"
+    )
     parser.add_argument("--all", action="store_true", help="every platform and Python")
     options = parser.parse_args()
     platforms = list(PLATFORMS) if options.all else [options.platform or this_platform()]
@@ -186,11 +219,14 @@ def main() -> int:
         parser.error("--output takes one zip: name a --platform and a --python")
     try:
         if not (options.all or options.platform or options.python):
-            made = [build(options.output)]
+            made = [build(options.output, options.without)]
         elif "" in platforms:
             raise BuildFailed(f"There are no wheels for this system: {machine.platform()}.")
         else:
-            made = [build_with_wheels(target, options.output) for target in targets]
+            made = [
+                build_with_wheels(target, options.output, without=options.without)
+                for target in targets
+            ]
     except BuildFailed as error:
         print(error, file=sys.stderr)
         return 2

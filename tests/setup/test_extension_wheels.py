@@ -210,6 +210,19 @@ def test_blender_installs_what_the_zip_carries(tmp_path: Path) -> None:
     }
 
 
+def test_a_bundled_model_can_be_left_out(tmp_path: Path) -> None:
+    """What is left is the same zip; a model that is not bundled is named with those that are."""
+    whole = packaging_script.build(tmp_path / "whole.zip")
+    small = packaging_script.build(tmp_path / "small.zip", without=["props"])
+    with zipfile.ZipFile(whole) as every, zipfile.ZipFile(small) as fewer:
+        left_out = {"checkpoints/props.safetensors", "checkpoints/props.png"}
+        assert set(every.namelist()) - set(fewer.namelist()) == left_out
+        assert set(fewer.namelist()) <= set(every.namelist())
+        assert "checkpoints/toybox.safetensors" in fewer.namelist()
+    with pytest.raises(BuildFailed, match=r"'nothing'.*toybox"):
+        packaging_script.build(tmp_path / "none.zip", without=["nothing"])
+
+
 REFUSE = """
 import sys, bpy
 for zip_file in sys.argv[1:]:
