@@ -4,8 +4,9 @@
 
 Evenly spaced frames from the first prompt to the last, each seen from the same side. For each frame
 it prints what a person sees of the difference, as ``backend/tracking/appearance.py`` measures it
-against a fresh extraction: farthest place of the mesh (% of the diagonal), overlap of silhouettes,
-PSNR of the pictures (dB) and pixels in which something shows that the object has not (%).
+against a fresh extraction: farthest place of the mesh, and of what it lacks (% of the diagonal),
+overlap of silhouettes, PSNR of the pictures (dB) and pixels in which something shows that the
+object has not (%).
 """
 
 from __future__ import annotations
@@ -50,16 +51,17 @@ def main() -> None:
     centre = 0.5 * (everywhere.min(axis=0) + everywhere.max(axis=0))
     radius = float(np.linalg.norm(everywhere - centre, axis=1).max())
     camera = Camera(normalise(EYE[None])[0], centre, radius, options.size)
-    print(f"{len(mesh.alphas)} keys\n| alpha | far | iou | psnr | extra |\n|---|---|---|---|---|")
+    print(f"{len(mesh.alphas)} keys")
+    print("| alpha | far | missing | iou | psnr | extra |\n|---|---|---|---|---|---|")
     columns = []
     for alpha in np.linspace(0.0, len(mesh.prompts) - 1, options.frames):
         at = float(alpha)
         reader, truth = source.reader(at), extract(source.solid(at), source.cancel)
         shown = mesh.at(at), faces, uvs, mesh.texture_at(at)
         looks = compare(reader, *shown, truth)
-        far = 100.0 * looks.farthest / diagonal(truth[0])
+        far, lacks = (100.0 * x / diagonal(truth[0]) for x in (looks.farthest, looks.missing))
         print(
-            f"| {at:.3f} | {far:.1f} | {looks.silhouette_iou:.3f} | {looks.psnr:.1f}"
+            f"| {at:.3f} | {far:.1f} | {lacks:.1f} | {looks.silhouette_iou:.3f} | {looks.psnr:.1f}"
             f" | {looks.extra:.2f} |",
             flush=True,
         )

@@ -105,6 +105,7 @@ def appearance(keys: Sequence[AlphaQuality], between: Sequence[AlphaQuality]) ->
     found = {}
     for name, where in (("key", keys), ("between", between)):
         found[f"far_{name}"] = max(one.farthest_pct for one in where)
+        found[f"missing_{name}"] = max(one.missing_pct for one in where)
         found[f"iou_{name}"] = min(one.silhouette_iou for one in where)
         found[f"psnr_{name}"] = min(one.picture_psnr_db for one in where)
         found[f"extra_{name}"] = max(one.extra_pixels_pct for one in where)
@@ -284,7 +285,8 @@ def show(line: dict) -> None:
 def markdown(lines: list[dict]) -> str:
     """The rows as docs/interpolation.md has them; bold is what misses its target."""
     columns = {"mean": 2, "worst": 2, "p95": 2, "p95_worst": 2, "normals": 2, "flipped": 1}
-    columns |= {"back": 3, "drift": 3, "far_key": 1, "far_between": 1, "iou_key": 3}
+    columns |= {"back": 3, "drift": 3, "far_key": 1, "far_between": 1, "missing_key": 1}
+    columns |= {"missing_between": 1, "iou_key": 3}
     columns |= {"iou_between": 3, "psnr_key": 1, "psnr_between": 1, "extra_between": 2}
     columns |= {"color_key": 1, "color_between": 1, "bled_between": 1, "keys": 0, "cpu": 0}
     rows = [f"| {' | '.join(['prompts', *columns])} |", "|---" * (len(columns) + 1) + "|"]
@@ -305,7 +307,15 @@ def report(lines: list[dict]) -> None:
         own = [line for line in lines if line["kind"] == kind]
         if own:
             names = ("mean", "worst", "p95", "p95_worst", "back", "drift", "seconds", "cpu")
-            names += ("far_key", "far_between", "iou_key", "iou_between", "psnr_key")
+            names += (
+                "far_key",
+                "far_between",
+                "missing_key",
+                "missing_between",
+                "iou_key",
+                "iou_between",
+                "psnr_key",
+            )
             names += ("psnr_between", "extra_key", "extra_between", "color_key")
             names += ("color_between", "bled_between")
             means = ", ".join(f"{name} {np.mean([x[name] for x in own]):.3f}" for name in names)

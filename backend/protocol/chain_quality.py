@@ -31,12 +31,17 @@ class AlphaQuality:
     farthest_pct: float
     """Largest distance from the mesh's vertices and face centres to the object, % of the diagonal;
     faces without area do not count."""
+    missing_pct: float
+    """Largest distance from the object's vertices and face centres to the mesh, % of the diagonal:
+    of a part that the mesh lacks."""
     silhouette_iou: float
     """Intersection over union of what the two cover in pictures from eight sides; 1 is equal."""
     picture_psnr_db: float
     """PSNR of shaded, textured pictures from these sides, dB."""
     extra_pixels_pct: float
     """Pixels in which something shows where the object has nothing, % of the object's pixels."""
+    missing_pixels_pct: float
+    """Pixels in which the object shows where the mesh has nothing, % of the object's pixels."""
     color_mean_pct: float
     """Mean difference of the surface's color from the object's own color at the nearest place of
     its surface, % of the range of sRGB."""

@@ -14,7 +14,7 @@ from scipy.ndimage import binary_dilation
 from scipy.spatial import KDTree
 
 from ..field_reader import Points, Reader
-from ..shapes import Float, UInt8
+from ..shapes import Bool, Float, UInt8
 from ..surface.geometry import face_areas, vertex_normals
 from ..surface.topology import Faces, NewFaces, NewVertices, Vertices
 from .samples import place_samples
@@ -27,8 +27,10 @@ FRAME = 1.08
 """Radius that fills a picture, in radii of what is to be seen, mesh and object."""
 COLORED = 10_000
 """Points of a surface whose colors are compared."""
+SPREAD = 100_000
+"""Points of the mesh among which a place of the object looks for its nearest."""
 NEAR = 2
-"""A pixel is extra if the object covers none within this many of it."""
+"""A pixel is extra if the object covers none within this many of it, missing if the mesh does."""
 AREA = 1e-10
 """Square metres below which a face has no area."""
 LIGHT = np.array([-0.35, 0.45, 0.82])
@@ -42,12 +44,16 @@ class Appearance:
 
     farthest: float
     """Largest distance from the mesh's vertices and face centres to the object, metres."""
+    missing: float
+    """Largest distance from the object's vertices and face centres to the mesh, metres."""
     silhouette_iou: float
     """Intersection over union of the covered pixels of all views; 1 is equal."""
     psnr: float
     """PSNR of all pictures together, dB, on a white ground."""
     extra: float
     """Pixels in which something shows where the object has nothing, % of the object's."""
+    missing_pixels: float
+    """Pixels in which the object shows where the mesh has nothing, % of the object's."""
     color_mean: float
     """Mean difference of the surface's color from the object's at the nearest place, % of sRGB."""
     color_p95: float
@@ -109,7 +115,7 @@ def compare(
     centre = 0.5 * (true_vertices.min(axis=0) + true_vertices.max(axis=0)).astype(np.float64)
     shown = np.concatenate([true_vertices, vertices[np.unique(_with_area(vertices, faces))]])
     radius = FRAME * float(np.linalg.norm(shown - centre, axis=1).max())
-    both = either = extra = covered = 0
+    both = either = extra = missing = covered = 0
     square = 0.0
     for direction in directions(VIEWS):
         reader.cancel.check()
@@ -120,18 +126,26 @@ def compare(
         both += int((one & other).sum())
         either += int((one | other).sum())
         covered += int(other.sum())
-        near = np.asarray(binary_dilation(other, np.ones((2 * NEAR + 1,) * 2)), dtype=bool)
-        extra += int((one & ~near).sum())
+        extra += _alone(one, other)
+        missing += _alone(other, one)
         square += float(((picture - true_picture) ** 2).mean()) / VIEWS
     off = color_differences(reader, vertices, faces, uvs, texture, truth)
     return Appearance(
         farthest=farthest(vertices, faces, true_vertices, true_faces),
+        missing=missing_part(vertices, faces, true_vertices, true_faces),
         silhouette_iou=both / max(either, 1),
         psnr=-10.0 * float(np.log10(max(square, 1e-10))),
         extra=100.0 * extra / max(covered, 1),
+        missing_pixels=100.0 * missing / max(covered, 1),
         color_mean=float(off.mean()),
         color_p95=float(np.percentile(off, 95)),
     )
+
+
+def _alone(one: Bool[np.ndarray, "size size"], other: Bool[np.ndarray, "size size"]) -> int:
+    """Pixels of ``one`` that have none of ``other`` near them."""
+    near = np.asarray(binary_dilation(other, np.ones((2 * NEAR + 1,) * 2)), dtype=bool)
+    return int((one & ~near).sum())
 
 
 def color_differences(
@@ -163,6 +177,20 @@ def farthest(
     points: Points = np.concatenate([vertices[np.unique(seen)], vertices[seen].mean(axis=1)])
     tree = KDTree(np.concatenate([true_vertices, true_vertices[true_faces].mean(axis=1)]))
     return float(tree.query(points)[0].max())
+
+
+def missing_part(
+    vertices: Vertices, faces: Faces, true_vertices: NewVertices, true_faces: NewFaces
+) -> float:
+    """Largest distance, metres, from the true surface's vertices and face centres to the mesh; to
+    points of it, a few millimetres apart. Of a mesh without any area, the object's own diagonal."""
+    shown = _with_area(vertices, faces)
+    points = np.concatenate([true_vertices, true_vertices[true_faces].mean(axis=1)])
+    if not len(shown):
+        return float(np.linalg.norm(np.ptp(points, axis=0)))
+    spread = place_samples(vertices, shown, SPREAD, np.random.default_rng(0))[0]
+    centres, corners = vertices[shown].mean(axis=1), vertices[np.unique(shown)]
+    return float(KDTree(np.concatenate([spread, centres, corners])).query(points)[0].max())
 
 
 def _with_area(vertices: Vertices, faces: Faces) -> NewFaces:

@@ -116,9 +116,11 @@ def measure(
         flipped_area_pct=flipped_area(reader, vertices, faces),
         visible_backfaces_pct=visible_backfaces(vertices, faces, reader.cancel),
         farthest_pct=100.0 * looks.farthest / size,
+        missing_pct=100.0 * looks.missing / size,
         silhouette_iou=looks.silhouette_iou,
         picture_psnr_db=looks.psnr,
         extra_pixels_pct=looks.extra,
+        missing_pixels_pct=looks.missing_pixels,
         color_mean_pct=looks.color_mean,
         color_p95_pct=looks.color_p95,
     )

@@ -7,7 +7,7 @@ import pytest
 
 from backend.field_reader import Reader
 from backend.progress import CancelToken
-from backend.tracking.appearance import Appearance, compare, farthest
+from backend.tracking.appearance import Appearance, compare, farthest, missing_part
 from backend.tracking.visibility import directions, look
 from tests.surface.analytic import AnalyticField, Ball
 from tests.tracking.worlds import mesh_of
@@ -42,7 +42,7 @@ def seen(mesh: Mesh, truth: Mesh, gray: int = 128) -> Appearance:
 
 def test_equal_surfaces_differ_only_in_their_colors(ball: Mesh) -> None:
     found = seen(ball, ball)
-    assert found.farthest == found.extra == 0.0
+    assert found.farthest == found.missing == found.extra == found.missing_pixels == 0.0
     assert found.silhouette_iou == 1.0
     assert found.psnr > seen(ball, ball, gray=255).psnr > 5.0
 
@@ -62,6 +62,19 @@ def test_a_stick_is_found_though_it_has_hardly_any_surface(ball: Mesh) -> None:
     assert found.farthest == pytest.approx(0.4, abs=0.02)
     assert found.extra > 0.05
     assert found.silhouette_iou < 0.999
+
+
+def test_a_stick_that_is_missing_is_found(ball: Mesh) -> None:
+    """Neither the farthest place of the mesh nor extra pixels tell what it lacks."""
+    found = seen(ball, joined(ball, stick(0.02)))
+    assert found.farthest == found.extra == 0.0
+    assert found.missing == pytest.approx(0.4, abs=0.02)
+    assert found.missing_pixels > 0.05
+
+
+def test_a_mesh_without_area_misses_the_whole_object(ball: Mesh) -> None:
+    nothing = np.zeros_like(ball[0]), ball[1]
+    assert missing_part(*nothing, *ball) == pytest.approx(0.8 * 3**0.5, rel=0.01)
 
 
 def test_a_stick_without_area_is_not_there(ball: Mesh) -> None:

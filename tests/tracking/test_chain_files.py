@@ -176,9 +176,11 @@ def test_json(att3d: Run, tiny_checkpoint_path: Path, tmp_path: Path) -> None:
             "flipped_area_pct",
             "visible_backfaces_pct",
             "farthest_pct",
+            "missing_pct",
             "silhouette_iou",
             "picture_psnr_db",
             "extra_pixels_pct",
+            "missing_pixels_pct",
             "color_mean_pct",
             "color_p95_pct",
         }
