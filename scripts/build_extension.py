@@ -7,7 +7,7 @@ wheels that the backend needs to run in Blender's own Python (``extension_wheels
     python scripts/build_extension.py                                   no wheels: any system
     python scripts/build_extension.py --platform linux-x64 --python 3.13
     python scripts/build_extension.py --all                             every platform and Python
-    python scripts/build_extension.py --platform linux-x64 --without props    a model less, far smaller
+    python scripts/build_extension.py --platform linux-x64 --without props   far smaller
 """
 
 from __future__ import annotations
