@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from .atlas.bake import bake
+from .atlas.detail import texel_scale
 from .atlas.finish import Coat
 from .atlas.unwrap import unwrap
 from .field_reader import Field, Reader
@@ -128,7 +129,8 @@ def field_to_mesh(
         if options.topology == "triangles":
             fitting = other.submit(_fitted, reader, vertices, faces, options, config)
         size, way = options.texture_size, options.unwrap
-        uvs = unwrap(vertices, faces, size, stages.cancel, way).uvs
+        scale = texel_scale(reader, vertices, faces)
+        uvs = unwrap(vertices, faces, size, stages.cancel, way, scale).uvs
         if fitting is not None:
             vertices = fitting.result()
     with stages.stage("bake"):

@@ -124,7 +124,14 @@ def of_mesh(mesh: Any, camera: Camera) -> np.ndarray:
     face, weights = seen((mesh.vertices, faces), camera)
     hit = face >= 0
     uv = (uvs[face[hit]] * weights[hit][:, :, None]).sum(axis=1)
-    size = mesh.texture.shape[0]
+    picture = np.zeros((SIZE * SIZE, 4))
+    picture[hit, :3], picture[hit, 3] = bilinear(mesh.texture, uv), 1.0
+    return picture
+
+
+def bilinear(texture: np.ndarray, uv: np.ndarray) -> np.ndarray:
+    """A texture's colors between its texels, in [0, 1], at UVs (v up)."""
+    size = texture.shape[0]
     place = np.stack([(1.0 - uv[:, 1]) * size, uv[:, 0] * size], axis=1) - 0.5
     first = np.floor(place).astype(int)
     share = place - first
@@ -133,10 +140,8 @@ def of_mesh(mesh: Any, camera: Camera) -> np.ndarray:
         for j in (0, 1):
             row, column = (first + np.array([i, j])).clip(0, size - 1).T
             part = np.abs(1 - i - share[:, 0]) * np.abs(1 - j - share[:, 1])
-            color += part[:, None] * mesh.texture[row, column] / 255.0
-    picture = np.zeros((SIZE * SIZE, 4))
-    picture[hit, :3], picture[hit, 3] = color, 1.0
-    return picture
+            color += part[:, None] * texture[row, column] / 255.0
+    return color
 
 
 def compare(reader: Reader, truth: np.ndarray, mesh: Any, camera: Camera) -> dict[str, float]:

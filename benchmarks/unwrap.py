@@ -6,7 +6,8 @@ Every object has the default 8,000 faces and is unwrapped by each, one after the
 texture of 1024 x 1024 texels. ``coverage`` is the share of texels whose centre a face covers.
 ``distortion`` is conformal: the larger singular value of the map from a face to the texture over
 the smaller one, 1 where angles are kept; its mean is weighted by area. ``stretch`` is the 95th
-percentile over the 5th of the texture's area a surface's, over the area: 1 where detail is even.
+percentile over the 5th of the texture's area a surface's, over the area: 1 where detail is even, as
+it is asked for here; for the pipeline's layouts see ``benchmarks/texel_density.py``.
 ``seams`` is the length of the charts' borders, each counted once, in diagonals of the object.
 ``overlap`` is the share of covered texels that more than one face covers. Seconds include the child
 process in which xatlas runs so that it can be cancelled. ``xatlas`` is what ``--unwrap xatlas``

@@ -33,6 +33,7 @@ def flatten(
     neighbours: Int[np.ndarray, "faces 3"],
     projected: Float[np.ndarray, "faces 3 2"],
     depth: Float[np.ndarray, " faces"],
+    scale: Float[np.ndarray, " faces"],
 ) -> Float[np.ndarray, "faces 3 2"]:
     """Corners in their chart's plane, metres; counter-clockwise faces stay so.
 
@@ -41,12 +42,14 @@ def flatten(
         neighbours: Face across each edge, or -1.
         projected: Corners in their chart's plane that do not overlap.
         depth: Height of each face above its chart's plane, metres.
+        scale: How many times as long as in space a face's edges are to be.
     """
     key = labels[:, None] * len(vertices) + faces
     _, first, index = np.unique(key, return_index=True, return_inverse=True)
     index = index.reshape(-1, 3)
     flat = np.empty_like(projected)
-    found = _as_rigid(_unfolded(vertices, faces), index, _complex(projected).reshape(-1)[first])
+    wanted = scale[:, None] * _unfolded(vertices, faces)
+    found = _as_rigid(wanted, index, _complex(projected).reshape(-1)[first])
     flat[..., 0], flat[..., 1] = found.real, found.imag
     bad = _turned(flat) | overlapping_faces(flat, depth, faces, labels, neighbours)
     reverted = np.isin(labels, labels[bad])

@@ -1,7 +1,8 @@
 """UV coordinates: charts, projection, a check for overlaps, flattening, packing.
 
 UVs follow Blender: (0, 0) is the lower left of the texture, v up. Charts are scaled so that a
-texel covers about the same surface everywhere, and keep ``PADDING`` texels free on each side.
+texel covers about the same surface everywhere, or as much of it as is asked for, and keep
+``PADDING`` texels free on each side.
 """
 
 from __future__ import annotations
@@ -47,12 +48,15 @@ def unwrap(
     texture_size: int,
     cancel: CancelToken,
     unwrapper: Unwrapper = "own",
+    scale: Float[np.ndarray, " vertices"] | None = None,
 ) -> Unwrapped:
     """Unfold a mesh into the unit square without overlaps.
 
     Args:
         faces: Triangles or quads; no seam cuts through a quad.
         unwrapper: Who cuts the mesh into charts and flattens them; xatlas takes triangles only.
+        scale: Texels a metre at each vertex, relative to each other; None: the same everywhere.
+            A chart of xatlas's has the mean of its own.
 
     Raises:
         Cancelled: asked to stop.
@@ -61,11 +65,12 @@ def unwrap(
     vertices = vertices.astype(np.float64)
     triangles = triangulated(faces)
     neighbours = neighbour_faces(triangles)
+    wanted = np.ones(len(triangles)) if scale is None else scale[triangles].mean(axis=1)
     if unwrapper == "xatlas":
         flat, labels = xatlas_charts(vertices, triangles, texture_size, cancel)
     else:
-        flat, labels = _own_charts(vertices, faces, triangles, neighbours, cancel)
-    area = face_areas(vertices, triangles)
+        flat, labels = _own_charts(vertices, faces, triangles, neighbours, wanted, cancel)
+    area = wanted**2 * face_areas(vertices, triangles)
     flat = _fit(flat, labels, neighbours, area)
     cancel.check()
     uvs = _pack(flat, labels, neighbours, area, texture_size, cancel)
@@ -79,6 +84,7 @@ def _own_charts(
     polygons: Polygons,
     faces: Int[np.ndarray, "triangles 3"],
     neighbours: Int[np.ndarray, "triangles 3"],
+    scale: Float[np.ndarray, " triangles"],
     cancel: CancelToken,
 ) -> tuple[Float[np.ndarray, "triangles 3 2"], Int[np.ndarray, " triangles"]]:
     """Each chart in a plane, its triangles counter-clockwise, and the chart of each triangle.
@@ -102,7 +108,7 @@ def _own_charts(
         own = split_connected(own + (own.max() + 1) * above * (1 + alone), around)
         own = split_steep(own, normalise(crosses), crosses, around)
     cancel.check()
-    return flatten(vertices, faces, labels, neighbours, flat, depth), labels
+    return flatten(vertices, faces, labels, neighbours, flat, depth, scale), labels
 
 
 def _project(
@@ -125,7 +131,7 @@ def _fit(
     neighbours: Int[np.ndarray, "faces 3"],
     area: Float[np.ndarray, " faces"],
 ) -> Float[np.ndarray, "faces 3 2"]:
-    """Turn each chart to its smallest bounding box, upright, at its surface's true area."""
+    """Turn each chart to its smallest bounding box, upright, at the area of its faces."""
     edges, bounds = _borders(flat, labels, neighbours)
     a, b = flat[:, 1] - flat[:, 0], flat[:, 2] - flat[:, 0]
     flat_area = 0.5 * np.abs(a[:, 0] * b[:, 1] - a[:, 1] * b[:, 0])

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from ..atlas.detail import scale_of_slopes, squared_slopes
 from ..atlas.texels import texel_map
 from ..atlas.unwrap import unwrap
 from ..progress import Stages
@@ -29,8 +30,8 @@ SHARES = {
     "text": 0.03,
     "fields": 0.2,
     "template": 0.05,
-    "uv": 0.05,
     "keys": 0.37,
+    "uv": 0.05,
     "bake": 0.15,
     "quality": 0.15,
 }
@@ -63,9 +64,6 @@ def track(
         layers = make_template(everything, islands, options.faces, stages.cancel, options.topology)
         tracker = Tracker(source, islands, layers)
         vertices, faces = tracker.vertices, tracker.faces
-    with stages.stage("uv"):
-        size, way = options.texture_size, options.unwrap
-        uvs = unwrap(vertices, tracker.polygons, size, stages.cancel, way).uvs
     with stages.stage("keys"):
         tracker.track_all(lambda done: stages.within("keys", done))
         places = choose_keys(tracker, options.keys)
@@ -83,6 +81,17 @@ def track(
                 side: at(side, ends, both, own) for moment in own for side in moment.sides
             }
         alphas = sorted(positions)
+    with stages.stage("uv"):
+        slopes = np.mean(
+            [
+                squared_slopes(source.reader(float(alpha)), positions[alpha], faces)
+                for alpha in range(len(chain.prompts))
+            ],
+            axis=0,
+        )
+        scale = scale_of_slopes(slopes, vertices, faces)
+        size, way = options.texture_size, options.unwrap
+        uvs = unwrap(vertices, tracker.polygons, size, stages.cancel, way, scale).uvs
     with stages.stage("bake"):
         texels = texel_map(vertices, faces, triangulated(uvs), options.texture_size)
         gutter = texels.gutter()

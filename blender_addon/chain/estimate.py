@@ -100,8 +100,8 @@ def usual_seconds(prompts: int, options: Mapping[str, float], keys: float) -> di
         "text": 0.5,
         "fields": 3.3 * pairs * detail**2,
         "template": 1.0 * detail**2,
-        "uv": 0.3 * faces,
         "keys": pairs * (7.5 + 0.5 * keys) * (0.6 * detail**2 + 0.4 * faces),
+        "uv": 0.3 * faces,
         "bake": 0.35 * (pairs * (min(keys, 9.0) - 1.0) + 1.0) * texture**2,
         "quality": (pairs * keys if options.get("quality") else 0.0) * detail**2,
     }
