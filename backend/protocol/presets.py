@@ -64,7 +64,7 @@ PRESETS = {
     "DETAILED": Preset(
         "Detailed",
         "For close views: 20,000 faces, a 2048 texture",
-        4.2,
+        4.5,
         {"faces": 20_000, "texture_size": 2048, "resolution": 192, "normal_map": True},
     ),
 }
