@@ -153,6 +153,19 @@ def replace_words(text: str, instead: Mapping[str, str]) -> str:
     return " ".join(tokens)
 
 
+def leave_out(text: str, words: Collection[str]) -> str:
+    """The text without these words; what else is written as one with them stays."""
+    kept: list[str] = []
+    for token in text.split():
+        own = split_words(token)
+        rest = [word for word in own if word not in words]
+        if not own or len(rest) == len(own):
+            kept.append(token)
+        elif rest:
+            kept.append(" ".join(rest))
+    return " ".join(kept)
+
+
 def learn_words(captions: Iterable[str], minimum: int = 1) -> tuple[str, ...]:
     """Every word that occurs at least ``minimum`` times in the captions, sorted."""
     counts = Counter(word for caption in captions for word in split_words(caption))

@@ -17,7 +17,15 @@ from typing import Protocol, runtime_checkable
 
 from .combinations import Combinations, Unheard
 from .negation import remove_negations
-from .spelling import STOP_WORDS, learn_words, replace_words, resolve, shorten, split_words
+from .spelling import (
+    STOP_WORDS,
+    learn_words,
+    leave_out,
+    replace_words,
+    resolve,
+    shorten,
+    split_words,
+)
 from .subjects import subjects_of
 
 _SUGGESTIONS = 2
@@ -76,8 +84,8 @@ class Familiarity:
     known_any: bool = True
     """Some word that matters is known."""
     heard: str = ""
-    """What the text encoder is given: the prompt without ``negated`` and ``cut``, and with the
-    words of ``heard_as``."""
+    """What the text encoder is given: the prompt without ``negated`` and ``cut``, with the words of
+    ``heard_as``, and, if it knows a limited number of words, without those that it does not."""
     heard_as: Mapping[str, str] = field(default_factory=dict)
     """Unknown words, and the known word of nearly the same meaning in place of each."""
     nearest_words: Mapping[str, str] = field(default_factory=dict)
@@ -187,10 +195,13 @@ class Vocabulary:
         near = self._near(heard)
         heard_as = {word: known.word for word, known in near.items() if known.heard}
         heard = replace_words(heard, heard_as)
+        words, unknown = self._content(heard)
         cut: tuple[str, ...] = ()
         if self.limit is not None:
+            # To a tower of few words each of the others is the same one, which changes all it says.
+            heard = leave_out(heard, unknown) if words else heard
             heard, cut = shorten(heard, self.words, self.limit)
-        words, unknown = self._content(heard)
+            words, _ = self._content(heard)
         unheard = self._combinations.unheard(words, heard)
         without_effect = {word for word, _ in unheard.alone}
         content = {kind for word, kind in words if word not in without_effect}

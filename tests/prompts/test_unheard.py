@@ -29,7 +29,7 @@ SYNONYMS = {
     "knight's": "armor",
     "ape": "monkey",
 }
-WORDS = ["hog", "bunny", "little", "knight's", "red", "toy", "mexican", "ape"]
+WORDS = ["hog", "bunny", "little", "knight's", "red", "toy", "mexican", "ape", "knot"]
 
 
 @pytest.fixture(scope="module")
@@ -62,6 +62,27 @@ def test_negations_are_taken_out_and_named(
     for phrase in negated:
         assert f'"{phrase}"' in about.note
     assert ("leave things away" in about.note) == bool(negated)
+
+
+@pytest.mark.parametrize(
+    ("prompt", "heard"),
+    [
+        ("a glorious pig riding a rusty bike", "a pig riding a bike"),
+        ("a suit-zebra, riding a bike", "a suit riding a bike"),
+        ("a zebra", "a zebra"),
+    ],
+)
+def test_words_that_a_small_tower_does_not_know_are_really_ignored(
+    vocabulary: Vocabulary, prompt: str, heard: str
+) -> None:
+    about = vocabulary.familiarity(prompt)
+    assert about.unknown_words
+    assert about.heard == heard
+
+
+def test_a_tower_of_any_words_hears_them_all() -> None:
+    about = Vocabulary(PROMPTS, WORDS, SYNONYMS).familiarity("a glorious pig")
+    assert about.heard == "a glorious pig"
 
 
 def test_without_a_hat_is_the_prompt_without_the_phrase(vocabulary: Vocabulary) -> None:
@@ -98,10 +119,13 @@ def test_what_is_left_fits(words: list[str]) -> None:
 
 
 def test_the_limit_and_what_was_cut_are_said(vocabulary: Vocabulary) -> None:
-    prompt = "a pig riding a bike wearing a suit wearing a tophat with a big old rusty red tin pot"
+    prompt = (
+        "a pig riding a bike wearing a suit wearing a tophat holding a blue balloon playing the "
+        "guitar wearing a leather jacket"
+    )
     about = vocabulary.familiarity(prompt)
-    assert about.cut == ("pot",)
-    assert 'It reads 12 words of a prompt: "pot" was left out.' in about.note
+    assert about.cut == ("wearing", "leather", "jacket")
+    assert 'It reads 12 words of a prompt: "wearing leather jacket" was left out.' in about.note
     assert {"pig", "bike", "suit", "tophat"} <= set(split_words(about.heard))
     assert vocabulary.familiarity("a pig riding a bike").cut == ()
 
