@@ -267,7 +267,8 @@ class Vocabulary:
         return self._synonyms.get(word, word)
 
     def _similar(self, word: str) -> tuple[str, ...]:
-        """Known words spelt much like this one. The comparison is slow: only those are compared
+        """Known words spelt much like this one, and beginning as it does: who mistypes a word rarely
+        begins it wrongly, and sports are no port. The comparison is slow: only those are compared
         that share most pairs of letters with it."""
         shared: Counter[int] = Counter()
         for pair in _letter_pairs(word):
@@ -276,7 +277,7 @@ class Vocabulary:
         candidates = [
             known
             for known in (self._suggestable[index] for index in sorted(most))
-            if abs(len(known) - len(word)) <= len(word) // 3
+            if known[0] == word[0] and abs(len(known) - len(word)) <= len(word) // 3
         ]
         return tuple(difflib.get_close_matches(word, candidates, _SUGGESTIONS, cutoff=0.75))
 

@@ -223,6 +223,9 @@ def test_suggestions_complete_words_and_do_not_glue_them() -> None:
         known.spelled_alike("a rde pig") is None or known.spelled_alike("a rde pig") == "a red pig"
     )
     assert known.spelled_alike("a pig carvde out of wood") == "a pig carved out of wood"
+    harbor = PromptIndex(["a police car", "a red port", "a red police car"])
+    assert harbor.spelled_alike("a red sports car") is None, "another beginning is another word"
+    assert harbor.familiarity("a red sports car").nearest[0] == "a red police car"
 
 
 # --- many prompts --------------------------------------------------------------------------------
