@@ -267,9 +267,9 @@ class Vocabulary:
         return self._synonyms.get(word, word)
 
     def _similar(self, word: str) -> tuple[str, ...]:
-        """Known words spelt much like this one, and beginning as it does: who mistypes a word rarely
-        begins it wrongly, and sports are no port. The comparison is slow: only those are compared
-        that share most pairs of letters with it."""
+        """Known words spelt much like this one that begin as it does: few mistakes are at a word's
+        beginning, and sports are no port. The comparison is slow: only those are compared that
+        share most pairs of letters with it."""
         shared: Counter[int] = Counter()
         for pair in _letter_pairs(word):
             shared.update(self._having_pair.get(pair, ()))

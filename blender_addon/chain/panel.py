@@ -80,7 +80,10 @@ class ATT3D_PT_chain(_Tab, bpy.types.Panel):
         if not session.busy:
             _draw_hints(layout, context)
 
-        prompts = sum(1 for row in settings.chain if row.prompt.strip())
+        examples = len(example_chain(context))  # an empty row means its example
+        prompts = sum(
+            bool(row.prompt.strip()) or index < examples for index, row in enumerate(settings.chain)
+        )
         experience = Experience.from_json(preferences(context).chain_experience)
         options = settings.chain_options
         action = layout.row(align=True)

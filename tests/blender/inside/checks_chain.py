@@ -371,6 +371,8 @@ def check_time_is_said_before_and_while_a_chain_is_made(bench: Bench) -> None:
     fill([("a pig", 1), ("a lion", 21)])
     new = texts.range_text(*estimate.Experience().range(2, settings.chain_options))
     assert new in drawn("ATT3D_PT_chain", bench) and " to " in new
+    fill([("", 1), ("", 21)])
+    assert new in drawn("ATT3D_PT_chain", bench), "empty rows mean their examples"
     animate(bench, (("a pig", 1), ("a lion", 21)))
     learned = estimate.Experience.from_json(chosen.chain_experience)
     assert learned.paces.keys() == {"keys", "bake"}, "what the scripted backend measured"
