@@ -100,7 +100,8 @@ class ATT3D_PT_chain(_Tab, bpy.types.Panel):
             if prompts >= 2:
                 takes = layout.row()
                 takes.active = False
-                takes.label(text=range_text(*experience.range(prompts, options)), icon="TIME")
+                text = range_text(*experience.range(prompts, options))
+                draw_text(takes, text, context.region.width, "TIME")
         layout.operator(
             "att3d.in_between", text="12 in Between", icon="OUTLINER_OB_GROUP_INSTANCE"
         ).count = 12
