@@ -2,9 +2,10 @@
 
     python benchmarks/shading.py [--prompt P] [--json FILE] [--picture docs/images/x.jpg]
 
-Face, hat and hand from half a metre, without their colors: the field, a mesh of *Standard* as it is (smooth-shaded),
-with the field's normals at its vertices, with a normal map, and the mesh of *Detailed*. Printed is
-the PSNR against the field's picture. Needs bpy; renders with Cycles on the processor.
+Face, hat and hand from half a metre, without their colors: the field, a mesh of *Standard* as it is
+(smooth-shaded), with the field's normals at its vertices, with a normal map, and the mesh of
+*Detailed*. Printed is the PSNR against the field's picture. Needs bpy; renders with Cycles on the
+processor.
 """
 
 from __future__ import annotations
