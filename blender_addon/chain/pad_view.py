@@ -12,7 +12,7 @@ from gpu_extras.batch import batch_for_shader
 
 from ...backend.protocol.errors import Att3dError
 from ..process.session import redraw, session
-from ..ui.status_text import told, without_middle
+from ..ui.status_text import report_failure, without_middle
 from .live import live
 from .pad_shape import Place, corners, place_of, shares_at
 from .place import pad_of
@@ -50,7 +50,7 @@ class ATT3D_OT_pad_drag(bpy.types.Operator):
             pad_of(context.scene)
         except Att3dError as error:
             session.error = error
-            self.report({"ERROR"}, told(error))
+            report_failure(self, error)
             return {"CANCELLED"}
         if area is None:
             self.report({"ERROR"}, "There is no 3D viewport in this window")

@@ -15,7 +15,7 @@ from ...backend.protocol.errors import Att3dError, BadRequest, InternalError, Ou
 from ..process.operator import in_object_mode
 from ..process.session import redraw, session
 from ..scene.glb import Piece, add_facts, assets_of_file, outermost, write_piece
-from ..ui.status_text import told
+from ..ui.status_text import report_failure, told
 from .awaited import Training, awaited
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ class ATT3D_OT_export_library(bpy.types.Operator):
                 error = InternalError(f"{self.bl_label} failed: {type(error).__name__}: {error}")
             session.error = error
             redraw()
-            self.report({"ERROR"}, told(error))
+            report_failure(self, error)
             return {"CANCELLED"}
         training = Training(folder)
         context.window_manager.clipboard = training.command

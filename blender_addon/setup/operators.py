@@ -18,6 +18,7 @@ from ..process.launch import EXTENSION_ROOT, clean_environment, extension_versio
 from ..process.operator import idle
 from ..process.session import redraw, session
 from ..ui.preferences import preferences
+from ..ui.status_text import report_failure
 from . import builds, folders
 from .control import control
 from .plan import Plan, check_index
@@ -146,7 +147,7 @@ class ATT3D_OT_set_up(bpy.types.Operator):
             _ended()
         if control.error is not None:
             session.error = control.error
-            self.report({"ERROR"}, f"{control.error.message} {control.error.remedy}")
+            report_failure(self, control.error)
             redraw()
             return {"CANCELLED"}
         watch()
@@ -214,7 +215,7 @@ class ATT3D_OT_delete_backend(bpy.types.Operator):
             control.wait()
             session.error = control.error
             if control.error is not None:
-                self.report({"ERROR"}, f"{control.error.message} {control.error.remedy}")
+                report_failure(self, control.error)
                 return {"CANCELLED"}
         watch()
         redraw()
@@ -255,7 +256,7 @@ class ATT3D_OT_restart_backend(bpy.types.Operator):
             session.restart(preferences(context).launch)
         except Att3dError as error:
             session.error = error
-            self.report({"ERROR"}, f"{error.message} {error.remedy}")
+            report_failure(self, error)
             return {"CANCELLED"}
         finally:
             redraw()
