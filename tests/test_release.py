@@ -16,6 +16,12 @@ def test_one_version_everywhere():
     assert f"## {VERSION}" in (ROOT / "CHANGELOG.md").read_text()
 
 
+def test_who_installs_it_finds_a_website_and_why_it_wants_the_network():
+    manifest = tomllib.loads((ROOT / "blender_manifest.toml").read_text())
+    assert manifest["website"].startswith("https://")
+    assert "PyTorch" in manifest["permissions"]["network"]
+
+
 def test_every_dependency_has_its_reason():
     """In the extras, each requirement's line ends with a comment that says why it is there."""
     lines = (ROOT / "pyproject.toml").read_text().splitlines()

@@ -25,11 +25,13 @@ class Properties:
 
 
 class Layout:
-    """Takes every call that Blender's layouts take; keeps the texts, and the properties' names."""
+    """Takes every call that Blender's layouts take; keeps texts, and names of
+    properties and operators."""
 
     def __init__(self, above: Layout | None = None) -> None:
         object.__setattr__(self, "texts", [] if above is None else above.texts)
         object.__setattr__(self, "properties", [] if above is None else above.properties)
+        object.__setattr__(self, "operators", [] if above is None else above.operators)
 
     def __setattr__(self, name: str, value: object) -> None:
         assert hasattr(bpy.types.UILayout, name) or name in bpy.types.UILayout.bl_rna.properties
@@ -47,6 +49,7 @@ class Layout:
             if isinstance(options.get("text"), str):
                 self.texts.append(options["text"])
             if name == "operator":
+                self.operators.append(arguments[0])
                 group, _, operator = arguments[0].partition(".")
                 assert hasattr(getattr(bpy.ops, group), operator)
                 return Properties(getattr(getattr(bpy.ops, group), operator).get_rna_type())
@@ -122,6 +125,20 @@ def check_other_panels_draw(bench: Bench) -> None:
     bench.generate()
     assert bpy.types.ATT3D_PT_object.poll(bpy.context)
     assert "pig wearing a tophat" in " ".join(drawn("ATT3D_PT_object", bench))
+
+
+@quick
+def check_manual_comes_with_the_extension(bench: Bench) -> None:
+    page = bench.module("ui.help").manual()
+    assert page is not None and page.suffix == ".html"
+    text = page.read_text(encoding="utf-8")
+    assert "The first object" in text and "When something is wrong" in text
+    assert bpy.ops.att3d.manual() == {"FINISHED"}
+    header = Layout()
+    bpy.types.ATT3D_PT_create.draw_header_preset(
+        SimpleNamespace(layout=header, use_pin=True), bpy.context
+    )
+    assert header.operators == ["att3d.manual"]
 
 
 def check_wrapped_text_loses_no_letter(bench: Bench) -> None:
