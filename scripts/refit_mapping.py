@@ -14,6 +14,8 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from random import Random
 
@@ -25,12 +27,14 @@ from backend.inference.linearized import closed
 from backend.model.checkpoint import load_checkpoint, save_checkpoint
 from backend.model.mapping import MappingNetwork
 from training.amortized.latents import LatentsConfig, fit_mapping, imagine
+from training.assets.library import LibraryCollection
 from training.library.attributes import STRETCHES, TINTS, Look
+from training.library.storage import Entry, Index, write_index
 from training.props.table import PropTable, read_table
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("checkpoint", type=Path)
     parser.add_argument("-o", "--output", type=Path, required=True)
     parser.add_argument("--epochs", type=int, default=40)
@@ -76,10 +80,12 @@ def main() -> None:
         imagined_weight=arguments.weight,
         epochs=arguments.epochs,
     )
-    imagined = imagine(prompts + 2 * plain, encoder, config)
+    table = PropTable(read_table(arguments.table)) if arguments.table else None
+    library = collection(assets["models"], table) if table else None
+    imagined = imagine(prompts + 2 * plain, encoder, config, library)
     wordings = [said]
-    if arguments.table:
-        for other in other_wordings(prompts, assets["models"], arguments.table, arguments.wordings):
+    if table:
+        for other in other_wordings(prompts, assets["models"], table, arguments.wordings):
             parts = [other[first : first + 256] for first in range(0, len(other), 256)]
             wordings.append(torch.cat([encoder.encode(part) for part in parts]))
     before = before.repeat(len(wordings), 1)
@@ -106,19 +112,46 @@ def main() -> None:
     save_checkpoint(arguments.output, result, metadata, checkpoint.text_tensors, floor=0.0)
 
 
+def collection(models: list[dict[str, str]], table: PropTable) -> LibraryCollection:
+    """The library that a checkpoint learnt, as far as its captions go: what prompts show."""
+    with tempfile.TemporaryDirectory() as folder:
+        entries = [
+            Entry(
+                prompt=model["prompt"],
+                captions=[model["prompt"], *captions_of(model, table)[1:]],
+                key=str(number),
+                source=model["source"],
+                object=model.get("object", ""),
+                sha256=model["sha256"],
+                author=model["author"],
+                licence=model["licence"],
+                faces=0,
+                closed=True,
+                size=1.0,
+            )
+            for number, model in enumerate(models)
+        ]
+        write_index(Path(folder), Index(entries, [], {}))
+        return LibraryCollection(Path(folder), attributes=True)
+
+
+def captions_of(model: dict[str, str], table: PropTable) -> Sequence[str]:
+    """The captions of a model's row, or none."""
+    prop = table.prop_of_file(model["source"])
+    return prop.captions if prop else ()
+
+
 def other_wordings(
-    prompts: list[str], models: list[dict[str, str]], table: Path, count: int
+    prompts: list[str], models: list[dict[str, str]], table: PropTable, count: int
 ) -> list[list[str]]:
     """``count - 1`` lists of the prompts in other words, as training says them: without the
     article, then by a caption of the model's row in ``table``."""
-    rows = PropTable(read_table(table))
     looks = [Look(tint, stretch) for tint in ("", *TINTS) for stretch in ("", *STRETCHES)]
     forms: dict[str, list[str]] = {}
     for model in models:
-        prop = rows.prop_of_file(model["source"])
         for look in looks:
             said = look.caption(model["prompt"])
-            captions = [said, *(look.caption(text) for text in (prop.captions if prop else ())[1:])]
+            captions = [said, *(look.caption(text) for text in captions_of(model, table)[1:])]
             bare = [text.split(" ", 1)[1] for text in captions if text.startswith(("a ", "an "))]
             # A model of this name comes before another's copy.
             if look.plain or said not in forms:

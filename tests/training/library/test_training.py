@@ -89,24 +89,61 @@ def test_a_models_copies_are_all_words_that_paint_and_all_that_stretch(checkpoin
     assert library_of(checkpoint, attributes=False).copies("a chair") == {}
 
 
-def test_text_says_what_every_model_has_as_its_own(checkpoint, tmp_path):
-    folder = checkpoint.parents[1]
+@pytest.fixture(scope="module")
+def deep(checkpoint, tmp_path_factory):
+    """A checkpoint whose models had parts of v of their own, which text says."""
+    folder, run = checkpoint.parents[1], tmp_path_factory.mktemp("deep")
     small = ["--model.grid.resolutions", "5", "9", "--references.points", "256"]
     small += ["--references.rays", "16", "--latents.own", "--latents.hidden", "8"]
-    train = ["train", "--library", str(folder / "lib"), "--run", str(tmp_path / "run")]
+    train = ["train", "--library", str(folder / "lib"), "--run", str(run)]
     train += ["--steps", "2", "--batch", "2", "--scoring", "none", "--device", "cpu"]
     assert main([*train, "--watched", "1", "--sheet-every", "2", *small]) == 0
-    made = load_checkpoint(tmp_path / "run" / "checkpoint.safetensors")
+    return run / "checkpoint.safetensors"
+
+
+def test_text_says_what_every_model_has_as_its_own(deep):
+    made = load_checkpoint(deep)
     assert made.metadata.config.mapping == "deep"
     command = ["evaluate", str(made.path), "--prompts", "models", "--count", "1"]
     assert main([*command, "--scoring", "none", "--device", "cpu"]) == 0
 
 
+def script(name, *arguments):
+    """Run one of the repository's scripts."""
+    root = Path(__file__).parents[3]
+    command = [sys.executable, str(root / "scripts" / name), *map(str, arguments)]
+    done = subprocess.run(
+        command, check=True, env=os.environ | {"PYTHONPATH": str(root)}, stdout=subprocess.PIPE
+    )
+    return done.stdout.decode()
+
+
+def test_a_mapping_network_is_fitted_anew_to_further_captions_of_a_table(deep, tmp_path):
+    """A seat becomes the chair, and the chair stays what it was."""
+    table = tmp_path / "models.tsv"
+    table.write_text(
+        "pack/Chair\ta chair\ta seat\t1\tfurniture\n"
+        "pack/Lamp\ta lamp\t\t1\tfurniture\npack/Table\ta table\t\t1\tfurniture\n"
+    )
+    out = tmp_path / "refitted.safetensors"
+    fit = ["--epochs", "40", "--rate", "1e-3", "--imagined", "50", "--second", "80"]
+    said = script("refit_mapping.py", deep, "-o", out, "--table", table, *fit)
+    assert "50 imagined ones" in said, "copies that are none of the prompts, by what they show"
+    before, after = load_checkpoint(deep), load_checkpoint(out)
+    assert len(after.metadata.config.mapping_hidden) == 2
+    encode = before.encoder().encode
+    with torch.no_grad():
+        chair = before.model.latent(encode(["a chair"]))
+        seat, again = after.model.latent(encode(["a seat", "a chair"]))
+        unheard = before.model.latent(encode(["a seat"]))
+        apart = (before.model.latent(encode(["a table"])) - chair).norm()
+    assert (again - chair).norm() < 0.2 * apart
+    assert (seat - chair).norm() < 0.5 * (unheard - chair).norm()
+
+
 def test_latents_are_found_again_for_every_prompt_by_the_library(checkpoint, tmp_path):
-    script = Path(__file__).parents[3] / "scripts" / "find_latents.py"
-    command = [sys.executable, str(script), str(checkpoint), "--visits", "1", "--copies", "1"]
-    command += ["--library", str(checkpoint.parents[1] / "lib"), "-o", str(tmp_path / "v")]
-    subprocess.run(command, check=True, env=os.environ | {"PYTHONPATH": str(script.parents[1])})
+    library = ["--library", checkpoint.parents[1] / "lib", "-o", tmp_path / "v"]
+    script("find_latents.py", checkpoint, "--visits", "1", "--copies", "1", *library)
     made = load_checkpoint(checkpoint)
     found = load_file(tmp_path / "v")["latents"]
     with torch.no_grad():
