@@ -43,6 +43,9 @@ class TrainConfig:
     word_meaning: float = within(0.0, 0.0, 1.0)
     """The share, in the rows of words that are new to the small tower, of what the words mean:
     words that mean alike begin alike (``backend/text/word_meanings.py``)."""
+    start: Path | None = None
+    """A checkpoint whose weights the run begins with; its model's configuration and text encoder
+    are the run's, but for ``model.density_scale``."""
     model: ModelConfig = field(default_factory=ModelConfig)
     optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
     latents: LatentsConfig = field(default_factory=LatentsConfig)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -34,6 +35,7 @@ from .config import TrainConfig, config_as_json
 from .curve import CURVE_FILE
 from .export import export
 from .latents import LatentTable, imagine
+from .start import Start
 from .trainer import Embed, Trainer
 from .watch import SNAPSHOT_FILE, Watcher
 
@@ -68,11 +70,16 @@ def _train(config: TrainConfig, prompts: PromptSet | None, device: torch.device)
     torch.manual_seed(config.seed)
     collection = config.assets.open()
     prompts = prompts or chosen_prompts(config, collection)
-    encoder = text_encoder(config, prompts, collection)
+    start = None if config.start is None else Start(config.start, config.model.density_scale)
+    if start is not None:
+        # Its mapping network says the assets' own parts of v, if there were any.
+        latents = dataclasses.replace(config.latents, own=False)
+        config = dataclasses.replace(config, model=start.model.config, latents=latents)
+    encoder = text_encoder(config, prompts, collection, start)
     assets = references_of(collection, prompts.prompts, device, compiled=config.compiled)
     trainer = Trainer(
         config=config,
-        model=ATT3D(config.model),
+        model=ATT3D(config.model) if start is None else start.model,
         embed=ResidentEmbeddings(prompts, encoder, device)
         if config.resident
         else embedder(
@@ -91,7 +98,8 @@ def _train(config: TrainConfig, prompts: PromptSet | None, device: torch.device)
         imagine=lambda seen: imagine(
             [prompts.prompts[i] for i in seen], encoder, config.latents, collection
         ),
-        contents=contents_of(config, prompts, collection, encoder),
+        contents=contents_of(config, prompts, collection, encoder)
+        | ({} if start is None else {"start": start.checkpoint.sha256}),
     )
     return finish(trainer, prompts, encoder, collection, assets)
 
@@ -178,19 +186,26 @@ def contents_of(
 
 
 def text_encoder(
-    config: TrainConfig, prompts: PromptSet, collection: AssetCollection
+    config: TrainConfig,
+    prompts: PromptSet,
+    collection: AssetCollection,
+    start: Start | None = None,
 ) -> TextEncoder:
-    """The encoder that the mapping network reads (A9).
+    """The encoder that the mapping network reads (A9); that of ``start``, where there is one.
 
     Raises:
         TrainingError: the model takes embeddings of another size.
     """
+    words = collection.known_words(prompts.prompts)
+    synonyms = collection.synonyms(prompts.prompts)
+    if start is not None:
+        return start.encoder(words, synonyms, config.word_meaning)
     encoder = conditioning_encoder(
         config.text,
         cache=config.folder / "embeddings",
         count=len(prompts.prompts),
-        words=collection.known_words(prompts.prompts),
-        synonyms=collection.synonyms(prompts.prompts),
+        words=words,
+        synonyms=synonyms,
         meaning=config.word_meaning,
     )
     if (encoder.tokens, encoder.width) != (config.model.tokens, config.model.width):
