@@ -5,9 +5,10 @@
     python scripts/refit_mapping.py CHECKPOINT --latents V.safetensors -o OUT.safetensors
 
 For checkpoints from before fits took imagined captions (``training/amortized/latents.py``), and for
-a wider network or other latents: what the prompts that it learnt say stays the same, or becomes
-what ``--latents`` has, as near as the fit can; grid, MLP and text tower stay as they are. Prints
-the error over the learnt prompts and the imagined ones, in units of the spread of the learnt ones.
+a wider network, other latents or further captions of a table: what the prompts that it learnt say
+stays the same, or becomes what ``--latents`` has, as near as the fit can; grid, MLP and text tower
+stay as they are. The fit begins with the network that is there, where that is as wide. Prints the
+error over the learnt prompts and the imagined ones, in units of the spread of the learnt ones.
 """
 
 from __future__ import annotations
@@ -45,7 +46,7 @@ def main() -> None:
     parser.add_argument("--second", type=int, default=0, help="of a second one; 0: none")
     parser.add_argument("--latents", type=Path, help="of scripts/find_latents.py")
     parser.add_argument("--table", type=Path, help="of the library: captions in other words")
-    parser.add_argument("--wordings", type=int, default=3, help="of each prompt, with --table")
+    parser.add_argument("--wordings", type=int, default=4, help="of each prompt, with --table")
     arguments = parser.parse_args()
     checkpoint = load_checkpoint(arguments.checkpoint)
     model, encoder = checkpoint.model, checkpoint.encoder()
@@ -145,7 +146,7 @@ def other_wordings(
     prompts: list[str], models: list[dict[str, str]], table: PropTable, count: int
 ) -> list[list[str]]:
     """``count - 1`` lists of the prompts in other words, as training says them: without the
-    article, then by a caption of the model's row in ``table``."""
+    article, then by the next caption of the model's row in ``table``, then by any of these."""
     looks = [Look(tint, stretch) for tint in ("", *TINTS) for stretch in ("", *STRETCHES)]
     forms: dict[str, list[str]] = {}
     for model in models:
@@ -158,8 +159,10 @@ def other_wordings(
                 forms[said] = [*bare[:1], *captions[1:], *bare[1:]] or [said]
     random = Random(0)
     others = [forms.get(prompt, [prompt]) for prompt in prompts]
-    first = [[options[0] for options in others]]
-    return first + [[random.choice(options) for options in others] for _ in range(count - 2)]
+    bare = [options[0] for options in others]
+    further = [options[min(1, len(options) - 1)] for options in others]
+    rest = [[random.choice(options) for options in others] for _ in range(count - 3)]
+    return [bare, further, *rest][: count - 1]
 
 
 if __name__ == "__main__":

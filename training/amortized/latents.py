@@ -221,9 +221,9 @@ def fit_mapping(
     """``model`` with a deep mapping network that is fitted to v, before its SiLU, of every wording
     of every prompt.
 
-    The error is measured on grids: v's error through the decoding layer. The hidden layer begins
-    as the best linear map, written with SiLU(x) - SiLU(-x) = x, so the fit can only become better
-    than that.
+    The error is measured on grids: v's error through the decoding layer. The network begins as
+    ``model``'s own, if that is as wide. Otherwise the hidden layer begins as the best linear map,
+    written with SiLU(x) - SiLU(-x) = x, so the fit can only become better than that.
     """
     device = before.device
     decode = model.mapping.plain_weights()["decode.weight"].to(device)
@@ -244,7 +244,10 @@ def fit_mapping(
     result, inputs = _deep(model, embeddings, config, seed)
     mapping = result.mapping
     assert isinstance(mapping, MappingNetwork)
-    _begin_linear(mapping, inputs, before, weights)
+    if _hidden(mapping) == _hidden(model.mapping):
+        _begin_as(mapping, cast(MappingNetwork, model.mapping))
+    else:
+        _begin_linear(mapping, inputs, before, weights)
     away = truth - truth.mean(0)
     spread = ((away @ metric) * away).sum(1).mean().clamp_min(1e-12)
     steps = config.epochs * max(len(inputs) // BATCH, 1)
@@ -297,6 +300,25 @@ def _deep(
     assert isinstance(mapping, MappingNetwork)
     mapping.whiten_on(embeddings, floor=1e-3)
     return result, (embeddings.flatten(1) - mapping.shift) @ mapping.basis
+
+
+def _hidden(mapping: nn.Module) -> list[int]:
+    """Widths of a mapping network's layers from the first one on."""
+    if not isinstance(mapping, MappingNetwork):
+        return []
+    return [cast(nn.Linear, layer).out_features for layer in (mapping.encode, *mapping.deeper)]
+
+
+@torch.no_grad()
+def _begin_as(mapping: MappingNetwork, known: MappingNetwork) -> None:
+    """Make ``mapping`` the function that ``known`` is, as far as what it sees of embeddings goes:
+    an embedding is its shift and a sum of the components' axes."""
+    plain = known.plain_weights()
+    weight, axes = plain["encode.weight"], torch.linalg.pinv(mapping.basis)
+    mapping.encode.weight.copy_(weight @ axes.T)
+    mapping.encode.bias.copy_(plain["encode.bias"] + weight @ mapping.shift)
+    for layer, other in zip(mapping.deeper, known.deeper, strict=True):
+        layer.load_state_dict(other.state_dict())
 
 
 @torch.no_grad()

@@ -13,6 +13,7 @@ from training.amortized.latents import (
     Imagined,
     LatentsConfig,
     LatentTable,
+    fit_mapping,
     imagine,
     say_latents_by_text,
 )
@@ -75,6 +76,20 @@ def test_text_says_what_the_assets_had_as_their_own():
     result = fitted(model, own)
     assert relative_error(grids(result, embeddings()), truth) < 0.01
     assert result.config.mapping == "deep"
+
+
+def test_a_network_that_is_as_wide_is_where_a_fit_begins():
+    """Without a rate nothing changes; of a narrower one only the linear map would be left."""
+    own = torch.randn(PROMPTS, TINY.latent)
+    first = fitted(tiny_model(), own, dataclasses.replace(FIT, epochs=100))
+    still = dataclasses.replace(FIT, epochs=1, rate=0.0)
+    before = first.mapping.latent(embeddings()).detach()
+    truth = torch.zeros(PROMPTS, TINY.latent)
+    again = fit_mapping(first, truth, [embeddings()], torch.ones(PROMPTS), still)
+    torch.testing.assert_close(again.mapping.latent(embeddings()), before, atol=1e-3, rtol=1e-3)
+    wider = dataclasses.replace(still, hidden=80)
+    other = fit_mapping(first, truth, [embeddings()], torch.ones(PROMPTS), wider)
+    assert (other.mapping.latent(embeddings()) - before).abs().max() > 0.1
 
 
 def test_a_second_hidden_layer_begins_as_the_same_linear_map_and_says_as_much():
