@@ -1,8 +1,10 @@
 """How well chains are tracked: random pairs of prompts, and the bundled chains.
 
     python benchmarks/tracking.py [--pairs 30] [--chains] [--out out/tracking]
+    python benchmarks/tracking.py --models --checkpoint LIBRARY.safetensors [--pairs 10] [--shown 4]
 
-Half of the pairs are of one character with other clothes and things, half of different ones. Every
+Half of the pairs are of one character with other clothes and things, half of different ones; with
+``--models`` they are of the models that a library's checkpoint learnt, as they are. Every
 result is added to ``results.jsonl`` in the output folder, and a run goes on where the last one
 stopped (``--fresh`` begins anew). Prints a table, marks what misses its target, and draws the worst
 three: the true object above, the tracked mesh below, back faces in magenta.
@@ -12,9 +14,9 @@ mean <= .30, 95th percentile <= 1.0, visible back faces <= .1%, drift <= .1. Dif
 chains: mean <= .35, worst alpha <= .55, 95th percentile <= 3.2, back faces <= .5% at every alpha
 but those where the topology changes. The worst alpha's 95th percentile is in brackets.
 What a person sees (``far``, ``iou``, ``psnr``, ``extra``, the mean of the difference in ``color``
-and its 95th percentile, ``bled``: see docs/interpolation.md) is the worst
-of the keys and the worst of 20 alphas between two prompts. Keys around a moment, at which the
-object itself changes at once, are not among the keys here.
+and its 95th percentile, ``bled``: see docs/interpolation.md) is the worst of the keys and the worst
+of 20 alphas (``--shown``) between two prompts. Keys around a moment, at which the object itself
+changes at once, are not among the keys here.
 ``cpu`` has the measuring of all keys in it, ``seconds`` has not.
 Time: a pair of 8,000 faces, five keys, 1024 x 1024 textures in 30 s (``--keys 5``).
 """
@@ -22,10 +24,12 @@ Time: a pair of 8,000 faces, five keys, 1024 x 1024 textures in 30 s (``--keys 5
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
+import random
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -98,6 +102,15 @@ def random_pairs(prompts: list[str], count: int, seed: int) -> list[tuple[str, s
         if one != other and kind == ("same", "different")[len(found) % 2]:
             found.append((kind, one, other))
     return found
+
+
+def pairs_of_models(recipe: Mapping[str, object], count: int, seed: int) -> list[tuple[str, str]]:
+    """Different pairs of the models of a library that a checkpoint learnt from."""
+    assets = recipe.get("assets")
+    if not isinstance(assets, dict):
+        raise SystemExit("the checkpoint is not of a library: leave --models away")
+    pairs = list(itertools.combinations((model["prompt"] for model in assets["models"]), 2))
+    return random.Random(seed).sample(pairs, min(count, len(pairs)))
 
 
 def appearance(keys: Sequence[AlphaQuality], between: Sequence[AlphaQuality]) -> dict[str, float]:
@@ -197,6 +210,8 @@ def main() -> None:
     parser.add_argument(
         "--lacking", action="store_true", help="20 pairs of which one lacks what the other has"
     )
+    parser.add_argument("--models", action="store_true", help="pairs of a library's models")
+    parser.add_argument("--shown", type=int, default=SHOWN, help="alphas of what a person sees")
     parser.add_argument("--checkpoint", type=Path, default=None)
     parser.add_argument("--out", type=Path, default=ROOT / "out" / "tracking")
     parser.add_argument("--fresh", action="store_true", help="forget earlier results")
@@ -214,10 +229,16 @@ def main() -> None:
     began = time.monotonic()
 
     engine = Engine(options.checkpoint)
+    metadata = engine.checkpoint.metadata
     work: list[tuple[Engine, str, Sequence[str]]] = [
         (engine, kind, (one, other))
-        for kind, one, other in random_pairs(
-            engine.checkpoint.metadata.prompts, options.pairs, options.seed
+        for kind, one, other in (
+            [
+                ("different", *pair)
+                for pair in pairs_of_models(metadata.recipe, options.pairs, options.seed)
+            ]
+            if options.models
+            else random_pairs(metadata.prompts, options.pairs, options.seed)
         )
     ]
     if options.lacking:
@@ -243,7 +264,7 @@ def main() -> None:
         seconds = time.perf_counter() - wall - mesh.timings["quality"]
         took = {"seconds": seconds, "cpu": time.process_time() - cpu}
         source = ChainReader(model.chain(mesh.prompts), 128, CancelToken())
-        shown = np.linspace(0.0, len(prompts) - 1, SHOWN * (len(prompts) - 1) + 2)[1:-1]
+        shown = np.linspace(0.0, len(prompts) - 1, options.shown * (len(prompts) - 1) + 2)[1:-1]
         between = measure_at(mesh, source, [float(alpha) for alpha in shown])
         line = summary(kind, prompts, mesh, between, took)
         lines.append(line)

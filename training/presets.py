@@ -205,7 +205,9 @@ _LIBRARY = dataclasses.replace(
     prompts="library",
     assets=LibraryConfig(),
     # With 163 models a second layer and twice the weight bring unseen colors 1 dB nearer.
-    latents=LatentsConfig(own=True, second=2048, imagined_weight=1.0),
+    latents=LatentsConfig(own=True, second=2048, imagined_weight=1.0, between=0.5),
+    # Shares of all sizes alike: the way from one model to another is walked at an even pace.
+    interpolation=InterpolationConfig(kind="truth", share=0.25, kappa=(1.0,), kappa_until=()),
     # Opaque where it is as thin as a sheet, whose middle is 2 cm from its surface: .92 of the light
     # is stopped there, where a factor of 4 stops .65.
     model=dataclasses.replace(_TOYBOX_MODEL, latent=96, density_scale=16.0),
@@ -238,6 +240,8 @@ def library_preset(folder: str) -> TrainConfig:
     many = models > _MANY
     latent = min(max(8 * math.ceil(0.6 * models / 8), 32), 232 if many else 96)
     grid = _LIBRARY.model.grid
+    # One model has nothing to morph into; with many, every visit is needed for the models.
+    between = _LIBRARY.interpolation if 1 < models and not many else InterpolationConfig()
     return dataclasses.replace(
         _LIBRARY,
         assets=assets,
@@ -252,6 +256,7 @@ def library_preset(folder: str) -> TrainConfig:
         else _LIBRARY.references,
         # With 1,366 models the second layer was not fitted to its end in the time that it had.
         latents=LatentsConfig(own=True) if many else _LIBRARY.latents,
+        interpolation=between,
         batch=48 if many else min(max(models, 4), 24),
         steps=50 * math.ceil(3.5 * models / 50) + 950,
     )

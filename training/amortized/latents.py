@@ -67,6 +67,9 @@ class LatentsConfig:
     """Captions that nobody wrote, to which it is fitted as well, of models and of copies each."""
     imagined_weight: float = within(0.5, 0.0, 1000.0)
     """What they weigh together, beside the written ones."""
+    between: float = within(0.0, 0.0, 1.0)
+    """What prompts between two written ones weigh, beside the others: there v is the mix of what
+    theirs are before their SiLU, as in training between prompts."""
 
 
 @dataclass(frozen=True)
@@ -254,6 +257,8 @@ def fit_mapping(
     optimizer = torch.optim.Adam((*mapping.encode.parameters(), *mapping.deeper.parameters()))
     cosine = OptimizerConfig(schedule="cosine")
     generator = torch.Generator().manual_seed(seed)
+    mixed = round(config.between * BATCH)
+    pairs = weights[: len(written)].cpu().float()
     order = torch.empty(0, dtype=torch.long)
     for step in range(steps):
         if len(order) < min(BATCH, len(inputs)):
@@ -263,6 +268,14 @@ def fit_mapping(
             group["lr"] = config.rate * schedule_factor(cosine, step / steps)
         error = _v(mapping, inputs[some]) - truth[some]
         loss = (((error @ metric) * error).sum(1) * weights[some]).mean() / spread
+        if mixed:
+            ends = torch.multinomial(pairs, 2 * mixed, replacement=True, generator=generator)
+            share = torch.rand(mixed, 1, generator=generator).to(device)
+            one, other = ends.to(device).chunk(2)
+            asked = torch.lerp(inputs[one], inputs[other], share)
+            meant = nn.functional.silu(torch.lerp(written[one], written[other], share))
+            error = _v(mapping, asked) - meant
+            loss = loss + mixed / BATCH * ((error @ metric) * error).sum(1).mean() / spread
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()

@@ -79,12 +79,14 @@ class ReferenceBatch(Protocol):
 class ReferenceAssets(Protocol):
     """The assets of some prompts, in their order."""
 
+    pictures_between: bool
+    """Whether what lies between prompts has pictures, not just points."""
+
     def assets_at(self, mix: PromptMix) -> ReferenceBatch:
         """The asset of each mix: its prompt's own, or the one truly between its prompts.
 
         Raises:
-            TrainingError: there is nothing between some of the prompts. A kind of assets without
-                anything in between takes ``mix.without_between()``, which raises it.
+            TrainingError: there is nothing between some of the prompts.
         """
         ...
 

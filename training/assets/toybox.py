@@ -103,6 +103,8 @@ class ToyboxCollection:
 class ToyboxAssets:
     """The toys of some specifications; implements ``ReferenceAssets``."""
 
+    pictures_between = True
+
     def __init__(self, specs: Sequence[Spec], device: torch.device, *, compiled: bool) -> None:
         self._specs = tuple(specs)
         self._table: AssetBatch = stack([build(spec) for spec in specs]).to(device)

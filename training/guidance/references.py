@@ -13,12 +13,14 @@ is evaluated once whatever the number of targets.
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from backend.model.att3d import Objects
 from backend.protocol.errors import TrainingError
 from backend.rendering.cameras import CameraConfig, sample_cameras
 from backend.rendering.volume import render_rays
@@ -92,11 +94,17 @@ class ReferenceGuidance:
         *,
         interpolation: str = "none",
     ) -> None:
-        """Raises TrainingError for an interpolation type that references do not have."""
+        """Raises TrainingError for an interpolation type that references do not have, or pictures
+        alone where there are none between prompts."""
         if interpolation not in KINDS:
             raise TrainingError(
                 f"references cannot interpolate by {interpolation!r}, which is for diffusion",
                 f"choose --interpolation.kind {', '.join(KINDS[1:-1])} or {KINDS[-1]}",
+            )
+        if interpolation == "truth" and not assets.pictures_between and not config.points:
+            raise TrainingError(
+                "these assets have no pictures of what lies between prompts",
+                "set --references.points, or choose --interpolation.kind loss or bernoulli",
             )
         self._assets = assets
         self._config = config
@@ -109,7 +117,7 @@ class ReferenceGuidance:
         if self._config.points:
             losses |= self._point_losses(step, targets)
         if self._config.rays and step.index % self._config.picture_every == 0:
-            losses |= self._picture_losses(step, targets)
+            losses |= self._picture_losses(*self._pictured(step, targets))
         total = torch.stack(list(losses.values())).sum()
         return total, {name: loss.detach() for name, loss in losses.items()}
 
@@ -127,6 +135,18 @@ class ReferenceGuidance:
                 )
             ]
         return [_Target(self._assets.assets_at(mix), torch.ones(len(mix), device=device))]
+
+    def _pictured(self, step: Step, targets: list[_Target]) -> tuple[Step, list[_Target]]:
+        """The step's objects whose targets have pictures, and these."""
+        between = set(step.mix.between)
+        if self._interpolation != "truth" or self._assets.pictures_between or not between:
+            return step, targets
+        rows = [row for row in range(len(step.mix)) if row not in between]
+        mix = PromptMix(step.mix.prompts[rows], step.mix.shares[rows])
+        objects = Objects(step.objects.latent[rows], step.objects.values[rows])
+        whole = torch.ones(len(rows), device=objects.values.device)
+        some = dataclasses.replace(step, objects=objects, mix=mix)
+        return some, [_Target(self._assets.assets_at(mix), whole)] if rows else []
 
     def _point_losses(self, step: Step, targets: list[_Target]) -> dict[str, Tensor]:
         config = self._config
@@ -186,6 +206,8 @@ class ReferenceGuidance:
         config = self._config
         device = step.objects.values.device
         count = len(step.mix)
+        if not targets:
+            return {}
         cameras = sample_cameras(count, self._cameras, step.generator).to(device)
         pixels = torch.randint(config.size**2, (count, config.rays), generator=step.generator).to(
             device

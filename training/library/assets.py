@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -19,11 +20,15 @@ from backend.shapes import Float, Int
 from ..prompts import PromptMix
 from ..rendering.rasterize import project, visible
 from .attributes import STRETCHES, TINTS, Look, lightness_of, recolored, tint_table
+from .between import Between, Surroundings, WithBetween
 from .grid import BAND, BLOCK, BLOCKS, CELL, CELLS, INSIDE, LEVEL
 from .mesh import HIDDEN, SHEET, THICKNESS, Mesh
 from .placing import FEET, placement
 from .prompts import Instance
 from .storage import StoredModel
+
+KNOWN = 0.9 * BAND
+"""Distances up to this are a grid's own; beyond, they may be cut at the band's end."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +48,8 @@ class _Shape:
 
 class LibraryAssets:
     """Models and copies of some prompts; implements ``ReferenceAssets``."""
+
+    pictures_between = False
 
     def __init__(
         self,
@@ -65,9 +72,26 @@ class LibraryAssets:
         self._stretch = torch.tensor([fit[0] for fit in fits], dtype=torch.float32, device=device)
         self._offset = torch.tensor([fit[1] for fit in fits], dtype=torch.float32, device=device)
 
-    def assets_at(self, mix: PromptMix) -> LibraryBatch:
-        """Each mix's model; there is nothing between models."""
-        rows = torch.tensor(mix.without_between())
+    def assets_at(self, mix: PromptMix) -> LibraryBatch | WithBetween:
+        """Each mix's model, or what lies between its models."""
+        leading, rows = self._batch(mix.leading), mix.between
+        if not rows:
+            return leading
+        ends = [self._batch(end) for end in mix.prompts[rows].T.tolist()]
+        return WithBetween(leading, rows, Between(ends, mix.shares[rows]))
+
+    def plain(self, model: int) -> LibraryBatch:
+        """A model as it is, as large as the ball allows."""
+        none, one = torch.full((1,), -1, device=self.device), torch.ones(1, 3, device=self.device)
+        return LibraryBatch(self, [model], none, one[:, 0], one, torch.zeros_like(one))
+
+    @cached_property
+    def surroundings(self) -> Surroundings:
+        """The models' distances and colors far from their surfaces."""
+        return Surroundings.of([self.plain(model) for model in range(len(self.shapes))])
+
+    def _batch(self, prompts: Sequence[int]) -> LibraryBatch:
+        rows = torch.tensor(prompts)
         place = rows.to(self.device)
         return LibraryBatch(
             self,
@@ -155,7 +179,7 @@ class LibraryBatch:
     ) -> tuple[Float[Tensor, "assets points"], Float[Tensor, "assets points 3"]]:
         """Distances beyond the grids' band are the band's width; in a stretched copy they are right
         to first order."""
-        inner = (points - self.offset[:, None]) / self.stretch[:, None]
+        inner = self._inner(points)
         rows = torch.tensor(self.models, device=points.device)
         distance, slope, color = self.assets.grids.read(rows, inner)
         normal = torch.nn.functional.normalize(slope, dim=-1, eps=1e-9)
@@ -163,6 +187,27 @@ class LibraryBatch:
         mean = self.stretch.mean(1, keepdim=True)
         factor = torch.where(steeper > 1e-6, 1.0 / steeper.clamp_min(1e-6), mean)
         return distance * factor, self._tinted(color, inner, slice(None))
+
+    def surrounded(
+        self, points: Float[Tensor, "assets points 3"]
+    ) -> tuple[Float[Tensor, "assets points"], Float[Tensor, "assets points 3"]]:
+        """As :meth:`query`, however far from the surface, and as coarsely as surroundings are."""
+        inner = self._inner(points)
+        distance, color = self.assets.surroundings.read(self.models, inner)
+        distance = distance * self.stretch.mean(1, keepdim=True)
+        return distance, self._tinted(color, inner, slice(None))
+
+    def anywhere(
+        self, points: Float[Tensor, "assets points 3"]
+    ) -> tuple[Float[Tensor, "assets points"], Float[Tensor, "assets points 3"]]:
+        """:meth:`query` near the surface, :meth:`surrounded` elsewhere."""
+        (distance, color), (far, paint) = self.query(points), self.surrounded(points)
+        known = distance.abs() < KNOWN * self.stretch.amin(1, keepdim=True)
+        return torch.where(known, distance, far), torch.where(known[..., None], color, paint)
+
+    def _inner(self, points: Float[Tensor, "assets points 3"]) -> Float[Tensor, "assets points 3"]:
+        """Places in the model that copies are made of."""
+        return (points - self.offset[:, None]) / self.stretch[:, None]
 
     def _tinted(
         self,

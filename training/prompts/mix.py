@@ -19,6 +19,8 @@ from torch import Tensor
 from backend.model.config import Condition
 from backend.protocol.errors import TrainingError
 
+from ..runs.ranges import within
+
 SURE = 1.0 - 1e-6
 """A prompt with this share or more is alone in its mix."""
 
@@ -55,19 +57,6 @@ class PromptMix:
         """The objects that lie between prompts: none of their prompts has the whole share."""
         return (self.shares.amax(1) < SURE).nonzero()[:, 0].tolist()
 
-    def without_between(self) -> list[int]:
-        """Each object's prompt, for assets that have nothing between two prompts.
-
-        Raises:
-            TrainingError: an object lies between prompts.
-        """
-        if self.between:
-            raise TrainingError(
-                "these assets have nothing truly between two prompts",
-                "choose --interpolation.kind loss or bernoulli",
-            )
-        return self.leading
-
 
 Interpolation = Literal["none", "latent", "loss", "bernoulli", "guidance", "truth"]
 """``latent``, ``loss``, ``bernoulli``, ``guidance``: Eq. 8-11. ``truth``: references of assets with
@@ -79,6 +68,8 @@ class InterpolationConfig:
     """How much is trained between prompts, and how."""
 
     kind: Interpolation = "none"
+    share: float = within(1.0, 0.0, 1.0)
+    """Share of the objects that lie between prompts; the others are one prompt each."""
     kappa: tuple[float, ...] = (2.0, 0.5)
     """Concentrations of the Dirichlet distribution that shares are drawn from (A29): 1 is uniform,
     more prefers the middle, less the ends. One for each stretch of the run."""
@@ -126,7 +117,8 @@ def sample_mix(
 ) -> PromptMix:
     """Mixes of prompts, each of which has one of ``leading`` among its ends.
 
-    Shares are drawn from Dir(kappa) (A29). With ``neighbours`` the ends are consecutive in
+    Shares are drawn from Dir(kappa) (A29); for some objects the leading prompt has the whole share
+    (``config.share``). With ``neighbours`` the ends are consecutive in
     ``seen``; otherwise the others are drawn from ``seen``, all different.
 
     Raises:
@@ -137,7 +129,7 @@ def sample_mix(
     if len(seen) < config.ends:
         raise TrainingError(
             f"mixes of {config.ends} prompts need as many prompts, but there are {len(seen)}",
-            "lower --interpolation.ends, or use a larger prompt set",
+            "lower --interpolation.ends, use a larger prompt set, or --interpolation.kind none",
         )
     seed = int(torch.randint(2**62, (1,), generator=generator).item())
     random = np.random.default_rng(seed)
@@ -148,11 +140,14 @@ def sample_mix(
         if config.pairs == "neighbours":
             first = own - int(random.integers(config.ends))
             first = min(max(first, 0), len(seen) - config.ends)
-            rows.append(seen[first : first + config.ends])
+            rows.append(list(seen[first : first + config.ends]))
         else:
             others = random.choice(len(seen) - 1, config.ends - 1, replace=False)
             rows.append([prompt, *(seen[i + (i >= own)] for i in others.tolist())])
     shares = random.dirichlet([config.kappa_at(step)] * config.ends, len(rows))
+    alone = random.random(len(rows)) >= config.share
+    first = [row.index(prompt) for row, prompt in zip(rows, leading, strict=True)]
+    shares[alone] = np.eye(config.ends)[first][alone]
     return PromptMix(torch.tensor(rows), torch.from_numpy(shares).float())
 
 

@@ -54,6 +54,8 @@ class Balls:
 class Spheres:
     """Implements ``ReferenceAssets``: between two balls lies the ball of mean radius and color."""
 
+    pictures_between = True
+
     def assets_at(self, mix):
         radii = (RADII[mix.prompts] * mix.shares).sum(1)
         return Balls(radii, (COLORS[mix.prompts] * mix.shares[..., None]).sum(1))

@@ -63,6 +63,15 @@ def test_a30_neighbours_are_consecutive_prompts_of_the_chain():
     assert pairs == {(7, 3), (3, 9), (9, 4)}
 
 
+@pytest.mark.parametrize("pairs", ["any", "neighbours"])
+def test_a_share_of_the_objects_lies_between_prompts_and_the_others_are_one(pairs):
+    mix = draw(4000, kind="truth", share=0.25, pairs=pairs)
+    assert len(mix.between) == pytest.approx(1000, abs=100)
+    alone = sorted(set(range(4000)) - set(mix.between))
+    assert [mix.leading[i] for i in alone] == [i % 6 for i in alone]
+    assert set(mix.shares[alone].flatten().tolist()) == {0.0, 1.0}
+
+
 def test_the_same_seed_gives_the_same_mixes():
     first, again, other = (draw(8, kind="loss", seed=seed) for seed in (1, 1, 2))
     assert torch.equal(first.shares, again.shares) and torch.equal(first.prompts, again.prompts)

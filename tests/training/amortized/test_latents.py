@@ -113,6 +113,20 @@ def test_every_wording_of_a_prompt_says_the_same():
         assert relative_error(grids(result, said), grids(model, said, own)) < 0.02
 
 
+def test_between_prompts_v_is_the_mix_of_theirs_before_its_silu():
+    """Through few components of the text, a fit to the prompts alone is anything between them."""
+    model = tiny_model()
+    own = torch.randn(PROMPTS, TINY.latent, generator=torch.Generator().manual_seed(3))
+    share, other = torch.linspace(0.1, 0.9, PROMPTS)[:, None], torch.arange(PROMPTS).roll(5)
+    said = torch.lerp(embeddings(), embeddings()[other], share[..., None])
+    truth = grids(model, said, torch.lerp(own, own[other], share))
+    few = dataclasses.replace(FIT, components=6)
+    without, result = (fitted(model, own, dataclasses.replace(few, between=b)) for b in (0.0, 0.5))
+    assert relative_error(grids(result, said), truth) < 0.06
+    assert relative_error(grids(without, said), truth) > 0.1
+    assert relative_error(grids(result, embeddings()), grids(model, embeddings(), own)) < 0.01
+
+
 def guessed_from(shares, known=range(PROMPTS)):
     """Imagined captions whose texts have nothing of those that explain them."""
     generator = torch.Generator().manual_seed(5)

@@ -12,7 +12,7 @@ from backend.model.att3d import ATT3D, Objects
 from backend.protocol.errors import TrainingError
 from backend.rendering.cameras import CameraConfig
 from tests.tiny import TINY
-from tests.training.amortized.spheres import REFERENCES, Spheres
+from tests.training.amortized.spheres import REFERENCES, Balls, Spheres
 from training.guidance.references import KINDS, ReferenceGuidance, truncated_distance_loss
 from training.prompts import PromptMix
 from training.prompts.mix import Interpolation
@@ -121,6 +121,39 @@ def test_bernoulli_draws_one_end_by_share():
 def test_without_a_mix_every_type_is_the_same(kind):
     plain = PromptMix.plain([0, 3])
     assert run(kind, plain) == pytest.approx(run("none", plain))
+
+
+class WithoutPicturesBetween(Spheres):
+    pictures_between = False
+
+    def assets_at(self, mix):
+        batch = super().assets_at(mix)
+        return Unpictured(batch.radii, batch.colors) if mix.between else batch
+
+
+class Unpictured(Balls):
+    def pictures(self, cameras, size):
+        raise AssertionError("a picture of what has none")
+
+
+def test_where_nothing_between_has_pictures_those_of_the_other_objects_are_compared():
+    asked, assets = mix([0.3, 0.7], [0.0, 1.0]), WithoutPicturesBetween()
+    right, wrong = (
+        sum(
+            run("truth", asked, seed, Fixed(PromptMix.plain([ball])), assets)["alpha"]
+            for seed in range(4)
+        )
+        for ball in (3, 0)
+    )
+    assert right < 0.4 * wrong
+    none = run("truth", HALFWAY, assets=assets)
+    assert set(none) == {"density", "color"}
+
+
+def test_pictures_alone_teach_nothing_between_where_there_are_none():
+    few = dataclasses.replace(REFERENCES, points=0)
+    with pytest.raises(TrainingError, match="no pictures of what lies between"):
+        run("truth", HALFWAY, assets=WithoutPicturesBetween(), references=few)
 
 
 @pytest.mark.parametrize("kind", sorted(set(get_args(Interpolation)) - set(KINDS)))

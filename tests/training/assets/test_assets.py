@@ -82,9 +82,7 @@ def test_a_fingerprint_changes_with_what_is_there_to_see():
 def test_a_mix_knows_what_lies_between_prompts():
     mix = PromptMix(torch.tensor([[0, 1], [1, 0]]), torch.tensor([[0.5, 0.5], [1.0, 0.0]]))
     assert mix.between == [0]
-    assert PromptMix.plain([1, 0]).without_between() == [1, 0]
-    with pytest.raises(TrainingError, match="nothing truly between"):
-        mix.without_between()
+    assert PromptMix.plain([1, 0]).between == []
 
 
 def test_assets_of_another_kind_need_no_toybox():

@@ -176,12 +176,6 @@ def test_other_captions_name_a_thing_in_other_words(folder, collection, tmp_path
     assert collection.synonyms(["a chair"]) == {}
 
 
-def test_there_is_nothing_truly_between_two_models(collection):
-    assets = collection.references(["a chair", "a table"], CPU, compiled=False)
-    with pytest.raises(TrainingError, match="nothing truly between"):
-        assets.assets_at(PromptMix(torch.tensor([[0, 1]]), torch.tensor([[0.5, 0.5]])))
-
-
 def test_provenance_names_file_hash_author_and_licence(collection):
     found = collection.provenance(["a red chair", "a chair"])
     (model,) = found["models"]

@@ -172,6 +172,19 @@ def test_the_preset_grows_with_the_library(checkpoint, tmp_path):
     assert dataclasses.replace(few.assets, folder="") == dataclasses.replace(many.assets, folder="")
 
 
+def test_what_lies_between_models_is_learnt_where_there_are_several_and_not_many(
+    checkpoint, tmp_path
+):
+    folder = checkpoint.parents[1] / "lib"
+    kinds = {
+        models: library_preset(
+            str(grown(folder, tmp_path / str(models), models))
+        ).interpolation.kind
+        for models in (1, 2, 200, 201)
+    }
+    assert kinds == {1: "none", 2: "truth", 200: "truth", 201: "none"}
+
+
 def test_a_library_of_any_size_makes_a_file_below_64_mib(checkpoint, tmp_path):
     folder = checkpoint.parents[1] / "lib"
     for models in (90, 200, 201, 3000):
