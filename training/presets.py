@@ -205,9 +205,7 @@ _LIBRARY = dataclasses.replace(
     prompts="library",
     assets=LibraryConfig(),
     # With 163 models a second layer and twice the weight bring unseen colors 1 dB nearer.
-    latents=LatentsConfig(own=True, second=2048, imagined_weight=1.0, between=0.5),
-    # Shares of all sizes alike: the way from one model to another is walked at an even pace.
-    interpolation=InterpolationConfig(kind="truth", share=0.25, kappa=(1.0,), kappa_until=()),
+    latents=LatentsConfig(own=True, second=2048, imagined_weight=1.0),
     # Opaque where it is as thin as a sheet, whose middle is 2 cm from its surface: .92 of the light
     # is stopped there, where a factor of 4 stops .65.
     model=dataclasses.replace(_TOYBOX_MODEL, latent=96, density_scale=16.0),
@@ -221,6 +219,8 @@ _LIBRARY = dataclasses.replace(
 
 _MANY = 200
 """Models that a v of 96, with 58 vertices an axis 58 MB of weights, still carries."""
+_FEW = 30
+"""Models that are learnt well enough in a part of the visits, so that the rest may go between."""
 
 
 def library_preset(folder: str) -> TrainConfig:
@@ -240,8 +240,13 @@ def library_preset(folder: str) -> TrainConfig:
     many = models > _MANY
     latent = min(max(8 * math.ceil(0.6 * models / 8), 32), 232 if many else 96)
     grid = _LIBRARY.model.grid
-    # One model has nothing to morph into; with many, every visit is needed for the models.
-    between = _LIBRARY.interpolation if 1 < models and not many else InterpolationConfig()
+    # With 1,366 models the second layer was not fitted to its end in the time that it had.
+    latents = LatentsConfig(own=True) if many else _LIBRARY.latents
+    between = InterpolationConfig()
+    if 1 < models <= _FEW:
+        # Shares of all sizes alike: nothing on the way from one model to another is left out.
+        between = InterpolationConfig(kind="truth", share=0.25, kappa=(1.0,), kappa_until=())
+        latents = dataclasses.replace(latents, between=0.5)
     return dataclasses.replace(
         _LIBRARY,
         assets=assets,
@@ -254,8 +259,7 @@ def library_preset(folder: str) -> TrainConfig:
         references=dataclasses.replace(_LIBRARY.references, points=2048, rays=64)
         if many
         else _LIBRARY.references,
-        # With 1,366 models the second layer was not fitted to its end in the time that it had.
-        latents=LatentsConfig(own=True) if many else _LIBRARY.latents,
+        latents=latents,
         interpolation=between,
         batch=48 if many else min(max(models, 4), 24),
         steps=50 * math.ceil(3.5 * models / 50) + 950,

@@ -162,7 +162,7 @@ class WithBetween:
 def _raised(
     distances: Float[Tensor, "ends assets places"], shares: Float[Tensor, "assets ends"]
 ) -> Float[Tensor, " assets"]:
-    """By how much the level of each mix is raised, metres: found by bisection."""
+    """The height, metres, by which the level of each mix is raised: found by bisection."""
     wanted = (_filled(distances) * shares.T).sum(0)
     mixed = (distances * shares.T[..., None]).sum(0)
     low, high = torch.full_like(wanted, -MOST), torch.full_like(wanted, MOST)

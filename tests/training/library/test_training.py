@@ -176,13 +176,12 @@ def test_what_lies_between_models_is_learnt_where_there_are_several_and_not_many
     checkpoint, tmp_path
 ):
     folder = checkpoint.parents[1] / "lib"
-    kinds = {
-        models: library_preset(
-            str(grown(folder, tmp_path / str(models), models))
-        ).interpolation.kind
-        for models in (1, 2, 200, 201)
-    }
-    assert kinds == {1: "none", 2: "truth", 200: "truth", 201: "none"}
+    learnt = {}
+    for models in (1, 2, 30, 31):
+        preset = library_preset(str(grown(folder, tmp_path / str(models), models)))
+        learnt[models] = (preset.interpolation.kind, preset.latents.between)
+    nothing, truth = ("none", 0.0), ("truth", 0.5)
+    assert learnt == {1: nothing, 2: truth, 30: truth, 31: nothing}
 
 
 def test_a_library_of_any_size_makes_a_file_below_64_mib(checkpoint, tmp_path):
