@@ -10,7 +10,6 @@ named, and the meshes of two presets, with their textures. The figures are those
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import sys
 from pathlib import Path
@@ -20,7 +19,6 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 os.environ["OPENBLAS_NUM_THREADS"] = "1"  # see backend/process_tuning.py
 
 import numpy as np
-from PIL import Image
 
 from backend.field_reader import Reader
 from backend.progress import CancelToken
@@ -35,6 +33,7 @@ from benchmarks.pictures import (
     of_mesh,
     over_white,
     surface_of,
+    write,
 )
 
 DISTANCE, FINE, NEAR = 0.3, 288, 0.25
@@ -88,11 +87,7 @@ def main() -> None:
         rows.append(np.concatenate([over_white(p).reshape(SIZE, SIZE, 3) for p in pictures], 1))
         for name, scores in found[what].items():
             print(f"{what:5} {name:9}", "  ".join(f"{k} {v:.4g}" for k, v in scores.items()))
-    if arguments.json:
-        arguments.json.write_text(json.dumps(found, indent=1) + "\n")
-    if arguments.picture:
-        sheet = np.rint(255 * np.concatenate(rows)).astype(np.uint8)
-        Image.fromarray(sheet).save(arguments.picture, quality=90)
+    write(arguments.json, found, arguments.picture, rows)
 
 
 if __name__ == "__main__":

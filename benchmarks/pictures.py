@@ -6,10 +6,13 @@ mesh's texture there, bilinear. What light would do depends on whose light it is
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+from PIL import Image
 
 from backend.atlas.rasterize import nearest
 from backend.atlas.texels import refine
@@ -171,3 +174,14 @@ def decibels(difference: np.ndarray) -> float:
 
 def over_white(picture: np.ndarray) -> np.ndarray:
     return picture[:, :3] * picture[:, 3:] + 1.0 - picture[:, 3:]
+
+
+def write(
+    numbers: Path | None, found: dict[str, Any], picture: Path | None, rows: list[np.ndarray]
+) -> None:
+    """Keep figures as JSON, and rows of pictures in [0, 1] as one, where a file is named."""
+    if numbers:
+        numbers.write_text(json.dumps(found, indent=1) + "\n")
+    if picture:
+        sheet = np.rint(255 * np.concatenate(rows)).astype(np.uint8)
+        Image.fromarray(sheet).save(picture, quality=90)

@@ -11,7 +11,6 @@ processor.
 from __future__ import annotations
 
 import argparse
-import json
 import math
 import os
 import sys
@@ -35,7 +34,7 @@ from backend.protocol.presets import PRESETS
 from backend.surface.project import GRADIENT_STEP
 from backend.textured_mesh import GeneratedMesh
 from benchmarks.close_up import places
-from benchmarks.pictures import FOCAL, decibels, surface_of
+from benchmarks.pictures import FOCAL, decibels, surface_of, write
 
 DISTANCE, FINE, SIZE, SAMPLES = 0.5, 224, 320, 24
 COLOR = (0.8, 0.35, 0.4, 1.0)
@@ -150,11 +149,7 @@ def main() -> None:
             rows.append(np.concatenate(row, axis=1))
     for what, scores in found.items():
         print(f"{what:5}", "  ".join(f"{name} {score:.1f} dB" for name, score in scores.items()))
-    if arguments.json:
-        arguments.json.write_text(json.dumps(found, indent=1) + "\n")
-    if arguments.picture:
-        sheet = np.rint(255 * np.concatenate(rows)).astype(np.uint8)
-        Image.fromarray(sheet).save(arguments.picture, quality=90)
+    write(arguments.json, found, arguments.picture, rows)
 
 
 if __name__ == "__main__":
