@@ -15,6 +15,7 @@ from backend.accelerator import choose_device
 from backend.model.att3d import OutputOffset
 from backend.model.checkpoint import load_checkpoint
 from backend.prompts.normalize import normalize_prompt
+from backend.protocol.errors import BadRequest
 
 from ..assets import ToyboxConfig, assets_of, references_of
 from ..guidance import Guidance
@@ -87,9 +88,12 @@ def finetune(
     Raises:
         CheckpointError: the checkpoint cannot be used.
         BadPrompt: the prompt is empty or too long.
+        BadRequest: the configuration names another start.
         TrainingError, NotDownloaded, OutputError: as :func:`~training.amortized.run.train`.
     """
     check_ranges(config)
+    if config.start is not None:
+        raise BadRequest("finetune begins with its own checkpoint", "leave out --start")
     with locked(config.folder, WRITTEN):
         return _finetune(checkpoint, prompt, config, among)
 

@@ -110,3 +110,12 @@ def test_a_start_that_is_no_checkpoint_is_refused(
     wrong.write_text("not a model")
     assert trained(library, tmp_path / "run", "--start", str(wrong)) == 2
     assert "wrong.safetensors" in capsys.readouterr().err
+
+
+def test_finetuning_begins_with_its_own_checkpoint(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tune = ["finetune", str(CHAIN), "--prompt", PROMPT, "--run", str(tmp_path / "run")]
+    assert main([*tune, "--device", "cpu", "--start", str(CHAIN)]) == 2
+    assert "--start" in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()
