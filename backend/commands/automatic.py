@@ -14,6 +14,9 @@ from ..prompts.vocabulary import Vocabulary, words_read
 from ..protocol.errors import BadPrompt, BadRequest, CheckpointError
 from ..protocol.messages import ObjectCode
 
+_QUOTED = 4
+"""Unknown words that a refusal names."""
+
 
 @dataclass(frozen=True)
 class Candidate:
@@ -55,13 +58,29 @@ def choose(
 ) -> Candidate:
     """The checkpoint that knows a prompt best; the first where none knows it better.
 
+    A checkpoint would answer a prompt about a thing that none knows with some object under that
+    name; whoever wants it names the checkpoint.
+
     Args:
         objects: inverted models by name; one that the prompt names brings its checkpoint with it.
 
     Raises:
-        BadRequest: its checkpoint is not among them.
+        BadPrompt: none knows what it is about, and some of its words are unknown.
+        BadRequest: the checkpoint of an inverted model is not among them.
     """
-    return _own(listed, [prompt], objects) or _choose(listed, [prompt])[0]
+    if (own := _own(listed, [prompt], objects)) is not None:
+        return own
+    found, well = _choose(listed, [prompt])
+    if well.nameless and well.unknown:
+        about = found.vocabulary.familiarity(prompt)
+        words = ", ".join(f'"{word}"' for word in about.unknown_words[:_QUOTED])
+        near = f' such as "{about.nearest[0]}"' if about.nearest else ""
+        raise BadPrompt(
+            f"no checkpoint knows anything called {words}",
+            f"choose a prompt that one knows{near} (`att3d browse`), or name one with --checkpoint "
+            f"to have what it makes of this",
+        )
+    return found
 
 
 def choose_for_chain(

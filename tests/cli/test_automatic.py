@@ -48,7 +48,7 @@ def test_of_equal_ones_the_first_is_chosen() -> None:
         ("a tudor house", "cottage-tudor"),
         ("a lorry", "vehicles"),
         ("a tree in winter", "tree-seasons"),
-        ("a flurb", "toybox-animals"),
+        ("golden", "toybox-animals"),
     ],
 )
 def test_the_words_choose_among_the_bundled_checkpoints(
@@ -56,6 +56,18 @@ def test_the_words_choose_among_the_bundled_checkpoints(
 ) -> None:
     assert listed[0].path == default_checkpoint()
     assert choose(listed, prompt).metadata.name == name
+
+
+@pytest.mark.parametrize(
+    ("prompt", "word"), [("a flurb", "flurb"), ("un cochon", "cochon"), ("a wizard cat", "cat")]
+)
+def test_a_thing_that_none_knows_is_refused_by_its_name(
+    listed: list[Candidate], prompt: str, word: str
+) -> None:
+    with pytest.raises(BadPrompt) as caught:
+        choose(listed, prompt)
+    assert f'"{word}"' in caught.value.message
+    assert "--checkpoint" in caught.value.remedy
 
 
 def test_a_chain_needs_one_that_knows_all_its_prompts(listed: list[Candidate]) -> None:
