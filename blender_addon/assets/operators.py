@@ -92,13 +92,9 @@ def words_of(prompt: str) -> list[str]:
 
 def _ours(context: Context) -> list[bpy.types.Object]:
     """The selected objects that were made from a prompt, else the active one."""
-    chosen = [ob for ob in context.selected_objects if _made(ob)]
+    chosen = [ob for ob in context.selected_objects if provenance.is_made(ob)]
     active = context.active_object
-    return chosen or ([active] if _made(active) else [])
-
-
-def _made(ob: bpy.types.Object | None) -> bool:
-    return ob is not None and provenance.CHECKPOINT_HASH in ob
+    return chosen or ([active] if provenance.is_made(active) else [])
 
 
 def _root() -> Path:

@@ -146,13 +146,14 @@ class ATT3D_PT_object(_Tab, bpy.types.Panel):
 
     @classmethod
     def poll(cls, context: Context) -> bool:
-        return provenance.prompt_of(context.active_object) is not None
+        return provenance.is_made(context.active_object)
 
     def draw(self, context: Context) -> None:
         layout = self.layout
         ob = context.active_object
-        prompt = provenance.prompt_of(ob) or ""
-        draw_text(layout, f"“{prompt}”", context.region.width, "OUTLINER_DATA_FONT")
+        prompt = provenance.prompt_of(ob)  # None: made of several
+        title = f"“{prompt}”" if prompt is not None else ob.name
+        draw_text(layout, title, context.region.width, "OUTLINER_DATA_FONT")
         faces = len(ob.data.polygons) if ob.type == "MESH" else 0
         column = layout.column(align=True)
         column.active = False
@@ -160,10 +161,11 @@ class ATT3D_PT_object(_Tab, bpy.types.Panel):
         column.label(text=text, icon="MESH_DATA", translate=False)
         checkpoint = f"{ob.get(provenance.CHECKPOINT, '')}"
         column.label(text=checkpoint, icon="FILE_3D", translate=False)
-        row = layout.row(align=True)
-        row.operator("att3d.regenerate", icon="FILE_REFRESH")
-        row.menu("ATT3D_MT_variants", text="Variant", icon="DUPLICATE")
-        layout.operator("att3d.use_prompt", icon="EYEDROPPER")
+        if prompt is not None:
+            row = layout.row(align=True)
+            row.operator("att3d.regenerate", icon="FILE_REFRESH")
+            row.menu("ATT3D_MT_variants", text="Variant", icon="DUPLICATE")
+            layout.operator("att3d.use_prompt", icon="EYEDROPPER")
         layout.operator("att3d.mark_asset", icon="ASSET_MANAGER")
 
 

@@ -111,7 +111,9 @@ def mends(state: State, error: Att3dError | None, set_up: bool = True) -> tuple[
         set_up: whether there is something to start; where there is not, the choices of the set-up
             and its button are shown in any case, and what has failed is the set-up.
     """
-    if not set_up and error is not None:
+    if not set_up:
+        if error is None:
+            return ()
         return (ONLINE, SETUP_LOG) if isinstance(error, NotDownloaded) else (SETUP_LOG,)
     if state is State.HUNG:
         return (RESTART, LOG)

@@ -182,7 +182,9 @@ def find_python(
         if found is None:
             raise MissingDependency(
                 f"No Python at {value} (from {name}).",
-                "Choose the engine's Python environment in the preferences of this extension.",
+                "Correct or empty Engine Python in the preferences of this extension."
+                if source == "preference"
+                else "Correct or remove that environment variable, and start Blender again.",
             )
         return found, source
     return (interpreter(Path(managed)) if managed else None), "accelerator"

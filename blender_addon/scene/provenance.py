@@ -81,6 +81,11 @@ def prompt_of(ob: bpy.types.Object | None) -> str | None:
     return value if isinstance(value, str) else None
 
 
+def is_made(ob: bpy.types.Object | None) -> bool:
+    """Whether this object is one of ours: made of a prompt, of a chain or of what lies between."""
+    return ob is not None and CHECKPOINT_HASH in ob
+
+
 def options_of(ob: bpy.types.Object) -> dict[str, int | float | bool | str]:
     """The mesh options that made this object; empty when somebody has edited them away."""
     try:

@@ -102,9 +102,14 @@ def _ended() -> None:
     """A set-up or a deletion is over: show how it went; after a set-up start what was set up."""
     error = control.error
     session.error = None if isinstance(error, Cancelled) else error
-    if error is None and preferences().setup.environment and not bpy.app.background:
+    chosen = preferences()
+    if error is not None or not chosen.setup.environment:
+        return
+    if chosen.backend_python and isinstance(chosen.missing, MissingDependency):
+        chosen.backend_python = ""  # a path that leads nowhere gives way to what is set up now
+    if not bpy.app.background:
         try:
-            session.restart(preferences().launch)
+            session.restart(chosen.launch)
         except Att3dError as failure:
             session.error = failure
 

@@ -202,13 +202,14 @@ class Preferences(bpy.types.AddonPreferences):
             draw_text(layout, unused.format(chosen=chosen), width, "INFO")
         if problem is not None and not session.busy:
             draw_problem(layout, problem, width)
-            set_up = self.missing is None
-            panel.draw_mends(layout, session.state, problem, set_up)
+            missing = self.missing is not None
+            error = session.error if missing else problem
+            panel.draw_mends(layout, session.state, error, set_up=not missing)
         row = layout.row()
         row.operator("att3d.test_backend", icon="PLAY")
         row.operator("att3d.open_log", icon="TEXT")
         row.operator("att3d.manual", icon="HELP")
-        if not (self.backend_python or self.backend_command.strip()):
+        if self.missing is not None or not (self.backend_python or self.backend_command.strip()):
             panel.draw_managed(layout, self.setup, width)
 
         column = layout.column()

@@ -88,6 +88,9 @@ class TestState:
     def test_what_hangs_can_be_restarted(self) -> None:
         assert states.mends(State.HUNG, None)[0] is states.RESTART
 
+    def test_the_set_up_that_is_shown_anyway_has_no_second_button(self) -> None:
+        assert states.mends(State.NOT_SET_UP, None, set_up=False) == ()
+
     def test_nothing_is_mended_where_nothing_is_wrong(self) -> None:
         for state in (State.READY, State.GENERATING, State.STARTING, State.STOPPED):
             assert states.mends(state, None) == ()

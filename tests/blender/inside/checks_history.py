@@ -223,6 +223,15 @@ def drawn(bench: Bench) -> list[str]:
     return layout.texts
 
 
+def offered(panel: str) -> list[str]:
+    """The operators of a panel about the active object, which must show itself."""
+    kind, layout = getattr(bpy.types, panel), Layout()
+    assert kind.poll(bpy.context)
+    context = SimpleNamespace(active_object=bpy.context.object, region=SimpleNamespace(width=300))
+    kind.draw(SimpleNamespace(layout=layout), context)
+    return layout.operators
+
+
 CHAIN = (("a pig wearing a tophat", 1), ("a lion holding a blue balloon", 21))
 
 
@@ -252,6 +261,7 @@ def check_chain_is_kept_and_restored_without_the_backend(bench: Bench) -> None:
     assert list_rows() == list(CHAIN) and bpy.context.scene.att3d.chain_keys == 3
     module = bench.module("history.operators")
     assert module.entry_of(again) == entry
+    assert offered("ATT3D_PT_object") == ["att3d.mark_asset"]
     assert bpy.ops.att3d.mark_asset() == {"FINISHED"}
     assert {"pig", "lion"} <= {tag.name for tag in again.asset_data.tags}
 
@@ -274,6 +284,7 @@ def check_kept_object_between_prompts_is_in_the_history(bench: Bench) -> None:
     assert again.name == bench.module("scene.data_blocks").data_name(entry.name)
     assert np.array_equal(positions(again), before) and dict(again.items()) == properties
     assert bench.module("history.operators").entry_of(again) == entry
+    assert offered("ATT3D_PT_object") == ["att3d.mark_asset"]
     assert bpy.ops.att3d.mark_asset() == {"FINISHED"}
 
 

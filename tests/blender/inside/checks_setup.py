@@ -96,6 +96,17 @@ def check_set_up_with_one_click_then_deleted(bench: Bench) -> None:
         assert not bpy.ops.att3d.delete_backend.poll()
 
 
+def check_path_that_leads_nowhere_hides_no_set_up(bench: Bench) -> None:
+    with small_set_up(bench, "instead"):
+        bench.preferences.backend_python = "/nowhere/bin/python"
+        for text in (words(bench), preferences_text(bench)):
+            assert "No Python at /nowhere/bin/python" in text and "Set Up Engine" in text
+            assert "Correct or empty Engine Python" in text
+        assert bpy.ops.att3d.set_up() == {"FINISHED"}
+        assert bench.preferences.backend_python == "", "it would still come first"
+        assert bench.preferences.missing is None
+
+
 def site_packages(prefix: str) -> list[Path]:
     return [path for path in Path(prefix).glob("lib/python*/site-packages/*") if path.is_dir()]
 
