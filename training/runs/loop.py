@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
@@ -71,6 +71,8 @@ class Loop:
     """Called once, after the state was restored and before the first step."""
     frames: Callable[[Figures], int] = lambda figures: 0
     """Pictures that a step of these figures used (A33)."""
+    defaults: Mapping[str, object] = field(default_factory=dict)
+    """What options were that a run's state does not know yet, as JSON-ready values."""
     main: bool = True
     """Whether this process saves, shows progress and watches; of several, the first does."""
 
@@ -85,7 +87,9 @@ class Loop:
         config = self.config
         progress = Progress(0, 0.0)
         if config.resume:
-            found = load_state(config.folder, self.module, self.optimizer, self.identity)
+            found = load_state(
+                config.folder, self.module, self.optimizer, self.identity, self.defaults
+            )
             progress = found or progress
         self.start(progress)
         started = time.monotonic() - progress.seconds

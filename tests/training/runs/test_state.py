@@ -1,7 +1,9 @@
 """A run's state on disk: whole or refused, with a word on what is wrong."""
 
+import dataclasses
 import json
 import os
+from pathlib import Path
 
 import pytest
 import torch
@@ -11,7 +13,14 @@ from torch import nn
 
 from backend.protocol.errors import TrainingError
 from training.runs.loop import Loop, LoopConfig
-from training.runs.state import STATE_FILE, Progress, differences, load_state, save_state
+from training.runs.state import (
+    STATE_FILE,
+    Progress,
+    differences,
+    load_state,
+    option_defaults,
+    save_state,
+)
 
 
 def trained(folder, **identity):
@@ -34,11 +43,11 @@ def edit(folder, change):
     save_file(tensors, path, header)
 
 
-def restored(folder, **identity):
+def restored(folder, defaults=None, /, **identity):
     torch.manual_seed(2)
     model = nn.Linear(3, 2)
     optimizer = torch.optim.Adam(model.parameters(), lr=0.1)
-    return model, optimizer, load_state(folder, model, optimizer, identity)
+    return model, optimizer, load_state(folder, model, optimizer, identity, defaults)
 
 
 def test_a_state_comes_back_as_it_was(tmp_path):
@@ -144,6 +153,41 @@ def test_a_refusal_names_the_option_and_both_values_and_is_short(tmp_path):
 def test_options_that_may_change_do_not_differ():
     assert differences({"steps": 3, "device": "cpu"}, {"steps": 9, "device": "cuda"}) == []
     assert len(differences({"data": {"steps": 3}}, {"data": {"steps": 9}})) == 1
+
+
+@dataclasses.dataclass
+class Grid:
+    levels: int
+    hashed: int = 0
+    cells: list[int] = dataclasses.field(default_factory=lambda: [9, 14])
+
+
+@dataclasses.dataclass
+class Config:
+    grid: Grid
+    rate: float = 0.1
+    folder: Path = Path("runs")
+
+
+def test_an_option_that_a_run_does_not_know_was_its_default():
+    """A run of an older program goes on as long as what came since is not used."""
+    defaults = option_defaults(Config(Grid(levels=5, hashed=3), rate=0.2))
+    assert defaults == {"grid": {"hashed": 0, "cells": [9, 14]}, "rate": 0.1, "folder": "runs"}
+    old = {"grid": {"levels": 5, "cells": [9, 14]}}
+    same = {"grid": {"levels": 5, "hashed": 0, "cells": [9, 14]}, "rate": 0.1}
+    assert differences(old, same, defaults) == []
+    other = {"grid": {"levels": 5, "hashed": 3, "cells": [9, 14]}, "rate": 0.1}
+    assert differences(old, other, defaults) == ["--grid.hashed (it was 0, and is 3 here)"]
+    assert differences(old, same | {"levels": 4}, defaults) == [
+        "--levels (it was None, and is 4 here)"
+    ]
+
+
+def test_a_run_of_an_older_program_is_restored(tmp_path):
+    trained(tmp_path, rate=0.1)
+    assert restored(tmp_path, {"hashed": 0}, rate=0.1, hashed=0)[2] == Progress(1, 2.0, 3)
+    with pytest.raises(TrainingError, match="--hashed"):
+        restored(tmp_path, {"hashed": 0}, rate=0.1, hashed=2)
 
 
 def looped(folder, step, model=None, **changes):
