@@ -207,6 +207,14 @@ def test_lists_from_files(tmp_path: Path) -> None:
         assert read_prompts(path).seen == (0, 1)
 
 
+def test_a_file_is_read_as_it_is_now(tmp_path: Path) -> None:
+    path = tmp_path / "mine.txt"
+    path.write_text("a pig")
+    assert prompt_set(str(path)).prompts == ("a pig",)
+    path.write_text("a lion")
+    assert prompt_set(str(path)).prompts == ("a lion",)
+
+
 def test_a_published_object_of_lists(tmp_path: Path) -> None:
     one = tmp_path / "gallery.json"
     one.write_text('{"dreamfusion": ["a corgi", "a  die made out of glass"]}', encoding="utf-8")

@@ -134,7 +134,7 @@ def test_a_figure_goes_on_where_it_stopped(short_figure, monkeypatch, capsys):
     monkeypatch.setattr(figures, "train", interrupted)
     assert cli.main(short_figure) == 130, capsys.readouterr().err
     first = _states()
-    assert len(first) == 1 and not list(Path("out").iterdir())
+    assert len(first) == 1 and not Path("out").exists()
 
     monkeypatch.setattr(figures, "train", train)
     monkeypatch.setattr(figures, "replacing", full)
@@ -251,3 +251,11 @@ def test_a_file_where_the_output_folder_should_be(capsys, tmp_path, monkeypatch)
     assert cli.main(["figure", "kappa", "--output", "out"]) == 1
     assert "cannot write the figure to out" in capsys.readouterr().err
     assert [path.name for path in tmp_path.iterdir()] == ["out"], "nothing was trained"
+
+
+def test_a_figure_whose_run_is_refused_leaves_no_folder(capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    arguments = ["figure", "kappa", "-o", "a/b", "--", "--diffusion-model", "missing"]
+    assert cli.main(arguments) == 2
+    assert "missing" in capsys.readouterr().err
+    assert not list(tmp_path.rglob("*"))

@@ -10,7 +10,7 @@ from __future__ import annotations
 import dataclasses
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
@@ -149,16 +149,12 @@ def make_figure(
         run.changed(runs / scale / folder_name(run.label), change) for run in figure.runs(scale)
     ]
     picture = output / f"{figure.name}-{scale}.png"
-    # Before hours of training rather than after them.
-    with _writing_to(output):
-        output.mkdir(parents=True, exist_ok=True)
-    check_folder(picture)
-    check_folder(picture.with_suffix(".json"))
-    done: dict[str, Path] = {}
-    finished = []
-    for run in planned:
-        done[run.label] = run.train(done)
-        finished.append(Finished(run, done[run.label], read_curve(run.config.folder)))
+    with _folder_for(picture):
+        done: dict[str, Path] = {}
+        finished = []
+        for run in planned:
+            done[run.label] = run.train(done)
+            finished.append(Finished(run, done[run.label], read_curve(run.config.folder)))
     plot, numbers = figure.draw(finished)
     said = {"figure": figure.numbers, "about": figure.about, "scale": scale, **numbers}
     with (
@@ -169,6 +165,27 @@ def make_figure(
         plot.savefig(png, format="png", dpi=120, bbox_inches="tight")
         written.write_text(to_json(said, indent=1) + "\n", encoding="utf-8")
     return picture
+
+
+@contextmanager
+def _folder_for(picture: Path) -> Iterator[None]:
+    """The folder of a picture, before hours of training rather than after them.
+
+    Where they come to nothing, a folder that was made for it goes again.
+    """
+    output = picture.parent
+    made = [folder for folder in (output, *output.parents) if not folder.exists()]
+    with _writing_to(output):
+        output.mkdir(parents=True, exist_ok=True)
+    check_folder(picture)
+    check_folder(picture.with_suffix(".json"))
+    try:
+        yield
+    except BaseException:
+        for folder in made:
+            with suppress(OSError):  # somebody has put something into it
+                folder.rmdir()
+        raise
 
 
 @contextmanager

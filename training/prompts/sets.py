@@ -199,13 +199,17 @@ def prompt_set_names() -> tuple[str, ...]:
 
 
 @cache
+def _registered(name: str) -> PromptSet:
+    return _REGISTRY[name]()
+
+
 def prompt_set(name: str) -> PromptSet:
     """A prompt set by name, or from a file (see :func:`read_prompts`), all of it seen.
 
     Raises TrainingError for an unknown name or an unusable file.
     """
     if name in _REGISTRY:
-        return _REGISTRY[name]()
+        return _registered(name)
     if name.partition("#")[0].endswith((".txt", ".json")):
         return read_prompts(name)
     raise TrainingError(

@@ -60,9 +60,7 @@ def test_an_edited_prompts_file_is_noticed_and_a_moved_one_is_not(tmp_path, monk
     monkeypatch.chdir(tmp_path)
     train(dataclasses.replace(config, prompts="mine.txt", steps=2))
     prompts.write_text("a pig\na bear\n")
-    from training.prompts import prompt_set
 
-    prompt_set.cache_clear()
     with pytest.raises(TrainingError, match="--prompts") as info:
         train(dataclasses.replace(config, prompts="mine.txt", steps=2))
     assert "files" in info.value.remedy
