@@ -11,6 +11,8 @@ import re
 from ...backend.protocol.errors import Att3dError, InternalError, NotDownloaded, OutputError
 
 _HOST = re.compile(r"https?://(?:[^/\s@`'\"]*@)?([^/\s`'\"():]+(?::\d+)?)|host='([^']+)'")
+_THROUGH = re.compile(r"fetch URL https?://(?:[^/\s@]*@)?([^/\s]+)[^\n]*\bproxy\b")
+"""The host that was to be reached, where pip's reason names the proxy."""
 _ABSENT = re.compile(
     r"Because ([\w.-]+(?:==\S+)?) (?:has no (?:usable )?wheels|was not found)"
     r"|there (?:is|are) no versions? of ([\w.-]+==[\w.+-]+)"
@@ -20,7 +22,7 @@ _KINDS = {
     "full": r"No space left on device|\(os error 28\)|\(os error 112\)|not enough space",
     "password": r"proxy authorization required|407 Proxy Authentication Required|: 407\b",
     "forbidden": r"tunnel error: unsuccessful|Tunnel connection failed: 403",
-    "proxy": r"tunnel error|ProxyError|Cannot connect to proxy",
+    "proxy": r"tunnel error|ProxyError|(?:Cannot|Unable to) connect to proxy",
     "certificate": r"invalid peer certificate|CERTIFICATE_VERIFY_FAILED|certificate verify failed",
     "credentials": r"401 Unauthorized|403 Forbidden|HTTP error 40[13]|40[13] Client Error",
     "hash": r"Hash mismatch|THESE PACKAGES DO NOT MATCH",
@@ -42,6 +44,8 @@ def kind_of(said: str) -> str:
 
 def host_of(said: str) -> str:
     """The host that the last failure was about, without a name and password; empty: none named."""
+    if through := _THROUGH.search(said):
+        return through[1]
     errors = said[said.rfind("error: ") if "error: " in said else 0 :]
     found = _HOST.search(errors) or _HOST.search(said)
     return (found[1] or found[2]) if found else ""

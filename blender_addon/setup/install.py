@@ -89,7 +89,11 @@ class Installer:
             folders.begin(self.folder, before or marker)
             self._say(0.0, "python", "")
             self._uv = uv.obtain(
-                self.plan.uv, self.downloads / "uv", self.plan.wheels, self._command
+                self.plan.uv,
+                self.downloads / "uv",
+                self.plan.wheels,
+                self._command,
+                self._proxy,
             )
             if not self.plan.wheels:
                 self._environment |= uv.pip_settings(self._environment, self._command)

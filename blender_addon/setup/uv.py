@@ -137,7 +137,7 @@ def usable(program: Path, run: Run) -> bool:
     return not code and found is not None and (int(found[1]), int(found[2])) >= OLDEST
 
 
-def obtain(named: str, folder: Path, wheels: str, run: Run) -> Path:
+def obtain(named: str, folder: Path, wheels: str, run: Run, proxy: str = "") -> Path:
     """A uv that works: named, found, in the folder of wheels, or fetched.
 
     Args:
@@ -145,6 +145,7 @@ def obtain(named: str, folder: Path, wheels: str, run: Run) -> Path:
         folder: where it goes if it has to be fetched.
         wheels: a folder of wheels, from which it is taken instead; empty: the network is used.
         run: runs a command.
+        proxy: the address of the proxy that commands use, if any.
 
     Raises:
         NotDownloaded: there is none, and it cannot be fetched.
@@ -163,7 +164,7 @@ def obtain(named: str, folder: Path, wheels: str, run: Run) -> Path:
         )
     code, said = run([*_pip(), *fetch(REQUIREMENT, folder)])
     if code:
-        raise explain(said)
+        raise explain(said, "", proxy)
     for wheel in folder.glob("uv-*.whl"):
         if unpack(wheel, folder) and usable(folder / PROGRAM, run):
             return folder / PROGRAM

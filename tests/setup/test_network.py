@@ -127,6 +127,21 @@ def test_a_proxy_that_is_not_there(tool: Tool) -> None:
     assert "packages.example.org" in error.message and "HTTPS_PROXY" in error.remedy
 
 
+def test_a_proxy_that_is_not_there_in_the_words_of_pip_26() -> None:
+    said = (
+        "Could not fetch URL https://packages.example.org/simple/alpha/: proxy connection error: "
+        "('Unable to connect to proxy', NewConnectionError(\"HTTPSConnection(host='127.0.0.1', "
+        'port=9): Failed to establish a new connection: [Errno 111] Connection refused")) - '
+        "skipping\nERROR: No matching distribution found for alpha"
+    )
+    error = failures.explain(said, proxy="http://127.0.0.1:9")
+    assert error.message == (
+        "http://127.0.0.1:9 cannot be reached, and packages.example.org was to be reached "
+        "through it."
+    )
+    assert "HTTPS_PROXY" in error.remedy
+
+
 @pytest.mark.parametrize("code", [401, 403])
 def test_an_index_that_wants_a_password(tool: Tool, code: int) -> None:
     with refusing(code) as server:
