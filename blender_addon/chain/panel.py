@@ -37,7 +37,11 @@ def is_below(context: Context, pixels: int) -> bool:
 
 
 class ATT3D_UL_chain(bpy.types.UIList):
-    """A prompt a row, with its frame."""
+    """A prompt a row, with its frame. A click selects a row; the selected row's prompt is a field.
+
+    In a list, Blender opens a field with suggestions at Ctrl-click alone, and such a field takes
+    the clicks that would select its row.
+    """
 
     bl_idname = "ATT3D_UL_chain"
 
@@ -49,7 +53,12 @@ class ATT3D_UL_chain(bpy.types.UIList):
         example = examples[index] if index < len(examples) else ""
         strange = familiarity(context, item.prompt)
         icon = "QUESTION" if strange is not None and strange.unknown_words else "NONE"
-        split.prop(item, "prompt", text="", emboss=False, placeholder=example, icon=icon)
+        if index == getattr(active_data, active_property):
+            split.prop(item, "prompt", text="", placeholder=example, icon=icon)
+        else:
+            shown = split.row()
+            shown.active = bool(item.prompt)
+            shown.label(text=item.prompt or example, icon=icon, translate=False)
         split.prop(item, "frame", text="", emboss=False)
 
 

@@ -391,15 +391,29 @@ def check_time_is_said_before_and_while_a_chain_is_made(bench: Bench) -> None:
 
 def check_narrow_sidebar_keeps_prompts_and_frames(bench: Bench) -> None:
     fill([("a pig", 1), ("a lion", 21)])
+    bpy.context.scene.att3d.chain_index = 0
     for width in (163, 300):
-        layout = Layout()
-        rows = bpy.types.ATT3D_UL_chain
-        settings = bpy.context.scene.att3d
-        rows.draw_item(
-            None, window(width), layout, settings, settings.chain[0], 0, settings, "chain_index"
-        )
-        assert layout.properties == ["prompt", "frame"]
+        assert row_of_the_list(0, width).properties == ["prompt", "frame"]
         drawn("ATT3D_PT_chain", bench, width)
+
+
+def check_only_the_selected_row_is_a_field_so_that_a_click_selects_the_others(bench: Bench) -> None:
+    fill([("a pig", 1), ("a lion", 21), ("", 41)])
+    bpy.context.scene.att3d.chain_index = 1
+    first, second, third = (row_of_the_list(index, 300) for index in range(3))
+    assert first.properties == ["frame"] and "a pig" in first.texts
+    assert second.properties == ["prompt", "frame"]
+    example = bench.module("checkpoints.prompt_search").example_chain(bpy.context)[2]
+    assert third.properties == ["frame"] and example in third.texts
+
+
+def row_of_the_list(index: int, width: int) -> Layout:
+    layout, settings = Layout(), bpy.context.scene.att3d
+    bpy.types.ATT3D_UL_chain.draw_item(
+        None, window(width), layout, settings, settings.chain[index], 0, settings, "chain_index",
+        index,
+    )  # fmt: skip
+    return layout
 
 
 def window(width: int) -> SimpleNamespace:
