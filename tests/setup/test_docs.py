@@ -39,7 +39,7 @@ def test_messages_of_every_part_are_listed_with_a_remedy() -> None:
     assert not [row for row in rows if row.endswith("|  |")], "each says what to do"
 
 
-@pytest.mark.parametrize("name", ["manual", "setup", "blender", "demands", "messages"])
+@pytest.mark.parametrize("name", ["manual", "setup", "blender", "demands", "messages", "window"])
 def test_links_lead_somewhere(name: str) -> None:
     page = ROOT / "docs" / f"{name}.md"
     for target in re.findall(r"\]\(([^)#]+)", page.read_text(encoding="utf-8")):
@@ -95,6 +95,25 @@ def test_every_check_that_the_demands_name_is_there() -> None:
         if not any(path.is_file() and f"def {function}" in path.read_text() for path in paths):
             missing.append(name)
     assert not missing, missing
+
+
+def test_every_check_that_the_page_about_the_window_names_is_there() -> None:
+    text = (ROOT / "docs" / "window.md").read_text(encoding="utf-8")
+    named = re.findall(r"`((?:checks|test)_\w+\.py)(?:::(\w+))?`", text)
+    assert len(named) > 20
+    for name, function in named:
+        paths = list((ROOT / "tests").rglob(name))
+        assert len(paths) == 1, name
+        assert f"def {function}" in paths[0].read_text(encoding="utf-8"), function
+
+
+def test_pictures_of_the_window_are_small_and_all_shown() -> None:
+    text = (ROOT / "docs" / "window.md").read_text(encoding="utf-8")
+    pictures = list((ROOT / "docs" / "images" / "window").iterdir())
+    assert {f"images/window/{path.name}" for path in pictures} == set(
+        re.findall(r"images/window/[\w.-]+", text)
+    )
+    assert sum(path.stat().st_size for path in pictures) < 1_500_000
 
 
 def test_wants_have_a_check_or_an_honest_not_yet() -> None:
