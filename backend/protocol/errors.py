@@ -105,7 +105,7 @@ class CheckpointError(Att3dError):
     """A checkpoint is missing, damaged, too new, or not a checkpoint at all."""
 
     code = "checkpoint"
-    default_remedy = "Choose another model; `att3d checkpoints` lists those that work."
+    default_remedy = "Choose another model, or use a whole copy of this one."
 
 
 class NotDownloaded(Att3dError):

@@ -12,9 +12,11 @@ from backend.engine import Engine
 from backend.model.checkpoint import save_checkpoint
 from backend.model.checkpoint_file import read_metadata
 from backend.model.config import Condition
+from backend.paths import root
 from backend.protocol.errors import BadRequest
 from backend.protocol.messages import GenerateParams
 from backend.protocol.schema import decode
+from backend.rendering.turntable import Turntable
 from backend.server.checkpoint_list import list_checkpoints
 from tests.tiny import TINY, tiny_checkpoint, tiny_model
 
@@ -138,3 +140,24 @@ def test_the_wire_carries_them_and_the_list_describes_them(conditioned):
             "logarithmic": True,
         }
     ]
+
+
+@pytest.mark.parametrize(
+    "prompt",
+    [
+        "a pig wearing a tophat",
+        "a rabbit wearing a cape",
+        "a robot wearing a sombrero",
+        "a raccoon wearing a suit",
+    ],
+)
+def test_a31_the_published_model_has_stronger_colors_and_less_haze_with_more_weight(prompt):
+    engine = Engine(root() / "docs" / "paper" / "guidance-weight.safetensors", device="cpu")
+    color, haze = [], []
+    for weight in (1.0, 5.0, 15.0, 40.0):
+        field, _ = engine.field(prompt, {"guidance_weight": weight})
+        rgb, opacity = Turntable(field).view(0.0, 64, "albedo")
+        color.append(np.ptp(rgb, axis=-1).mean())
+        haze.append(np.mean((opacity > 0.1) & (opacity < 0.9)))
+    assert color == sorted(color) and color[-1] > 1.2 * color[0]
+    assert haze[-1] < haze[0]

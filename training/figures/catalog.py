@@ -212,8 +212,8 @@ def _conditions() -> list[Run]:
             components=4,
             conditions=(Condition("guidance_weight", 1.0, 40.0, 5.0, True),),
         ),
-        steps=400,
-        sheet_every=200,
+        steps=1_200,
+        sheet_every=400,
         watched=4,
         scoring="none",
     )
