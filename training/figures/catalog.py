@@ -307,10 +307,10 @@ FIGURES: dict[str, Figure] = {
             "13",
             "unseen prompts: amortized, fine-tuned, and one model a prompt",
             {
-                "cpu": lambda: _tuned("toybox-sds", "cpu", _unseen(2)),
+                "cpu": lambda: _tuned("toybox-sds", "cpu", _unseen(4)),
                 "paper": lambda: _tuned("paper-pig", "paper", _unseen(8)),
             },
-            prompt_rows(_unseen(8)),
+            prompt_rows(lambda prompts: []),
         ),
         Figure(
             "parts",
@@ -331,7 +331,7 @@ FIGURES: dict[str, Figure] = {
             "17",
             "fine-tuning against training from scratch, from the first updates on",
             {
-                "cpu": lambda: _tuned("toybox-sds", "cpu", _unseen(2)),
+                "cpu": lambda: _tuned("toybox-sds", "cpu", _unseen(4)),
                 "paper": lambda: _tuned("paper-pig", "paper", _unseen(8)),
             },
             quality_curves,

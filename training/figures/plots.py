@@ -180,8 +180,8 @@ def interpolation_rows(finished: Sequence[Finished]) -> tuple[Plot, dict[str, An
 def prompt_rows(
     choose: Callable[[PromptSet], Sequence[int]],
 ) -> Callable[[Sequence[Finished]], tuple[Plot, dict[str, Any]]]:
-    """A row a group of runs; columns are prompts that have a run of their own, a third at most, and
-    some of those that ``choose`` takes from the first run's set.
+    """A row a group of runs; columns are prompts that have a run of their own, and some of those
+    that ``choose`` takes from the first run's set: two thirds of all, unless it takes none.
 
     A run that was trained on one prompt alone fills that prompt's place in its group's row.
     """
@@ -195,8 +195,9 @@ def prompt_rows(
             if len(prompts_of_run(one).seen) == 1
             for i in prompts_of_run(one).seen
         ]
-        first = list(dict.fromkeys(alone))[: COLUMNS // 3]
-        further = [index for index in choose(whole) if index not in first]
+        taken = choose(whole)
+        first = list(dict.fromkeys(alone))[: COLUMNS // 3 if taken else COLUMNS]
+        further = [index for index in taken if index not in first]
         chosen = [*first, *evenly(further, COLUMNS - len(first))]
         rows: dict[str, list[Picture | None]] = {}
         for one in finished:
