@@ -158,9 +158,11 @@ _TOYBOX_SDS_64 = dataclasses.replace(
     guidance=GuidanceConfig(references=(1.0, 0.0), diffusion=(0.0, 1.0), during=(0.5, 0.5)),
     diffusion_model="runs/diffusion-cpu64/model",
     rendering=dataclasses.replace(_TOYBOX_SDS.rendering, size=64, samples=48),
+    steps=1_200,
+    sheet_every=300,
 )
 """64 x 64 pictures on two cores, by the diffusion model that the preset ``cpu64`` makes; from
-scratch with ``--guidance.references 0 0 --guidance.diffusion 1 1``. Not run to its end."""
+scratch with ``--guidance.references 0 0 --guidance.diffusion 1 1``, which was not run."""
 
 _TOYBOX_SDS_GPU = dataclasses.replace(
     _TOYBOX_SDS,
