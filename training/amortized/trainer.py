@@ -37,7 +37,7 @@ from ..runs.contents import with_contents
 from ..runs.distributed import build_accelerator, leave
 from ..runs.loop import Loop, LoopConfig
 from ..runs.optimizer import build_optimizer, set_rates
-from ..runs.state import Progress, option_defaults
+from ..runs.state import Progress
 from .config import TrainConfig, config_as_json
 from .latents import Imagined, LatentTable, say_latents_by_text
 
@@ -307,7 +307,7 @@ class Trainer:
             watch=lambda progress, losses: watch(self, progress, losses),
             frames=lambda losses: config.batch * sum(name in losses for name in FRAME_LOSSES),
             start=start,
-            defaults=option_defaults(config),
+            options=config,
             main=self.accelerator.is_main_process,
         ).run()
 

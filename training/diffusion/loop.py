@@ -19,7 +19,7 @@ from tqdm import tqdm
 
 from ..runs.contents import with_contents
 from ..runs.loop import Figures, Loop, LoopConfig
-from ..runs.state import Progress, option_defaults
+from ..runs.state import Progress
 from .bank import StreamingBank
 from .captions import Captions, Tokens
 from .config import DiffusionConfig
@@ -122,7 +122,7 @@ class DiffusionTrainer:
             watch=lambda progress, figures: watch(self, progress, figures),
             start=self._start,
             frames=lambda figures: config.batch,
-            defaults=option_defaults(config),
+            options=config,
         ).run()
 
     def _start(self, progress: Progress) -> None:

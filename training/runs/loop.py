@@ -9,8 +9,9 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import nn
@@ -71,8 +72,9 @@ class Loop:
     """Called once, after the state was restored and before the first step."""
     frames: Callable[[Figures], int] = lambda figures: 0
     """Pictures that a step of these figures used (A33)."""
-    defaults: Mapping[str, object] = field(default_factory=dict)
-    """What options were that a run's state does not know yet, as JSON-ready values."""
+    options: Any = None
+    """The dataclass that ``identity`` was made from; options that a run's state does not know yet
+    were its defaults."""
     main: bool = True
     """Whether this process saves, shows progress and watches; of several, the first does."""
 
@@ -88,7 +90,7 @@ class Loop:
         progress = Progress(0, 0.0)
         if config.resume:
             found = load_state(
-                config.folder, self.module, self.optimizer, self.identity, self.defaults
+                config.folder, self.module, self.optimizer, self.identity, self.options
             )
             progress = found or progress
         self.start(progress)

@@ -106,12 +106,12 @@ def load_state(
     model: nn.Module,
     optimizer: torch.optim.Optimizer,
     identity: Mapping[str, object],
-    defaults: Mapping[str, object] | None = None,
+    options: Any = None,
 ) -> Progress | None:
     """Restore a run saved by :func:`save_state`; None when there is none.
 
     Args:
-        defaults: what an option was that the state does not know, from :func:`option_defaults`.
+        options: the dataclass that ``identity`` was made from, for :func:`with_defaults`.
 
     Raises:
         TrainingError: the state is damaged, lacks something, or belongs to a run with another
@@ -127,7 +127,9 @@ def load_state(
             if min(progress.step, progress.seconds, progress.frames) < 0:
                 raise ValueError("its progress is negative")
             saved: dict[str, Any] = parse_json(header["config"])
-            differ = differences(saved, parse_json(json.dumps(identity)), defaults or {})
+            if options is not None:
+                saved = with_defaults(saved, options)
+            differ = differences(saved, parse_json(json.dumps(identity)))
             if differ:
                 more = f", and {len(differ) - SHOWN} more" if len(differ) > SHOWN else ""
                 raise TrainingError(
@@ -236,46 +238,46 @@ MAY_CHANGE = frozenset(
 schedule of the new length from there on."""
 
 
-def option_defaults(config: Any) -> dict[str, object]:
-    """The default of every option of a configuration that has one, as JSON-ready values.
+def with_defaults(saved: Mapping[str, Any], config: Any) -> dict[str, Any]:
+    """A saved configuration, with the options that it does not know at their defaults.
 
     An option that came into the program after a run was started had no effect on it until then,
     which is what its default stands for.
 
     Args:
-        config: a dataclass; dataclasses among its values are looked into.
+        saved: the configuration as JSON, with whatever else a state holds beside it.
+        config: today's, a dataclass; dataclasses among its values are looked into.
     """
-    found: dict[str, object] = {}
-    for field in dataclasses.fields(config):
-        value = getattr(config, field.name)
-        if dataclasses.is_dataclass(value):
-            found[field.name] = option_defaults(value)
-        elif field.default is not dataclasses.MISSING:
-            found[field.name] = field.default
-        elif field.default_factory is not dataclasses.MISSING:
-            found[field.name] = field.default_factory()
-    return json.loads(json.dumps(found, default=str))
+    result = dict(saved)
+    for option in dataclasses.fields(config):
+        value = getattr(config, option.name)
+        known = saved.get(option.name)
+        if option.name in saved:
+            if dataclasses.is_dataclass(value) and isinstance(known, dict):
+                result[option.name] = with_defaults(known, value)
+            continue
+        if option.default_factory is not dataclasses.MISSING:
+            default = option.default_factory()
+        elif option.default is not dataclasses.MISSING:
+            default = option.default
+        else:
+            continue
+        if dataclasses.is_dataclass(default) and not isinstance(default, type):
+            default = dataclasses.asdict(default)
+        result[option.name] = json.loads(json.dumps(default, default=str))
+    return result
 
 
-def differences(saved: Any, wanted: Any, defaults: Any = None, option: str = "") -> list[str]:
+def differences(saved: Any, wanted: Any, option: str = "") -> list[str]:
     """The options in which two configurations differ, each with both values.
 
     Options of :data:`MAY_CHANGE` do not count.
-
-    Args:
-        saved: the one that a state holds.
-        wanted: the one of today.
-        defaults: the values of options that ``saved`` does not know.
-        option: that the two are values of.
     """
     if isinstance(saved, dict) and isinstance(wanted, dict):
-        known = {**defaults, **saved} if isinstance(defaults, dict) else saved
         found = []
         for key in sorted(set(saved) | set(wanted)):
             if option or key not in MAY_CHANGE:
                 inner = f"{option}.{key}" if option else f"--{key}"
-                inner = inner.replace("_", "-")
-                default = defaults.get(key) if isinstance(defaults, dict) else None
-                found += differences(known.get(key), wanted.get(key), default, inner)
+                found += differences(saved.get(key), wanted.get(key), inner.replace("_", "-"))
         return found
     return [] if saved == wanted else [f"{option} (it was {saved!r}, and is {wanted!r} here)"]

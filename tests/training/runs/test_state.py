@@ -18,8 +18,8 @@ from training.runs.state import (
     Progress,
     differences,
     load_state,
-    option_defaults,
     save_state,
+    with_defaults,
 )
 
 
@@ -43,11 +43,11 @@ def edit(folder, change):
     save_file(tensors, path, header)
 
 
-def restored(folder, defaults=None, /, **identity):
+def restored(folder, options=None, /, **identity):
     torch.manual_seed(2)
     model = nn.Linear(3, 2)
     optimizer = torch.optim.Adam(model.parameters(), lr=0.1)
-    return model, optimizer, load_state(folder, model, optimizer, identity, defaults)
+    return model, optimizer, load_state(folder, model, optimizer, identity, options)
 
 
 def test_a_state_comes_back_as_it_was(tmp_path):
@@ -167,27 +167,34 @@ class Config:
     grid: Grid
     rate: float = 0.1
     folder: Path = Path("runs")
+    extra: Grid | None = None
 
 
 def test_an_option_that_a_run_does_not_know_was_its_default():
     """A run of an older program goes on as long as what came since is not used."""
-    defaults = option_defaults(Config(Grid(levels=5, hashed=3), rate=0.2))
-    assert defaults == {"grid": {"hashed": 0, "cells": [9, 14]}, "rate": 0.1, "folder": "runs"}
-    old = {"grid": {"levels": 5, "cells": [9, 14]}}
-    same = {"grid": {"levels": 5, "hashed": 0, "cells": [9, 14]}, "rate": 0.1}
-    assert differences(old, same, defaults) == []
-    other = {"grid": {"levels": 5, "hashed": 3, "cells": [9, 14]}, "rate": 0.1}
-    assert differences(old, other, defaults) == ["--grid.hashed (it was 0, and is 3 here)"]
-    assert differences(old, same | {"levels": 4}, defaults) == [
-        "--levels (it was None, and is 4 here)"
-    ]
+    old = {"grid": {"levels": 5, "cells": [9, 14]}, "files": "a"}
+    known = with_defaults(old, Config(Grid(levels=5, hashed=3), rate=0.2, extra=Grid(2)))
+    assert known == {
+        "grid": {"levels": 5, "hashed": 0, "cells": [9, 14]},
+        "rate": 0.1,
+        "folder": "runs",
+        "extra": None,
+        "files": "a",
+    }
+    other = known | {"grid": known["grid"] | {"hashed": 3}}
+    assert differences(known, other) == ["--grid.hashed (it was 0, and is 3 here)"]
+    assert with_defaults({}, Config(Grid(5))).keys() == {"rate", "folder", "extra"}
 
 
 def test_a_run_of_an_older_program_is_restored(tmp_path):
-    trained(tmp_path, rate=0.1)
-    assert restored(tmp_path, {"hashed": 0}, rate=0.1, hashed=0)[2] == Progress(1, 2.0, 3)
-    with pytest.raises(TrainingError, match="--hashed"):
-        restored(tmp_path, {"hashed": 0}, rate=0.1, hashed=2)
+    trained(tmp_path, grid={"levels": 5})
+    now = {"levels": 5, "hashed": 0, "cells": [9, 14]}
+    same = {"rate": 0.1, "folder": "runs", "extra": None}
+    options = Config(Grid(5))
+    assert restored(tmp_path, options, grid=now, **same)[2] == Progress(1, 2.0, 3)
+    for changed in ({"rate": 0.2}, {"extra": {"levels": 2, "hashed": 0, "cells": [9, 14]}}):
+        with pytest.raises(TrainingError, match=f"--{next(iter(changed))}"):
+            restored(tmp_path, options, grid=now, **(same | changed))
 
 
 def looped(folder, step, model=None, **changes):
