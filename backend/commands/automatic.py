@@ -72,13 +72,11 @@ def choose(
         return own
     found, well = _choose(listed, [prompt])
     if well.nameless and well.unknown:
-        about = found.vocabulary.familiarity(prompt)
-        words = ", ".join(f'"{word}"' for word in about.unknown_words[:_QUOTED])
-        near = f' such as "{about.nearest[0]}"' if about.nearest else ""
+        unknown = found.vocabulary.familiarity(prompt).unknown_words[:_QUOTED]
         raise BadPrompt(
-            f"no checkpoint knows anything called {words}",
-            f"choose a prompt that one knows{near} (`att3d browse`), or name one with --checkpoint "
-            f"to have what it makes of this",
+            "no checkpoint knows anything called " + ", ".join(f'"{word}"' for word in unknown),
+            "choose a prompt that one knows (`att3d browse`), or name one with --checkpoint to"
+            " have what it makes of this",
         )
     return found
 
