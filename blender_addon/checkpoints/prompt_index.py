@@ -106,8 +106,7 @@ class PromptIndex:
             step = max(1, len(self.prompts) // count)
             return [Suggestion(prompt) for prompt in self.prompts[::step][:count]]
         found: dict[str, Suggestion] = {}
-        finished = text if text[-1].isspace() else " ".join(text.split()[:-1])
-        unknown = self.familiarity(finished).unknown_words if finished.strip() else ()
+        unknown = self.unknown_so_far(text)
         if unknown:
             hint = ", ".join(f"“{word}”" for word in unknown[:2])
             # The last word may be unfinished: what it may become counts as well.
@@ -129,6 +128,11 @@ class PromptIndex:
         if len(found) == 1:
             return [Suggestion(text), *found.values()]
         return list(found.values())
+
+    def unknown_so_far(self, text: str) -> tuple[str, ...]:
+        """The unknown words of a text that is being typed; the last may be unfinished."""
+        finished = text if text[-1:].isspace() else " ".join(text.split()[:-1])
+        return tuple(self.familiarity(finished).unknown_words) if finished.strip() else ()
 
     def neighbours(self, prompt: str, count: int = 24) -> list[Neighbour]:
         """Known prompts that differ in one phrase, the smallest changes first.
@@ -166,11 +170,18 @@ class PromptIndex:
         return [" ".join([*whole, word]) for word in ends[:count]]
 
 
-def mixed(lists: Sequence[Sequence[Suggestion]], count: int = 20) -> list[Suggestion]:
-    """Suggestions of several checkpoints: those of the first, and one of each other in turn."""
-    first, *others = lists
+def mixed(
+    text: str, answering: PromptIndex | None, others: Iterable[PromptIndex], count: int = 20
+) -> list[Suggestion]:
+    """Suggestions of several checkpoints: of the one that answers, and one of each other in turn.
+
+    One that does not know what has been typed says nothing: it would put its own words behind
+    another's ("a rabbit wall").
+    """
+    first = answering.suggest(text) if answering is not None else []
+    further = [other.suggest(text) for other in others if not other.unknown_so_far(text)]
     found = {one.prompt: one for one in first[: count // 2]}
-    for several in itertools.zip_longest(*others, first[count // 2 :]):
+    for several in itertools.zip_longest(*further, first[count // 2 :]):
         for one in several:
             if one is not None and not one.hint and len(found) < count:
                 found.setdefault(one.prompt, one)

@@ -58,9 +58,8 @@ def search_prompts(owner: Any, context: Context, text: str) -> list[tuple[str, s
     checkpoint = context.scene.att3d.checkpoint
     known = known_by(checkpoint, context, prompt=text)
     own = own_names(context.scene, text)
-    found = known.suggest(text) if known is not None else []
-    if not checkpoint:
-        found = mixed([found, *(index.suggest(text) for index in all_read() if index is not known)])
+    others = [] if checkpoint else [index for index in all_read() if index is not known]
+    found = mixed(text, known, others)
     entries: list[tuple[str, str] | str] = [name for name in own if name != text]
     entries += [
         (one.prompt, iface_("{words} is unknown").format(words=one.hint))

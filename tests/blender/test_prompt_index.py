@@ -20,6 +20,7 @@ from ..wire import extension  # noqa: F401 makes the package importable without 
 from att3d_extension.blender_addon.checkpoints.prompt_index import (  # isort: skip
     PromptIndex,
     Suggestion,
+    mixed,
     prompt_index,
 )
 
@@ -101,6 +102,20 @@ def test_neighbours_differ_in_one_phrase(known: PromptIndex) -> None:
 def test_paraphrase_has_the_neighbours_of_what_it_means(known: PromptIndex) -> None:
     found = known.neighbours("hog riding a bike wearing a top hat")
     assert found == known.neighbours("a pig riding a bike wearing a tophat")
+
+
+def test_other_checkpoints_complete_only_what_they_know(known: PromptIndex) -> None:
+    walls = PromptIndex(["a wall", "a wooden wall", "a fox statue"])
+    rabbit = [one.prompt for one in mixed("a rabbit w", known, [walls])]
+    assert rabbit
+    assert not any("wall" in prompt for prompt in rabbit)
+    assert "a wall" in [one.prompt for one in mixed("a w", known, [walls])]
+    assert "a fox statue" in [one.prompt for one in mixed("a fox s", known, [walls])]
+
+
+def test_while_the_answering_checkpoint_is_read_the_others_complete(known: PromptIndex) -> None:
+    assert mixed("a fox hol", None, [known])
+    assert mixed("", None, [known])
 
 
 def test_checkpoint_without_lists_offers_nothing() -> None:
