@@ -31,7 +31,7 @@ from random import Random
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from PIL import Image
 from torch import Tensor
 
@@ -83,6 +83,10 @@ class CrossFade:
         total = (parts[0] + parts[1]).clamp_min(1e-12)
         color = sum(part[:, None] * color for part, (_, color) in zip(parts, read, strict=True))
         return total.expm1().clamp_min(1e-12).log(), color / total[:, None]
+
+    def occupied(self, points: Float[Tensor, "points 3"]) -> Bool[Tensor, " points"]:
+        one, other = (field.occupied(points) for field in self._fields)
+        return one | other
 
     def pre_density(self, points: Float[Tensor, "points 3"]) -> Float[Tensor, " points"]:
         return self.sample(points)[0]

@@ -29,6 +29,11 @@ Radiance = Callable[
 ]
 
 
+EMPTY = -1000.0
+"""Pre-density of samples that are not read: its softplus is zero, not a number so small that the
+processor handles it in slow motion."""
+
+
 @dataclass(frozen=True)
 class Rendered:
     """Composited rays, without any background."""
@@ -108,13 +113,16 @@ class Views:
 
 @torch.inference_mode()
 def view_field(field: Field, cameras: Cameras, size: int, *, samples: int = 128) -> Views:
-    """Look at one object with several cameras."""
+    """Look at one object with several cameras. Samples in empty space are not read."""
     cameras = cameras.to(field.device)
     origins, directions = cameras.rays(size)
 
     def radiance(points: Tensor) -> tuple[Tensor, Tensor]:
-        pre_density, color = field.sample(points[0])
-        return pre_density[None], color[None]
+        worth = field.occupied(points[0]).nonzero()[:, 0]
+        pre_density = points.new_full(points.shape[:2], EMPTY)
+        color = points.new_zeros(points.shape)
+        pre_density[0, worth], color[0, worth] = field.sample(points[0, worth])
+        return pre_density, color
 
     albedo, alpha, points = [], [], []
     for view in range(len(cameras)):

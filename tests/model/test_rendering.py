@@ -8,7 +8,7 @@ import torch
 from backend.model.field import Field
 from backend.rendering.cameras import CameraConfig, intersect_ball, orbit, sample_cameras
 from backend.rendering.lighting import AMBIENT, DIFFUSE, LightConfig, sample_lights, shade
-from backend.rendering.volume import render_field, render_rays
+from backend.rendering.volume import render_field, render_rays, view_field
 from tests.tiny import tiny_model
 
 
@@ -172,3 +172,23 @@ def test_picture_of_a_ball():
     assert picture[:, 0, 0].min() > 0.99
     # Radius .5 seen from 3 m at focal 1.35: a disc of .46 of the width.
     assert alpha[0, 16].gt(0.5).sum().item() == pytest.approx(0.46 * 32, abs=2)
+
+
+def test_samples_in_empty_space_are_not_read_and_change_no_picture(monkeypatch):
+    """Against reading every sample."""
+    torch.manual_seed(3)
+    model = tiny_model()
+    field = Field(model, torch.randn(model.config.latent))
+    read = []
+    sample = Field.sample
+    monkeypatch.setattr(Field, "sample", lambda self, p: read.append(len(p)) or sample(self, p))
+    fast = view_field(field, orbit(2), 24)
+    fewer = sum(read)
+    read.clear()
+    monkeypatch.setattr(Field, "occupied", lambda self, p: torch.ones(len(p), dtype=torch.bool))
+    slow = view_field(field, orbit(2), 24)
+    assert fewer < 0.7 * sum(read)
+    torch.testing.assert_close(fast.alpha, slow.alpha, atol=2e-3, rtol=0)
+    seen = slow.alpha > 0.05
+    torch.testing.assert_close(fast.albedo[seen], slow.albedo[seen], atol=2e-3, rtol=0)
+    torch.testing.assert_close(fast.points[seen], slow.points[seen], atol=1e-2, rtol=0)

@@ -17,9 +17,9 @@ from backend.model.config import config_to_json as to_json
 from backend.model.field import Field
 from backend.model.grid import FeatureGrid
 from backend.model.mapping import normalised_conditions
+from backend.model.occupancy import Occupancy
 from backend.progress import CancelToken
 from backend.protocol.errors import CheckpointError, TrainingError
-from backend.rendering.occupancy import Occupancy
 from backend.surface.refine import near_surface
 from tests.model.test_grid import points_in_ball, slow_read
 from tests.tiny import TINY, largest_singular_values, tiny_model

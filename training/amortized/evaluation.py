@@ -91,13 +91,12 @@ def psnr(ours: Float[Tensor, "*shape"], truth: Float[Tensor, "*shape"]) -> float
 def look(
     checkpoint: Checkpoint,
     embedding: Float[Tensor, "tokens width"],
-    assets: ReferenceAssets | None,
-    asset: int,
+    truth: Sides | None,
     size: int = 64,
 ) -> ComparedSides:
-    """Four sides of one prompt's object, and of its reference if there are ``assets``.
+    """Four sides of one prompt's object beside its reference's, if it has one.
 
-    All on the checkpoint's device, which is the assets' too.
+    All on the checkpoint's device, which is the reference's too.
     """
     field = checkpoint.field(embedding)
     cameras = orbit(VIEWS).to(field.device)
@@ -107,11 +106,11 @@ def look(
         albedo=halved(views.picture("albedo", headlight(cameras), white)),
         lit=halved(views.picture("full", headlight(cameras), white)),
         covered=coverage(views.alpha),
-        truth=None if assets is None else reference_sides(assets, asset, size),
+        truth=truth,
     )
 
 
-def reference_sides(assets: ReferenceAssets, asset: int, size: int) -> Sides:
+def reference_sides(assets: ReferenceAssets, asset: int, size: int = 64) -> Sides:
     """Four sides of one prompt's reference."""
     cameras = orbit(VIEWS)
     batch = assets.assets_at(PromptMix.plain([asset] * VIEWS))
@@ -205,7 +204,8 @@ def evaluate(
     for name, group in groups.items():
         for index in tqdm(group, desc=f"evaluate {name}", dynamic_ncols=True):
             embedding = encoder.encode([prompt_set.prompts[index]])[0]
-            views = look(checkpoint, embedding, assets, place[index], size)
+            truth = None if assets is None else reference_sides(assets, place[index], size)
+            views = look(checkpoint, embedding, truth, size)
             figures.add(name, views, index, truth=name == measured)
     scored: dict[str, Any] = {}
     if queries is not None:

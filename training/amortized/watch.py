@@ -19,7 +19,7 @@ from ..runs.log import tensorboard
 from ..runs.state import Progress
 from .config import TrainConfig
 from .curve import append_point
-from .evaluation import Figures, evenly, look
+from .evaluation import Figures, Sides, evenly, look, reference_sides
 from .export import export
 from .r_metrics import Queries
 from .trainer import Trainer
@@ -55,6 +55,7 @@ class Watcher:
         self._collection = collection
         self._encoder = encoder
         self._assets = assets
+        self._truths: dict[int, Sides] = {}
         self._scoring = _scoring_model(config)
         self._writer = tensorboard(config.folder)
         self._seen = evenly(prompts.seen, config.watched)
@@ -97,7 +98,7 @@ class Watcher:
             measured = evenly(whole, self._config.scored) if self._config.scored else shown
             for index in dict.fromkeys((*shown, *measured)):
                 embedding = self._encoder.encode([self._set.prompts[index]])[0]
-                view = look(checkpoint, embedding, self._assets, index)
+                view = look(checkpoint, embedding, self._truth(index))
                 if index in measured:
                     figures.add(name, view, index, truth=name == "unseen")
                 if index in shown:
@@ -120,6 +121,14 @@ class Watcher:
             ],
             rows,
         )
+
+    def _truth(self, index: int) -> Sides | None:
+        """A prompt's reference, drawn at the first look and kept."""
+        if self._assets is None:
+            return None
+        if index not in self._truths:
+            self._truths[index] = reference_sides(self._assets, index)
+        return self._truths[index]
 
     def _record(self, progress: Progress, means: dict[str, dict[str, float]]) -> None:
         """Write the figures to the curve, to TensorBoard and for the person who watches."""

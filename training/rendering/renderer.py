@@ -23,21 +23,17 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from backend.model.att3d import ATT3D, Objects
+from backend.model.occupancy import Occupancy
 from backend.protocol.errors import TrainingError
 from backend.rendering.cameras import CameraConfig, intersect_ball, sample_cameras
 from backend.rendering.lighting import (
     lambert,
     sample_lights,
 )
-from backend.rendering.occupancy import Occupancy
-from backend.rendering.volume import sample_weights
+from backend.rendering.volume import EMPTY, sample_weights
 
 from .config import REGULARIZERS, Regularizer, RenderConfig
 from .scene import SHADINGS, Lighting, Scene, Step, TrainingViews
-
-EMPTY = -1000.0
-"""Pre-density of samples that are not read: its softplus is zero, not a number so small that the
-processor handles it in slow motion."""
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from backend.protocol.errors import BadPrompt, TrainingError
 from backend.rendering.cameras import orbit
 from backend.rendering.volume import render_field
 from training import cli
-from training.amortized.evaluation import look, psnr
+from training.amortized.evaluation import look, psnr, reference_sides
 from training.amortized.one_prompt import finetune
 from training.assets.toybox import ToyboxCollection
 from training.presets import FINETUNE, preset
@@ -64,11 +64,12 @@ def test_fine_tuning_teaches_the_bundled_model_what_it_does_not_know(tmp_path):
     prompt = "a tudor house"
     bundled = default_checkpoint()
     assets = ToyboxCollection().references([prompt], torch.device("cpu"), compiled=False)
+    truth = reference_sides(assets, 0, 32)
     embedding = load_checkpoint(bundled).encoder().encode([prompt])[0]
     tuned = finetune(bundled, prompt, config(tmp_path, points=8192, steps=30, batch=2))
 
     def decibels(path):
-        views = look(load_checkpoint(path), embedding, assets, 0, size=32)
+        views = look(load_checkpoint(path), embedding, truth, size=32)
         return psnr(views.albedo, views.truth.albedo)
 
     assert decibels(tuned) > decibels(bundled) + 2.0

@@ -11,9 +11,9 @@ import pytest
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from backend.model.occupancy import Occupancy
 from backend.protocol.errors import TrainingError
 from backend.rendering.cameras import CameraConfig
-from backend.rendering.occupancy import Occupancy
 from tests.tiny import TINY, tiny_model
 from tests.training.amortized.spheres import sphere_trainer
 from tests.training.amortized.test_training_rendering import PLAIN, step_of

@@ -7,10 +7,10 @@ import pytest
 import torch
 
 from backend.model.att3d import ATT3D
+from backend.model.occupancy import Occupancy
 from backend.protocol.errors import TrainingError
 from backend.rendering.cameras import CameraConfig
 from backend.rendering.lighting import AMBIENT, DIFFUSE, headlight
-from backend.rendering.occupancy import Occupancy
 from backend.rendering.volume import render_rays
 from tests.tiny import TINY, tiny_model
 from training.prompts import PromptMix

@@ -13,7 +13,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from ..model.att3d import ATT3D, Objects
+from .att3d import ATT3D, Objects
 
 
 class Occupancy:
