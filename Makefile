@@ -9,6 +9,8 @@ GLTF_VALIDATOR := gltf-validator@2.0.0-dev.3.10
 BIN := $(VENV)/bin
 # Two processes with two threads each on two cores are several times slower than with one each.
 export OMP_WAIT_POLICY ?= passive
+# By default files with few tests come last, and the longest of all, in Blender, have one or two.
+IN_ORDER := --dist loadfile --no-loadscope-reorder
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .PHONY: demo test test-timed test-slow test-gpu test-blender-all lint format types benchmark clean help
@@ -25,7 +27,7 @@ test: $(VENV)/.ready $(VENV)/.blenders $(VENV)/.gltf-validator
 	$(BIN)/python -m ruff format --check .
 	$(BIN)/python -m ruff check .
 	$(BIN)/basedpyright
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow and not gpu" $(PYTEST)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 $(IN_ORDER) -m "not slow and not gpu" $(PYTEST)
 
 ## make test-timed        the tests of promised seconds, on a machine with nothing else to do
 test-timed: $(VENV)/.ready
