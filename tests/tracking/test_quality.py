@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
@@ -20,6 +22,7 @@ from backend.tracking.quality import (
     visible_backfaces,
 )
 from backend.tracking.visibility import directions, look
+from benchmarks.tracking import over_the_way
 from tests.surface.analytic import AnalyticField
 from tests.tracking.worlds import mesh_of
 
@@ -137,3 +140,10 @@ def test_a_fresh_extraction_is_as_good_as_can_be(ball: Mesh, reader: Reader) -> 
     assert quality.flipped_area_pct == quality.visible_backfaces_pct == 0.0
     assert quality.farthest_pct == quality.extra_pixels_pct == 0.0
     assert quality.silhouette_iou == 1.0
+
+
+def test_mean_over_the_way_is_that_of_a_line_wherever_it_is_measured() -> None:
+    """Keys that crowd where the way is hardest do not make its mean larger."""
+    at = [0.0, 0.7, 0.71, 0.72, 0.73, 1.0, 2.0]
+    line = [SimpleNamespace(alpha=alpha, error=0.1 + 0.4 * alpha) for alpha in at]
+    assert over_the_way(line[::-1], "error") == pytest.approx(0.5)
