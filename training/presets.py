@@ -162,7 +162,7 @@ _TOYBOX_SDS_64 = dataclasses.replace(
     sheet_every=300,
 )
 """64 x 64 pictures on two cores, by the diffusion model that the preset ``cpu64`` makes; from
-scratch with ``--guidance.references 0 0 --guidance.diffusion 1 1``, which was not run."""
+scratch with ``--guidance.references 0 0 --guidance.diffusion 1 1`` and more steps."""
 
 _TOYBOX_SDS_GPU = dataclasses.replace(
     _TOYBOX_SDS,
