@@ -41,7 +41,7 @@ from training.prompts.paraphrases import (
     THEME_WORDS,
     synonyms,
 )
-from training.prompts.sets import ANIMAL_THEMES
+from training.prompts.sets import ANIMAL_THEMES, compose96
 
 SPECS = st.builds(
     CharacterSpec,
@@ -121,6 +121,20 @@ def test_animal_splits_see_every_part_and_pair_equally_often(name: str, spread: 
         counts = Counter(tuple(getattr(spec, name) for name in fields) for spec in specs)
         assert len(counts) == len(sizes[fields[0]]) * len(sizes[fields[1]])
         assert max(counts.values()) - min(counts.values()) <= spread, fields
+
+
+@pytest.mark.parametrize("seen", [12, 48, 72, 96])
+def test_whatever_share_of_the_96_is_seen_has_every_part_equally_often(seen: int) -> None:
+    """Compositions are left out, not words: what is unseen is made of what was seen."""
+    found = compose96(seen)
+    assert len(found.seen) == seen and len(found.unseen) == 96 - seen
+    assert found.prompts == prompt_set("compose96").prompts
+    specs = [spec_of(found.prompts[index]) for index in found.seen]
+    for field, size in (("animal", 6), ("theme", 4), ("hat", 4)):
+        counts = Counter(getattr(spec, field) for spec in specs)
+        assert len(counts) == size and set(counts.values()) == {seen // size}, field
+    pairs = Counter((spec.theme, spec.hat) for spec in specs)
+    assert max(pairs.values()) - min(pairs.values()) <= 1
 
 
 def test_toybox_never_sees_what_its_parts_hold_out() -> None:

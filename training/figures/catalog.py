@@ -15,6 +15,7 @@ from ..amortized.evaluation import evenly
 from ..presets import FINETUNE, preset
 from ..prompts import PromptSet, prompt_set
 from ..prompts.mix import Interpolation, InterpolationConfig
+from ..prompts.sets import compose96
 from .figure import Figure, Run, Scale
 from .plots import (
     between_rows,
@@ -100,14 +101,10 @@ def _shares(name: str) -> list[Run]:
             )
             for count in (300, 1200, 2400)
         ]
-    whole = prompt_set(preset(name).prompts)
-    runs = []
-    for part, said in ((8, "12.5%"), (2, "50%"), (1, "100%")):
-        seen = evenly(range(len(whole.prompts)), len(whole.prompts) // part)
-        unseen = tuple(i for i in range(len(whole.prompts)) if i not in set(seen))
-        prompts = PromptSet(whole.name, whole.prompts, tuple(seen), unseen)
-        runs.append(_amortized(name, prompts, f"{said} of {whole.name} seen"))
-    return runs
+    return [
+        _amortized(name, compose96(seen), f"{100 * seen / 96:g}% of compose96 seen")
+        for seen in (12, 48, 96)
+    ]
 
 
 def _tuned(name: str, scale: Scale, indices: Callable[[PromptSet], Sequence[int]]) -> list[Run]:

@@ -131,15 +131,25 @@ def _animal(
     )
 
 
-def _compose96() -> PromptSet:
+def _compose_seen(count: int, animal: int, look: int, hat: int) -> bool:
+    """Which of the 96 are seen, where ``count`` are: every animal, look and hat equally often."""
+    if count == 12:  # and no look twice with the same hat
+        return look % 2 == animal % 2 and hat == (look + animal // 2) % 4
+    if count == 48:
+        return (animal + look + hat) % 2 == 0
+    return count == 96 or (animal + look + hat) % 4 != 3
+
+
+def compose96(seen: int = 72) -> PromptSet:
     """Standing toys that can be told apart at 32 x 32 pixels: six animals, four looks, four hats.
 
-    A quarter is unseen: one hat of every animal and look, one look of every animal and hat.
+    As a rule a quarter is unseen: one hat of every animal and look, one look of every animal and
+    hat. ``seen`` may also be 12, 48 or 96.
     """
     return _split(
         "compose96",
         {
-            caption(CharacterSpec(animal, None, look, hat)): (a + b + c) % 4 != 3
+            caption(CharacterSpec(animal, None, look, hat)): _compose_seen(seen, a, b, c)
             for (a, animal), (b, look), (c, hat) in product(
                 enumerate(COMPOSE_ANIMALS), enumerate(COMPOSE_LOOKS), enumerate(COMPOSE_HATS)
             )
@@ -187,7 +197,7 @@ _REGISTRY: dict[str, Callable[[], PromptSet]] = {
     **{f"animal{count}": partial(_animal, f"animal{count}", count) for count in (300, 1200, 2400)},
     "toybox-pig": _toybox_pig,
     "toybox-animal": _toybox_animal,
-    "compose96": _compose96,
+    "compose96": compose96,
     "plain": _plain,
     "toybox": _toybox,
     **{family: partial(_chain, family) for family in FAMILIES},
