@@ -20,8 +20,8 @@ CHUNK = 1 << 17
 NEGLIGIBLE = 1e-3
 """Density, a metre, that pictures do without: a ray of 2 m loses at most .002 of its alpha."""
 LOOKS = (64, 128)
-"""Least and most vertices an axis at which a field is searched for matter: by default as many as
-the finest level has."""
+"""Least and most vertices an axis at which a field is searched for matter; in between, as many as
+its finest level has."""
 
 
 class Field:

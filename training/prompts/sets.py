@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from functools import cache, partial
 from itertools import product
 from pathlib import Path
+from typing import Literal
 
 from backend.files import check_source
 from backend.prompts.normalize import normalize_prompt
@@ -140,11 +141,11 @@ def _compose_seen(count: int, animal: int, look: int, hat: int) -> bool:
     return count == 96 or (animal + look + hat) % 4 != 3
 
 
-def compose96(seen: int = 72) -> PromptSet:
+def compose96(seen: Literal[12, 48, 72, 96] = 72) -> PromptSet:
     """Standing toys that can be told apart at 32 x 32 pixels: six animals, four looks, four hats.
 
     As a rule a quarter is unseen: one hat of every animal and look, one look of every animal and
-    hat. ``seen`` may also be 12, 48 or 96.
+    hat.
     """
     return _split(
         "compose96",
