@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import itertools
+import math
 from collections import OrderedDict
 from collections.abc import Callable
 
@@ -14,7 +16,7 @@ from ..protocol.chain_quality import TopologyChange
 from ..protocol.errors import BadRequest
 from ..shapes import Bool, Int, UInt8
 from ..surface.clean import CleanConfig
-from .chain import FieldChain, key_name
+from .chain import END, FieldChain, key_name
 from .quality import diagonal
 from .relaxation import Surface
 from .solids import Solid, clean, extract, largest_border, read_solid, union, without_specks
@@ -47,7 +49,9 @@ class ChainReader:
         self.chain = chain
         self.resolution = resolution
         self.cancel = cancel
-        self.middles: list[float] = []
+        self.first, self.last = 0.0, float(len(chain.prompts) - 1)
+        """What is read of the chain: all of it, or a segment."""
+        self._middles: list[float] = []
         """Alphas at which :meth:`survey` looked besides the multiples of 1 / INTERVALS."""
         self._surfaces: dict[float, Surface] = {}
         self._inside: dict[float, UInt8[np.ndarray, " bytes"]] = {}
@@ -55,11 +59,41 @@ class ChainReader:
         self._solids: OrderedDict[float, Solid] = OrderedDict()
         self._fields: OrderedDict[float, Field] = OrderedDict()
 
+    def segment(self, first: float, last: float) -> ChainReader:
+        """The same between two alphas; what is kept in memory is shared."""
+        part = copy.copy(self)
+        part.first, part.last = first, last
+        return part
+
+    @property
+    def regular(self) -> list[float]:
+        """The two ends, and the multiples of 1 / INTERVALS between them, rising."""
+        steps = range(math.ceil(INTERVALS * self.first), math.floor(INTERVALS * self.last) + 1)
+        return sorted({self.first, *(step / INTERVALS for step in steps), self.last})
+
+    @property
+    def spans(self) -> list[list[float]]:
+        """These from each prompt, or the first alpha, to the next, or the last."""
+        whole = range(math.ceil(self.first + END), math.ceil(self.last - END))
+        ends = [self.first, *(float(prompt) for prompt in whole), self.last]
+        return [
+            [alpha for alpha in self.regular if start <= alpha <= end]
+            for start, end in itertools.pairwise(ends)
+        ]
+
+    @property
+    def middles(self) -> list[float]:
+        """Where :meth:`survey` looked besides :attr:`regular`."""
+        return [
+            alpha
+            for alpha in self._middles
+            if self.first < alpha < self.last and alpha not in self.regular
+        ]
+
     @property
     def alphas(self) -> list[float]:
         """Where :meth:`survey` looked, rising."""
-        steps = range(INTERVALS * (len(self.chain.prompts) - 1) + 1)
-        return sorted({*(step / INTERVALS for step in steps), *self.middles})
+        return sorted({*self.regular, *self.middles})
 
     def reader(self, alpha: float) -> Reader:
         if alpha in self._fields:
@@ -145,13 +179,25 @@ class ChainReader:
         changes: list[TopologyChange] = []
         for step in range(1, steps + 1):
             alphas = self._between((step - 1) / INTERVALS, step / INTERVALS, finest)
-            self.middles += alphas[1:-1]
+            self._middles += alphas[1:-1]
             for before, now in itertools.pairwise(alphas):
                 solid = self.solid(now)
                 everything = union(everything, solid)
                 changes += changes_between(self.solid(before), solid, (before, now))
             progress(step / steps)
         return clean(everything, CleanConfig()), changes
+
+    def everything(self) -> Solid:
+        """The union of what is read where :meth:`survey` looked, cleaned.
+
+        Raises:
+            Cancelled: asked to stop.
+        """
+        whole = self.solid(self.first)
+        for alpha in self.alphas[1:]:
+            self.cancel.check()
+            whole = union(whole, self.solid(alpha))
+        return clean(whole, CleanConfig())
 
     def _between(self, before: float, now: float, finest: int) -> list[float]:
         """Alphas from ``before`` to ``now`` of which neighbours hardly differ."""

@@ -14,7 +14,7 @@ from ..surface.geometry import face_areas
 from ..surface.topology import Vertices
 from .samples import sample_surface
 from .sudden import Moment
-from .vertex_tracker import STEPS, Tracker
+from .vertex_tracker import Tracker
 
 ENOUGH = 0.04
 """Mean distance that blending two keys adds to the tracked mesh's, % of the diagonal, at every
@@ -39,12 +39,17 @@ def choose_keys(tracker: Tracker, most: int) -> list[float]:
     Raises:
         Cancelled: asked to stop.
     """
-    chosen = [0.0]
-    for pair in range(len(tracker.source.chain.prompts) - 1):
-        steps = [pair + step / STEPS for step in range(STEPS + 1)]
-        regular = _best_keys(tracker, steps, min(most, STEPS + 1))
-        chosen += _refined(tracker, regular, most)[1:]
+    chosen = [tracker.source.first]
+    for steps in tracker.source.spans:
+        count = keys_in(steps, most)
+        regular = _best_keys(tracker, steps, min(count, len(steps)))
+        chosen += _refined(tracker, regular, count)[1:]
     return chosen
+
+
+def keys_in(span: Sequence[float], most: int) -> int:
+    """Most keys in a part of the way from one prompt to the next, of ``most`` on all of it."""
+    return max(2, round(most * (span[-1] - span[0])))
 
 
 def sudden_changes(
@@ -60,13 +65,13 @@ def sudden_changes(
             first.
     """
     found: dict[tuple[float, float], list[Moment]] = {}
-    for pair in range(len(tracker.source.chain.prompts) - 1):
-        own = [alpha for alpha in places if pair <= alpha <= pair + 1]
+    for span in tracker.source.spans:
+        own = [alpha for alpha in places if span[0] <= alpha <= span[-1]]
         spans = [
             (ends, moment) for ends in itertools.pairwise(own) for moment in tracker.moments(*ends)
         ]
         spans.sort(key=lambda s: -_travel(positions[s[0][0]], positions[s[0][1]], s[1]))
-        for ends, moment in spans[: max(0, (most - len(own)) // 2)]:
+        for ends, moment in spans[: max(0, (keys_in(span, most) - len(own)) // 2)]:
             found.setdefault(ends, []).append(moment)
     return found
 

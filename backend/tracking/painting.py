@@ -15,7 +15,7 @@ import numpy as np
 from ..atlas.bake import Texture, paint
 from ..atlas.gutter import Gutter
 from ..atlas.texels import TexelMap
-from ..shapes import Bool
+from ..shapes import Bool, Int
 from ..surface.topology import Faces, Vertices
 from .chain_reader import ChainReader
 from .sudden import Moment
@@ -49,6 +49,28 @@ def baked(
     return found
 
 
+def keep_hidden(
+    textures: Mapping[float, Texture],
+    shown: Mapping[float, int],
+    segment_of_face: Int[np.ndarray, " faces"],
+    texels: TexelMap,
+    gutter: Gutter,
+) -> None:
+    """Give the texels of segments that do not show at a key the colors that they have where they
+    do, nearest to it, in place.
+
+    Args:
+        textures: At the keys.
+        shown: The number of the segment that shows at each.
+    """
+    for segment in set(shown.values()):
+        own = _texels_of(segment_of_face == segment, texels, gutter)
+        keys = [alpha for alpha, number in shown.items() if number == segment]
+        for alpha in set(shown).difference(keys):
+            nearest = min(keys, key=lambda key: abs(key - alpha))
+            textures[alpha][own] = textures[nearest][own]
+
+
 def around_moments(
     textures: Mapping[float, Texture],
     moments: Mapping[tuple[float, float], Sequence[Moment]],
@@ -65,7 +87,9 @@ def around_moments(
     found: dict[float, Texture] = {}
     for ends, own in moments.items():
         one, other = (textures[end] for end in ends)
-        parts = [(moment, _texels_of(moment, faces, texels, gutter)) for moment in own]
+        parts = [
+            (moment, _texels_of(moment.own[faces].any(axis=1), texels, gutter)) for moment in own
+        ]
         bleeding = [
             (moment, part)
             for moment, part in parts
@@ -80,11 +104,10 @@ def around_moments(
 
 
 def _texels_of(
-    moment: Moment, faces: Faces, texels: TexelMap, gutter: Gutter
+    own: Bool[np.ndarray, " faces"], texels: TexelMap, gutter: Gutter
 ) -> Bool[np.ndarray, "size size"]:
-    """The texels of the faces that a moment moves, and the gutter beside them."""
+    """The texels of these faces, and the gutter beside them."""
     chosen = np.zeros((texels.size, texels.size), dtype=bool)
-    own = moment.own[faces].any(axis=1)
     chosen[texels.row, texels.column] = own[texels.triangle // texels.children]
     flat = chosen.reshape(-1)
     flat[gutter.empty] = flat[gutter.nearest]

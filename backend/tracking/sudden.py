@@ -103,7 +103,9 @@ def moments(
     for number in np.unique(part[own]):
         mask = part == number
         alpha = _moment(votes[mask[votes["vertex"]]], source, alphas, precise)
-        found.append(Moment(float(np.clip(alpha, keys[0] + INSTANT, keys[1] - INSTANT)), mask))
+        # A key at which another mesh gives way to this one stands an instant later.
+        alpha = float(np.clip(alpha, keys[0] + 2.0 * INSTANT, keys[1] - INSTANT))
+        found.append(Moment(alpha, mask))
     return _together(sorted(found, key=lambda moment: moment.alpha))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -12,19 +13,16 @@ from ..atlas.unwrap import unwrap
 from ..progress import Stages
 from ..protocol.chain_quality import AlphaQuality
 from ..protocol.options import ChainOptions
-from ..surface.topology import Vertices, triangulated
-from .backfaces import tuck
+from ..shapes import Float
+from ..surface.topology import triangulated
 from .chain import FieldChain, key_name
 from .chain_reader import FINEST, INTERVALS, ChainReader
-from .islands import Islands
-from .keys import choose_keys, sudden_changes
-from .painting import around_moments, baked
+from .painting import around_moments, baked, keep_hidden
 from .quality import diagonal, drift, measure
+from .segments import Joined, Segment, make_tracker, track_segments
 from .solids import extract
-from .strands import together
-from .sudden import at
 from .tracked_mesh import TrackedMesh
-from .vertex_tracker import STEPS, Tracker, make_template
+from .vertex_tracker import STEPS
 
 SHARES = {
     "text": 0.03,
@@ -60,38 +58,17 @@ def track(
         finest = FINEST if options.keys > STEPS + 1 else COARSE
         everything, changes = source.survey(lambda done: stages.within("fields", done), finest)
     with stages.stage("template"):
-        islands = Islands(everything, source.alphas, source.solid)
-        layers = make_template(everything, islands, options.faces, stages.cancel, options.topology)
-        tracker = Tracker(source, islands, layers)
-        vertices, faces = tracker.vertices, tracker.faces
+        whole = make_tracker(source, everything, options.faces, options)
     with stages.stage("keys"):
-        tracker.track_all(lambda done: stages.within("keys", done))
-        places = choose_keys(tracker, options.keys)
-        positions: dict[float, Vertices] = {}
-        strands = None
-        for alpha in places:
-            tucked = tuck(tracker.positions[alpha], faces, stages.cancel)
-            strands = tracker.strands(alpha, tucked, strands)
-            positions[alpha] = tracker.drawn_in(alpha, together(tucked, strands))
-        tracker.positions |= positions
-        moments = sudden_changes(tracker, places, positions, options.keys)
-        for ends, own in moments.items():
-            both = positions[ends[0]], positions[ends[1]]
-            positions |= {
-                side: at(side, ends, both, own) for moment in own for side in moment.sides
-            }
+        segments = track_segments(whole, options, lambda done: stages.within("keys", done))
+        mesh = Joined(segments, stages.cancel)
+        vertices, faces, positions = mesh.vertices, mesh.faces, mesh.positions
         alphas = sorted(positions)
     with stages.stage("uv"):
-        slopes = np.mean(
-            [
-                squared_slopes(source.reader(float(alpha)), positions[alpha], faces)
-                for alpha in range(len(chain.prompts))
-            ],
-            axis=0,
-        )
+        slopes = np.concatenate([_slopes(segment) for segment in segments])
         scale = scale_of_slopes(slopes, vertices, faces)
         size, way = options.texture_size, options.unwrap
-        uvs = unwrap(vertices, tracker.polygons, size, stages.cancel, way, scale).uvs
+        uvs = unwrap(vertices, mesh.polygons, size, stages.cancel, way, scale).uvs
     with stages.stage("bake"):
         texels = texel_map(vertices, faces, triangulated(uvs), options.texture_size)
         gutter = texels.gutter()
@@ -99,26 +76,50 @@ def track(
         def within(done: float) -> None:
             stages.within("bake", done)
 
-        textures = baked(source, positions, places, faces, texels, gutter, within)
-        textures |= around_moments(textures, moments, faces, texels, gutter)
+        textures = baked(source, positions, list(mesh.places), faces, texels, gutter, within)
+        if len(segments) > 1:
+            keep_hidden(textures, mesh.places, mesh.segment_of_face, texels, gutter)
+        textures |= around_moments(textures, mesh.moments, faces, texels, gutter)
         painted = sorted(textures)
     result = TrackedMesh(
         prompts=list(chain.prompts),
         alphas=np.array(alphas, dtype=np.float32),
         names=[key_name(chain.prompts, alpha) for alpha in alphas],
-        faces=tracker.polygons.astype(np.int32),
+        faces=mesh.polygons.astype(np.int32),
         uvs=uvs,
         positions=np.stack([positions[alpha] for alpha in alphas]),
         textures=np.stack([textures[alpha] for alpha in painted]),
         texture_alphas=np.array(painted, dtype=np.float32),
         changes=changes,
         timings=stages.timings,
+        notes=_notes(segments),
     )
     if options.quality:
         with stages.stage("quality"):
             _measure(result, source, stages)
     stages.done()
     return result
+
+
+def _notes(segments: Sequence[Segment]) -> list[str]:
+    if len(segments) == 1:
+        return []
+    most = max(len(segment.tracker.polygons) for segment in segments)
+    return [
+        f"the objects on this way are too unlike for one surface: there are {len(segments)} of at "
+        f"most {most} faces each, of which one shows at a time"
+    ]
+
+
+def _slopes(segment: Segment) -> Float[np.ndarray, " vertices"]:
+    """Squared slopes of the colors at the segment's prompts, or its ends, their mean."""
+    tracker, (first, last) = segment.tracker, segment.ends
+    prompts = [float(alpha) for alpha in range(math.ceil(first), math.floor(last) + 1)]
+    found = [
+        squared_slopes(tracker.source.reader(alpha), segment.positions[alpha], tracker.faces)
+        for alpha in prompts or segment.ends
+    ]
+    return np.mean(found, axis=0)
 
 
 def measure_at(

@@ -175,10 +175,10 @@ class Tracker:
             BadRequest: somewhere there is nothing.
             Cancelled: asked to stop.
         """
-        steps = STEPS * (len(self.source.chain.prompts) - 1)
-        for step in range(steps + 1):
-            self.track(step / STEPS)
-            progress((step + 1) / (steps + 1))
+        for done, alpha in enumerate(self.source.regular, start=1):
+            if alpha not in self.positions:
+                self.track(alpha)
+            progress(done / len(self.source.regular))
         self._shrink()
         for alpha, positions in self.positions.items():
             self.positions[alpha] = self.folded(alpha, positions)

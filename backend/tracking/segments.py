@@ -1,0 +1,332 @@
+"""A chain whose objects are too unlike for one surface: several, of which one shows at a time.
+
+The template of a chain is the surface of all that any alpha has. A chair has next to nothing of
+the surface of a barrel: it would all have to lie in the chair's hollows, and does not. Then the
+chain is cut into segments, each with a template of its own, the surface of the union of that
+segment alone. Within its segment it shows the object; elsewhere it is drawn together until it has
+no area. Where one segment ends and the next begins both show the same object.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from scipy.ndimage import binary_dilation
+from scipy.spatial import KDTree
+
+from ..progress import CancelToken
+from ..protocol.options import ChainOptions
+from ..shapes import Bool
+from ..surface.topology import NewFaces, Polygons, Vertices, label_parts, triangulated
+from .backfaces import tuck
+from .chain_reader import ChainReader
+from .collapse import shrink
+from .islands import Islands
+from .keys import choose_keys, sudden_changes
+from .relaxation import SAMPLES
+from .samples import sample_surface
+from .solids import Solid, border_voxels
+from .strands import together
+from .sudden import INSTANT, Moment, at
+from .vertex_tracker import STEPS, Tracker, make_template
+
+FAR = 1.5
+"""Voxels from the other surface from which on a place of one is wrong."""
+WRONG = 0.1
+"""Share of either surface that is wrong from which on one template does not do."""
+DEEP = 3
+"""Voxels from the object beyond which the union's surface shows what the object has not."""
+UNLIKE = 0.35
+"""Share of the union's surface that does so from which on a segment is cut."""
+MOST = 6
+"""Segments from one prompt to the next, on average. Each has all the faces that are asked for, as
+one shows at a time; with more than this in all they share as many as this many would have."""
+
+Positions = dict[float, Vertices]
+
+
+@dataclass(frozen=True)
+class Segment:
+    """The keys of a part of the chain, and the mesh that shows them."""
+
+    tracker: Tracker
+    places: Sequence[float]
+    """The keys with a texture of their own object ..."""
+    positions: Positions
+    """... and the positions at these and around moments."""
+    moments: Mapping[tuple[float, float], Sequence[Moment]]
+
+    @property
+    def ends(self) -> tuple[float, float]:
+        return self.places[0], self.places[-1]
+
+
+def track_segments(
+    whole: Tracker, options: ChainOptions, progress: Callable[[float], None] = lambda _: None
+) -> list[Segment]:
+    """The chain in as many segments as it takes: one, if its objects are alike, or if there are to
+    be few keys.
+
+    Args:
+        whole: The mesh for all of the chain.
+
+    Raises:
+        BadRequest: somewhere there is nothing, or too few faces.
+        Cancelled: asked to stop.
+    """
+    source = whole.source
+    if options.keys <= STEPS + 1 or _follows(whole, lambda done: progress(0.6 * done)):
+        whole.track_all(progress)
+        return [_with_keys(whole, options.keys)]
+    parts = [source.segment(*ends) for ends in _spans(source)]
+    faces = int(options.faces * min(1.0, MOST / len(parts)))
+    found = []
+    for part in parts:
+        tracker = make_tracker(part, part.everything(), faces, options)
+        tracker.track_all()
+        found.append(_with_keys(tracker, options.keys))
+        progress(len(found) / len(parts))
+    return found
+
+
+def make_tracker(source: ChainReader, union: Solid, faces: int, options: ChainOptions) -> Tracker:
+    """A mesh for what ``source`` reads, of which ``union`` is the union, that tracks nothing yet.
+
+    Raises:
+        BadRequest: too few faces.
+        Cancelled: asked to stop.
+    """
+    islands = Islands(union, source.alphas, source.solid)
+    layers = make_template(union, islands, faces, source.cancel, options.topology)
+    return Tracker(source, islands, layers)
+
+
+def _with_keys(tracker: Tracker, most: int) -> Segment:
+    """What a tracker that has tracked all shows at its keys.
+
+    Raises:
+        Cancelled: asked to stop.
+    """
+    places = choose_keys(tracker, most)
+    positions: Positions = {}
+    strands = None
+    for alpha in places:
+        tucked = tuck(tracker.positions[alpha], tracker.faces, tracker.source.cancel)
+        strands = tracker.strands(alpha, tucked, strands)
+        positions[alpha] = tracker.drawn_in(alpha, together(tucked, strands))
+    tracker.positions |= positions
+    moments = sudden_changes(tracker, places, positions, most)
+    for ends, own in moments.items():
+        both = positions[ends[0]], positions[ends[1]]
+        positions |= {side: at(side, ends, both, own) for moment in own for side in moment.sides}
+    return Segment(tracker, places, positions, moments)
+
+
+def _follows(whole: Tracker, progress: Callable[[float], None]) -> bool:
+    """Whether one mesh shows the object at all alphas; tracks until it does not."""
+    alphas = whole.source.regular
+    # The prompts first: between them objects are more like the union.
+    order = sorted(alphas, key=lambda alpha: abs(alpha - round(alpha)))
+    for done, alpha in enumerate(order):
+        progress(done / len(order))
+        whole.track(alpha)
+        if _wrong(whole, alpha) > WRONG:
+            return False
+    return True
+
+
+def _wrong(tracker: Tracker, alpha: float) -> float:
+    """The share of the mesh or of the object, whichever is larger, that is far from the other."""
+    truth = tracker.source.surface(alpha)
+    generator = np.random.default_rng(2)
+    own = sample_surface(tracker.positions[alpha], tracker.faces, SAMPLES, generator).points
+    far = FAR * tracker.source.solid(alpha).voxel
+    there, back = truth.tree.query(own)[0], KDTree(own).query(truth.points)[0]
+    return max(float((there > far).mean()), float((back > far).mean()))
+
+
+def _spans(source: ChainReader) -> list[tuple[float, float]]:
+    """Where the segments begin and end: the one whose objects are most unlike is cut, until all
+    are alike or there are :data:`MOST`. Neighbours that are unlike, between which nothing was read,
+    are the end of one and the beginning of the next."""
+    ends = [source.first, source.last]
+    unlike: dict[tuple[float, float], float] = {}
+    while True:
+        spans = list(itertools.pairwise(ends))
+        for span in spans:
+            if span not in unlike:
+                unlike[span] = _unlike(source.segment(*span))
+        cuttable = [span for span in spans if len(source.segment(*span).alphas) > 2]
+        worst = max(cuttable, key=lambda span: unlike[span], default=None)
+        if worst is None or unlike[worst] <= UNLIKE or len(spans) >= MOST * len(source.spans):
+            break
+        ends = sorted([*ends, _cut(source.segment(*worst))])
+    return [
+        span
+        for span in spans
+        if span in cuttable or unlike[span] <= UNLIKE or {source.first, source.last} & {*span}
+    ]
+
+
+def _unlike(source: ChainReader) -> float:
+    """The largest share of the union's surface that is not at one of the objects."""
+    border = border_voxels(source.everything().inside)
+    shares = []
+    for alpha in source.alphas:
+        source.cancel.check()
+        near = binary_dilation(source.solid(alpha).inside, iterations=DEEP)
+        shares.append(1.0 - float(near[border].mean()))
+    return max(shares)
+
+
+def _cut(source: ChainReader) -> float:
+    """The alpha that leaves least in the unions on its two sides that an object has not."""
+
+    def volumes(alphas: Sequence[float]) -> list[int]:
+        union = source.solid(alphas[0]).inside
+        found = [int(union.sum())]
+        for alpha in alphas[1:]:
+            union = union | source.solid(alpha).inside
+            found.append(int(union.sum()))
+        return found
+
+    alphas = source.alphas
+    before, after = volumes(alphas), volumes(alphas[::-1])[::-1]
+    count = len(alphas)
+    left = {i: before[i] * (i + 1) + after[i] * (count - i) for i in range(1, count - 1)}
+    return alphas[min(left, key=lambda i: left[i])]
+
+
+@dataclass(frozen=True)
+class Joined:
+    """The meshes of all segments as one, whose vertices and faces follow each other.
+
+    A segment takes over :data:`~.sudden.INSTANT` after the one before it has given way.
+    """
+
+    segments: Sequence[Segment]
+    cancel: CancelToken
+
+    @cached_property
+    def vertices(self) -> Vertices:
+        return np.concatenate([segment.tracker.vertices for segment in self.segments])
+
+    @cached_property
+    def polygons(self) -> Polygons:
+        return np.concatenate(
+            [
+                segment.tracker.polygons + first
+                for segment, first in zip(self.segments, self._first_vertices, strict=False)
+            ]
+        )
+
+    @cached_property
+    def faces(self) -> NewFaces:
+        return triangulated(self.polygons)
+
+    @cached_property
+    def segment_of_vertex(self) -> np.ndarray:
+        return np.repeat(np.arange(len(self.segments)), np.diff(self._first_vertices))
+
+    @property
+    def segment_of_face(self) -> np.ndarray:
+        return self.segment_of_vertex[self.faces[:, 0]]
+
+    @cached_property
+    def positions(self) -> Positions:
+        """Of all vertices, by alpha."""
+        if len(self.segments) == 1:
+            return self.segments[0].positions
+        found: Positions = {}
+        gone = [_gone(segment) for segment in self.segments]
+        for number in range(len(self.segments)):
+            self.cancel.check()
+            shapes = [last if other < number else first for other, (first, last) in enumerate(gone)]
+            for alpha, own in self._shown(number).items():
+                shapes[number] = own
+                found[alpha] = np.concatenate(shapes)
+        return found
+
+    def _shown(self, number: int) -> Positions:
+        """A segment's positions by alpha, from when it takes over to when it gives way."""
+        segment = self.segments[number]
+        found = {self.place(number, alpha): own for alpha, own in segment.positions.items()}
+        first, last = (segment.positions[end] for end in segment.ends)
+        if number > 0:
+            found[self._turns[number - 1] + INSTANT] = first
+        if number < len(self._turns):
+            found[self._turns[number]] = last
+        return found
+
+    @cached_property
+    def _turns(self) -> list[float]:
+        """Where each segment but the last gives way to the next."""
+        return [
+            _turn(one.tracker.source, one.ends[1], other.ends[0])
+            for one, other in itertools.pairwise(self.segments)
+        ]
+
+    @cached_property
+    def places(self) -> dict[float, int]:
+        """The keys with a texture, and the segment that each shows."""
+        return {
+            self.place(number, alpha): number
+            for number, segment in enumerate(self.segments)
+            for alpha in segment.places
+        }
+
+    @cached_property
+    def moments(self) -> dict[tuple[float, float], list[Moment]]:
+        found = {}
+        for number, segment in enumerate(self.segments):
+            for (first, last), own in segment.moments.items():
+                ends = self.place(number, first), self.place(number, last)
+                found[ends] = [
+                    Moment(moment.alpha, self._padded(number, moment.own)) for moment in own
+                ]
+        return found
+
+    def place(self, number: int, alpha: float) -> float:
+        """Where a segment's key stands in the chain."""
+        begins = number > 0 and alpha == self._turns[number - 1]
+        return alpha + INSTANT if begins else alpha
+
+    @cached_property
+    def _first_vertices(self) -> np.ndarray:
+        return np.cumsum([0, *(len(segment.tracker.vertices) for segment in self.segments)])
+
+    def _padded(self, number: int, own: Bool[np.ndarray, " some"]) -> Bool[np.ndarray, " all"]:
+        result = np.zeros(len(self.vertices), dtype=bool)
+        result[self.segment_of_vertex == number] = own
+        return result
+
+
+def _turn(source: ChainReader, before: float, after: float) -> float:
+    """The last alpha at which the object is more like the one before than like the one after."""
+    ends = [source.solid(alpha).inside for alpha in (before, after)]
+    while after - before > INSTANT:
+        middle = 0.5 * (before + after)
+        here = source.solid(middle).inside
+        one, other = ((here ^ end).sum() for end in ends)
+        before, after = (middle, after) if one <= other else (before, middle)
+    return before
+
+
+def _gone(segment: Segment) -> tuple[Vertices, Vertices]:
+    """The mesh without area where it is at the segment's two ends."""
+    faces = segment.tracker.faces
+    count, part_of_face = label_parts(faces, len(segment.tracker.vertices))
+    found = []
+    for end in segment.ends:
+        positions = segment.positions[end].copy()
+        for part in range(count):
+            corners = faces[part_of_face == part]
+            own = np.zeros(len(positions), dtype=bool)
+            own[corners] = True
+            positions[own] = shrink(positions[own], (own.cumsum() - 1)[corners])
+        found.append(positions)
+    return found[0], found[1]
