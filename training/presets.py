@@ -17,7 +17,7 @@ from backend.rendering.lighting import DREAMFUSION_LIGHT
 from .amortized.config import OptimizerConfig, TrainConfig
 from .amortized.latents import LatentsConfig
 from .assets import LibraryConfig
-from .guidance.diffusion.config import DiffusionModelConfig, guidance_preset
+from .guidance.diffusion.config import DiffusionModelConfig, TimestepConfig, guidance_preset
 from .guidance.mixed import GuidanceConfig
 from .guidance.references import ReferencesConfig
 from .prompts import FAMILIES
@@ -154,8 +154,12 @@ _TOYBOX_SDS_64 = dataclasses.replace(
     _TOYBOX_SDS,
     name="toybox-sds-64",
     model=dataclasses.replace(_TOYBOX_MODEL, latent=32, components=64, density_scale=2.0),
-    # LATTE3D's order, in one run: references, then distillation alone.
-    guidance=GuidanceConfig(references=(1.0, 0.0), diffusion=(0.0, 1.0), during=(0.5, 0.5)),
+    # LATTE3D's order, in one run: references, then distillation. Without what is left of the
+    # references eyes fade; ten times as much, and captions that were not trained gain nothing.
+    guidance=GuidanceConfig(references=(1.0, 0.03), diffusion=(0.0, 1.0), during=(0.5, 0.5)),
+    diffusion=dataclasses.replace(
+        _TOYBOX_SDS.diffusion, t=TimestepConfig(low=(0.02, 0.02), high=(0.92, 0.35))
+    ),
     diffusion_model="runs/diffusion-cpu64/model",
     rendering=dataclasses.replace(_TOYBOX_SDS.rendering, size=64, samples=48),
     steps=1_200,
