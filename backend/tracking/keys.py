@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import bisect
 import itertools
+import math
 from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
@@ -48,8 +49,9 @@ def choose_keys(tracker: Tracker, most: int) -> list[float]:
 
 
 def keys_in(span: Sequence[float], most: int) -> int:
-    """Most keys in a part of the way from one prompt to the next, of ``most`` on all of it."""
-    return max(2, round(most * (span[-1] - span[0])))
+    """Most keys in a part of the way from one prompt to the next, of ``most`` on all of it; its two
+    ends are keys in any case."""
+    return 2 + math.floor((most - 2) * (span[-1] - span[0]))
 
 
 def sudden_changes(

@@ -10,6 +10,7 @@ no area. Where one segment ends and the next begins both show the same object.
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -43,8 +44,8 @@ DEEP = 3
 UNLIKE = 0.35
 """Share of the union's surface that does so from which on a segment is cut."""
 MOST = 6
-"""Segments from one prompt to the next, on average. Each has all the faces that are asked for, as
-one shows at a time; with more than this in all they share as many as this many would have."""
+"""Segments from one prompt to the next. Each has all the faces that are asked for, as one shows at
+a time; with more than this in all they share as many as this many would have."""
 
 Positions = dict[float, Vertices]
 
@@ -82,13 +83,15 @@ def track_segments(
     if options.keys <= STEPS + 1 or _follows(whole, lambda done: progress(0.6 * done)):
         whole.track_all(progress)
         return [_with_keys(whole, options.keys)]
-    parts = [source.segment(*ends) for ends in _spans(source)]
+    spans = _spans(source, min(MOST, options.keys // 4))
+    parts = [source.segment(*ends) for ends in spans]
+    most = options.keys - max(_taken(spans, span[0]) for span in source.spans)
     faces = int(options.faces * min(1.0, MOST / len(parts)))
     found = []
     for part in parts:
         tracker = make_tracker(part, part.everything(), faces, options)
         tracker.track_all()
-        found.append(_with_keys(tracker, options.keys))
+        found.append(_with_keys(tracker, most))
         progress(len(found) / len(parts))
     return found
 
@@ -149,27 +152,51 @@ def _wrong(tracker: Tracker, alpha: float) -> float:
     return max(float((there > far).mean()), float((back > far).mean()))
 
 
-def _spans(source: ChainReader) -> list[tuple[float, float]]:
+def _spans(source: ChainReader, most: int) -> list[tuple[float, float]]:
     """Where the segments begin and end: the one whose objects are most unlike is cut, until all
-    are alike or there are :data:`MOST`. Neighbours that are unlike, between which nothing was read,
-    are the end of one and the beginning of the next."""
+    are alike. Neighbours that are unlike, between which nothing was read, are the end of one and
+    the beginning of the next.
+
+    Args:
+        most: Segments from one prompt to the next.
+    """
     ends = [source.first, source.last]
     unlike: dict[tuple[float, float], float] = {}
+    cuts: dict[tuple[float, float], float] = {}
     while True:
         spans = list(itertools.pairwise(ends))
         for span in spans:
             if span not in unlike:
-                unlike[span] = _unlike(source.segment(*span))
-        cuttable = [span for span in spans if len(source.segment(*span).alphas) > 2]
-        worst = max(cuttable, key=lambda span: unlike[span], default=None)
-        if worst is None or unlike[worst] <= UNLIKE or len(spans) >= MOST * len(source.spans):
+                part = source.segment(*span)
+                unlike[span] = _unlike(part)
+                if unlike[span] > UNLIKE and len(part.alphas) > 2:
+                    cuts[span] = _cut(part)
+        full = {pair for pair in map(math.floor, ends[1:-1]) if _within(ends, pair) >= most}
+        cuttable = [span for span in spans if span in cuts and math.floor(cuts[span]) not in full]
+        if not cuttable:
             break
-        ends = sorted([*ends, _cut(source.segment(*worst))])
+        ends = sorted([*ends, cuts[max(cuttable, key=lambda span: unlike[span])]])
     return [
         span
         for span in spans
-        if span in cuttable or unlike[span] <= UNLIKE or {source.first, source.last} & {*span}
+        if unlike[span] <= UNLIKE or span in cuts or {source.first, source.last} & {*span}
     ]
+
+
+def _taken(spans: Sequence[tuple[float, float]], prompt: float) -> int:
+    """Keys that changes of the segment take from a prompt to the next: the two ends of either, and
+    two more where one does not begin where the one before ends."""
+    turns = [
+        (one[1], other[0])
+        for one, other in itertools.pairwise(spans)
+        if prompt < one[1] and other[0] < prompt + 1
+    ]
+    return sum(2 if end == start else 4 for end, start in turns)
+
+
+def _within(ends: Sequence[float], pair: int) -> int:
+    """How many segments there are from a prompt to the next."""
+    return 1 + sum(pair < end < pair + 1 for end in ends)
 
 
 def _unlike(source: ChainReader) -> float:

@@ -79,6 +79,10 @@ def test_each_has_the_faces_that_were_asked_for_and_a_note_says_so(ring: Tracked
     assert f"there are {count} of" in ring.notes[0]
 
 
+def test_there_are_no_more_keys_than_were_asked_for(ring: TrackedMesh) -> None:
+    assert len(ring.alphas) <= OPTIONS.keys
+
+
 def test_what_does_not_show_keeps_its_colors(ring: TrackedMesh) -> None:
     """Its texels are the same at all keys at which it does not show, so that where textures cannot
     be mixed the first one has its colors."""
