@@ -69,8 +69,8 @@ class Segment:
 def track_segments(
     whole: Tracker, options: ChainOptions, progress: Callable[[float], None] = lambda _: None
 ) -> list[Segment]:
-    """The chain in as many segments as it takes: one, if its objects are alike, or if there are to
-    be few keys.
+    """The chain in as many segments as it takes: one, if its objects are alike, if there are to be
+    few keys, or if faces are quads, of which thin objects cannot be covered with few.
 
     Args:
         whole: The mesh for all of the chain.
@@ -80,7 +80,8 @@ def track_segments(
         Cancelled: asked to stop.
     """
     source = whole.source
-    if options.keys <= STEPS + 1 or _follows(whole, lambda done: progress(0.6 * done)):
+    one = options.keys <= STEPS + 1 or options.topology == "quads"
+    if one or _follows(whole, lambda done: progress(0.6 * done)):
         whole.track_all(progress)
         return [_with_keys(whole, options.keys)]
     spans = _spans(source, min(MOST, options.keys // 4))
