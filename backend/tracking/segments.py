@@ -13,26 +13,22 @@ import itertools
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 from scipy.ndimage import binary_dilation
 from scipy.spatial import KDTree
 
-from ..progress import CancelToken
 from ..protocol.options import ChainOptions
-from ..shapes import Bool
-from ..surface.topology import NewFaces, Polygons, Vertices, label_parts, triangulated
+from ..surface.topology import Vertices
 from .backfaces import tuck
 from .chain_reader import ChainReader
-from .collapse import shrink
 from .islands import Islands
 from .keys import choose_keys, sudden_changes
 from .relaxation import SAMPLES
 from .samples import sample_surface
 from .solids import Solid, border_voxels
 from .strands import together
-from .sudden import INSTANT, Moment, at
+from .sudden import Moment, at
 from .vertex_tracker import STEPS, Tracker, make_template
 
 FAR = 1.5
@@ -81,8 +77,8 @@ def track_segments(
     """
     source = whole.source
     one = options.keys <= STEPS + 1 or options.topology == "quads"
-    if one or _follows(whole, lambda done: progress(0.6 * done)):
-        whole.track_all(progress)
+    if one or _follows(whole, lambda done: progress(0.5 * done)):
+        whole.track_all(progress if one else lambda _: None)
         return [_with_keys(whole, options.keys)]
     spans = _spans(source, min(MOST, options.keys // 4))
     parts = [source.segment(*ends) for ends in spans]
@@ -93,7 +89,7 @@ def track_segments(
         tracker = make_tracker(part, part.everything(), faces, options)
         tracker.track_all()
         found.append(_with_keys(tracker, most))
-        progress(len(found) / len(parts))
+        progress(0.5 + 0.5 * len(found) / len(parts))
     return found
 
 
@@ -227,134 +223,3 @@ def _cut(source: ChainReader) -> float:
     count = len(alphas)
     left = {i: before[i] * (i + 1) + after[i] * (count - i) for i in range(1, count - 1)}
     return alphas[min(left, key=lambda i: left[i])]
-
-
-@dataclass(frozen=True)
-class Joined:
-    """The meshes of all segments as one, whose vertices and faces follow each other.
-
-    A segment takes over :data:`~.sudden.INSTANT` after the one before it has given way.
-    """
-
-    segments: Sequence[Segment]
-    cancel: CancelToken
-
-    @cached_property
-    def vertices(self) -> Vertices:
-        return np.concatenate([segment.tracker.vertices for segment in self.segments])
-
-    @cached_property
-    def polygons(self) -> Polygons:
-        return np.concatenate(
-            [
-                segment.tracker.polygons + first
-                for segment, first in zip(self.segments, self._first_vertices, strict=False)
-            ]
-        )
-
-    @cached_property
-    def faces(self) -> NewFaces:
-        return triangulated(self.polygons)
-
-    @cached_property
-    def segment_of_vertex(self) -> np.ndarray:
-        return np.repeat(np.arange(len(self.segments)), np.diff(self._first_vertices))
-
-    @property
-    def segment_of_face(self) -> np.ndarray:
-        return self.segment_of_vertex[self.faces[:, 0]]
-
-    @cached_property
-    def positions(self) -> Positions:
-        """Of all vertices, by alpha."""
-        if len(self.segments) == 1:
-            return self.segments[0].positions
-        found: Positions = {}
-        gone = [_gone(segment) for segment in self.segments]
-        for number in range(len(self.segments)):
-            self.cancel.check()
-            shapes = [last if other < number else first for other, (first, last) in enumerate(gone)]
-            for alpha, own in self._shown(number).items():
-                shapes[number] = own
-                found[alpha] = np.concatenate(shapes)
-        return found
-
-    def _shown(self, number: int) -> Positions:
-        """A segment's positions by alpha, from when it takes over to when it gives way."""
-        segment = self.segments[number]
-        found = {self.place(number, alpha): own for alpha, own in segment.positions.items()}
-        first, last = (segment.positions[end] for end in segment.ends)
-        if number > 0:
-            found[self._turns[number - 1] + INSTANT] = first
-        if number < len(self._turns):
-            found[self._turns[number]] = last
-        return found
-
-    @cached_property
-    def _turns(self) -> list[float]:
-        """Where each segment but the last gives way to the next."""
-        return [
-            _turn(one.tracker.source, one.ends[1], other.ends[0])
-            for one, other in itertools.pairwise(self.segments)
-        ]
-
-    @cached_property
-    def places(self) -> dict[float, int]:
-        """The keys with a texture, and the segment that each shows."""
-        return {
-            self.place(number, alpha): number
-            for number, segment in enumerate(self.segments)
-            for alpha in segment.places
-        }
-
-    @cached_property
-    def moments(self) -> dict[tuple[float, float], list[Moment]]:
-        found = {}
-        for number, segment in enumerate(self.segments):
-            for (first, last), own in segment.moments.items():
-                ends = self.place(number, first), self.place(number, last)
-                found[ends] = [
-                    Moment(moment.alpha, self._padded(number, moment.own)) for moment in own
-                ]
-        return found
-
-    def place(self, number: int, alpha: float) -> float:
-        """Where a segment's key stands in the chain."""
-        begins = number > 0 and alpha == self._turns[number - 1]
-        return alpha + INSTANT if begins else alpha
-
-    @cached_property
-    def _first_vertices(self) -> np.ndarray:
-        return np.cumsum([0, *(len(segment.tracker.vertices) for segment in self.segments)])
-
-    def _padded(self, number: int, own: Bool[np.ndarray, " some"]) -> Bool[np.ndarray, " all"]:
-        result = np.zeros(len(self.vertices), dtype=bool)
-        result[self.segment_of_vertex == number] = own
-        return result
-
-
-def _turn(source: ChainReader, before: float, after: float) -> float:
-    """The last alpha at which the object is more like the one before than like the one after."""
-    ends = [source.solid(alpha).inside for alpha in (before, after)]
-    while after - before > INSTANT:
-        middle = 0.5 * (before + after)
-        here = source.solid(middle).inside
-        one, other = ((here ^ end).sum() for end in ends)
-        before, after = (middle, after) if one <= other else (before, middle)
-    return before
-
-
-def _gone(segment: Segment) -> tuple[Vertices, Vertices]:
-    """The mesh without area where it is at the segment's two ends."""
-    faces = segment.tracker.faces
-    count, part_of_face = label_parts(faces, len(segment.tracker.vertices))
-    found = []
-    for end in segment.ends:
-        positions = segment.positions[end].copy()
-        for part in range(count):
-            corners = faces[part_of_face == part]
-            own = np.zeros(len(positions), dtype=bool)
-            own[corners] = True
-            positions[own] = shrink(positions[own], (own.cumsum() - 1)[corners])
-        found.append(positions)
-    return found[0], found[1]

@@ -17,9 +17,10 @@ from ..shapes import Float
 from ..surface.topology import triangulated
 from .chain import FieldChain, key_name
 from .chain_reader import FINEST, INTERVALS, ChainReader
+from .joined import Joined
 from .painting import around_moments, baked, keep_hidden
 from .quality import diagonal, drift, measure
-from .segments import Joined, Segment, make_tracker, track_segments
+from .segments import Segment, make_tracker, track_segments
 from .solids import extract
 from .tracked_mesh import TrackedMesh
 from .vertex_tracker import STEPS

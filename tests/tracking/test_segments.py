@@ -10,7 +10,7 @@ from backend.protocol.options import ChainOptions
 from backend.surface.geometry import face_areas
 from backend.surface.topology import label_parts
 from backend.tracking.chain_reader import ChainReader
-from backend.tracking.segments import MOST, Joined, make_tracker, track_segments
+from backend.tracking.segments import MOST, make_tracker, track_segments
 from backend.tracking.sudden import INSTANT
 from backend.tracking.track import track
 from backend.tracking.tracked_mesh import TrackedMesh
@@ -112,7 +112,7 @@ def test_few_keys_are_of_one_surface() -> None:
     everything, _ = source.survey()
     few = ChainOptions(FACES, 64, 48, keys=5)
     whole = make_tracker(source, everything, few.faces, few)
-    assert len(Joined(track_segments(whole, few), source.cancel).segments) == 1
+    assert len(track_segments(whole, few)) == 1
 
 
 def test_a_segment_reads_what_lies_between_its_ends() -> None:

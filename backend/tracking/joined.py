@@ -1,0 +1,149 @@
+"""The meshes of a chain's segments as one mesh, of which the segment that shows has an area."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from ..progress import CancelToken
+from ..shapes import Bool, Int
+from ..surface.topology import NewFaces, Polygons, Vertices, label_parts, triangulated
+from .chain_reader import ChainReader
+from .collapse import shrink
+from .segments import Positions, Segment
+from .sudden import INSTANT, Moment
+
+
+@dataclass(frozen=True)
+class Joined:
+    """The meshes of all segments as one, whose vertices and faces follow each other.
+
+    A segment takes over :data:`~.sudden.INSTANT` after the one before it has given way.
+    """
+
+    segments: Sequence[Segment]
+    cancel: CancelToken
+
+    @cached_property
+    def vertices(self) -> Vertices:
+        return np.concatenate([segment.tracker.vertices for segment in self.segments])
+
+    @cached_property
+    def polygons(self) -> Polygons:
+        return np.concatenate(
+            [
+                segment.tracker.polygons + first
+                for segment, first in zip(self.segments, self._first_vertices, strict=False)
+            ]
+        )
+
+    @cached_property
+    def faces(self) -> NewFaces:
+        return triangulated(self.polygons)
+
+    @cached_property
+    def segment_of_vertex(self) -> Int[np.ndarray, " vertices"]:
+        return np.repeat(np.arange(len(self.segments)), np.diff(self._first_vertices))
+
+    @property
+    def segment_of_face(self) -> Int[np.ndarray, " faces"]:
+        return self.segment_of_vertex[self.faces[:, 0]]
+
+    @cached_property
+    def positions(self) -> Positions:
+        """Of all vertices, by alpha."""
+        if len(self.segments) == 1:
+            return self.segments[0].positions
+        found: Positions = {}
+        gone = [_gone(segment) for segment in self.segments]
+        for number in range(len(self.segments)):
+            self.cancel.check()
+            shapes = [last if other < number else first for other, (first, last) in enumerate(gone)]
+            for alpha, own in self._shown(number).items():
+                shapes[number] = own
+                found[alpha] = np.concatenate(shapes)
+        return found
+
+    def _shown(self, number: int) -> Positions:
+        """A segment's positions by alpha, from when it takes over to when it gives way."""
+        segment = self.segments[number]
+        found = {self.place(number, alpha): own for alpha, own in segment.positions.items()}
+        first, last = (segment.positions[end] for end in segment.ends)
+        if number > 0:
+            found[self._turns[number - 1] + INSTANT] = first
+        if number < len(self._turns):
+            found[self._turns[number]] = last
+        return found
+
+    @cached_property
+    def _turns(self) -> list[float]:
+        """Where each segment but the last gives way to the next."""
+        return [
+            _turn(one.tracker.source, one.ends[1], other.ends[0])
+            for one, other in itertools.pairwise(self.segments)
+        ]
+
+    @cached_property
+    def places(self) -> dict[float, int]:
+        """The keys with a texture, and the segment that each shows."""
+        return {
+            self.place(number, alpha): number
+            for number, segment in enumerate(self.segments)
+            for alpha in segment.places
+        }
+
+    @cached_property
+    def moments(self) -> dict[tuple[float, float], list[Moment]]:
+        found = {}
+        for number, segment in enumerate(self.segments):
+            for (first, last), own in segment.moments.items():
+                ends = self.place(number, first), self.place(number, last)
+                found[ends] = [
+                    Moment(moment.alpha, self._padded(number, moment.own)) for moment in own
+                ]
+        return found
+
+    def place(self, number: int, alpha: float) -> float:
+        """Where a segment's key stands in the chain."""
+        begins = number > 0 and alpha == self._turns[number - 1]
+        return alpha + INSTANT if begins else alpha
+
+    @cached_property
+    def _first_vertices(self) -> Int[np.ndarray, " segments+1"]:
+        return np.cumsum([0, *(len(segment.tracker.vertices) for segment in self.segments)])
+
+    def _padded(self, number: int, own: Bool[np.ndarray, " some"]) -> Bool[np.ndarray, " all"]:
+        result = np.zeros(len(self.vertices), dtype=bool)
+        result[self.segment_of_vertex == number] = own
+        return result
+
+
+def _turn(source: ChainReader, before: float, after: float) -> float:
+    """The last alpha at which the object is more like the one before than like the one after."""
+    ends = [source.solid(alpha).inside for alpha in (before, after)]
+    while after - before > INSTANT:
+        middle = 0.5 * (before + after)
+        here = source.solid(middle).inside
+        one, other = ((here ^ end).sum() for end in ends)
+        before, after = (middle, after) if one <= other else (before, middle)
+    return before
+
+
+def _gone(segment: Segment) -> tuple[Vertices, Vertices]:
+    """The mesh without area where it is at the segment's two ends."""
+    faces = segment.tracker.faces
+    count, part_of_face = label_parts(faces, len(segment.tracker.vertices))
+    found = []
+    for end in segment.ends:
+        positions = segment.positions[end].copy()
+        for part in range(count):
+            corners = faces[part_of_face == part]
+            own = np.zeros(len(positions), dtype=bool)
+            own[corners] = True
+            positions[own] = shrink(positions[own], (own.cumsum() - 1)[corners])
+        found.append(positions)
+    return found[0], found[1]
