@@ -33,13 +33,13 @@ from .vertex_tracker import STEPS, Tracker, make_template
 
 FAR = 1.5
 """Voxels from the other surface from which on a place of one is wrong."""
-WRONG = 0.1
+WRONG = 0.05
 """Share of either surface that is wrong from which on one template does not do."""
 DEEP = 3
 """Voxels from the object beyond which the union's surface shows what the object has not."""
-UNLIKE = 0.35
+UNLIKE = 0.25
 """Share of the union's surface that does so from which on a segment is cut."""
-MOST = 6
+MOST = 8
 """Segments from one prompt to the next. Each has all the faces that are asked for, as one shows at
 a time; with more than this in all they share as many as this many would have."""
 
