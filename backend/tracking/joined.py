@@ -55,7 +55,7 @@ class Joined:
 
     @cached_property
     def positions(self) -> Positions:
-        """Of all vertices, by alpha."""
+        """Positions of all vertices, by alpha."""
         if len(self.segments) == 1:
             return self.segments[0].positions
         found: Positions = {}
@@ -113,7 +113,7 @@ class Joined:
         return alpha + INSTANT if begins else alpha
 
     @cached_property
-    def _first_vertices(self) -> Int[np.ndarray, " segments+1"]:
+    def _first_vertices(self) -> Int[np.ndarray, " ends"]:
         return np.cumsum([0, *(len(segment.tracker.vertices) for segment in self.segments)])
 
     def _padded(self, number: int, own: Bool[np.ndarray, " some"]) -> Bool[np.ndarray, " all"]:
