@@ -8,14 +8,16 @@ where it is. What smoothing draws to a point becomes one.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 from scipy.sparse import diags
 from scipy.sparse.linalg import splu
 from scipy.spatial import KDTree
 
-from ..shapes import Float, Int
+from ..shapes import Bool, Float, Int
 from ..surface.geometry import face_areas
-from ..surface.topology import Faces, links
+from ..surface.topology import Faces, label_parts, links
 
 SMOOTHING = 30.0
 """Weight of the mean of a vertex's neighbours against its own place."""
@@ -26,6 +28,18 @@ POINT = 0.1
 """Share of its diameter up to which a line is a point."""
 SPACING = 2.0
 """Distance of groups along the line, in its longest edges."""
+
+
+def parts_of(
+    faces: Faces, count: int
+) -> Iterator[tuple[Bool[np.ndarray, " vertices"], Int[np.ndarray, "own 3"]]]:
+    """Each connected part: which of the ``count`` vertices are its own, and its faces of these."""
+    number, part_of_face = label_parts(faces, count)
+    for part in range(number):
+        corners = faces[part_of_face == part]
+        own = np.zeros(count, dtype=bool)
+        own[corners] = True
+        yield own, (own.cumsum() - 1)[corners]
 
 
 def shrink(

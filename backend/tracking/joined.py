@@ -11,9 +11,9 @@ import numpy as np
 
 from ..progress import CancelToken
 from ..shapes import Bool, Int
-from ..surface.topology import NewFaces, Polygons, Vertices, label_parts, triangulated
+from ..surface.topology import NewFaces, Polygons, Vertices, triangulated
 from .chain_reader import ChainReader
-from .collapse import shrink
+from .collapse import parts_of, shrink
 from .segments import Positions, Segment
 from .sudden import INSTANT, Moment
 
@@ -135,15 +135,11 @@ def _turn(source: ChainReader, before: float, after: float) -> float:
 
 def _gone(segment: Segment) -> tuple[Vertices, Vertices]:
     """The mesh without area where it is at the segment's two ends."""
-    faces = segment.tracker.faces
-    count, part_of_face = label_parts(faces, len(segment.tracker.vertices))
+    tracker = segment.tracker
     found = []
     for end in segment.ends:
         positions = segment.positions[end].copy()
-        for part in range(count):
-            corners = faces[part_of_face == part]
-            own = np.zeros(len(positions), dtype=bool)
-            own[corners] = True
-            positions[own] = shrink(positions[own], (own.cumsum() - 1)[corners])
+        for own, faces in parts_of(tracker.faces, len(tracker.vertices)):
+            positions[own] = shrink(positions[own], faces)
         found.append(positions)
     return found[0], found[1]

@@ -14,9 +14,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-import numpy as np
 from scipy.ndimage import binary_dilation
-from scipy.spatial import KDTree
 
 from ..protocol.options import ChainOptions
 from ..surface.topology import Vertices
@@ -25,14 +23,12 @@ from .chain_reader import ChainReader
 from .islands import Islands
 from .keys import choose_keys, sudden_changes
 from .relaxation import SAMPLES
-from .samples import sample_surface
 from .solids import Solid, border_voxels
 from .strands import together
 from .sudden import Moment, at
+from .template_fit import FAR, distances
 from .vertex_tracker import STEPS, Tracker, make_template
 
-FAR = 1.5
-"""Voxels from the other surface from which on a place of one is wrong."""
 WRONG = 0.05
 """Share of either surface that is wrong from which on one template does not do."""
 DEEP = 3
@@ -41,7 +37,9 @@ UNLIKE = 0.25
 """Share of the union's surface that does so from which on a segment is cut."""
 MOST = 8
 """Segments from one prompt to the next. Each has all the faces that are asked for, as one shows at
-a time; with more than this in all they share as many as this many would have."""
+a time; with more than this in all they share as many as this many would have ..."""
+FEWEST = 500
+"""... but for these, or as many as are asked for."""
 
 Positions = dict[float, Vertices]
 
@@ -83,7 +81,8 @@ def track_segments(
     spans = _spans(source, min(MOST, options.keys // 4))
     parts = [source.segment(*ends) for ends in spans]
     most = options.keys - max(_taken(spans, span[0]) for span in source.spans)
-    faces = int(options.faces * min(1.0, MOST / len(parts)))
+    shared = options.faces * MOST // len(parts)
+    faces = min(options.faces, max(shared, FEWEST))
     found = []
     for part in parts:
         tracker = make_tracker(part, part.everything(), faces, options)
@@ -141,18 +140,15 @@ def _follows(whole: Tracker, progress: Callable[[float], None]) -> bool:
 
 def _wrong(tracker: Tracker, alpha: float) -> float:
     """The share of the mesh or of the object, whichever is larger, that is far from the other."""
-    truth = tracker.source.surface(alpha)
-    generator = np.random.default_rng(2)
-    own = sample_surface(tracker.positions[alpha], tracker.faces, SAMPLES, generator).points
-    far = FAR * tracker.source.solid(alpha).voxel
-    there, back = truth.tree.query(own)[0], KDTree(own).query(truth.points)[0]
-    return max(float((there > far).mean()), float((back > far).mean()))
+    surface, far = tracker.source.surface(alpha), FAR * tracker.source.solid(alpha).voxel
+    both = distances(tracker.positions[alpha], tracker.faces, surface, SAMPLES)
+    return max(float((one > far).mean()) for one in both)
 
 
 def _spans(source: ChainReader, most: int) -> list[tuple[float, float]]:
     """Where the segments begin and end: the one whose objects are most unlike is cut, until all
     are alike. Neighbours that are unlike, between which nothing was read, are the end of one and
-    the beginning of the next.
+    the beginning of the next, unless one of them is a prompt, which has to be shown.
 
     Args:
         most: Segments from one prompt to the next.
@@ -176,7 +172,7 @@ def _spans(source: ChainReader, most: int) -> list[tuple[float, float]]:
     return [
         span
         for span in spans
-        if unlike[span] <= UNLIKE or span in cuts or {source.first, source.last} & {*span}
+        if unlike[span] <= UNLIKE or span in cuts or any(end.is_integer() for end in span)
     ]
 
 

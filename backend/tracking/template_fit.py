@@ -19,8 +19,9 @@ from scipy.spatial import KDTree
 
 from ..field_reader import Points, Reader
 from ..progress import CancelToken
-from ..shapes import Bool
+from ..shapes import Bool, Float
 from ..surface.clean import CleanConfig
+from ..surface.topology import Faces
 from .harmonic_flow import Shell, between, flow, solve
 from .relaxation import SettleConfig, Surface, Topology, bring_lost, settle
 from .samples import sample_surface
@@ -52,6 +53,15 @@ class Fit(NamedTuple):
     positions: Points
     absent: Bool[np.ndarray, " vertices"]
     """Vertices of whole parts that the object does not have: points."""
+
+
+def distances(
+    positions: Points, faces: Faces, surface: Surface, samples: int
+) -> tuple[Float[np.ndarray, " samples"], Float[np.ndarray, " others"]]:
+    """Distances from samples of a mesh to an object's surface, and from the surface's samples to
+    the mesh, metres."""
+    own = sample_surface(positions, faces, samples, np.random.default_rng(2)).points
+    return surface.tree.query(own)[0], KDTree(own).query(surface.points)[0]
 
 
 class Fitter:
@@ -131,10 +141,8 @@ class Fitter:
 
     def _judge(self, fit: Fit, surface: Surface, solid: Solid) -> tuple[float, float]:
         """How far from the object, metres, and which share of the two surfaces is far."""
-        generator = np.random.default_rng(2)
-        own = sample_surface(fit.positions, self.topology.faces, self.topology.samples, generator)
-        there, _ = surface.tree.query(own.points)
-        back, _ = KDTree(own.points).query(surface.points)
-        both = np.concatenate([there, back])
+        both = np.concatenate(
+            distances(fit.positions, self.topology.faces, surface, self.topology.samples)
+        )
         error = float(both.mean()) + OUTLIERS * float(np.percentile(both, 95))
         return error, float((both > FAR * solid.voxel).mean())

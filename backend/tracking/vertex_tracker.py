@@ -16,10 +16,10 @@ from ..surface.face_fit import fit_faces
 from ..surface.geometry import face_areas, vertex_normals
 from ..surface.quads import remesh
 from ..surface.simplify import decimate
-from ..surface.topology import Faces, NewFaces, Polygons, Vertices, label_parts, triangulated
+from ..surface.topology import Faces, NewFaces, Polygons, Vertices, triangulated
 from .appearance import AREA
 from .chain_reader import INTERVALS, ChainReader
-from .collapse import shrink
+from .collapse import parts_of, shrink
 from .islands import Islands, near
 from .quality import diagonal
 from .relaxation import SAMPLES, Surface, Topology
@@ -268,18 +268,13 @@ class Tracker:
         """Give parts that are absent, or hidden and not about to come out, no area, where they are
         at the nearest alpha at which they are needed."""
         alphas = sorted(self.positions)
-        count, part_of_face = label_parts(self.faces, len(self.vertices))
-        for part in range(count):
-            corners = self.faces[part_of_face == part]
-            own = np.zeros(len(self.vertices), dtype=bool)
-            own[corners] = True
+        for own, faces in parts_of(self.faces, len(self.vertices)):
             there = {alpha for alpha in alphas if not self.absent[alpha][own].any()}
             out = np.array([alpha for alpha in there if not self.hidden[alpha][own].all()])
             needed = [alpha for alpha in there if (np.abs(out - alpha) <= COMING).any()]
             if not needed:
                 continue
             shrunk: dict[float, Vertices] = {}
-            faces = (own.cumsum() - 1)[corners]
             for alpha in set(alphas).difference(needed):
                 nearest = min(needed, key=lambda other: (abs(other - alpha), other))
                 if nearest not in shrunk:

@@ -115,6 +115,18 @@ def test_few_keys_are_of_one_surface() -> None:
     assert len(track_segments(whole, few)) == 1
 
 
+def test_every_prompt_is_shown_however_short_it_is_there() -> None:
+    def flash(alpha: float) -> list[Ball]:
+        return ring_to_ball(1.0 if abs(alpha - 1.0) < 0.01 else 0.0)
+
+    chain = BallsChain(flash, ("one", "two", "three"))
+    found = track(chain, ChainOptions(600, 64, 32, keys=16, quality=True))
+    assert {0.0, 1.0, 2.0} <= {float(alpha) for alpha in found.alphas}
+    assert {0.0, 1.0, 2.0} <= {float(alpha) for alpha in found.texture_alphas}
+    whole = {quality.alpha: quality.silhouette_iou for quality in found.quality}
+    assert min(whole[0.0], whole[1.0], whole[2.0]) > 0.95
+
+
 def test_a_segment_reads_what_lies_between_its_ends() -> None:
     source = ChainReader(BallsChain(growing, ("one", "two", "three")), 32, CancelToken())
     assert source.regular == [step / 8 for step in range(17)]
