@@ -64,6 +64,9 @@ class DiffusionConfig:
     data: DataConfig = field(default_factory=DataConfig)
     text: str = "small"
     """``small`` (the text tower trained here), or another such tower's .safetensors."""
+    start: Path | None = None
+    """A finished model's folder to go on from: its network, which has the same shape, and its text
+    tower, whatever ``text`` says."""
     noise: Literal["cosine", "linear"] = "cosine"
     zero_terminal_snr: bool = False
     """Rescale the schedule so that its last level is nothing but noise (Lin et al. 2024). The

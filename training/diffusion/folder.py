@@ -31,7 +31,7 @@ from ..prompts.views import VIEW_WORDS, ViewScheme
 from ..runs.state import first_not_finite, require_finite
 from .model import PixelUNet
 from .pipeline import import_diffusers, load_weights
-from .text import PixelTextEncoder
+from .text import TOWER_FILE, PixelTextEncoder
 
 CLASS_NAME = "Att3dPixelPipeline"
 FORMAT = 1
@@ -143,6 +143,11 @@ def is_pixel_model(folder: Path) -> bool:
     except (OSError, ValueError):
         return False
     return isinstance(index, dict) and index.get("_class_name") == CLASS_NAME
+
+
+def tower_file(folder: Path) -> Path:
+    """The text tower of such a model's folder."""
+    return folder / "text_encoder" / TOWER_FILE
 
 
 def load_pixel_model(

@@ -30,9 +30,9 @@ from .bank import StreamingBank, ViewMaker
 from .captions import Captions, Tokens
 from .config import DiffusionConfig
 from .evaluation import caption_accuracy, held_out, side_words, view_accuracy
-from .folder import PixelModelConfig, save_pixel_model
+from .folder import PixelModelConfig, load_pixel_model, save_pixel_model, tower_file
 from .loop import DiffusionTrainer
-from .model import build_scheduler, build_unet, sample
+from .model import PixelUNet, build_scheduler, build_unet, sample
 from .text import PixelTextEncoder, with_views
 
 LOG_FILE = "log.txt"
@@ -61,7 +61,8 @@ def _train(config: DiffusionConfig, device: torch.device) -> Path:
     prompts = prompt_set(config.data.prompts)
     known = _known(prompts, config)
     captions = Captions(known, config.data)
-    base = conditioning_encoder(config.text, words=known_words(known), synonyms=synonyms(known))
+    text = str(tower_file(config.start)) if config.start else config.text
+    base = conditioning_encoder(text, words=known_words(known), synonyms=synonyms(known))
     if not isinstance(base, SmallEncoder):
         raise TrainingError(
             f"the diffusion model carries its text tower with it; {config.text!r} is too large",
@@ -72,7 +73,7 @@ def _train(config: DiffusionConfig, device: torch.device) -> Path:
     maker = ViewMaker(known, config.data, size, seed, device, compiled=config.compiled)
     trainer = DiffusionTrainer(
         config=config,
-        unet=build_unet(config.unet, encoder.width),
+        unet=_network(config, encoder.width),
         scheduler=build_scheduler(config.noise, zero_terminal_snr=config.zero_terminal_snr),
         bank=StreamingBank(maker, config.folder / "bank"),
         captions=captions,
@@ -81,6 +82,7 @@ def _train(config: DiffusionConfig, device: torch.device) -> Path:
         contents={
             "text": fingerprint(base.fingerprint),
             "data.prompts": fingerprint([known, maker.looks]),
+            **({"start": fingerprint(config.start)} if config.start else {}),
         },
     )
     watcher = _Watcher(config, known, encoder, maker, trainer)
@@ -88,6 +90,25 @@ def _train(config: DiffusionConfig, device: torch.device) -> Path:
         progress = trainer.run(watcher)
     watcher.finish(progress)
     return config.model_folder
+
+
+def _network(config: DiffusionConfig, text_width: int) -> PixelUNet:
+    """Random weights, or those of the model to go on from.
+
+    Raises:
+        TrainingError: that model cannot be read, or has another shape.
+    """
+    unet = build_unet(config.unet, text_width)
+    if config.start is not None:
+        earlier, *_ = load_pixel_model(config.start)
+        try:
+            unet.load_state_dict(earlier.state_dict())
+        except RuntimeError:
+            raise TrainingError(
+                f"the model in {config.start} has another shape than this run's network",
+                "give the preset or the --unet options that it was trained with",
+            ) from None
+    return unet
 
 
 def _known(prompts: PromptSet, config: DiffusionConfig) -> list[str]:
@@ -181,7 +202,7 @@ class _Watcher:
         seed: int,
     ) -> Float[Tensor, "pictures size size 3"]:
         trainer = self._trainer
-        with trainer.autocast():
+        with trainer.arithmetic():
             return sample(
                 trainer.average,
                 trainer.scheduler,
