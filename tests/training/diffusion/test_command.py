@@ -43,6 +43,25 @@ def test_it_leaves_state_pictures_and_curves(folder):
     assert (folder / "log.txt").read_text().startswith("step 2, ")
 
 
+def test_a_run_goes_on_from_a_finished_model(folder, tmp_path):
+    """Its first network is that model's; one step at a rate of nothing changes no weight."""
+    options = [*OPTIONS, "--steps", "1", "--lr", "0", "--start", str(folder / "model")]
+    prompts = ["--data.prompts", str(folder.parent / "prompts.txt")]
+    assert cli.main(["diffusion", *options, *prompts, "--run", str(tmp_path / "run")]) == 0
+    before, _, text, _ = load_pixel_model(folder / "model")
+    after, _, text_after, config = load_pixel_model(tmp_path / "run/model")
+    for name, weight in after.state_dict().items():
+        assert torch.equal(weight, before.state_dict()[name]), name
+    assert text_after.fingerprint == text.fingerprint
+    assert config.recipe["config"]["start"] == str(folder / "model")
+
+
+def test_a_model_of_another_shape_is_refused(folder, tmp_path, capsys):
+    options = [*OPTIONS, "--unet.layers", "2", "--start", str(folder / "model")]
+    assert cli.main(["diffusion", *options, "--run", str(tmp_path / "run")]) == 2
+    assert "has another shape" in capsys.readouterr().err
+
+
 def test_a_run_over_seen_prompts_only(tmp_path, monkeypatch):
     from dataclasses import replace
 
@@ -72,6 +91,7 @@ def test_a_run_over_seen_prompts_only(tmp_path, monkeypatch):
         (["--preset", "tiny", "--data.prompts", "nowhere"], "no prompt set 'nowhere'"),
         (["--preset", "tiny", "--text", "ViT-L-14/openai"], "too large"),
         (["--preset", "tiny", "--device", "abacus"], "abacus"),
+        (["--preset", "tiny", "--start", "nowhere"], "nowhere"),
     ],
 )
 def test_wrong_use_is_named(arguments, word, tmp_path, capsys):
