@@ -187,6 +187,20 @@ class ChainReader:
             progress(step / steps)
         return clean(everything, CleanConfig()), changes
 
+    def survey_closer(
+        self, finest: int, progress: Callable[[float], None] = lambda _: None
+    ) -> None:
+        """Look between neighbours that differ, further than :meth:`survey` did.
+
+        Raises:
+            BadRequest: somewhere there is nothing.
+            Cancelled: asked to stop.
+        """
+        pairs = list(itertools.pairwise(self.alphas))
+        for done, (before, now) in enumerate(pairs):
+            progress(done / len(pairs))
+            self._middles += self._between(before, now, finest)[1:-1]
+
     def everything(self) -> Solid:
         """The union of what is read where :meth:`survey` looked, cleaned.
 

@@ -19,7 +19,7 @@ from scipy.ndimage import binary_dilation
 from ..protocol.options import ChainOptions
 from ..surface.topology import Vertices
 from .backfaces import tuck
-from .chain_reader import ChainReader
+from .chain_reader import FINEST, ChainReader
 from .islands import Islands
 from .keys import choose_keys, sudden_changes
 from .relaxation import SAMPLES
@@ -40,6 +40,8 @@ MOST = 8
 a time; with more than this in all they share as many as this many would have ..."""
 FEWEST = 500
 """... but for these, or as many as are asked for."""
+CLOSEST = 2 * FINEST
+"""Objects that are unlike also change more at once: of their way this part is looked at."""
 
 Positions = dict[float, Vertices]
 
@@ -78,6 +80,7 @@ def track_segments(
     if one or _follows(whole, lambda done: progress(0.5 * done)):
         whole.track_all(progress if one else lambda _: None)
         return [_with_keys(whole, options.keys)]
+    source.survey_closer(CLOSEST, lambda done: progress(0.5 + 0.1 * done))
     spans = _spans(source, min(MOST, options.keys // 4))
     parts = [source.segment(*ends) for ends in spans]
     most = options.keys - max(_taken(spans, span[0]) for span in source.spans)
@@ -88,7 +91,7 @@ def track_segments(
         tracker = make_tracker(part, part.everything(), faces, options)
         tracker.track_all()
         found.append(_with_keys(tracker, most))
-        progress(0.5 + 0.5 * len(found) / len(parts))
+        progress(0.6 + 0.4 * len(found) / len(parts))
     return found
 
 
