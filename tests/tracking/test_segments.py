@@ -10,7 +10,7 @@ from backend.protocol.options import ChainOptions
 from backend.surface.geometry import face_areas
 from backend.surface.topology import label_parts
 from backend.tracking.chain_reader import ChainReader
-from backend.tracking.segments import MOST, make_tracker, track_segments
+from backend.tracking.segments import CLOSEST, MOST, make_tracker, track_segments
 from backend.tracking.sudden import INSTANT
 from backend.tracking.track import track
 from backend.tracking.tracked_mesh import TrackedMesh
@@ -113,6 +113,17 @@ def test_few_keys_are_of_one_surface() -> None:
     few = ChainOptions(FACES, 64, 48, keys=5)
     whole = make_tracker(source, everything, few.faces, few)
     assert len(track_segments(whole, few)) == 1
+
+
+def test_unlike_objects_are_looked_at_more_closely_where_they_change() -> None:
+    source = ChainReader(BallsChain(ring_to_ball), 32, CancelToken())
+    source.survey()
+    before = source.alphas
+    source.survey_closer(CLOSEST)
+    further = sorted(set(source.alphas) - set(before))
+    assert further == [0.546875]
+    source.survey_closer(CLOSEST)
+    assert source.alphas == sorted([*before, *further])
 
 
 def test_every_prompt_is_shown_however_short_it_is_there() -> None:
