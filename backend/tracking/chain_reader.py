@@ -95,6 +95,10 @@ class ChainReader:
         """Where :meth:`survey` looked, rising."""
         return sorted({*self.regular, *self.middles})
 
+    def next_to(self, before: float, after: float) -> bool:
+        """Whether :meth:`survey` looked nowhere between two alphas."""
+        return not any(before < alpha < after for alpha in self.alphas)
+
     def reader(self, alpha: float) -> Reader:
         if alpha in self._fields:
             self._fields.move_to_end(alpha)
@@ -119,6 +123,15 @@ class ChainReader:
             self._solids.popitem(last=False)
         self._solids[alpha] = solid
         return solid
+
+    def inside(self, alpha: float) -> Bool[np.ndarray, "n n n"]:
+        """The voxels of the solid at ``alpha``, which are kept of all that were read; raises as
+        :meth:`solid` does."""
+        if alpha not in self._inside:
+            self.solid(alpha)
+        count = self.resolution**3
+        bits = np.unpackbits(self._inside[alpha], count=count)
+        return bits.view(bool).reshape((self.resolution,) * 3)
 
     def holds(
         self, alpha: float, places: Int[np.ndarray, "places 3"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -12,7 +11,6 @@ import numpy as np
 from ..progress import CancelToken
 from ..shapes import Bool, Int
 from ..surface.topology import NewFaces, Polygons, Vertices, triangulated
-from .chain_reader import ChainReader
 from .collapse import parts_of, shrink
 from .segments import Positions, Segment
 from .sudden import INSTANT, Moment
@@ -63,29 +61,15 @@ class Joined:
         for number in range(len(self.segments)):
             self.cancel.check()
             shapes = [last if other < number else first for other, (first, last) in enumerate(gone)]
-            for alpha, own in self._shown(number).items():
+            for alpha, own in self.segments[number].positions.items():
                 shapes[number] = own
-                found[alpha] = np.concatenate(shapes)
+                found[self.place(number, alpha)] = np.concatenate(shapes)
         return found
 
-    def _shown(self, number: int) -> Positions:
-        """A segment's positions by alpha, from when it takes over to when it gives way."""
-        segment = self.segments[number]
-        found = {self.place(number, alpha): own for alpha, own in segment.positions.items()}
-        first, last = (segment.positions[end] for end in segment.ends)
-        if number > 0:
-            found[self._turns[number - 1] + INSTANT] = first
-        if number < len(self._turns):
-            found[self._turns[number]] = last
-        return found
-
-    @cached_property
+    @property
     def _turns(self) -> list[float]:
         """Where each segment but the last gives way to the next."""
-        return [
-            _turn(one.tracker.source, one.ends[1], other.ends[0])
-            for one, other in itertools.pairwise(self.segments)
-        ]
+        return [segment.ends[1] for segment in self.segments[:-1]]
 
     @cached_property
     def places(self) -> dict[float, int]:
@@ -120,17 +104,6 @@ class Joined:
         result = np.zeros(len(self.vertices), dtype=bool)
         result[self.segment_of_vertex == number] = own
         return result
-
-
-def _turn(source: ChainReader, before: float, after: float) -> float:
-    """The last alpha at which the object is more like the one before than like the one after."""
-    ends = [source.solid(alpha).inside for alpha in (before, after)]
-    while after - before > INSTANT:
-        middle = 0.5 * (before + after)
-        here = source.solid(middle).inside
-        one, other = ((here ^ end).sum() for end in ends)
-        before, after = (middle, after) if one <= other else (before, middle)
-    return before
 
 
 def _gone(segment: Segment) -> tuple[Vertices, Vertices]:

@@ -14,7 +14,7 @@ from ..shapes import Float
 from ..surface.geometry import face_areas
 from ..surface.topology import Vertices
 from .samples import sample_surface
-from .sudden import Moment
+from .sudden import Moment, at
 from .vertex_tracker import Tracker
 
 ENOUGH = 0.04
@@ -22,7 +22,6 @@ ENOUGH = 0.04
 alpha between them, below which no further key is put there."""
 COMPARED = 6_000
 """Samples of a mesh that is compared with the object."""
-
 
 FAR = 1.5
 """How much, % of the diagonal, some place of a blend may be farther from the object than the
@@ -46,6 +45,16 @@ def choose_keys(tracker: Tracker, most: int) -> list[float]:
         regular = _best_keys(tracker, steps, min(count, len(steps)))
         chosen += _refined(tracker, regular, count)[1:]
     return chosen
+
+
+def shows(tracker: Tracker, blend: Vertices, alpha: float, ends: tuple[float, float]) -> bool:
+    """Whether a blend of two keys is hardly farther from the object than these are.
+
+    Raises:
+        Cancelled: asked to stop.
+    """
+    usual = np.maximum(*(_errors(tracker, tracker.positions[end], end) for end in ends))
+    return bool((_errors(tracker, blend, alpha) - usual <= (ENOUGH, FAR)).all())
 
 
 def keys_in(span: Sequence[float], most: int) -> int:
@@ -76,6 +85,47 @@ def sudden_changes(
         for ends, moment in spans[: max(0, (keys_in(span, most) - len(own)) // 2)]:
             found.setdefault(ends, []).append(moment)
     return found
+
+
+def keys_at_moments(
+    tracker: Tracker,
+    places: Sequence[float],
+    moments: Mapping[tuple[float, float], Sequence[Moment]],
+    most: int,
+) -> list[float]:
+    """Further keys, where the survey looked, next to moments at which a blend is far from the
+    object: more than what comes or goes changes then, and would wait for it, too.
+
+    Args:
+        places: The keys that there are.
+        moments: Between these.
+        most: Keys between two neighbouring prompts, both included.
+
+    Raises:
+        Cancelled: asked to stop.
+    """
+    found: list[float] = []
+    for span in tracker.source.spans:
+        own = {ends: of for ends, of in moments.items() if span[0] <= ends[0] < span[-1]}
+        taken = sum(span[0] <= alpha <= span[-1] for alpha in places)
+        taken += 2 * sum(len(of) for of in own.values())
+        for ends, of in own.items():
+            alphas = [alpha for alpha in tracker.source.alphas if ends[0] <= alpha <= ends[1]]
+            if len(alphas) == 2:
+                continue
+            both = tracker.positions[ends[0]], tracker.positions[ends[1]]
+            wrong = {
+                after
+                for moment in of
+                for after in [bisect.bisect(alphas, moment.alpha)]
+                for alpha in moment.surely(ends)
+                if not shows(tracker, at(alpha, ends, both, of), alpha, ends)
+            }
+            further = {alphas[place] for after in wrong for place in (after - 1, after)} - {*ends}
+            if taken + len(further) <= keys_in(span, most):
+                taken += len(further)
+                found += further
+    return sorted(found)
 
 
 def _travel(first: Vertices, second: Vertices, moment: Moment) -> float:

@@ -9,23 +9,26 @@ no area. Where one segment ends and the next begins both show the same object.
 
 from __future__ import annotations
 
+import functools
 import itertools
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 from scipy.ndimage import binary_dilation
 
 from ..protocol.options import ChainOptions
+from ..shapes import Int
 from ..surface.topology import Vertices
 from .backfaces import tuck
 from .chain_reader import FINEST, ChainReader
 from .islands import Islands
-from .keys import choose_keys, sudden_changes
+from .keys import choose_keys, keys_at_moments, shows, sudden_changes
 from .relaxation import SAMPLES
-from .solids import Solid, border_voxels
+from .solids import Solid, border_voxels, cavities
 from .strands import together
-from .sudden import Moment, at
+from .sudden import INSTANT, Moment, at
 from .template_fit import FAR, distances
 from .vertex_tracker import STEPS, Tracker, make_template
 
@@ -44,6 +47,7 @@ CLOSEST = 2 * FINEST
 """Objects that are unlike also change more at once: of their way this part is looked at."""
 
 Positions = dict[float, Vertices]
+Strands = Int[np.ndarray, " vertices"]
 
 
 @dataclass(frozen=True)
@@ -115,16 +119,36 @@ def _with_keys(tracker: Tracker, most: int) -> Segment:
     """
     places = choose_keys(tracker, most)
     positions: Positions = {}
-    strands = None
-    for alpha in places:
+    strands: dict[float, Strands] = {}
+
+    def finish(alpha: float, before: float | None) -> None:
         tucked = tuck(tracker.positions[alpha], tracker.faces, tracker.source.cancel)
-        strands = tracker.strands(alpha, tucked, strands)
-        positions[alpha] = tracker.drawn_in(alpha, together(tucked, strands))
-    tracker.positions |= positions
-    moments = sudden_changes(tracker, places, positions, most)
+        earlier = None if before is None else strands[before]
+        strands[alpha] = tracker.strands(alpha, tucked, earlier)
+        positions[alpha] = tracker.drawn_in(alpha, together(tucked, strands[alpha]))
+
+    further = places
+    while True:
+        for alpha in further:
+            finish(alpha, max((key for key in strands if key < alpha), default=None))
+            tracker.positions[alpha] = positions[alpha].copy()
+        moments = sudden_changes(tracker, places, positions, most)
+        further = keys_at_moments(tracker, places, moments, most)
+        if not further:
+            break
+        for alpha in further:
+            tracker.add(alpha)
+        places = sorted([*places, *further])
     for ends, own in moments.items():
         both = positions[ends[0]], positions[ends[1]]
-        positions |= {side: at(side, ends, both, own) for moment in own for side in moment.sides}
+        for moment in own:
+            for side, alpha in zip(moment.sides, moment.surely(ends), strict=True):
+                positions[side] = at(side, ends, both, own)
+                blend = at(alpha, ends, both, own)
+                if tracker.source.next_to(*ends) and not shows(tracker, blend, alpha, ends):
+                    tracker.add(alpha)
+                    finish(alpha, ends[0])
+                    positions[side] = positions.pop(alpha)
     return Segment(tracker, places, positions, moments)
 
 
@@ -150,8 +174,8 @@ def _wrong(tracker: Tracker, alpha: float) -> float:
 
 def _spans(source: ChainReader, most: int) -> list[tuple[float, float]]:
     """Where the segments begin and end: the one whose objects are most unlike is cut, until all
-    are alike. Neighbours that are unlike, between which nothing was read, are the end of one and
-    the beginning of the next, unless one of them is a prompt, which has to be shown.
+    are alike. Between neighbours that are unlike, between which nothing was read, one ends when the
+    object begins to be more like the second, and the next begins then.
 
     Args:
         most: Segments from one prompt to the next.
@@ -172,22 +196,32 @@ def _spans(source: ChainReader, most: int) -> list[tuple[float, float]]:
         if not cuttable:
             break
         ends = sorted([*ends, cuts[max(cuttable, key=lambda span: unlike[span])]])
-    return [
-        span
-        for span in spans
-        if unlike[span] <= UNLIKE or span in cuts or any(end.is_integer() for end in span)
-    ]
+    jumps = [span for span in spans if unlike[span] > UNLIKE and span not in cuts]
+    turns = [_turn(source, *span) for span in jumps]
+    turns += [(end, end) for end in ends[1:-1] if not any(end in span for span in jumps)]
+    turns.sort()
+    firsts, lasts = [second for _, second in turns], [first for first, _ in turns]
+    return list(zip([source.first, *firsts], [*lasts, source.last], strict=True))
+
+
+def _turn(source: ChainReader, before: float, after: float) -> tuple[float, float]:
+    """The last alpha at which the object is more like the one before than like the one after, and
+    the next; a segment that ends or begins there has a length."""
+    first, last = before + INSTANT, after - 2.0 * INSTANT
+    ends = [source.inside(alpha) for alpha in (before, after)]
+    while after - before > INSTANT:
+        source.cancel.check()
+        middle = 0.5 * (before + after)
+        here = source.inside(middle)
+        one, other = ((here ^ end).sum() for end in ends)
+        before, after = (middle, after) if one <= other else (before, middle)
+    turn = min(max(before, first), last)
+    return turn, turn + INSTANT
 
 
 def _taken(spans: Sequence[tuple[float, float]], prompt: float) -> int:
-    """Keys that changes of the segment take from a prompt to the next: the two ends of either, and
-    two more where one does not begin where the one before ends."""
-    turns = [
-        (one[1], other[0])
-        for one, other in itertools.pairwise(spans)
-        if prompt < one[1] and other[0] < prompt + 1
-    ]
-    return sum(2 if end == start else 4 for end, start in turns)
+    """Keys that changes of the segment take from a prompt to the next: the two ends of either."""
+    return 2 * sum(prompt <= start < prompt + 1 for start, _ in spans[1:])
 
 
 def _within(ends: Sequence[float], pair: int) -> int:
@@ -197,11 +231,12 @@ def _within(ends: Sequence[float], pair: int) -> int:
 
 def _unlike(source: ChainReader) -> float:
     """The largest share of the union's surface that is not at one of the objects."""
-    border = border_voxels(source.everything().inside)
+    whole = functools.reduce(np.logical_or, map(source.inside, source.alphas))
+    border = border_voxels(whole | cavities(whole))
     shares = []
     for alpha in source.alphas:
         source.cancel.check()
-        near = binary_dilation(source.solid(alpha).inside, iterations=DEEP)
+        near = binary_dilation(source.inside(alpha), iterations=DEEP)
         shares.append(1.0 - float(near[border].mean()))
     return max(shares)
 
@@ -210,12 +245,8 @@ def _cut(source: ChainReader) -> float:
     """The alpha that leaves least in the unions on its two sides that an object has not."""
 
     def volumes(alphas: Sequence[float]) -> list[int]:
-        union = source.solid(alphas[0]).inside
-        found = [int(union.sum())]
-        for alpha in alphas[1:]:
-            union = union | source.solid(alpha).inside
-            found.append(int(union.sum()))
-        return found
+        unions = itertools.accumulate(map(source.inside, alphas), np.logical_or)
+        return [int(union.sum()) for union in unions]
 
     alphas = source.alphas
     before, after = volumes(alphas), volumes(alphas[::-1])[::-1]

@@ -91,12 +91,15 @@ def clean(solid: Solid, config: CleanConfig) -> Solid:
             box = boxes[part - 1]
             own = parts[box] == part
             values[box][own] = np.minimum(values[box][own], OUTSIDE)
-    holes, count = label_voxels(values <= 0)
-    if count > 1:
-        outer = holes[0, 0, 0]
-        inner = (holes > 0) & (holes != outer)
-        values[inner] = np.maximum(values[inner], -OUTSIDE)
+    inner = cavities(values > 0)
+    values[inner] = np.maximum(values[inner], -OUTSIDE)
     return Solid(values, solid.bound)
+
+
+def cavities(inside: Bool[np.ndarray, "n n n"]) -> Bool[np.ndarray, "n n n"]:
+    """The voxels that are closed in; the first one is outside."""
+    holes, _ = label_voxels(~inside)
+    return (holes > 0) & (holes != holes[0, 0, 0])
 
 
 def largest_border(inside: Bool[np.ndarray, "n n n"]) -> int:

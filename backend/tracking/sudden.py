@@ -47,6 +47,11 @@ class Moment:
         """Alphas just before it and just after it."""
         return self.alpha - 0.5 * INSTANT, self.alpha + 0.5 * INSTANT
 
+    def surely(self, keys: tuple[float, float]) -> tuple[float, float]:
+        """Alphas between two keys at which it is not yet over, and at which it is: moments are
+        found to within :data:`PRECISE`."""
+        return max(self.alpha - PRECISE, keys[0]), min(self.alpha + PRECISE, keys[1])
+
 
 def moments(
     keys: tuple[float, float],
@@ -64,6 +69,8 @@ def moments(
         precise: Or else each is in the middle between two of these alphas: at all of them the same
             is shown.
     """
+    if keys[1] - keys[0] < 4.0 * INSTANT:
+        return []
     alphas = [alpha for alpha in source.alphas if keys[0] <= alpha <= keys[1]]
     first, second = positions
     moving = np.linalg.norm(second - first, axis=1) > STILL * size

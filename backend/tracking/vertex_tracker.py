@@ -142,7 +142,9 @@ class Tracker:
         self.hidden: dict[float, Bool[np.ndarray, " vertices"]] = {}
         """Vertices of the second layer where it is no island."""
         self._moments: dict[tuple[float, float], list[Moment]] = {}
-        """As precisely as the survey read."""
+        """As precisely as the survey read ..."""
+        self._precise_moments: dict[tuple[float, float], list[Moment]] = {}
+        """... and more so."""
 
     def track(self, alpha: float) -> None:
         """Find the positions at ``alpha`` and keep them.
@@ -240,8 +242,12 @@ class Tracker:
         return float(off.max(initial=0.0))
 
     def moments(self, before: float, after: float) -> list[Moment]:
-        """What comes or goes at once between two tracked alphas, rising, precisely."""
-        return self._find_moments(before, after, precise=True)
+        """What comes or goes at once between two keys, whose positions stay as they are; rising,
+        precisely."""
+        keys = before, after
+        if keys not in self._precise_moments:
+            self._precise_moments[keys] = self._find_moments(before, after, precise=True)
+        return self._precise_moments[keys]
 
     def blend(self, before: float, after: float, alpha: float) -> Vertices:
         """What keys at two tracked alphas show at one between them that the survey read."""
