@@ -12,7 +12,7 @@ from ..progress import CancelToken
 from ..shapes import Bool, Int
 from ..surface.topology import NewFaces, Polygons, Vertices, triangulated
 from .collapse import parts_of, shrink
-from .segments import Positions, Segment
+from .key_shapes import Positions, Segment
 from .sudden import INSTANT, Moment
 
 

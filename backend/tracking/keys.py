@@ -87,6 +87,18 @@ def sudden_changes(
     return found
 
 
+def room(
+    span: Sequence[float],
+    places: Sequence[float],
+    moments: Mapping[tuple[float, float], Sequence[Moment]],
+    most: int,
+) -> int:
+    """How many further keys there may be in a part of the way from one prompt to the next."""
+    taken = sum(span[0] <= alpha <= span[-1] for alpha in places)
+    taken += 2 * sum(len(of) for ends, of in moments.items() if span[0] <= ends[0] < span[-1])
+    return max(0, keys_in(span, most) - taken)
+
+
 def keys_at_moments(
     tracker: Tracker,
     places: Sequence[float],
@@ -107,8 +119,7 @@ def keys_at_moments(
     found: list[float] = []
     for span in tracker.source.spans:
         own = {ends: of for ends, of in moments.items() if span[0] <= ends[0] < span[-1]}
-        taken = sum(span[0] <= alpha <= span[-1] for alpha in places)
-        taken += 2 * sum(len(of) for of in own.values())
+        left = room(span, places, moments, most)
         for ends, of in own.items():
             alphas = [alpha for alpha in tracker.source.alphas if ends[0] <= alpha <= ends[1]]
             if len(alphas) == 2:
@@ -118,12 +129,12 @@ def keys_at_moments(
                 after
                 for moment in of
                 for after in [bisect.bisect(alphas, moment.alpha)]
-                for alpha in moment.surely(ends)
+                for alpha in moment.around(ends)
                 if not shows(tracker, at(alpha, ends, both, of), alpha, ends)
             }
             further = {alphas[place] for after in wrong for place in (after - 1, after)} - {*ends}
-            if taken + len(further) <= keys_in(span, most):
-                taken += len(further)
+            if len(further) <= left:
+                left -= len(further)
                 found += further
     return sorted(found)
 

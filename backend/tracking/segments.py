@@ -12,23 +12,18 @@ from __future__ import annotations
 import functools
 import itertools
 import math
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from scipy.ndimage import binary_dilation
 
 from ..protocol.options import ChainOptions
-from ..shapes import Int
-from ..surface.topology import Vertices
-from .backfaces import tuck
 from .chain_reader import FINEST, ChainReader
 from .islands import Islands
-from .keys import choose_keys, keys_at_moments, shows, sudden_changes
+from .key_shapes import Segment, with_keys
 from .relaxation import SAMPLES
 from .solids import Solid, border_voxels, cavities
-from .strands import together
-from .sudden import INSTANT, Moment, at
+from .sudden import INSTANT
 from .template_fit import FAR, distances
 from .vertex_tracker import STEPS, Tracker, make_template
 
@@ -45,25 +40,6 @@ FEWEST = 500
 """... but for these, or as many as are asked for."""
 CLOSEST = 2 * FINEST
 """Objects that are unlike also change more at once: of their way this part is looked at."""
-
-Positions = dict[float, Vertices]
-Strands = Int[np.ndarray, " vertices"]
-
-
-@dataclass(frozen=True)
-class Segment:
-    """The keys of a part of the chain, and the mesh that shows them."""
-
-    tracker: Tracker
-    places: Sequence[float]
-    """The keys with a texture of their own object ..."""
-    positions: Positions
-    """... and the positions at these and around moments."""
-    moments: Mapping[tuple[float, float], Sequence[Moment]]
-
-    @property
-    def ends(self) -> tuple[float, float]:
-        return self.places[0], self.places[-1]
 
 
 def track_segments(
@@ -83,7 +59,7 @@ def track_segments(
     one = options.keys <= STEPS + 1 or options.topology == "quads"
     if one or _follows(whole, lambda done: progress(0.5 * done)):
         whole.track_all(progress if one else lambda _: None)
-        return [_with_keys(whole, options.keys)]
+        return [with_keys(whole, options.keys)]
     source.survey_closer(CLOSEST, lambda done: progress(0.5 + 0.1 * done))
     spans = _spans(source, min(MOST, options.keys // 4))
     parts = [source.segment(*ends) for ends in spans]
@@ -94,7 +70,7 @@ def track_segments(
     for part in parts:
         tracker = make_tracker(part, part.everything(), faces, options)
         tracker.track_all()
-        found.append(_with_keys(tracker, most))
+        found.append(with_keys(tracker, most))
         progress(0.6 + 0.4 * len(found) / len(parts))
     return found
 
@@ -109,47 +85,6 @@ def make_tracker(source: ChainReader, union: Solid, faces: int, options: ChainOp
     islands = Islands(union, source.alphas, source.solid)
     layers = make_template(union, islands, faces, source.cancel, options.topology)
     return Tracker(source, islands, layers)
-
-
-def _with_keys(tracker: Tracker, most: int) -> Segment:
-    """What a tracker that has tracked all shows at its keys.
-
-    Raises:
-        Cancelled: asked to stop.
-    """
-    places = choose_keys(tracker, most)
-    positions: Positions = {}
-    strands: dict[float, Strands] = {}
-
-    def finish(alpha: float, before: float | None) -> None:
-        tucked = tuck(tracker.positions[alpha], tracker.faces, tracker.source.cancel)
-        earlier = None if before is None else strands[before]
-        strands[alpha] = tracker.strands(alpha, tucked, earlier)
-        positions[alpha] = tracker.drawn_in(alpha, together(tucked, strands[alpha]))
-
-    further = places
-    while True:
-        for alpha in further:
-            finish(alpha, max((key for key in strands if key < alpha), default=None))
-            tracker.positions[alpha] = positions[alpha].copy()
-        moments = sudden_changes(tracker, places, positions, most)
-        further = keys_at_moments(tracker, places, moments, most)
-        if not further:
-            break
-        for alpha in further:
-            tracker.add(alpha)
-        places = sorted([*places, *further])
-    for ends, own in moments.items():
-        both = positions[ends[0]], positions[ends[1]]
-        for moment in own:
-            for side, alpha in zip(moment.sides, moment.surely(ends), strict=True):
-                positions[side] = at(side, ends, both, own)
-                blend = at(alpha, ends, both, own)
-                if tracker.source.next_to(*ends) and not shows(tracker, blend, alpha, ends):
-                    tracker.add(alpha)
-                    finish(alpha, ends[0])
-                    positions[side] = positions.pop(alpha)
-    return Segment(tracker, places, positions, moments)
 
 
 def _follows(whole: Tracker, progress: Callable[[float], None]) -> bool:

@@ -29,8 +29,8 @@ INSTANT = 1.0 / 2048.0
 """How long, in alpha, a part takes to come or go: with 48 frames from prompt to prompt, one moment
 in 40 falls on a frame, which then shows the part half drawn in. Blender takes two keyframes of a
 driver within 1e-4 for one."""
-PRECISE = 1.0 / 256.0
-"""How precisely, in alpha, moments are found."""
+ASIDE = 1.0 / 256.0
+"""How long, in alpha, what takes longer takes at most."""
 TOGETHER = 1.0 / 96.0
 """Parts whose moments are nearer than this come and go at one."""
 
@@ -47,10 +47,9 @@ class Moment:
         """Alphas just before it and just after it."""
         return self.alpha - 0.5 * INSTANT, self.alpha + 0.5 * INSTANT
 
-    def surely(self, keys: tuple[float, float]) -> tuple[float, float]:
-        """Alphas between two keys at which it is not yet over, and at which it is: moments are
-        found to within :data:`PRECISE`."""
-        return max(self.alpha - PRECISE, keys[0]), min(self.alpha + PRECISE, keys[1])
+    def around(self, keys: tuple[float, float]) -> tuple[float, float]:
+        """Alphas between two keys, :data:`ASIDE` before it and after it."""
+        return max(self.alpha - ASIDE, keys[0]), min(self.alpha + ASIDE, keys[1])
 
 
 def moments(
@@ -216,7 +215,7 @@ def _moment(
         index for index, alpha in enumerate(alphas) if alpha == alphas[-1] or is_over(alpha)
     )
     before, after = alphas[max(step - 1, 0)], alphas[max(step, 1)]
-    while precise and after - before > PRECISE:
+    while precise and after - before > INSTANT:
         middle = 0.5 * (before + after)
         before, after = (before, middle) if is_over(middle) else (middle, after)
     return 0.5 * (before + after)

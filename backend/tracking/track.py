@@ -18,9 +18,10 @@ from ..surface.topology import triangulated
 from .chain import FieldChain, key_name
 from .chain_reader import FINEST, INTERVALS, ChainReader
 from .joined import Joined
+from .key_shapes import Segment
 from .painting import around_moments, baked, keep_hidden
 from .quality import diagonal, drift, measure
-from .segments import Segment, make_tracker, track_segments
+from .segments import make_tracker, track_segments
 from .solids import extract
 from .tracked_mesh import TrackedMesh
 from .vertex_tracker import STEPS

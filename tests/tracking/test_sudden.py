@@ -81,8 +81,8 @@ def test_what_changes_as_quickly_does_not_wait_for_the_moment() -> None:
         return [(0.0, 0.0, 0.0, radius), *(stick if alpha < 0.516 else [])]
 
     found = track(BallsChain(burst), ChainOptions(1200, 64, 48, keys=16, quality=True))
-    # It would be 12 if the ball waited; a moment is found to within 1/256 of the way.
-    assert max(quality.chamfer_mean_pct for quality in found.quality) < 2.0
+    # It would be 12 if the ball waited.
+    assert max(quality.chamfer_mean_pct for quality in found.quality) < 0.5
     # What does not change then is shown as before: between keys, but for the step of the survey.
     for quality in found.between:
         if not 0.5 < quality.alpha < 0.5 + 1.0 / FINEST:

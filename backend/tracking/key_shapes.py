@@ -1,0 +1,128 @@
+"""The shapes of a tracked mesh at its keys, and around the moments between them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..shapes import Int
+from ..surface.topology import Vertices
+from .backfaces import tuck
+from .keys import choose_keys, keys_at_moments, room, shows, sudden_changes
+from .strands import together
+from .sudden import Moment, at
+from .vertex_tracker import Tracker
+
+Positions = dict[float, Vertices]
+Strands = Int[np.ndarray, " vertices"]
+
+
+@dataclass(frozen=True)
+class Segment:
+    """The keys of a part of the chain, and the mesh that shows them."""
+
+    tracker: Tracker
+    places: Sequence[float]
+    """The keys with a texture of their own object ..."""
+    positions: Positions
+    """... and the positions at these and around moments."""
+    moments: Mapping[tuple[float, float], Sequence[Moment]]
+
+    @property
+    def ends(self) -> tuple[float, float]:
+        return self.places[0], self.places[-1]
+
+
+def with_keys(tracker: Tracker, most: int) -> Segment:
+    """What a tracker that has tracked all shows at its keys.
+
+    Args:
+        most: Keys from one prompt to the next, both included.
+
+    Raises:
+        Cancelled: asked to stop.
+    """
+    shapes = _Shapes(tracker)
+    places = further = choose_keys(tracker, most)
+    while True:
+        for alpha in further:
+            shapes.fit(alpha)
+        moments = sudden_changes(tracker, places, shapes.positions, most)
+        further = keys_at_moments(tracker, places, moments, most)
+        if not further:
+            break
+        places = sorted([*places, *further])
+    for span in tracker.source.spans:
+        left = room(span, places, moments, most)
+        for ends, own in moments.items():
+            if span[0] <= ends[0] < span[-1]:
+                left -= shapes.around_moments(ends, own, left)
+    return Segment(tracker, places, shapes.positions, moments)
+
+
+class _Shapes:
+    """Positions by alpha, of which each is the tracker's, finished."""
+
+    def __init__(self, tracker: Tracker) -> None:
+        self.tracker = tracker
+        self.positions: Positions = {}
+        self._strands: dict[float, Strands] = {}
+
+    def fit(self, alpha: float) -> Vertices:
+        """Fit the mesh to the object, push behind what shows from behind, and fold strands as at
+        the key before."""
+        tracker = self.tracker
+        tracker.add(alpha)
+        tucked = tuck(tracker.positions[alpha], tracker.faces, tracker.source.cancel)
+        before = max((key for key in self._strands if key < alpha), default=None)
+        earlier = None if before is None else self._strands[before]
+        self._strands[alpha] = tracker.strands(alpha, tucked, earlier)
+        found = tracker.drawn_in(alpha, together(tucked, self._strands[alpha]))
+        tracker.positions[alpha] = found
+        # A copy: the tracker goes on moving parts without area.
+        self.positions[alpha] = found.copy()
+        return self.positions[alpha]
+
+    def around_moments(
+        self, ends: tuple[float, float], moments: Sequence[Moment], most: int
+    ) -> int:
+        """Set the positions just before and just after moments between two keys.
+
+        Where a blend is far from the object there, the mesh is fitted to it, and a further key
+        keeps what waits in its place until then, and what has gone away from then on.
+
+        Args:
+            most: Further keys.
+
+        Returns:
+            How many there are.
+        """
+        tracker, positions, further = self.tracker, self.positions, 0
+        both = positions[ends[0]], positions[ends[1]]
+        for moment in moments:
+            for side, aside in zip(moment.sides, moment.around(ends), strict=True):
+                positions[side] = at(side, ends, both, moments)
+                blend = at(aside, ends, both, moments)
+                waits = shows(tracker, blend, aside, ends)
+                if waits and shows(tracker, positions[side], side, ends):
+                    continue
+                if not waits and not tracker.source.next_to(*ends):
+                    continue
+                if aside not in ends:
+                    if further == most:
+                        continue
+                    further += 1
+                    positions[aside] = blend if waits else self._mixed(aside, blend, moment, ends)
+                self.fit(side)
+        return further
+
+    def _mixed(
+        self, alpha: float, blend: Vertices, moment: Moment, ends: tuple[float, float]
+    ) -> Vertices:
+        """The mesh fitted to the object; what comes or goes at a moment is as in the blend, if
+        that is as near."""
+        fitted = self.fit(alpha)
+        mixed = np.where(moment.own[:, None], blend, fitted)
+        return mixed if shows(self.tracker, mixed, alpha, ends) else fitted
