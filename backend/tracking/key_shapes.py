@@ -91,7 +91,8 @@ class _Shapes:
         """Set the positions just before and just after moments between two keys.
 
         Where a blend is far from the object there, the mesh is fitted to it, and a further key
-        keeps what waits in its place until then, and what has gone away from then on.
+        keeps what waits in its place until then, and what has gone away from then on. Without
+        room for that key it is fitted only if the two keys are as near as the survey read.
 
         Args:
             most: Further keys.
@@ -108,13 +109,12 @@ class _Shapes:
                 waits = shows(tracker, blend, aside, ends)
                 if waits and shows(tracker, positions[side], side, ends):
                     continue
-                if not waits and not tracker.source.next_to(*ends):
-                    continue
-                if aside not in ends:
-                    if further == most:
-                        continue
+                near = tracker.source.next_to(*ends)
+                if aside not in ends and further < most and (waits or near):
                     further += 1
                     positions[aside] = blend if waits else self._mixed(aside, blend, moment, ends)
+                elif not near:
+                    continue
                 self.fit(side)
         return further
 
