@@ -95,10 +95,6 @@ class ChainReader:
         """Where :meth:`survey` looked, rising."""
         return sorted({*self.regular, *self.middles})
 
-    def next_to(self, before: float, after: float) -> bool:
-        """Whether :meth:`survey` looked nowhere between two alphas."""
-        return not any(before < alpha < after for alpha in self.alphas)
-
     def reader(self, alpha: float) -> Reader:
         if alpha in self._fields:
             self._fields.move_to_end(alpha)

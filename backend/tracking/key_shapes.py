@@ -90,9 +90,9 @@ class _Shapes:
     ) -> int:
         """Set the positions just before and just after moments between two keys.
 
-        Where a blend is far from the object there, the mesh is fitted to it, and a further key
-        keeps what waits in its place until then, and what has gone away from then on. Without
-        room for that key it is fitted only if the two keys are as near as the survey read.
+        Where a blend is far from the object there, the mesh is fitted to it. A further key keeps
+        what waits in its place until then, or what has gone away from then on. Without it all
+        goes straight from the one key or to the other, if that is as near to the object.
 
         Args:
             most: Further keys.
@@ -103,26 +103,28 @@ class _Shapes:
         tracker, positions, further = self.tracker, self.positions, 0
         both = positions[ends[0]], positions[ends[1]]
         for moment in moments:
-            for side, aside in zip(moment.sides, moment.around(ends), strict=True):
-                positions[side] = at(side, ends, both, moments)
-                blend = at(aside, ends, both, moments)
-                waits = shows(tracker, blend, aside, ends)
-                if waits and shows(tracker, positions[side], side, ends):
-                    continue
-                near = tracker.source.next_to(*ends)
-                if aside not in ends and further < most and (waits or near):
-                    further += 1
-                    positions[aside] = blend if waits else self._mixed(aside, blend, moment, ends)
-                elif not near:
+            sides = zip(ends, moment.sides, moment.around(ends), strict=True)
+            for end, side, aside in sides:
+                blend = positions[side] = at(side, ends, both, moments)
+                waiting = at(aside, ends, both, moments)
+                waits = shows(tracker, waiting, aside, ends)
+                if waits and shows(tracker, blend, side, ends):
                     continue
                 self.fit(side)
+                if waits and aside != end and further < most:
+                    further += 1
+                    positions[aside] = waiting
+                elif not self._straight(end, side, ends):
+                    positions[side] = blend
         return further
 
-    def _mixed(
-        self, alpha: float, blend: Vertices, moment: Moment, ends: tuple[float, float]
-    ) -> Vertices:
-        """The mesh fitted to the object; what comes or goes at a moment is as in the blend, if
-        that is as near."""
-        fitted = self.fit(alpha)
-        mixed = np.where(moment.own[:, None], blend, fitted)
-        return mixed if shows(self.tracker, mixed, alpha, ends) else fitted
+    def _straight(self, end: float, side: float, ends: tuple[float, float]) -> bool:
+        """Whether a straight way between a key and a moment's side is near the object wherever
+        the survey looked."""
+        way = min(end, side), max(end, side)
+        both = self.positions[way[0]], self.positions[way[1]]
+        return all(
+            shows(self.tracker, at(alpha, way, both, []), alpha, ends)
+            for alpha in self.tracker.source.alphas
+            if way[0] < alpha < way[1]
+        )
