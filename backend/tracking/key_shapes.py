@@ -10,7 +10,7 @@ import numpy as np
 from ..shapes import Int
 from ..surface.topology import Vertices
 from .backfaces import tuck
-from .keys import choose_keys, keys_at_moments, room, shows, sudden_changes
+from .keys import choose_keys, excess, keys_at_moments, room, shows, sudden_changes
 from .strands import together
 from .sudden import Moment, at
 from .vertex_tracker import Tracker
@@ -92,7 +92,7 @@ class _Shapes:
 
         Where a blend is far from the object there, the mesh is fitted to it. A further key keeps
         what waits in its place until then, or what has gone away from then on. Without it all
-        goes straight from the one key or to the other, if that is as near to the object.
+        goes straight from the one key or to the other, if that is nearer to the object.
 
         Args:
             most: Further keys.
@@ -114,17 +114,16 @@ class _Shapes:
                 if waits and aside != end and further < most:
                     further += 1
                     positions[aside] = waiting
-                elif not self._straight(end, side, ends):
-                    positions[side] = blend
+                else:
+                    way = min(end, side), max(end, side)
+                    straight = positions[way[0]], positions[way[1]]
+                    seen = [alpha for alpha in tracker.source.alphas if way[0] < alpha < way[1]]
+                    fitted = {alpha: at(alpha, way, straight, []) for alpha in (side, *seen)}
+                    blended = {alpha: at(alpha, ends, both, moments) for alpha in (side, *seen)}
+                    if self._worst(blended, ends) < self._worst(fitted, ends):
+                        positions[side] = blend
         return further
 
-    def _straight(self, end: float, side: float, ends: tuple[float, float]) -> bool:
-        """Whether a straight way between a key and a moment's side is near the object wherever
-        the survey looked."""
-        way = min(end, side), max(end, side)
-        both = self.positions[way[0]], self.positions[way[1]]
-        return all(
-            shows(self.tracker, at(alpha, way, both, []), alpha, ends)
-            for alpha in self.tracker.source.alphas
-            if way[0] < alpha < way[1]
-        )
+    def _worst(self, shapes: Positions, ends: tuple[float, float]) -> float:
+        """How far these are from the object where they are farthest, in what is allowed."""
+        return max(excess(self.tracker, shape, alpha, ends) for alpha, shape in shapes.items())

@@ -53,8 +53,17 @@ def shows(tracker: Tracker, blend: Vertices, alpha: float, ends: tuple[float, fl
     Raises:
         Cancelled: asked to stop.
     """
+    return excess(tracker, blend, alpha, ends) <= 1.0
+
+
+def excess(tracker: Tracker, blend: Vertices, alpha: float, ends: tuple[float, float]) -> float:
+    """How much farther from the object a blend of two keys is than these are, in what is allowed.
+
+    Raises:
+        Cancelled: asked to stop.
+    """
     usual = np.maximum(*(_errors(tracker, tracker.positions[end], end) for end in ends))
-    return bool((_errors(tracker, blend, alpha) - usual <= (ENOUGH, FAR)).all())
+    return float(np.max((_errors(tracker, blend, alpha) - usual) / (ENOUGH, FAR)))
 
 
 def keys_in(span: Sequence[float], most: int) -> int:

@@ -89,6 +89,9 @@ def test_what_changes_as_quickly_does_not_wait_for_the_moment() -> None:
             assert quality.chamfer_mean_pct < 0.5
     few = track(BallsChain(burst), ChainOptions(1200, 64, 48, keys=4))
     assert len(few.alphas) <= 4
+    # Where no key is left to keep it until then, the nearer of two ways is gone. It was 10.
+    scarce = track(BallsChain(burst), ChainOptions(1200, 64, 48, keys=5, quality=True))
+    assert max(quality.chamfer_mean_pct for quality in scarce.quality) < 0.5
 
 
 def test_few_keys_leave_no_room_for_moments() -> None:
