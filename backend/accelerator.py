@@ -21,6 +21,7 @@ from torch import Tensor
 from .field_reader import Points
 from .inference.linearized import CodeMap
 from .inference.model import embedding_of
+from .inference.proportions import Proportions
 from .loading import check_accelerator
 from .model.att3d import ATT3D
 from .model.checkpoint import Checkpoint, load_checkpoint
@@ -192,7 +193,9 @@ class TorchModel:
                 "choose the model that the object was made with",
             )
         layers = [(_to_numpy(encode.weight), _to_numpy(encode.bias))]
-        return embedding_of(config, CodeMap(layers), code)
+        own = self.checkpoint.model.proportions
+        proportions = own and Proportions(*map(_to_numpy, (own.weight, own.bias, own.out)))
+        return embedding_of(config, CodeMap(layers), code, proportions)
 
 
 def open_clip_encoder(

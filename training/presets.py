@@ -214,7 +214,7 @@ _LIBRARY = dataclasses.replace(
     latents=LatentsConfig(own=True, second=2048, imagined_weight=1.0),
     # Opaque where it is as thin as a sheet, whose middle is 2 cm from its surface: .92 of the light
     # is stopped there, where a factor of 4 stops .65.
-    model=dataclasses.replace(_TOYBOX_MODEL, latent=96, density_scale=16.0),
+    model=dataclasses.replace(_TOYBOX_MODEL, latent=96, density_scale=16.0, proportions=64),
     batch=24,
     steps=1_200,
     sheet_every=300,

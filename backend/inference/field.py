@@ -23,12 +23,20 @@ class NumpyField:
     """A :class:`~backend.field_reader.Field`. May be read from several threads."""
 
     def __init__(
-        self, config: ModelConfig, grid: GridTable, table: Table, decoder: Decoder
+        self,
+        config: ModelConfig,
+        grid: GridTable,
+        table: Table,
+        decoder: Decoder,
+        proportions: Float[np.ndarray, "3"] | None = None,
     ) -> None:
+        """The object is stretched by ``proportions`` about the point that it stands on."""
         self._config = config
         self._grid = grid
         self._table = table
         self._decoder = decoder
+        self._proportions = proportions
+        self._feet = np.array([0.0, 0.0, -config.ground], dtype=np.float32)
 
     @property
     def bound(self) -> float:
@@ -46,7 +54,7 @@ class NumpyField:
         result = np.empty(len(points), dtype=np.float32)
 
         def read(part: slice) -> None:
-            chosen = points[part]
+            chosen = self._unstretched(points[part])
             result[part] = self._decoder.density(self._features(chosen)) + self._bias(chosen)
 
         _in_threads(read, len(points))
@@ -59,7 +67,7 @@ class NumpyField:
         color = np.empty((len(points), 3), dtype=np.float32)
 
         def read(part: slice) -> None:
-            chosen = points[part]
+            chosen = self._unstretched(points[part])
             density[part], color[part] = self._decoder.density_and_color(self._features(chosen))
             density[part] += self._bias(chosen)
 
@@ -69,6 +77,11 @@ class NumpyField:
     def lattice(
         self, x: Float[np.ndarray, " nx"], y: Float[np.ndarray, " ny"], z: Float[np.ndarray, " nz"]
     ) -> Float[np.ndarray, "nx ny nz"]:
+        if self._proportions is not None:
+            x, y, z = (
+                (line - feet) / factor + feet
+                for line, feet, factor in zip((x, y, z), self._feet, self._proportions, strict=True)
+            )
         lines = [line / np.float32(self.bound) for line in (x, y, z)]
         features = self._grid.read_lines(self._table, *lines)
         flat = features.reshape(len(features), -1)
@@ -80,6 +93,12 @@ class NumpyField:
         _in_threads(read, len(result))
         squares = np.square(x)[:, None, None] + np.square(y)[:, None] + np.square(z)
         return result.reshape(squares.shape) + self._bias_at(np.sqrt(squares))
+
+    def _unstretched(self, points: Points) -> Points:
+        """Where the grid has what is at ``points``."""
+        if self._proportions is None:
+            return points
+        return (points - self._feet) / self._proportions + self._feet
 
     def _features(self, points: Points) -> Float[np.ndarray, "points channels"]:
         return self._grid.read(self._table, points * np.float32(1.0 / self.bound))

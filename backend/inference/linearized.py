@@ -16,6 +16,7 @@ from scipy.sparse import csr_array
 from ..model.config import ModelConfig
 from ..shapes import Float
 from .grid import GridTable
+from .proportions import Proportions
 from .stored import StoredRows
 
 Code = Float[np.ndarray, " code"]
@@ -66,12 +67,18 @@ class CodeMap:
         weight, bias = self._layers[0]
         return weight @ np.concatenate([embedding.reshape(-1), extra]).astype(np.float64) + bias
 
-    def embedding(self, code: Code, extra: np.ndarray) -> Float[np.ndarray, " numbers"]:
-        """The smallest embedding that has this code, flat."""
+    def embedding(
+        self, code: Code, extra: np.ndarray, proportions: Proportions | None = None
+    ) -> Float[np.ndarray, " numbers"]:
+        """The smallest embedding that has this code, flat, and that ``proportions`` leave as it
+        is: none of their hidden units has anything to say of it."""
         weight, bias = self._layers[0]
         size = weight.shape[1] - len(extra)
-        wanted = code - bias - weight[:, size:] @ extra
-        return np.linalg.lstsq(weight[:, :size], wanted, rcond=None)[0].astype(np.float32)
+        wanted, weight = code - bias - weight[:, size:] @ extra, weight[:, :size]
+        if proportions is not None:
+            weight = np.concatenate([weight, proportions.weight])
+            wanted = np.concatenate([wanted, -proportions.bias])
+        return np.linalg.lstsq(weight, wanted, rcond=None)[0].astype(np.float32)
 
 
 class PointValues:

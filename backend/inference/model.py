@@ -17,6 +17,7 @@ from .decoder import Decoder
 from .field import NumpyField
 from .grid import GridTable
 from .linearized import Code, CodeMap, PointValues
+from .proportions import Proportions
 from .stored import StoredRows, StoredTensors, check_floats
 
 Embedding = Float[np.ndarray, "tokens width"]
@@ -62,6 +63,11 @@ class NumpyModel:
             self._shared = stored.rows("mapping.shared", (size,))
         else:
             self._decode = stored.rows("mapping.decode.weight", (size, config.latent))
+        self._proportions = (
+            Proportions.of(stored, config.tokens * config.width, config.proportions)
+            if config.proportions
+            else None
+        )
         self._offset = stored.rows("offset", (size,)) if config.offset else None
         joined = config.latent if config.mapping == "concatenation" else 0
         widths = (self._grid.channels + joined, *config.hidden)
@@ -87,7 +93,8 @@ class NumpyModel:
         Raises:
             BadRequest: a condition that the model does not have.
         """
-        return self.field_of_latent(self.latent(embedding, conditions))
+        proportions = None if self._proportions is None else self._proportions.of_text(embedding)
+        return self.field_of_latent(self.latent(embedding, conditions), proportions)
 
     def latent(
         self, embedding: Embedding, conditions: Mapping[str, float] | None = None
@@ -105,7 +112,7 @@ class NumpyModel:
         Raises:
             BadRequest: the code is of another model.
         """
-        return embedding_of(self.config, self.code_map, code)
+        return embedding_of(self.config, self.code_map, code, self._proportions)
 
     @property
     def code_map(self) -> CodeMap:
@@ -117,8 +124,12 @@ class NumpyModel:
         fixed = [rows for rows in (self._shared, self._offset) if rows is not None]
         return PointValues(self.config, self._grid, self._decode, fixed, self._mlp, points)
 
-    def field_of_latent(self, latent: Float[np.ndarray, " v"]) -> NumpyField:
-        """The object of a latent v."""
+    def field_of_latent(
+        self,
+        latent: Float[np.ndarray, " v"],
+        proportions: Float[np.ndarray, "3"] | None = None,
+    ) -> NumpyField:
+        """The object of a latent v, stretched by ``proportions``."""
         config = self.config
         table = np.zeros((self._grid.rows, config.grid.features), dtype=np.float32)
         layers = self._mlp
@@ -132,11 +143,15 @@ class NumpyModel:
             layers = [(weight[:, :channels], bias + weight[:, channels:] @ latent), *others]
         if self._offset is not None:
             self._offset.add_to(table)
-        return NumpyField(config, self._grid, table, Decoder(layers, config.density_scale))
+        decoder = Decoder(layers, config.density_scale)
+        return NumpyField(config, self._grid, table, decoder, proportions)
 
 
-def embedding_of(config: ModelConfig, codes: CodeMap, code: Code) -> Embedding:
-    """The smallest embedding that has a code, with the conditions' defaults.
+def embedding_of(
+    config: ModelConfig, codes: CodeMap, code: Code, proportions: Proportions | None = None
+) -> Embedding:
+    """The smallest embedding that has a code, with the conditions' defaults, and that
+    ``proportions`` leave as it is.
 
     Raises:
         BadRequest: the code is of another model.
@@ -146,7 +161,7 @@ def embedding_of(config: ModelConfig, codes: CodeMap, code: Code) -> Embedding:
             f"an object of your own has {code.size} numbers, and this model needs {codes.size}",
             "use the object again with this model (`att3d invert`)",
         )
-    flat = codes.embedding(code, condition_inputs(config))
+    flat = codes.embedding(code, condition_inputs(config), proportions)
     return flat.reshape(config.tokens, config.width)
 
 

@@ -107,8 +107,8 @@ class StoredTensors:
     def linear(self, name: str, before: int, after: int) -> Layer:
         """Weight and bias of a linear layer, single precision."""
         weight, bias = (
-            self._floats(f"{name}.weight", (after, before)),
-            self._floats(f"{name}.bias", (after,)),
+            self.floats(f"{name}.weight", (after, before)),
+            self.floats(f"{name}.bias", (after,)),
         )
         return weight.astype(np.float32), bias.astype(np.float32)
 
@@ -119,7 +119,7 @@ class StoredTensors:
         scale = self._tensors.pop(f"{short}.scale", None)
         kept = self._tensors.pop(f"{short}.kept", None)
         if integers is None or scale is None:
-            return StoredRows(self._floats(name, shape), None, self._vertices)
+            return StoredRows(self.floats(name, shape), None, self._vertices)
         if kept is None:
             kept = np.ones(len(scale) if scale.ndim else 0, dtype=bool)
         shaped = integers.ndim > 0 and scale.ndim == kept.ndim == 1
@@ -142,7 +142,8 @@ class StoredTensors:
         if self._tensors:
             raise self._broken(f"it holds an unknown tensor {min(self._tensors)}")
 
-    def _floats(self, name: str, shape: tuple[int, ...]) -> np.ndarray:
+    def floats(self, name: str, shape: tuple[int, ...]) -> np.ndarray:
+        """A tensor as it is stored."""
         tensor = self._tensors.pop(name, None)
         if tensor is None:
             raise self._broken(f"the tensor {name} is missing")

@@ -15,6 +15,7 @@ from .decoder import EnvironmentMap, RadianceMLP, density_bias
 from .fused import FusedKernels
 from .grid import FeatureGrid
 from .mapping import MappingNetwork, normalised_conditions
+from .proportions import Proportions
 from .spectral import add_spectral_norm
 
 
@@ -32,7 +33,11 @@ class Objects:
 
 
 class ATT3D(nn.Module):
-    """Mapping network, feature grid, MLP and environment map of one checkpoint."""
+    """Mapping network, feature grid, MLP and environment map of one checkpoint.
+
+    Everything here is of objects as their grids have them. Where the model has proportions, whoever
+    shows an object stretches it by them: :class:`~backend.model.field.Field`.
+    """
 
     offset: Tensor
 
@@ -59,6 +64,11 @@ class ATT3D(nn.Module):
         if config.spectral_norm_decoder or config.environment_spectral_norm:
             if self.environment is not None:
                 add_spectral_norm(self.environment)
+        self.proportions = (
+            Proportions(config.tokens * config.width, config.proportions)
+            if config.proportions
+            else None
+        )
         if config.offset:
             self.register_buffer("offset", torch.zeros(self.grid.size))
         self.fused: FusedKernels | None = None

@@ -72,9 +72,12 @@ class Checkpoint:
         """
         device = next(self.model.parameters()).device
         given = {name: torch.tensor([value]) for name, value in (conditions or {}).items()}
+        asked = embedding[None].to(device)
         with torch.inference_mode():
-            latent = self.model.latent(embedding[None].to(device), given)[0]
-        return Field(self.model, latent)
+            latent = self.model.latent(asked, given)[0]
+            stretched = self.model.proportions
+            proportions = None if stretched is None else stretched(asked)[0]
+        return Field(self.model, latent, proportions=proportions)
 
 
 def save_checkpoint(
@@ -114,6 +117,8 @@ def save_checkpoint(
         # Its first layer reads whole embeddings: millions of numbers.
         layers = [k for k, v in tensors.items() if k.startswith("mapping.") and v.ndim == 2]
         tensors |= {k: tensors[k].half() for k in layers if tensors[k].is_floating_point()}
+    if storage != "float32" and "proportions.weight" in tensors:
+        tensors["proportions.weight"] = tensors["proportions.weight"].half()
     for name, tensor in (text_tensors or {}).items():
         tensors[f"text.{name}"] = tensor
     _write(path, tensors, dataclasses.replace(metadata, config=config))

@@ -164,6 +164,11 @@ class ModelConfig:
     waves from -1 to 1 instead of 128."""
     surface_step: float = 0.05
     """A sample of this length, metres, is half opaque on the surface."""
+    proportions: int = 0
+    """Hidden units of the network that says how objects are stretched by text, which the paper does
+    not have; 0: grids say it, like everything else."""
+    ground: float = 0.6
+    """How far below the origin, metres, the point lies that objects are stretched about."""
     offset: bool = False
     """Whether a learned offset is added to every object's grid: fine-tuned on one prompt (A25)."""
 

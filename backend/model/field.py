@@ -32,9 +32,12 @@ class Field:
         model: ATT3D,
         latent: Float[Tensor, " v"],
         offset: Float[Tensor, " size"] | None = None,
+        proportions: Float[Tensor, "3"] | None = None,
     ) -> None:
-        """``offset`` is added to the object's grid (A25)."""
+        """``offset`` is added to the object's grid (A25); the object is stretched by
+        ``proportions``."""
         self._model = model
+        self._proportions = proportions
         with torch.inference_mode():
             self._objects: Objects = model.objects_of_latent(latent[None])
             if offset is not None:
@@ -77,7 +80,7 @@ class Field:
     ) -> tuple[Float[Tensor, " points"], Float[Tensor, "points 3"]]:
         """Pre-density and sRGB color at ``points``."""
         densities, colors = [], []
-        for part in points.split(CHUNK):
+        for part in self._unstretched(points).split(CHUNK):
             density, color = self._mlp(self._features(part))
             densities.append(density + self._model.bias(part))
             colors.append(color)
@@ -89,7 +92,7 @@ class Field:
     def occupied(self, points: Float[Tensor, "points 3"]) -> Bool[Tensor, " points"]:
         """Whether there may be more than ``NEGLIGIBLE`` density at ``points``."""
         owner = torch.zeros(len(points), dtype=torch.long, device=points.device)
-        return self._occupancy(points, owner)
+        return self._occupancy(self._unstretched(points), owner)
 
     @cached_property
     def _occupancy(self) -> Occupancy:
@@ -100,6 +103,7 @@ class Field:
     @torch.inference_mode()
     def pre_density(self, points: Float[Tensor, "points 3"]) -> Float[Tensor, " points"]:
         """Pre-density at ``points``."""
+        points = self._unstretched(points)
         parts = [self._pre_density(part) for part in points.split(CHUNK)]
         return torch.cat(parts) if parts else points.new_zeros(0)
 
@@ -128,6 +132,11 @@ class Field:
         self, x: Float[Tensor, " nx"], y: Float[Tensor, " ny"], z: Float[Tensor, " nz"]
     ) -> Float[Tensor, "nx ny nz"]:
         """Pre-density at every point of the axis-aligned grid ``x * y * z``."""
+        if self._proportions is not None:
+            x, y, z = (
+                self._unstretched(line[:, None].expand(-1, 3))[:, axis]
+                for axis, line in enumerate((x, y, z))
+            )
         parts = []
         for part in x.split(max(1, CHUNK // (len(y) * len(z)))):
             lines = (part, y, z)
@@ -137,6 +146,22 @@ class Field:
             points = torch.stack(torch.meshgrid(*lines, indexing="ij"), dim=-1)
             parts.append(self._mlp.pre_density(features) + self._model.bias(points))
         return torch.cat(parts)
+
+    def stretched(self, points: Float[Tensor, "points 3"]) -> Float[Tensor, "points 3"]:
+        """Points of the object in its own proportions, as they are in those asked for."""
+        if self._proportions is None:
+            return points
+        return (points - self._feet(points)) * self._proportions + self._feet(points)
+
+    def _unstretched(self, points: Float[Tensor, "points 3"]) -> Float[Tensor, "points 3"]:
+        """Where the grid has what is at ``points``."""
+        if self._proportions is None:
+            return points
+        return (points - self._feet(points)) / self._proportions + self._feet(points)
+
+    def _feet(self, like: Tensor) -> Float[Tensor, "3"]:
+        """The point that objects are stretched about."""
+        return like.new_tensor([0.0, 0.0, -self._model.config.ground])
 
     def _pre_density(self, points: Float[Tensor, "points 3"]) -> Float[Tensor, " points"]:
         return self._mlp.pre_density(self._features(points)) + self._model.bias(points)

@@ -128,12 +128,15 @@ def imagine(
     encoder: TextEncoder,
     config: LatentsConfig,
     collection: AssetCollection | None = None,
+    *,
+    proportions: bool = False,
 ) -> list[Imagined]:
     """Captions that ``captions`` explain, without those that repeat for the prompts of the fit.
 
     Captions that repeat explain some by themselves: models come more often than their copies, and
     how tall copies of a red tavern look says little of a blue tavern. All together explain the
     copies of ``collection`` that are not among them, or where it has none, some more by words.
+    With ``proportions`` the model says beside v how copies are stretched, so that v is the same.
     """
     visits = Counter(captions)
     models = [caption for caption in visits if visits[caption] > min(visits.values())]
@@ -155,6 +158,9 @@ def imagine(
         )
     if collection and copies:
         shown = collection.shown(list(visits))
+        asked = list(copies.values())
+        if proportions:
+            shown, asked = ([each.unstretched for each in some] for some in (shown, asked))
         plain = [i for i, each in enumerate(shown) if each.as_it_is]
         rest = sorted(set(range(len(shown))) - set(plain))
         known = sorted([*plain, *evenly(rest, max(EXPLAINING - len(plain), 1))])
@@ -162,7 +168,7 @@ def imagine(
             Imagined(
                 _encoded(list(copies), encoder),
                 torch.tensor(known),
-                partial(shares_of_copies, list(copies.values()), [shown[i] for i in known]),
+                partial(shares_of_copies, asked, [shown[i] for i in known]),
             )
         )
     return found

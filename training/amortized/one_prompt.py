@@ -10,12 +10,14 @@ import dataclasses
 from pathlib import Path
 
 import torch
+from jaxtyping import Float
+from torch import Tensor
 
 from backend.accelerator import choose_device
 from backend.model.att3d import OutputOffset
 from backend.model.checkpoint import load_checkpoint
 from backend.prompts.normalize import normalize_prompt
-from backend.protocol.errors import BadRequest
+from backend.protocol.errors import BadRequest, TrainingError
 
 from ..assets import ToyboxConfig, assets_of, references_of
 from ..guidance import Guidance
@@ -26,6 +28,9 @@ from ..runs.ranges import check_ranges
 from .config import TrainConfig
 from .run import WRITTEN, build_guidance, embedder, finish
 from .trainer import Trainer
+
+STRETCHED = 0.9
+"""A factor below this is what a word asks for."""
 
 
 class OnePrompt:
@@ -59,6 +64,17 @@ class OnePrompt:
             self.collection, self.prompts.prompts, self.device, compiled=config.compiled
         )
         """None if the collection does not have the prompt."""
+        asked = self.encoder.encode([self.prompt]).to(self.device)
+        network = self.model.proportions
+        self.proportions: Float[Tensor, "3"] | None = network and network(asked)[0]
+        """How the prompt's object is stretched, if the model says so."""
+        distilled = max(config.guidance.diffusion) > 0
+        if distilled and self.proportions is not None and self.proportions.min() < STRETCHED:
+            raise TrainingError(
+                f"score distillation looks at objects in their own proportions, and {self.prompt!r}"
+                " asks for others",
+                "leave the word out here, and stretch the mesh in Blender",
+            )
 
     def trainer(self, config: TrainConfig, guidance: Guidance, offset: OutputOffset) -> Trainer:
         """Trains ``offset`` and nothing else; ``config.model`` is the checkpoint's."""

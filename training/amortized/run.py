@@ -35,6 +35,7 @@ from .config import TrainConfig, config_as_json
 from .curve import CURVE_FILE
 from .export import export
 from .latents import LatentTable, imagine
+from .proportions import teach_proportions
 from .start import Start
 from .trainer import Embed, Trainer
 from .watch import SNAPSHOT_FILE, Watcher
@@ -77,9 +78,18 @@ def _train(config: TrainConfig, prompts: PromptSet | None, device: torch.device)
         config = dataclasses.replace(config, model=start.model.config, latents=latents)
     encoder = text_encoder(config, prompts, collection, start)
     assets = references_of(collection, prompts.prompts, device, compiled=config.compiled)
+    model = ATT3D(config.model) if start is None else start.model
+    if model.proportions is not None:
+        if max(config.guidance.diffusion) > 0:
+            raise TrainingError(
+                "score distillation looks at objects in their own proportions, whatever their"
+                " prompts say of these",
+                "train with --model.proportions 0",
+            )
+        teach_proportions(model.proportions, prompts, collection, encoder, seed=config.seed)
     trainer = Trainer(
         config=config,
-        model=ATT3D(config.model) if start is None else start.model,
+        model=model,
         embed=ResidentEmbeddings(prompts, encoder, device)
         if config.resident
         else embedder(
@@ -96,7 +106,11 @@ def _train(config: TrainConfig, prompts: PromptSet | None, device: torch.device)
         if config.latents.own
         else None,
         imagine=lambda seen: imagine(
-            [prompts.prompts[i] for i in seen], encoder, config.latents, collection
+            [prompts.prompts[i] for i in seen],
+            encoder,
+            config.latents,
+            collection,
+            proportions=config.model.proportions > 0,
         ),
         contents=contents_of(config, prompts, collection, encoder)
         | ({} if start is None else {"start": start.checkpoint.sha256}),
@@ -228,6 +242,8 @@ def build_guidance(
 ) -> Guidance:
     """The run's guidances, with their weights; ``renderer`` draws what is not a volume.
 
+    Where the model says proportions beside the grid, references are of the assets' own.
+
     Raises:
         TrainingError: references are asked for, but some prompt has none.
     """
@@ -242,6 +258,8 @@ def build_guidance(
                 "use --guidance.references 0 0 --guidance.diffusion 1 1 to train by score"
                 f" distillation, or prompts of {collection.name}",
             )
+        if config.model.proportions:
+            assets = assets.unstretched()
         if renderer is None:
             references: Guidance = ReferenceGuidance(
                 assets, config.references, config.cameras, interpolation=kind

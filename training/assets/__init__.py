@@ -16,6 +16,7 @@ from ..prompts import PromptSet
 from .library import LibraryConfig
 from .protocol import (
     AssetCollection,
+    Factors,
     ReferenceAssets,
     ReferenceBatch,
     Shown,
@@ -87,6 +88,7 @@ __all__ = [
     "KINDS",
     "AnyAssets",
     "AssetCollection",
+    "Factors",
     "LibraryConfig",
     "ReferenceAssets",
     "ReferenceBatch",

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import product
 from pathlib import Path
+from random import Random
 
 import torch
 
@@ -15,11 +16,11 @@ from backend.prompts.subjects import subject_of
 from backend.protocol.errors import BadRequest, TrainingError
 
 from ..library.assets import LibraryAssets
-from ..library.attributes import STRETCHES, TINTS, Look
+from ..library.attributes import AS_IT_IS, STRETCHES, TINTS, Look
 from ..library.prompts import SETS, Instance, LibraryPrompts, library_prompts, names_color
 from ..library.storage import Entry, Index, read_index, read_model
 from ..prompts import Chance, PromptSet, read_prompts
-from .protocol import Shown
+from .protocol import Factors, Shown
 
 
 @dataclass(frozen=True)
@@ -162,6 +163,30 @@ class LibraryCollection:
     def _shown(self, instance: Instance) -> Shown:
         plain = self.index.entries[instance.model].prompt
         return Shown(instance.model, plain, instance.look.tint, instance.look.stretch)
+
+    def proportions(
+        self, prompts: Sequence[str], count: int, chance: Random
+    ) -> list[tuple[str, Factors]]:
+        """All that the models are called, and beside it a quarter in their own proportions, half in
+        their own colors."""
+        if not self._prompts.attributes:
+            return []
+        found: list[tuple[str, Factors]] = []
+        for prompt, entry in self._plain(prompts):
+            model = self.instance(prompt).model
+            found += [(form, AS_IT_IS) for form in self._forms(self.instance(prompt), prompt)]
+            paints = () if names_color(entry.prompt) else tuple(TINTS)
+            for turn in range(count):
+                paint = chance.choice(paints) if paints and chance.random() < 0.5 else ""
+                look = Look(paint, chance.choice(tuple(STRETCHES)) if turn % 4 else "")
+                said = look.caption(chance.choice(entry.captions))
+                if chance.random() < 0.25 and said.startswith(("a ", "an ")):
+                    said = said.split(" ", 1)[1]
+                meant = Instance(model, look)
+                held = look.caption(entry.prompt) in self._prompts.held_out
+                if not held and self._find(said) in (None, meant):
+                    found.append((said, STRETCHES.get(look.stretch, AS_IT_IS)))
+        return found
 
     def sizes(self, prompts: Sequence[str]) -> dict[str, float]:
         return {prompt: entry.metres for prompt, entry in self._plain(prompts) if entry.metres}

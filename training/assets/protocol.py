@@ -10,9 +10,11 @@ A new kind of assets is one file beside this one, and one line in ``training/ass
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from random import Random
+from typing import Protocol, TypeAlias, runtime_checkable
 
 import torch
 from jaxtyping import Float
@@ -40,6 +42,15 @@ class Shown:
     def as_it_is(self) -> bool:
         """Whether no word changes the asset."""
         return not self.paint and not self.stretch
+
+    @property
+    def unstretched(self) -> Shown:
+        """The same in the asset's own proportions."""
+        return dataclasses.replace(self, stretch="")
+
+
+Factors: TypeAlias = tuple[float, float, float]
+"""How an asset is stretched along x, y and z."""
 
 
 @runtime_checkable
@@ -88,6 +99,10 @@ class ReferenceAssets(Protocol):
         Raises:
             TrainingError: there is nothing between some of the prompts.
         """
+        ...
+
+    def unstretched(self) -> ReferenceAssets:
+        """The same in the assets' own proportions, whatever the prompts' words ask for."""
         ...
 
 
@@ -148,6 +163,14 @@ class AssetCollection(Protocol):
 
     def copies(self, prompt: str) -> Mapping[str, Shown]:
         """What all copies of a prompt's asset show, by their captions; none of a copy."""
+        ...
+
+    def proportions(
+        self, prompts: Sequence[str], count: int, chance: Random
+    ) -> list[tuple[str, Factors]]:
+        """What each of the prompts' assets is called, and about ``count`` ways to ask for it in
+        other proportions, colors and words, with how these stretch it; none that is held back, or
+        that means another asset. Nothing where no word stretches."""
         ...
 
     def sizes(self, prompts: Sequence[str]) -> dict[str, float]:

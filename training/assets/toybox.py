@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from random import Random
 
 import torch
 from jaxtyping import Float
@@ -26,7 +27,7 @@ from ..prompts import (
     synonyms,
 )
 from ..toybox import AssetBatch, build, build_mix, near_surface_points, query, render, stack
-from .protocol import Shown
+from .protocol import Factors, Shown
 
 _LOOKED_AT = 200
 """Toys whose shapes and colors a fingerprint looks at, of a set of any size: a toy takes 1 ms."""
@@ -78,6 +79,13 @@ class ToyboxCollection:
         del prompt
         return {}
 
+    def proportions(
+        self, prompts: Sequence[str], count: int, chance: Random
+    ) -> list[tuple[str, Factors]]:
+        """Nothing: no word stretches a toy."""
+        del prompts, count, chance
+        return []
+
     def sizes(self, prompts: Sequence[str]) -> dict[str, float]:
         """No sizes: a toy may be as large as one likes."""
         del prompts
@@ -109,6 +117,10 @@ class ToyboxAssets:
         self._specs = tuple(specs)
         self._table: AssetBatch = stack([build(spec) for spec in specs]).to(device)
         self._compiled = compiled
+
+    def unstretched(self) -> ToyboxAssets:
+        """These: no word stretches a toy."""
+        return self
 
     def assets_at(self, mix: PromptMix) -> ToyboxBatch:
         """The toy of each mix: a prompt's own, or the family's between its prompts.

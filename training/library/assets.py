@@ -5,6 +5,7 @@ Copies in other colors and proportions are made as they are asked for.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -19,11 +20,11 @@ from backend.shapes import Float, Int
 
 from ..prompts import PromptMix
 from ..rendering.rasterize import project, visible
-from .attributes import STRETCHES, TINTS, Look, lightness_of, recolored, tint_table
+from .attributes import AS_IT_IS, STRETCHES, TINTS, lightness_of, recolored, tint_table
 from .between import Between, Surroundings, WithBetween
 from .grid import BAND, BLOCK, BLOCKS, CELL, CELLS, INSIDE, LEVEL
-from .mesh import HIDDEN, SHEET, THICKNESS, Mesh
-from .placing import FEET, placement
+from .mesh import HIDDEN, SHEET, THICKNESS
+from .placing import FEET
 from .prompts import Instance
 from .storage import StoredModel
 
@@ -64,13 +65,20 @@ class LibraryAssets:
         self.tints = tint_table(device)
         names = list(TINTS)
         lightness = [_lightness(model) for model in models]
-        fits = [_fit(models[i.model].mesh, scales[i.model], i.look) for i in instances]
         self._model = torch.tensor([i.model for i in instances])
         tint = [names.index(i.look.tint) if i.look.tint else -1 for i in instances]
         self._tint = torch.tensor(tint, device=device)
         self._lightness = torch.tensor([lightness[i.model] for i in instances], device=device)
-        self._stretch = torch.tensor([fit[0] for fit in fits], dtype=torch.float32, device=device)
-        self._offset = torch.tensor([fit[1] for fit in fits], dtype=torch.float32, device=device)
+        scale = torch.tensor([scales[i.model] for i in instances], dtype=torch.float32)
+        factors = torch.tensor([STRETCHES.get(i.look.stretch, AS_IT_IS) for i in instances])
+        self._scale = scale.to(device)[:, None].expand(-1, 3)
+        self._stretch = (scale[:, None] * factors).to(device)
+
+    def unstretched(self) -> LibraryAssets:
+        """The same in the models' own proportions."""
+        other = copy.copy(self)
+        other._stretch = self._scale
+        return other
 
     def assets_at(self, mix: PromptMix) -> LibraryBatch | WithBetween:
         """Each mix's model, or what lies between its models."""
@@ -83,7 +91,7 @@ class LibraryAssets:
     def plain(self, model: int) -> LibraryBatch:
         """A model as it is, as large as the ball allows."""
         none, one = torch.full((1,), -1, device=self.device), torch.ones(1, 3, device=self.device)
-        return LibraryBatch(self, [model], none, one[:, 0], one, torch.zeros_like(one))
+        return LibraryBatch(self, [model], none, one[:, 0], one)
 
     @cached_property
     def surroundings(self) -> Surroundings:
@@ -99,7 +107,6 @@ class LibraryAssets:
             self._tint[place],
             self._lightness[place],
             self._stretch[place],
-            self._offset[place],
         )
 
 
@@ -107,7 +114,8 @@ class LibraryAssets:
 class LibraryBatch:
     """Models side by side; implements ``ReferenceBatch``.
 
-    A copy's points are ``stretch * (a model's points) + offset``.
+    A copy's points are ``stretch * (a model's points) + offset``: stretched about ``FEET``, which
+    relative sizes are about, too.
     """
 
     assets: LibraryAssets
@@ -115,7 +123,10 @@ class LibraryBatch:
     tint: Int[Tensor, " assets"]
     lightness: Float[Tensor, " assets"]
     stretch: Float[Tensor, "assets 3"]
-    offset: Float[Tensor, "assets 3"]
+
+    @property
+    def offset(self) -> Float[Tensor, "assets 3"]:
+        return (1.0 - self.stretch) * self.stretch.new_tensor(FEET)
 
     def pictures(
         self,
@@ -322,16 +333,3 @@ def _lightness(model: StoredModel) -> float:
     first = model.mesh.texels[model.mesh.first_texel()]
     shown = model.mesh.areas() * (model.kinds != HIDDEN)
     return lightness_of(torch.from_numpy(first).float() / 255.0, torch.from_numpy(shown).float())
-
-
-def _fit(mesh: Mesh, scale: float, look: Look) -> tuple[list[float], list[float]]:
-    """Stretch and offset of a copy, which stands on the ground and fits the ball again."""
-    factors = np.array(STRETCHES[look.stretch]) if look.stretch else np.ones(3)
-    offset = np.zeros(3)
-    if np.ptp(factors) > 0:
-        again, moved = placement(mesh.vertices[np.unique(mesh.faces)] * factors)
-        factors, offset = factors * again, moved
-    elif look.stretch:
-        offset = FEET * (1.0 - factors)
-    # Relative sizes and "small" are about the point that the model stands on.
-    return (factors * scale).tolist(), (offset * scale + FEET * (1.0 - scale)).tolist()

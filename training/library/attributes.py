@@ -1,8 +1,8 @@
 """Words that work on every model: recolorings and proportions, made on the fly.
 
 A recoloring keeps how light a model's parts are beside each other and exchanges the colors for a
-ramp from dark to light. A proportion stretches the model about its axes; it then stands on the
-ground and fits the ball as before.
+ramp from dark to light. A proportion stretches the model along its axes, about the point that it
+stands on, the same for every model.
 """
 
 from __future__ import annotations
@@ -52,14 +52,17 @@ TINTS: dict[str, Tint] = {
 """The eleven basic colors of English, two metals, wood and stone."""
 
 STRETCHES: dict[str, tuple[float, float, float]] = {
-    "tall": (1.0, 1.0, 1.6),
+    "tall": (0.625, 0.625, 1.0),
     "short": (1.0, 1.0, 0.6),
-    "wide": (1.6, 1.0, 1.0),
+    "wide": (1.0, 0.625, 0.625),
     "narrow": (0.6, 1.0, 1.0),
-    "long": (1.0, 1.6, 1.0),
+    "long": (0.625, 1.0, 0.625),
     "small": (0.6, 0.6, 0.6),
 }
-"""Factors by x (width), y (depth) and z (height)."""
+"""Factors by x (width), y (depth) and z (height). None is above 1: as large as the ball allows, a
+model would leave it. So a tall one is as high as the model, and slimmer."""
+AS_IT_IS = (1.0, 1.0, 1.0)
+"""The factors without such a word."""
 
 WORDS = (*TINTS, *STRETCHES)
 RING, SPECKLE = 0.16, 0.12

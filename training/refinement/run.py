@@ -45,7 +45,9 @@ def _refine(checkpoint: Path, prompt: str, config: RefineConfig) -> Path:
     check_output(config.mesh)
     start = OnePrompt(checkpoint, prompt, config)
     config = dataclasses.replace(config, model=start.model.config)
-    field = start.checkpoint.field(start.encoder.encode([start.prompt])[0])
+    # All along in its own proportions, like the references; stretched at the end.
+    asked = start.checkpoint.field(start.encoder.encode([start.prompt])[0])
+    field = Field(start.model, asked.latent)
     vertices, faces = contoured(field, options)
     renderer = MeshRenderer(faces, config.rendering, config.cameras)
     surface = RefinedSurface(start.model, vertices, faces, stiffness=config.stiffness)
@@ -53,13 +55,13 @@ def _refine(checkpoint: Path, prompt: str, config: RefineConfig) -> Path:
         config, start.prompts, start.encoder, start.assets, start.device, renderer
     )
     trainer = start.trainer(config, guidance, surface)
-    watcher = RefineWatcher(config, renderer, start.assets)
+    watcher = RefineWatcher(config, renderer, start.assets and start.assets.unstretched())
     if trainer.accelerator.is_main_process:
         watcher.first(trainer)
     trainer.run(watcher)
     if trainer.accelerator.is_main_process:
-        moved = surface.vertices.detach().cpu().double().numpy()
-        tuned = Field(start.model, field.latent, surface.values.detach())
+        moved = asked.stretched(surface.vertices.detach()).cpu().double().numpy()
+        tuned = Field(start.model, field.latent, surface.values.detach(), start.proportions)
         mesh = painted(tuned, moved, faces, config.texture_size)
         mesh.prompt, mesh.checkpoint_hash = start.prompt, start.checkpoint.sha256
         write_mesh(mesh, config.mesh)

@@ -89,6 +89,25 @@ def test_a_models_copies_are_all_words_that_paint_and_all_that_stretch(checkpoin
     assert library_of(checkpoint, attributes=False).copies("a chair") == {}
 
 
+def test_words_of_proportion_stretch_what_the_grid_has(checkpoint):
+    """Whatever the model has learnt so far: "a tall chair" is "a chair" but for its proportions."""
+    made = load_checkpoint(checkpoint)
+    said = made.encoder().encode(["a chair", "a tall chair", "a small red lamp"])
+    factors = made.model.proportions(said)
+    expected = [(1.0, 1.0, 1.0), STRETCHES["tall"], STRETCHES["small"]]
+    torch.testing.assert_close(factors, torch.tensor(expected), atol=0.06, rtol=0)
+    command = ["evaluate", str(checkpoint), "--prompts", "stretched", "--count", "1"]
+    assert main([*command, "--scoring", "none", "--device", "cpu"]) == 0
+
+
+def test_score_distillation_of_stretched_copies_is_refused(checkpoint, tmp_path, capsys):
+    library = str(checkpoint.parent.parent / "lib")
+    command = ["train", "--library", library, "--run", str(tmp_path / "run"), "--steps", "1"]
+    distilled = ["--guidance.diffusion", "1", "1", "--diffusion-model", "nowhere"]
+    assert main([*command, *distilled, "--device", "cpu"]) == 2
+    assert "--model.proportions 0" in capsys.readouterr().err
+
+
 @pytest.fixture(scope="module")
 def deep(checkpoint, tmp_path_factory):
     """A checkpoint whose models had parts of v of their own, which text says."""
