@@ -21,22 +21,16 @@ from pathlib import Path
 from random import Random
 
 import torch
-from jaxtyping import Float
 from safetensors.torch import load_file
-from torch import Tensor, nn
+from torch import nn
 
 from backend.inference.linearized import closed
 from backend.model.checkpoint import load_checkpoint, save_checkpoint
 from backend.model.mapping import MappingNetwork
-from backend.model.proportions import Proportions
-from training.amortized.copies import shares_of_copies
 from training.amortized.latents import LatentsConfig, fit_mapping, imagine
-from training.amortized.proportions import teach_proportions
-from training.assets import Shown
 from training.assets.library import LibraryCollection
 from training.library.attributes import STRETCHES, TINTS, Look
 from training.library.storage import Entry, Index, write_index
-from training.prompts import PromptSet
 from training.props.table import PropTable, read_table
 
 
@@ -53,12 +47,6 @@ def main() -> None:
     parser.add_argument("--latents", type=Path, help="of scripts/find_latents.py")
     parser.add_argument("--table", type=Path, help="of the library: captions in other words")
     parser.add_argument("--wordings", type=int, default=4, help="of each prompt, with --table")
-    parser.add_argument(
-        "--proportions",
-        type=int,
-        default=0,
-        help="units of a network that says proportions, so that grids need not; with --table",
-    )
     arguments = parser.parse_args()
     checkpoint = load_checkpoint(arguments.checkpoint)
     model, encoder = checkpoint.model, checkpoint.encoder()
@@ -95,19 +83,7 @@ def main() -> None:
     )
     table = PropTable(read_table(arguments.table)) if arguments.table else None
     library = collection(assets["models"], table) if table else None
-    decode = model.mapping.plain_weights()["decode.weight"]
-    metric = decode.T @ decode
-    if arguments.proportions:
-        if library is None:
-            raise SystemExit("--proportions needs --table: how prompts are said in other words")
-        model.config = dataclasses.replace(model.config, proportions=arguments.proportions)
-        numbers = model.config.tokens * model.config.width
-        model.proportions = Proportions(numbers, arguments.proportions)
-        learnt = PromptSet("learnt", tuple(prompts), tuple(range(len(prompts))), ())
-        teach_proportions(model.proportions, learnt, library, encoder)
-        shares = of_the_unstretched(library.shown(prompts), truth, metric)
-        before, truth = shares @ before, shares @ truth
-    proportions = arguments.proportions > 0
+    proportions = model.config.proportions > 0
     imagined = imagine(prompts + 2 * plain, encoder, config, library, proportions=proportions)
     wordings = [said]
     if table:
@@ -116,6 +92,8 @@ def main() -> None:
             wordings.append(torch.cat([encoder.encode(part) for part in parts]))
     before = before.repeat(len(wordings), 1)
     result = fit_mapping(model, before, wordings, weights, config, imagined)
+    decode = model.mapping.plain_weights()["decode.weight"]
+    metric = decode.T @ decode
     with torch.no_grad():
         wrong, away = result.mapping.latent(said) - truth, truth - truth.mean(0)
         error, spread = (((part @ metric) * part).sum(1) for part in (wrong, away))
@@ -134,28 +112,6 @@ def main() -> None:
     metadata = dataclasses.replace(checkpoint.metadata, config=result.config, metrics={})
     # Vertices that were left out are zero, and are left out again.
     save_checkpoint(arguments.output, result, metadata, checkpoint.text_tensors, floor=0.0)
-
-
-def of_the_unstretched(
-    shown: list[Shown], v: Float[Tensor, "prompts v"], metric: Float[Tensor, "v v"]
-) -> Float[Tensor, "prompts prompts"]:
-    """Shares of the prompts' v that each one's asset has in its own proportions: that prompt's v
-    where there is one, otherwise what those that are not stretched let one expect."""
-    shares = torch.eye(len(shown))
-    own = [row for row, each in enumerate(shown) if not each.stretch]
-    rows = {shown[row]: row for row in own}
-    asked = [row for row, each in enumerate(shown) if each.stretch]
-    shares[asked] = 0.0
-    unknown = [row for row in asked if shown[row].unstretched not in rows]
-    for row in asked:
-        if row not in unknown:
-            shares[row, rows[shown[row].unstretched]] = 1.0
-    expected = shares_of_copies(
-        [shown[row].unstretched for row in unknown], [shown[row] for row in own], v[own], metric
-    )
-    for row, share in zip(unknown, expected, strict=True):
-        shares[row, own] = share
-    return shares
 
 
 def collection(models: list[dict[str, str]], table: PropTable) -> LibraryCollection:

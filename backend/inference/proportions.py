@@ -6,14 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..model.config import LARGEST, LOUD, QUIET
 from ..shapes import Float
 from .stored import StoredTensors
-
-QUIET, LOUD = 0.1, 0.35
-"""Logarithms up to the first, either way, count as 0, and from the second on in full: words ask for
-half as much or more, and what is below would be noise on every object."""
-LARGEST = 1.0
-"""Largest logarithm of a factor, either way."""
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,11 @@ def paper_resolutions(levels: int) -> tuple[int, ...]:
 
 PAPER_RESOLUTIONS = paper_resolutions(5)
 
+QUIET, LOUD, LARGEST = 0.1, 0.35, 1.0
+"""Logarithms of factors, as a text says them of proportions: up to the first, either way, they
+count as 0, from the second on in full, and none is larger than the third. Words ask for .47 or
+more; what is far below would be noise on every object."""
+
 
 @dataclass(frozen=True)
 class GridConfig:

@@ -12,7 +12,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from ..inference.proportions import LARGEST, LOUD, QUIET
+from .config import LARGEST, LOUD, QUIET
 
 
 class Proportions(nn.Module):

@@ -60,6 +60,9 @@ class Spheres:
         radii = (RADII[mix.prompts] * mix.shares).sum(1)
         return Balls(radii, (COLORS[mix.prompts] * mix.shares[..., None]).sum(1))
 
+    def unstretched(self):
+        return self
+
 
 REFERENCES = ReferencesConfig(size=16, rays=32, samples=24, points=256)
 

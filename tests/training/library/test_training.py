@@ -11,7 +11,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from backend.model.checkpoint import load_checkpoint
+from backend.model.checkpoint import load_checkpoint, save_checkpoint
 from backend.model.grid import FeatureGrid
 from tests.training.library.models import box
 from training.assets import LibraryConfig, Shown
@@ -158,6 +158,33 @@ def test_a_mapping_network_is_fitted_anew_to_further_captions_of_a_table(deep, t
         apart = (before.model.latent(encode(["a table"])) - chair).norm()
     assert (again - chair).norm() < 0.2 * apart
     assert (seat - chair).norm() < 0.5 * (unheard - chair).norm()
+
+
+def test_a_checkpoint_from_before_is_taught_proportions(deep, tmp_path):
+    """Its grid of "a tall chair" becomes that of "a chair", which stays."""
+    known = load_checkpoint(deep)
+    old, out = tmp_path / "old.safetensors", tmp_path / "taught.safetensors"
+    known.model.proportions = None
+    config = dataclasses.replace(known.model.config, proportions=0)
+    metadata = dataclasses.replace(known.metadata, config=config)
+    save_checkpoint(old, known.model, metadata, known.text_tensors)
+    table = tmp_path / "models.tsv"
+    table.write_text("".join(f"pack/{name}\ta {name.lower()}\t\t1\tfurniture\n" for name in COLORS))
+    fit = ["--table", table, "--epochs", "60", "--rate", "1e-3", "--imagined", "50"]
+    assert "50 copies that nobody wrote of" in script("teach_proportions.py", old, "-o", out, *fit)
+    before, after = load_checkpoint(old), load_checkpoint(out)
+    prompts = ["a chair", "a tall chair", "a table"]
+    said = before.encoder().encode(prompts)
+    with torch.no_grad():
+        chair, unlike, table = before.model.latent(said)
+        again, tall, _ = after.model.latent(said)
+    apart = (table - chair).norm()
+    assert (again - chair).norm() < 0.2 * apart
+    assert (tall - chair).norm() < max(0.2 * apart, 0.5 * (unlike - chair).norm())
+    factors = torch.tensor([(1.0, 1.0, 1.0), STRETCHES["tall"]])
+    torch.testing.assert_close(after.model.proportions(said)[:2], factors, atol=0.06, rtol=0)
+    with pytest.raises(subprocess.CalledProcessError):
+        script("teach_proportions.py", out, "-o", out, *fit)
 
 
 def test_latents_are_found_again_for_every_prompt_by_the_library(checkpoint, tmp_path):
