@@ -4,9 +4,10 @@
 
 For checkpoints from before models had them (``backend/model/proportions.py``). A network is fitted
 to what words ask of the library's models, and the deep mapping network anew, so that it says of
-every caption what it said of the caption without such a word: of the learnt prompts, of these in
-other words, and of captions that nobody wrote. Grid, MLP and text tower stay as they are. Prints
-the errors of grids, before and now, in units of their spread over the learnt prompts.
+every caption what it said of the caption without such a word: of the learnt prompts, and of
+captions that nobody wrote. A prompt in other words is to say what the prompt does. Grid, MLP and
+text tower stay as they are. Prints the errors of grids, before and now, in units of their spread
+over the learnt prompts.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from pathlib import Path
 from random import Random
 
 import torch
-from refit_mapping import collection
+from refit_mapping import collection, other_wordings
 from torch import Tensor, nn
 
 from backend.model.checkpoint import load_checkpoint, save_checkpoint
@@ -42,10 +43,11 @@ def main() -> None:
     parser.add_argument("checkpoint", type=Path)
     parser.add_argument("-o", "--output", type=Path, required=True)
     parser.add_argument("--table", type=Path, required=True, help="captions in other words")
+    parser.add_argument("--begin", type=Path, help="taught before: the fit begins where it is")
     parser.add_argument("--hidden", type=int, default=64, help="units of the new network")
     parser.add_argument("--epochs", type=int, default=60)
     parser.add_argument("--rate", type=float, default=8e-4)
-    parser.add_argument("--wordings", type=int, default=3, help="of each prompt, besides its own")
+    parser.add_argument("--wordings", type=int, default=4, help="of each prompt, besides its own")
     parser.add_argument("--imagined", type=int, default=8000, help="of models and of copies each")
     arguments = parser.parse_args()
     checkpoint = load_checkpoint(arguments.checkpoint)
@@ -56,18 +58,24 @@ def main() -> None:
     if model.proportions is not None:
         raise SystemExit(f"{arguments.checkpoint} has proportions by text already")
     prompts = checkpoint.metadata.prompts
-    library = collection(assets["models"], PropTable(read_table(arguments.table)))
+    table = PropTable(read_table(arguments.table))
+    library = collection(assets["models"], table)
     before = model.config
     numbers = before.tokens * before.width
     model.config = dataclasses.replace(before, proportions=arguments.hidden)
     model.proportions = Proportions(numbers, arguments.hidden)
+    begun = arguments.begin and load_checkpoint(arguments.begin).model
     learnt = PromptSet("learnt", tuple(prompts), tuple(range(len(prompts))), ())
     teach_proportions(model.proportions, learnt, library, encoder)
 
     own = [saying(prompt, library) for prompt in prompts]
     kinds = {
         "learnt prompts": own,
-        "in other words": other_wordings(prompts, library, arguments.wordings),
+        "in other words": [
+            (said, meant)
+            for wording in other_wordings(prompts, assets["models"], table, arguments.wordings + 1)
+            for said, (_, meant) in zip(wording, own, strict=True)
+        ],
         "models that nobody wrote of": [
             (caption, caption) for caption in imagined_captions(prompts, arguments.imagined)
         ],
@@ -88,6 +96,8 @@ def main() -> None:
         epochs=arguments.epochs,
         components=before.components or LatentsConfig.components,
     )
+    if begun:
+        model.mapping = begun.mapping
     result = fit_mapping(model, meant, [said], weights, config)
     decode = mapping.plain_weights()["decode.weight"]
     metric = decode.T @ decode
@@ -116,21 +126,6 @@ def saying(prompt: str, library: LibraryCollection) -> Saying:
     if not instance.look.stretch:
         return prompt, prompt
     return prompt, Look(instance.look.tint).caption(library.index.entries[instance.model].prompt)
-
-
-def other_wordings(prompts: Sequence[str], library: LibraryCollection, count: int) -> list[Saying]:
-    """``count`` wordings of each prompt, by any of its model's captions, every second without its
-    article."""
-    random, found = Random(0), []
-    for prompt in prompts:
-        instance = library.instance(prompt)
-        for turn in range(count):
-            caption = random.choice(library.index.entries[instance.model].captions)
-            both = [look.caption(caption) for look in (instance.look, Look(instance.look.tint))]
-            if turn % 2 == 0:
-                both = [text.removeprefix("a ").removeprefix("an ") for text in both]
-            found.append((both[0], both[1]))
-    return found
 
 
 def copies(prompts: Sequence[str], library: LibraryCollection, most: int) -> list[Saying]:
