@@ -179,6 +179,13 @@ class TorchModel:
         given = dict(conditions) if conditions else None
         return TorchField(self.checkpoint.field(torch.from_numpy(embedding), given))
 
+    def proportions(self, embedding: Float[np.ndarray, "tokens width"]) -> Float[np.ndarray, "3"]:
+        """How a text embedding's object is stretched along x, y and z."""
+        known = self.checkpoint.model.proportions
+        if known is None:
+            return np.ones(3, dtype=np.float32)
+        return _to_numpy(known(torch.from_numpy(embedding)[None].to(self.device))[0])
+
     def embedding_of(self, code: Float[np.ndarray, " code"]) -> Float[np.ndarray, "tokens width"]:
         """The smallest embedding that has this code.
 

@@ -174,7 +174,7 @@ class Engine:
             notes = self._prompts.notes(clean, conditions, objects)
         mesh.notes = notes + mesh.notes
         if options is not None and options.size == "real":
-            sizes = [self._prompts.sizes.of(prompt) for prompt in clean]
+            sizes = [self._prompts.size(prompt) for prompt in clean]
             known = [size for size in sizes if size is not None]
             if len(known) == len(sizes):
                 if stops:  # the geometric mean by share, as everywhere between prompts

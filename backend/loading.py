@@ -83,6 +83,10 @@ class Model(Protocol):
         """The object of one text embedding, with the values of A31 that are not the defaults."""
         ...
 
+    def proportions(self, embedding: Float[np.ndarray, "tokens width"]) -> Float[np.ndarray, "3"]:
+        """How a text embedding's object is stretched along x, y and z."""
+        ...
+
     def embedding_of(self, code: Code) -> Float[np.ndarray, "tokens width"]:
         """An embedding that has this code, which inversion found.
 

@@ -44,6 +44,7 @@ class PromptReader:
             metadata.synonyms,
             words_read(metadata.text_encoder),
             KnownMeanings,
+            metadata.stretches,
         )
         self._last_chain: tuple[object, PromptChain] | None = None
 
@@ -144,9 +145,18 @@ class PromptReader:
         notes = [judge(self._vocabulary.familiarity(prompt), field_of).note for prompt in said]
         return [note for note in dict.fromkeys(notes) if note]
 
+    def size(self, prompt: str) -> float | None:
+        """The largest side in metres of what a prompt names, smaller where it asks for a small one;
+        None where nobody knows."""
+        metres = self.sizes.of(prompt)
+        if metres is None:
+            return None
+        heard = self._vocabulary.familiarity(prompt).heard
+        return metres * float(self.checkpoint.proportions(self.encode([heard])[0]).max())
+
     def scale(self, mesh: GeneratedMesh, shares: Mapping[str, float]) -> None:
         """Give a mesh the real size of its prompts, whose shares add up to 1."""
-        sizes = {prompt: self.sizes.of(prompt) for prompt in shares}
+        sizes = {prompt: self.size(prompt) for prompt in shares}
         known = {prompt: size for prompt, size in sizes.items() if size is not None}
         if len(known) < len(shares):
             mesh.notes.append(UNKNOWN)

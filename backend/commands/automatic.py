@@ -33,7 +33,8 @@ class Candidate:
         said = self.metadata
         prompts = [*said.prompts, *said.unseen]
         limit = words_read(said.text_encoder)
-        return Vocabulary(prompts, said.words, said.synonyms, limit, KnownMeanings)
+        known = said.words, said.synonyms
+        return Vocabulary(prompts, *known, limit, KnownMeanings, said.stretches)
 
 
 def candidates() -> list[Candidate]:

@@ -93,8 +93,13 @@ class NumpyModel:
         Raises:
             BadRequest: a condition that the model does not have.
         """
-        proportions = None if self._proportions is None else self._proportions.of_text(embedding)
+        proportions = None if self._proportions is None else self.proportions(embedding)
         return self.field_of_latent(self.latent(embedding, conditions), proportions)
+
+    def proportions(self, embedding: Embedding) -> Float[np.ndarray, "3"]:
+        """How a text embedding's object is stretched along x, y and z."""
+        known = self._proportions
+        return np.ones(3, dtype=np.float32) if known is None else known.of_text(embedding)
 
     def latent(
         self, embedding: Embedding, conditions: Mapping[str, float] | None = None

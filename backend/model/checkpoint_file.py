@@ -54,6 +54,8 @@ class CheckpointMetadata:
     """Words of the training captions to the word that ``prompts`` use for the same."""
     sizes: dict[str, float] = field(default_factory=dict)
     """Real sizes of prompts: the largest side in metres. Other prompts take the nearest one's."""
+    stretches: list[str] = field(default_factory=list)
+    """Words that stretch whatever they are said of: they go with every other word."""
     kinds: dict[str, str] = field(default_factory=dict)
     """Categories of prompts, to browse by; these are shown, where there are any."""
     description: str = ""

@@ -148,6 +148,7 @@ class Vocabulary:
         synonyms: Mapping[str, str] | None = None,
         limit: int | None = None,
         hearing: MakeHearing | None = None,
+        anywhere: Iterable[str] = (),
     ) -> None:
         """
         Args:
@@ -157,7 +158,10 @@ class Vocabulary:
                 paraphrase finds its prompt.
             limit: how many words the text encoder reads; None: it is not counted in words.
             hearing: makes the known words' meanings available; None: unknown words stay unknown.
+            anywhere: words that are obeyed beside every other, whether ``prompts`` have them so or
+                not.
         """
+        self._anywhere = frozenset(anywhere)
         self.prompts = list(dict.fromkeys(prompts))
         # "knight's" of a caption is "knight" in a prompt's words, "orang-utan" is two of them.
         self.words = frozenset(learn_words([*words, *self.prompts]))
@@ -202,7 +206,8 @@ class Vocabulary:
             heard = leave_out(heard, unknown) if words else heard
             heard, cut = shorten(heard, self.words, self.limit)
             words, _ = self._content(heard)
-        unheard = self._combinations.unheard(words, heard)
+        judged = [(word, kind) for word, kind in words if kind not in self._anywhere]
+        unheard = self._combinations.unheard(judged, heard)
         without_effect = {word for word, _ in unheard.alone}
         content = {kind for word, kind in words if word not in without_effect}
         close = {word: self._similar(word) for word in unknown}

@@ -55,6 +55,7 @@ class PromptIndex:
         words: every word of its training.
         synonyms: word to the word that ``prompts`` use for it.
         limit: how many words of a prompt its text encoder reads.
+        anywhere: words that are obeyed beside every other.
     """
 
     def __init__(
@@ -63,9 +64,11 @@ class PromptIndex:
         words: Iterable[str] = (),
         synonyms: Mapping[str, str] | None = None,
         limit: int | None = None,
+        anywhere: Iterable[str] = (),
     ) -> None:
         self.prompts = tuple(dict.fromkeys(prompts))
-        self.vocabulary = Vocabulary(self.prompts, words, synonyms, limit, KnownMeanings)
+        known = self.prompts, words, synonyms
+        self.vocabulary = Vocabulary(*known, limit, KnownMeanings, anywhere)
         self._subjects = self.vocabulary.subjects  # found now, not at the first keystroke
         self._completions = Completions(self.prompts[:INDEXED], self.vocabulary.words)
 
@@ -287,6 +290,7 @@ def _build(key: tuple[Path, int, int]) -> None:
         catalog.texts(said.get("words")),
         {a: b for a, b in pairs if isinstance(a, str) and isinstance(b, str)},
         words_read(encoder) if isinstance(encoder, Mapping) else None,
+        catalog.texts(said.get("stretches")),
     )
     with _lock:
         while len(_built) >= _KEPT:

@@ -5,6 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from backend.inference.model import NumpyModel
+from backend.paths import bundled_checkpoints
+from backend.prompt_reader import PromptReader
 from backend.real_size import RealSizes, at_real_size, chain_at_real_size
 
 SIZES = RealSizes({"a dagger": 0.4, "a stone castle": 30.0, "a red barrel": 1.0})
@@ -24,6 +27,16 @@ POINTS = np.array([[-0.5, 0.1, -0.6], [0.5, 0.2, -0.1], [0.0, 0.0, 0.2]], np.flo
 )
 def test_prompt_has_the_size_of_what_it_is_about(prompt: str, metres: float | None) -> None:
     assert SIZES.of(prompt) == metres
+
+
+def test_a_small_one_is_smaller_and_a_tall_one_is_as_high() -> None:
+    (props,) = (path for path in bundled_checkpoints() if path.stem == "props")
+    reader = PromptReader(NumpyModel(props))
+    plain = reader.size("a yellow bomb")
+    assert plain == reader.sizes.of("a yellow bomb") == reader.sizes.of("a small yellow bomb")
+    assert reader.size("a small yellow bomb") == pytest.approx(0.6 * plain, rel=0.08)
+    assert reader.size("a tall yellow bomb") == pytest.approx(plain, rel=0.08)
+    assert reader.size("a zeppelin") is None
 
 
 def test_sizes_that_are_none_are_left_out() -> None:

@@ -103,3 +103,13 @@ def test_three_thousand_prompts_take_less_than_twenty_milliseconds() -> None:
         took.append(time.perf_counter() - start)
     assert "purple" in note
     assert within(min(took), 0.020)
+
+
+def test_words_that_go_with_every_other_have_no_rivals() -> None:
+    """Captions have a red barrel and a tall chair, and neither the other way round."""
+    captions = ["a red barrel", "a red chair", "a tall chair", "a red lamp", "a tall lamp"]
+    captions += ["a wooden barrel", "a wooden lamp"]
+    strict = Vocabulary(captions).familiarity("a tall wooden barrel")
+    assert 'never saw "tall" and' in strict.note
+    free = Vocabulary(captions, anywhere=["tall"]).familiarity("a tall wooden barrel")
+    assert free.note == "" and free.effective[0] == ("tall", "tall")

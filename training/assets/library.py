@@ -164,6 +164,10 @@ class LibraryCollection:
         plain = self.index.entries[instance.model].prompt
         return Shown(instance.model, plain, instance.look.tint, instance.look.stretch)
 
+    @property
+    def stretches(self) -> Sequence[str]:
+        return tuple(STRETCHES) if self._prompts.attributes else ()
+
     def proportions(
         self, prompts: Sequence[str], count: int, chance: Random
     ) -> list[tuple[str, Factors]]:

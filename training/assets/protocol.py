@@ -165,6 +165,11 @@ class AssetCollection(Protocol):
         """What all copies of a prompt's asset show, by their captions; none of a copy."""
         ...
 
+    @property
+    def stretches(self) -> Sequence[str]:
+        """Words that stretch any asset."""
+        ...
+
     def proportions(
         self, prompts: Sequence[str], count: int, chance: Random
     ) -> list[tuple[str, Factors]]:

@@ -79,6 +79,10 @@ class ToyboxCollection:
         del prompt
         return {}
 
+    @property
+    def stretches(self) -> Sequence[str]:
+        return ()
+
     def proportions(
         self, prompts: Sequence[str], count: int, chance: Random
     ) -> list[tuple[str, Factors]]:

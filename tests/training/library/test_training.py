@@ -96,6 +96,7 @@ def test_words_of_proportion_stretch_what_the_grid_has(checkpoint):
     factors = made.model.proportions(said)
     expected = [(1.0, 1.0, 1.0), STRETCHES["tall"], STRETCHES["small"]]
     torch.testing.assert_close(factors, torch.tensor(expected), atol=0.06, rtol=0)
+    assert made.metadata.stretches == list(STRETCHES)
     command = ["evaluate", str(checkpoint), "--prompts", "stretched", "--count", "1"]
     assert main([*command, "--scoring", "none", "--device", "cpu"]) == 0
 
@@ -173,6 +174,7 @@ def test_a_checkpoint_from_before_is_taught_proportions(deep, tmp_path):
     fit = ["--table", table, "--epochs", "60", "--rate", "1e-3", "--imagined", "50"]
     assert "50 copies that nobody wrote of" in script("teach_proportions.py", old, "-o", out, *fit)
     before, after = load_checkpoint(old), load_checkpoint(out)
+    assert after.metadata.stretches == list(STRETCHES)
     prompts = ["a chair", "a tall chair", "a table"]
     said = before.encoder().encode(prompts)
     with torch.no_grad():
