@@ -86,7 +86,8 @@ def _train(config: TrainConfig, prompts: PromptSet | None, device: torch.device)
                 " prompts say of these",
                 "train with --model.proportions 0",
             )
-        teach_proportions(model.proportions, prompts, collection, encoder, seed=config.seed)
+        if collection.stretches:
+            teach_proportions(model.proportions, prompts, collection, encoder, seed=config.seed)
     trainer = Trainer(
         config=config,
         model=model,

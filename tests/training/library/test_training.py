@@ -101,6 +101,19 @@ def test_words_of_proportion_stretch_what_the_grid_has(checkpoint):
     assert main([*command, "--scoring", "none", "--device", "cpu"]) == 0
 
 
+def test_without_attributes_a_run_trains_and_no_word_stretches(checkpoint, tmp_path):
+    folder = checkpoint.parents[1]
+    train = ["train", "--library", str(folder / "lib"), "--run", str(tmp_path / "run")]
+    train += ["--steps", "1", "--batch", "2", "--watched", "1", "--scoring", "none"]
+    train += ["--device", "cpu", "--model.grid.resolutions", "5", "9", "--references.points", "256"]
+    train += ["--references.rays", "16", "--latents.no-own"]
+    assert main([*train, "--assets.no-attributes"]) == 0
+    made = load_checkpoint(tmp_path / "run" / "checkpoint.safetensors")
+    said = made.encoder().encode(["a chair", "a tall chair"])
+    assert torch.equal(made.model.proportions(said), torch.ones(2, 3))
+    assert made.metadata.stretches == []
+
+
 def test_score_distillation_of_stretched_copies_is_refused(checkpoint, tmp_path, capsys):
     library = str(checkpoint.parent.parent / "lib")
     command = ["train", "--library", library, "--run", str(tmp_path / "run"), "--steps", "1"]
