@@ -91,6 +91,11 @@ class ViewMaker:
     def on_cpu(self) -> bool:
         return self._device.type == "cpu"
 
+    @property
+    def elevation(self) -> float:
+        """Elevation of :meth:`around`, degrees: the middle of what is drawn."""
+        return sum(self.config.cameras.elevation) / 2
+
     @torch.no_grad()
     def chunk(self, number: int) -> BankedViews:
         """The same views every time: objects in turn, everything else random (A13-A15)."""
@@ -117,9 +122,9 @@ class ViewMaker:
     @torch.no_grad()
     def around(self, objects: Int[Tensor, " objects"]) -> Float[Tensor, "objects 4 4 size size"]:
         """Some toys from the front, left, back and right, lit: color times alpha, and alpha."""
-        middle = [sum(ends) / 2 for ends in vars(self.config.cameras).values()]
-        distance, focal, elevation, _ = middle
-        cameras = orbit(4, elevation=elevation, distance=distance, focal=focal)
+        config = self.config.cameras
+        distance, focal = sum(config.distance) / 2, sum(config.focal) / 2
+        cameras = orbit(4, elevation=self.elevation, distance=distance, focal=focal)
         each = objects.repeat_interleave(4)
         cameras = cameras[torch.arange(4).repeat(len(objects))]
         parts = [

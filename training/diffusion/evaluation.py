@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -78,21 +79,21 @@ def view_accuracy(
     pictures: Float[Tensor, "pictures size size 3"],
     truth: Float[Tensor, "pictures 4 4 size size"],
     words: Int[Tensor, " pictures"],
-    scheme: ViewScheme,
+    sides: Int[Tensor, " 4"],
 ) -> float:
     """How often a picture is nearest to the truth from the side that its caption says.
 
     ``truth`` holds premultiplied color and alpha of each picture's toy from the front, left, back
-    and right. A picture's background is taken from its corners.
+    and right, whose words are ``sides``. A picture's background is taken from its corners.
     """
     corners = pictures[:, [0, 0, -1, -1], [0, -1, 0, -1]].median(1).values
     rgb, alpha = truth[:, :, :3], truth[:, :, 3:]
     over = rgb + (1.0 - alpha) * corners[:, None, :, None, None]
     distance = (over - pictures.permute(0, 3, 1, 2)[:, None]).square().mean((2, 3, 4))
-    return (side_words(scheme)[distance.argmin(1)] == words).float().mean().item()
+    return (sides[distance.argmin(1)] == words).float().mean().item()
 
 
-def side_words(scheme: ViewScheme) -> Int[Tensor, " 4"]:
-    """The word groups of the views from the front, left, back and right."""
+def side_words(scheme: ViewScheme, elevation: float) -> Int[Tensor, " 4"]:
+    """The words of views from the front, left, back and right, ``elevation`` degrees up."""
     azimuth = torch.arange(4) * (torch.pi / 2)
-    return view_index(azimuth, torch.zeros(4), scheme)
+    return view_index(azimuth, torch.full((4,), math.radians(elevation)), scheme)

@@ -68,7 +68,7 @@ def _train(config: DiffusionConfig, device: torch.device) -> Path:
             f"the diffusion model carries its text tower with it; {config.text!r} is too large",
             "use --text small, or a tower's .safetensors file",
         )
-    encoder = with_views(base, VIEW_WORDS[config.data.views])
+    encoder = with_views(base, config.data.views)
     seed, size = config.seed, config.unet.size
     maker = ViewMaker(known, config.data, size, seed, device, compiled=config.compiled)
     trainer = DiffusionTrainer(
@@ -135,7 +135,7 @@ class _Watcher:
         self._empty = encoder.encode([""])[0]
         self._scoring = ScoringClip.load()
         self._writer = tensorboard(config.folder)
-        self._sides = side_words(config.data.views)
+        self._sides = side_words(config.data.views, maker.elevation)
         self._maker = maker
         self._held_out = held_out(maker, trainer.captions, trainer.tokens)
         self._watched = _some(len(prompts), config.watched)
@@ -177,7 +177,7 @@ class _Watcher:
 
     def _measure(self, scored: int) -> dict[str, float]:
         """Figures of the averaged weights; those of real pictures beside them are the ceiling."""
-        trainer, scheme = self._trainer, self._config.data.views
+        trainer = self._trainer
         rows = _some(len(self._prompts), scored)
         sides = torch.arange(len(rows)) % 4
         words = self._sides[sides]
@@ -191,7 +191,7 @@ class _Watcher:
             "held-out loss": self._held_out.loss(trainer.average, trainer.scheduler),
             "caption accuracy": score(pictures=pictures),
             "of real pictures": score(pictures=real.permute(0, 2, 3, 1)),
-            "view accuracy": view_accuracy(pictures, truth, words, scheme),
+            "view accuracy": view_accuracy(pictures, truth, words, self._sides),
         }
 
     def _samples(

@@ -10,7 +10,8 @@ carry a vector of the view's own: always many of them, which makes the view hard
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+import math
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -22,6 +23,8 @@ from torch import Tensor
 from backend.files import check_source
 from backend.protocol.errors import TrainingError
 from backend.text.small_encoder import SmallEncoder
+
+from ..prompts.views import ViewScheme, parts_of_words
 
 TOWER_FILE = "model.safetensors"
 VIEWS_FILE = "views.safetensors"
@@ -100,17 +103,21 @@ class PixelTextEncoder:
         return PixelTextEncoder(tower, views)
 
 
-def with_views(tower: SmallEncoder, views: Iterable[str]) -> PixelTextEncoder:
-    """The tower with a vector for each group of view words.
+def with_views(tower: SmallEncoder, scheme: ViewScheme) -> PixelTextEncoder:
+    """The tower with a vector for each group of the scheme's view words.
 
     Vectors are random with the spread of a token (which a layer norm gives variance 1), and the
-    same for the same words every time.
+    same for the same words every time; some schemes have sums of these, with the same spread.
     """
-    return PixelTextEncoder(tower, {words: _vector(words, tower.width) for words in views})
+    views = {}
+    for words, parts in parts_of_words(scheme).items():
+        total = torch.stack([share * _vector(part, tower.width) for part, share in parts.items()])
+        spread = math.sqrt(sum(share**2 for share in parts.values()))
+        # In half precision it is stored: a loaded encoder gives the same tokens.
+        views[words] = (total.sum(0) / spread).half().float()
+    return PixelTextEncoder(tower, views)
 
 
 def _vector(words: str, width: int) -> Float[Tensor, " width"]:
     seed = int.from_bytes(hashlib.sha256(words.encode()).digest()[:7], "big")
-    drawn = torch.randn(width, generator=torch.Generator().manual_seed(seed))
-    # In half precision it is stored: a loaded encoder gives the same tokens.
-    return drawn.half().float()
+    return torch.randn(width, generator=torch.Generator().manual_seed(seed))

@@ -14,21 +14,35 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-ViewScheme = Literal["paper", "sided"]
+ViewScheme = Literal["paper", "sided", "angles"]
 """``paper``: front, side, rear (ATT3D 3.2). ``sided``: the sides apart, and overhead (DreamFusion
-3.2 has overhead above 60 degrees of elevation)."""
+3.2 has overhead above 60 degrees of elevation). ``angles``: twelve directions and three heights,
+for models of our own, which then need not guess where a face looks."""
+
+SECTORS = 12
+"""Directions of ``angles``."""
+HEIGHTS = (0, 20, 40)
+"""Elevations of ``angles``, degrees; the nearest one counts."""
+_SIDES = ("front view", "left side view", "rear view", "right side view")
 
 VIEW_WORDS: dict[ViewScheme, tuple[str, ...]] = {
     "paper": ("front view", "side view", "rear view"),
-    "sided": ("front view", "left side view", "rear view", "right side view", "overhead view"),
+    "sided": (*_SIDES, "overhead view"),
+    "angles": tuple(
+        f"azimuth {sector * 360 // SECTORS} elevation {height}"
+        for height in HEIGHTS
+        for sector in range(SECTORS)
+    ),
 }
 """Every word group of a scheme."""
 
-_AROUND: dict[ViewScheme, tuple[int, int, int, int]] = {
+_AROUND: dict[ViewScheme, tuple[int, ...]] = {
     "paper": (0, 1, 2, 1),
     "sided": (0, 1, 2, 3),
+    "angles": tuple(range(SECTORS)),
 }
-"""The word group of the quarter around azimuth 0, 90, 180 and 270 degrees."""
+"""The word groups around the object, of equal angles, beginning in front: of ``angles``, those of
+the lowest height."""
 
 OVERHEAD = math.radians(60.0)
 """Elevation above which a view is from overhead."""
@@ -47,12 +61,21 @@ def view_index(
     azimuth: Float[Tensor, " views"], elevation: Float[Tensor, " views"], scheme: ViewScheme
 ) -> Int[Tensor, " views"]:
     """Each view's words as an index into ``VIEW_WORDS[scheme]``."""
-    quarter = torch.floor(azimuth / (math.pi / 2) + 0.5).long() % 4
-    index = torch.tensor(_AROUND[scheme], device=azimuth.device)[quarter]
+    around = torch.tensor(_AROUND[scheme], device=azimuth.device)
+    sector = torch.floor(azimuth / (math.tau / len(around)) + 0.5).long() % len(around)
+    index = around[sector]
     if scheme == "sided":
         overhead = VIEW_WORDS[scheme].index("overhead view")
         index = torch.where(elevation > OVERHEAD, overhead, index)
+    if scheme == "angles":
+        index = index + SECTORS * _height(elevation)
     return index
+
+
+def _height(elevation: Float[Tensor, " views"]) -> Int[Tensor, " views"]:
+    """Each view's place in ``HEIGHTS``."""
+    heights = torch.tensor(HEIGHTS, device=elevation.device).deg2rad()
+    return (elevation[:, None] - heights).abs().argmin(1)
 
 
 def view_weights(
@@ -66,10 +89,10 @@ def view_weights(
 
     Blended, neighbouring words are mixed linearly in the azimuth (DreamFusion 3.2: "a weighted
     combination of the text embeddings"): at 30 degrees, 2/3 front and 1/3 side. Otherwise one word
-    has all the weight.
+    has all the weight, as always in ``angles``.
     """
     words = len(VIEW_WORDS[scheme])
-    if not blended:
+    if not blended or scheme == "angles":
         index = view_index(azimuth, elevation, scheme)
         return torch.nn.functional.one_hot(index, words).to(azimuth.dtype)
     turn = (azimuth / (math.pi / 2)) % 4.0
@@ -90,6 +113,27 @@ def view_weights(
     return weights
 
 
+def parts_of_words(scheme: ViewScheme) -> dict[str, dict[str, float]]:
+    """What the vector of each word group is the sum of, for a model that learns one for each.
+
+    A vector of its own, but in ``angles``: there the sides that it lies between, blended by
+    azimuth, and the words ``raised`` by elevation. So like views have like vectors, and the four
+    sides mean what they do in ``sided``.
+    """
+    if scheme != "angles":
+        return {words: {words: 1.0} for words in VIEW_WORDS[scheme]}
+    parts = {}
+    for height in HEIGHTS:
+        for sector in range(SECTORS):
+            azimuth = torch.tensor([math.tau * sector / SECTORS])
+            blend = view_weights(azimuth, torch.zeros(1), "sided", blended=True)[0, :4].tolist()
+            parts[VIEW_WORDS[scheme][len(parts)]] = {
+                **{side: share for side, share in zip(_SIDES, blend, strict=True) if share > 1e-6},
+                "raised": (height - HEIGHTS[1]) / HEIGHTS[1],
+            }
+    return parts
+
+
 def view_prompt(prompt: str, words: str) -> str:
     """What the diffusion model reads: ``"a pig, front view"``."""
     return f"{prompt}, {words}" if words else prompt
@@ -102,7 +146,8 @@ def perp_negatives(
 
     The views beside the camera's, weighted by ``-(a exp(-b r) + c)`` with threestudio's constants,
     ``r`` being 1 on the view itself and 0 on its neighbour. The front is a negative all the way to
-    the rear, which is what keeps a second face away. None from overhead.
+    the rear, which is what keeps a second face away. None from overhead. ``angles`` has no such
+    views (the configuration refuses it).
     """
     words = torch.tensor(_AROUND[scheme], device=azimuth.device)
     turn = (azimuth / (math.pi / 2)) % 4.0

@@ -14,7 +14,6 @@ from training.diffusion.config import DataConfig, DiffusionConfig, preset
 from training.diffusion.loop import DiffusionTrainer
 from training.diffusion.model import build_scheduler, build_unet
 from training.diffusion.text import PixelTextEncoder, with_views
-from training.prompts.views import VIEW_WORDS
 
 PROMPTS = ["a pig", "a rabbit wearing a suit", "a robot wearing a tophat"]
 CPU = torch.device("cpu")
@@ -23,7 +22,7 @@ CPU = torch.device("cpu")
 def encoder() -> PixelTextEncoder:
     """The bundled text tower with view words."""
     base = conditioning_encoder("small")
-    return with_views(base, VIEW_WORDS["sided"])
+    return with_views(base, "sided")
 
 
 def tiny_config(folder: Path, **changes) -> DiffusionConfig:

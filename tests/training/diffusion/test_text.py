@@ -7,7 +7,7 @@ import torch
 
 from tests.training.diffusion.parts import encoder
 from training.clip.conditioning import conditioning_encoder
-from training.diffusion.text import PixelTextEncoder
+from training.diffusion.text import PixelTextEncoder, with_views
 from training.prompts.views import VIEW_WORDS
 
 PROMPT = "a pig wearing a tophat"
@@ -34,6 +34,28 @@ def test_every_view_is_plainly_different():
     for one, other in itertools.combinations(tokens, 2):
         # Two random vectors of variance 1, at 26 positions.
         assert (one - other).norm() > 40.0
+
+
+def test_like_angles_have_like_vectors_of_the_same_spread():
+    base = conditioning_encoder("small")
+    views = with_views(base, "angles").views
+    sides = with_views(base, "sided").views
+    assert list(views) == list(VIEW_WORDS["angles"])
+
+    def alike(one, other):
+        return torch.cosine_similarity(one, other, dim=0).item()
+
+    front = views["azimuth 0 elevation 20"]
+    assert torch.equal(front, sides["front view"])
+    assert torch.equal(views["azimuth 90 elevation 20"], sides["left side view"])
+    away = [alike(front, views[f"azimuth {angle} elevation 20"]) for angle in (30, 60, 90)]
+    assert away[0] > away[1] > away[2]
+    assert max(abs(alike(front, views[f"azimuth {a} elevation 20"])) for a in (90, 180)) < 0.2
+    assert alike(front, views["azimuth 0 elevation 0"]) == pytest.approx(0.71, abs=0.05)
+    for one, other in itertools.combinations(views.values(), 2):
+        assert not torch.allclose(one, other, atol=0.5)
+    for vector in views.values():
+        assert vector.std().item() == pytest.approx(1.0, abs=0.2)
 
 
 def test_vectors_are_the_same_every_time_and_have_a_tokens_spread():

@@ -212,12 +212,11 @@ def own_pixel_model(folder: Path) -> Path:
         save_pixel_model,
         with_views,
     )
-    from training.prompts.views import VIEW_WORDS
 
     torch.manual_seed(4)
     text = SmallEncoderConfig(words=WORDS, context=8, width=16, layers=1, heads=2, features=8)
     tower = SmallEncoder(text, dict(build_tower(text).state_dict()))
-    encoder = with_views(tower, VIEW_WORDS["sided"])
+    encoder = with_views(tower, "sided")
     shape = UNetConfig(size=8, channels=(8, 16), attention=(False, True), heads=2, groups=4)
     network = build_unet(shape, encoder.width)
     # Its last layer starts at zero, which would hide everything before it.

@@ -54,6 +54,22 @@ def test_overhead_is_above_sixty_degrees_in_the_sided_scheme_only():
     assert words(180, 80, "paper") == "rear view"
 
 
+@pytest.mark.parametrize(
+    ("azimuth", "elevation", "said"),
+    [
+        (0, 0, "azimuth 0 elevation 0"),
+        (14, 9, "azimuth 0 elevation 0"),
+        (16, 11, "azimuth 30 elevation 20"),
+        (-16, 29, "azimuth 330 elevation 20"),
+        (179, 31, "azimuth 180 elevation 40"),
+        (360 + 90, 80, "azimuth 90 elevation 40"),
+        (45.1, -40, "azimuth 60 elevation 0"),
+    ],
+)
+def test_words_by_angles(azimuth, elevation, said):
+    assert words(azimuth, elevation, "angles") == said
+
+
 def test_the_left_side_is_seen_from_plus_x():
     camera = orbit(1, start=90.0)
     assert camera.position[0, 0] > 2.0
@@ -61,7 +77,12 @@ def test_the_left_side_is_seen_from_plus_x():
 
 
 @settings(max_examples=30)
-@given(st.floats(-20, 20), st.floats(-1.5, 1.5), st.sampled_from(["paper", "sided"]), st.booleans())
+@given(
+    st.floats(-20, 20),
+    st.floats(-1.5, 1.5),
+    st.sampled_from(["paper", "sided", "angles"]),
+    st.booleans(),
+)
 def test_weights_are_shares(azimuth, elevation, scheme, blended):
     weights = view_weights(
         torch.tensor([azimuth]), torch.tensor([elevation]), scheme, blended=blended
@@ -71,10 +92,11 @@ def test_weights_are_shares(azimuth, elevation, scheme, blended):
     assert weights.sum().item() == pytest.approx(1.0, abs=1e-5)
 
 
-def test_unblended_weights_pick_the_words():
+@pytest.mark.parametrize("scheme", ["paper", "sided", "angles"])
+def test_unblended_weights_pick_the_words(scheme):
     azimuth, elevation = degrees(*range(0, 360, 7)), degrees(*[(13 * i) % 90 for i in range(52)])
-    weights = view_weights(azimuth, elevation, "sided", blended=False)
-    assert torch.equal(weights.argmax(1), view_index(azimuth, elevation, "sided"))
+    weights = view_weights(azimuth, elevation, scheme, blended=False)
+    assert torch.equal(weights.argmax(1), view_index(azimuth, elevation, scheme))
     assert torch.equal(weights.max(1).values, torch.ones(52))
 
 

@@ -106,9 +106,9 @@ class DiffusionGuidanceConfig:
                 "only a clean image can be clamped to the range of images",
                 "set --diffusion.space x0 with --diffusion.clamp",
             )
-        if self.perp_neg and self.views == "none":
+        if self.perp_neg and self.views in ("none", "angles"):
             raise TrainingError(
-                "Perp-Neg takes the other views as negatives, so it needs view words",
+                "Perp-Neg takes the other sides as negatives, so it needs words for them",
                 "set --diffusion.views paper (or sided)",
             )
 
