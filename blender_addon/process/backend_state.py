@@ -4,7 +4,8 @@ One function decides, from facts; the panel, the preferences and scripts all sho
 
     NOT_SET_UP -> SETTING_UP -> STOPPED -> STARTING -> LOADING -> READY <-> BUSY
                       |                        |          |        |        |
-                      +------------------------+----------+--------+--------+-> HUNG, FAILED
+                      |                        +----------+--------+--------+-> HUNG, FAILED
+                      +-> SETUP_FAILED
 """
 
 from __future__ import annotations
@@ -36,6 +37,7 @@ class State(enum.Enum):
     GENERATING = "Generating"
     HUNG = "Not answering"
     FAILED = "Failed"
+    SETUP_FAILED = "Set-up failed"
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,8 @@ class Facts:
     """It has said nothing for so long, while it should, that it probably hangs."""
     error: Att3dError | None = None
     """Why the last request, or the set-up, came to nothing."""
+    of_set_up: bool = False
+    """That error is the set-up's; what there was to start before can be started still."""
 
 
 def state_of(facts: Facts) -> State:
@@ -67,6 +71,8 @@ def state_of(facts: Facts) -> State:
     if facts.setting_up:
         return State.SETTING_UP
     if not facts.busy and facts.error is not None:
+        if facts.of_set_up:
+            return State.SETUP_FAILED
         missing = isinstance(facts.error, MissingDependency) and not facts.set_up
         return State.NOT_SET_UP if missing else State.FAILED
     match facts.process.state:
@@ -115,6 +121,8 @@ def mends(state: State, error: Att3dError | None, set_up: bool = True) -> tuple[
         if error is None:
             return ()
         return (ONLINE, SETUP_LOG) if isinstance(error, NotDownloaded) else (SETUP_LOG,)
+    if state is State.SETUP_FAILED:
+        return (ONLINE, SETUP_LOG) if isinstance(error, NotDownloaded) else (SETTINGS, SETUP_LOG)
     if state is State.HUNG:
         return (RESTART, LOG)
     if state is State.NOT_SET_UP:

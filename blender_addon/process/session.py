@@ -44,6 +44,8 @@ class Session:
         """Whether there is something to start; the preferences know."""
         self.setting_up: Callable[[], bool] = lambda: False
         """Whether the backend's environment is being made just now."""
+        self.setup_error: Callable[[], Att3dError | None] = lambda: None
+        """Why the last set-up came to nothing; the set-up knows."""
         self._client: BackendClient | None = None
         self._reply: Reply | None = None
         self._watchdog = Watchdog()
@@ -109,6 +111,7 @@ class Session:
                 busy=self.busy,
                 silent=self._watchdog.silent,
                 error=self.error,
+                of_set_up=self.error is not None and self.error is self.setup_error(),
             )
         )
 

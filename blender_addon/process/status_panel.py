@@ -24,6 +24,7 @@ ICONS = {
     State.GENERATING: "RENDER_ANIMATION",
     State.HUNG: "ERROR",
     State.FAILED: "ERROR",
+    State.SETUP_FAILED: "ERROR",
 }
 
 _BETWEEN = "  ·  "

@@ -121,6 +121,7 @@ def watch() -> None:
 
 def register() -> None:
     session.setting_up = lambda: control.running
+    session.setup_error = lambda: control.error
 
 
 def unregister() -> None:
@@ -128,6 +129,7 @@ def unregister() -> None:
         bpy.app.timers.unregister(_tick)
     control.close()
     session.setting_up = lambda: False
+    session.setup_error = lambda: None
 
 
 class ATT3D_OT_set_up(bpy.types.Operator):

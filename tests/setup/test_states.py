@@ -50,6 +50,10 @@ class TestState:
             (Facts(error=ERRORS[1]), "FAILED"),
             (Facts(error=ERRORS[1], set_up=False), "NOT_SET_UP"),
             (Facts(error=ERRORS[2], process=Status("ready")), "FAILED"),
+            (Facts(error=ERRORS[2], of_set_up=True), "SETUP_FAILED"),
+            (Facts(error=ERRORS[2], of_set_up=True, process=Status("ready")), "SETUP_FAILED"),
+            (Facts(error=ERRORS[2], of_set_up=True, setting_up=True), "SETTING_UP"),
+            (Facts(error=ERRORS[2], of_set_up=True, busy=True), "STARTING"),
             (Facts(error=ERRORS[2], busy=True, process=Status("ready")), "GENERATING"),
         ],
     )
@@ -84,6 +88,12 @@ class TestState:
     def test_what_needs_torch_or_is_not_installed_leads_to_the_set_up(self) -> None:
         missing = errors.MissingDependency("the checkpoint a needs torch, which is not installed")
         assert states.mends(State.FAILED, missing)[0] is states.SET_UP
+
+    def test_what_set_up_failed_by_is_in_its_own_log(self) -> None:
+        for error in (errors.OutputError("x"), errors.NotDownloaded("x")):
+            shown = states.mends(State.SETUP_FAILED, error)
+            assert states.SETUP_LOG in shown and states.LOG not in shown
+            assert (states.ONLINE in shown) == isinstance(error, errors.NotDownloaded)
 
     def test_what_hangs_can_be_restarted(self) -> None:
         assert states.mends(State.HUNG, None)[0] is states.RESTART

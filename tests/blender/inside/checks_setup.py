@@ -288,6 +288,18 @@ def check_carried_backend_needs_no_set_up(bench: Bench) -> None:
         assert "Set Up Engine" not in text
 
 
+def check_failed_accelerator_does_not_say_that_the_carried_engine_failed(bench: Bench) -> None:
+    control = bench.module("setup.control").control
+    errors = sys.modules[bench.module("setup.failures").explain.__module__]
+    with small_set_up(bench, "accelerator"), carried(bench, "numpy"):
+        control.error = bench.session.error = errors.explain("error: no space left on device")
+        lines = drawn("ATT3D_PT_create", bench)
+        assert "Set-up failed" in lines and "Failed" not in lines, lines
+        bench.session.error = errors.explain("another")
+        assert "Failed" in drawn("ATT3D_PT_create", bench), "what came later"
+        control.error = bench.session.error = None
+
+
 def check_carried_packages_that_blender_has_not_installed_are_named(bench: Bench) -> None:
     with small_set_up(bench, "uninstalled"), carried(bench, "att3d_no_such_package"):
         assert bench.session.state.name == "NOT_SET_UP"
