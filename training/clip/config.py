@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from ..runs.precision import Precision
 from ..runs.ranges import within
 
 Preset = Literal["conditioning", "scoring"]
@@ -119,8 +120,8 @@ class ClipTrainConfig:
     """Part of the captions that get one unknown word, so that the tower learns to pass over it."""
     backgrounds: float = within(0.2, 0.0, 1.0)
     """Part of the pictures on a random solid color; the others are on white."""
-    bfloat16: bool = True
-    """Mixed precision; on CPUs without bfloat16 instructions, switch it off."""
+    precision: Precision = "auto"
+    """Of the towers' products; see :mod:`..runs.precision`."""
     seed: int | None = within(None, 0, 2**40)
     """None: the preset's own."""
     save_every: int = within(100, 1)

@@ -21,6 +21,7 @@ from ..runs.contents import fingerprint
 from ..runs.folder import locked
 from ..runs.log import append_line
 from ..runs.loop import Figures, Loop, LoopConfig
+from ..runs.precision import used_precision
 from ..runs.ranges import check_ranges
 from ..runs.state import STATE_FILE, Progress, require_finite
 from .bank import Bank, check_bank, held_out_bank, held_out_objects, random_bank
@@ -96,6 +97,7 @@ class _Run:
     def __init__(self, config: ClipTrainConfig, source: PairSource, shape: ClipShape) -> None:
         self.config = config
         self.source = source
+        self._precision = used_precision(config.precision, torch.device("cpu"))
         torch.manual_seed(config.random_seed)
         self.clip: SmallClip = build_clip(shape, learn_words(source.vocabulary_texts()))
         self.optimizer = _optimizer(self.clip.towers, config)
@@ -197,12 +199,12 @@ class _Run:
         return augment(rgba, clip.shape.image_size, config.backgrounds, generator), ids
 
     def _train_step(self, index: int) -> Figures:
-        config, clip = self.config, self.clip
+        clip = self.clip
         pictures, ids = self._batch(index)
         pixels = normalise_pixels(pictures)
         for group in self.optimizer.param_groups:
             group["lr"] = self._learning_rate()
-        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=config.bfloat16):
+        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=self._precision == "bf16"):
             images, texts, scale = clip.towers(pixels, ids)
         loss = self.loss(images.float(), texts.float(), scale)
         self.optimizer.zero_grad(set_to_none=True)
@@ -245,6 +247,7 @@ class _Run:
             "seed": config.random_seed,
             "steps": self.progress.step,
             "seconds": round(self.progress.seconds),
+            "precision": self._precision,
             "batch": config.batch,
             "learning_rate": config.learning_rate,
             "paraphrases": config.paraphrases,

@@ -14,6 +14,7 @@ from backend.rendering.lighting import LightConfig
 
 from ..prompts.views import ViewScheme
 from ..runs.folder import run_folder
+from ..runs.precision import Precision
 from ..runs.ranges import within
 from .model import UNetConfig
 
@@ -86,8 +87,8 @@ class DiffusionConfig:
     """Decay of the average of weights that is saved and sampled; it starts short and grows."""
     min_snr: float = within(5.0, 0.0, 1e9)
     """Loss weights after Hang et al. 2023 (this is their gamma); 0: every v counts the same."""
-    precision: Literal["fp32", "bf16"] = "bf16"
-    """``bf16``: autocast; on CPUs with bfloat16 instructions too."""
+    precision: Precision = "auto"
+    """Of the network's products; see :mod:`..runs.precision`."""
     device: str = "auto"
     """``auto``, ``cpu``, ``cuda``, ``mps``."""
     compiled: bool = True

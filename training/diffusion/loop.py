@@ -20,6 +20,7 @@ from tqdm import tqdm
 
 from ..runs.contents import with_contents
 from ..runs.loop import Figures, Loop, LoopConfig
+from ..runs.precision import used_precision
 from ..runs.state import Progress
 from .bank import StreamingBank
 from .captions import Captions, Tokens
@@ -147,7 +148,7 @@ class DiffusionTrainer:
         """Mixed precision, if it is configured; on a CPU, attention by plain products: backwards,
         the fused kernel takes far longer for as few positions as ours."""
         stack = contextlib.ExitStack()
-        if self.config.precision == "bf16":
+        if used_precision(self.config.precision, self.device) == "bf16":
             stack.enter_context(torch.autocast(self.device.type, torch.bfloat16))
         if self.device.type == "cpu":
             stack.enter_context(sdpa_kernel(SDPBackend.MATH))

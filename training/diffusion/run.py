@@ -24,6 +24,7 @@ from ..rendering.contact_sheet import Row, contact_sheet
 from ..runs.contents import fingerprint
 from ..runs.folder import locked
 from ..runs.log import TENSORBOARD, append_line, tensorboard
+from ..runs.precision import used_precision
 from ..runs.ranges import check_ranges
 from ..runs.state import STATE_FILE, Progress
 from .bank import StreamingBank, ViewMaker
@@ -172,7 +173,7 @@ class _Watcher:
             self._trainer.average,
             self._trainer.scheduler,
             self._encoder,
-            describe(self._config, progress, figures),
+            describe(self._config, progress, figures, self._trainer.device),
         )
 
     def _measure(self, scored: int) -> dict[str, float]:
@@ -231,7 +232,7 @@ class _Watcher:
 
 
 def describe(
-    config: DiffusionConfig, progress: Progress, figures: dict[str, float]
+    config: DiffusionConfig, progress: Progress, figures: dict[str, float], device: torch.device
 ) -> PixelModelConfig:
     """What the model's folder says of it."""
     return PixelModelConfig(
@@ -245,6 +246,7 @@ def describe(
         albedo_share=config.data.albedo_share,
         recipe={
             "config": config.as_json(),
+            "precision": used_precision(config.precision, device),
             "steps": progress.step,
             "images": progress.frames,
             "seconds": round(progress.seconds),
