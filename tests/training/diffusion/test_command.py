@@ -8,6 +8,7 @@ import torch
 from tests.training.diffusion.parts import tiny_config
 from training import cli
 from training.diffusion import load_pixel_model, train_diffusion
+from training.prompts.views import VIEW_WORDS
 
 OPTIONS = ["--preset", "tiny", "--steps", "2", "--data.chunk", "4", "--save-every", "1"]
 
@@ -54,6 +55,16 @@ def test_a_run_goes_on_from_a_finished_model(folder, tmp_path):
         assert torch.equal(weight, before.state_dict()[name]), name
     assert text_after.fingerprint == text.fingerprint
     assert config.recipe["config"]["start"] == str(folder / "model")
+
+
+def test_it_may_go_on_with_other_view_words(folder, tmp_path):
+    options = [*OPTIONS, "--steps", "1", "--lr", "0", "--start", str(folder / "model")]
+    prompts = ["--data.prompts", str(folder.parent / "prompts.txt"), "--data.views", "angles"]
+    assert cli.main(["diffusion", *options, *prompts, "--run", str(tmp_path / "run")]) == 0
+    _, _, sides, _ = load_pixel_model(folder / "model")
+    _, _, text, config = load_pixel_model(tmp_path / "run/model")
+    assert config.views == "angles" and set(text.views) == set(VIEW_WORDS["angles"])
+    assert torch.equal(text.views["azimuth 180 elevation 20"], sides.views["rear view"])
 
 
 def test_a_model_of_another_shape_is_refused(folder, tmp_path, capsys):

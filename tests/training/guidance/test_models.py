@@ -401,6 +401,9 @@ def test_options_parse_on_the_command_line():
     )
     assert guidance.t.bounds(100, 100)[1] == pytest.approx(0.5)
     assert dataclasses.replace(guidance, perp_neg=True).perp_neg
+    for views in ("none", "angles"):
+        with pytest.raises(TrainingError, match="Perp-Neg"):
+            dataclasses.replace(guidance, perp_neg=True, views=views)
     for wrong in ("--batch -1", "--cache-gib -1"):
         with pytest.raises(TrainingError):
             tyro.cli(DiffusionModelConfig, args=wrong.split())
