@@ -1,4 +1,4 @@
-"""What each measure for unseen prompts is worth: five trainings on one library, and their table.
+"""What each measure for unseen prompts is worth: six trainings on one library, and their table.
 
     python -m training library PACKS/quaternius-real-time-strategy -o LIB
     python benchmarks/library_measures.py LIB --run runs/measures [--models 40] [--steps 400]
@@ -9,6 +9,7 @@ Each training is the preset's but for one thing:
 ``no attributes``   no recolored and stretched copies (``--assets.no-attributes``)
 ``word meanings``   new words begin with what they mean (``--word-meaning 0.5``)
 ``few components``  text is seen through a quarter of the principal components
+``by the grid``     proportions are learnt by the grid, like colors (``--model.proportions 0``)
 ``own points``      no points near the other models of the batch (``--references.other-share 0``)
 
 All are asked for the same prompts, seen and unseen: models, recolored and stretched ones. Those
@@ -54,6 +55,7 @@ Figures = dict[str, dict[str, dict[str, float]]]
 def variants(start: TrainConfig) -> dict[str, TrainConfig]:
     """The trainings by name."""
     model = dataclasses.replace(start.model, components=max(start.model.components // 4, 1))
+    grid = dataclasses.replace(start.model, proportions=0)
     alone = dataclasses.replace(start.references, other_share=0.0)
     assets = dataclasses.replace(start.assets, attributes=False)  # pyright: ignore[reportCallIssue]
     changed: dict[str, dict[str, object]] = {
@@ -61,6 +63,7 @@ def variants(start: TrainConfig) -> dict[str, TrainConfig]:
         "no attributes": {"assets": assets},
         "word meanings": {"word_meaning": 0.5},
         "few components": {"model": model},
+        "by the grid": {"model": grid},
         "own points": {"references": alone},
     }
     return {name: dataclasses.replace(start, **made) for name, made in changed.items()}  # pyright: ignore[reportArgumentType]
