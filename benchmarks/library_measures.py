@@ -29,17 +29,20 @@ import dataclasses
 import json
 import random
 import shutil
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import torch
 from tqdm import tqdm
 
 from backend.model.checkpoint import load_checkpoint
+from backend.model.field import Field
 from backend.protocol.errors import TrainingError
 from training.amortized.config import TrainConfig
 from training.amortized.evaluation import evenly, psnr
 from training.amortized.run import train
 from training.assets import LibraryConfig
+from training.assets.library import LibraryCollection
 from training.library.storage import INDEX, MODELS, read_index, write_index
 from training.presets import library_preset
 from training.prompts import PromptMix
@@ -87,22 +90,35 @@ def some_models(library: Path, models: int, seed: int, target: Path) -> Path:
 def measured(config: TrainConfig, library: Path, count: int) -> Figures:
     """Train, or go on, and measure."""
     checkpoint = load_checkpoint(train(config))
-    encoder, cpu = checkpoint.encoder(), torch.device("cpu")
-    collection = LibraryConfig(str(library)).open()
+    encoder = checkpoint.encoder()
+
+    def field_of(prompt: str) -> Field:
+        return checkpoint.field(encoder.encode([prompt])[0])
+
+    return figures_of(field_of, LibraryConfig(str(library)).open(), count, SETS)
+
+
+def figures_of(
+    field_of: Callable[[str], Field],
+    collection: LibraryCollection,
+    count: int,
+    sets: Sequence[str],
+) -> Figures:
+    """What prompts' fields are worth: at most ``count`` seen and unseen ones of each set."""
     found: Figures = {}
-    for name in SETS:
+    for name in sets:
         prompts = collection.prompt_set(name)
         found[name] = {"overlap": {}, "color": {}}
         for group, indices in (("seen", prompts.seen), ("unseen", prompts.unseen)):
             chosen = [prompts.prompts[index] for index in evenly(indices, count)]
-            assets = collection.references(chosen, cpu, compiled=False)
+            assets = collection.references(chosen, torch.device("cpu"), compiled=False)
             overlaps, colors = [], []
             for place, prompt in enumerate(chosen):
                 truth = assets.assets_at(PromptMix.plain([place]))
                 generator = torch.Generator().manual_seed(place)
                 near = truth.near_points(NEAR, SPREAD, generator)
                 on = truth.near_points(ON, 0.0, generator)
-                field = checkpoint.field(encoder.encode([prompt])[0])
+                field = field_of(prompt)
                 inside = field.sample(near[0])[0] > field.level
                 wanted = truth.query(near)[0][0] < 0
                 both, any_ = (inside & wanted).sum(), (inside | wanted).sum()
@@ -114,19 +130,23 @@ def measured(config: TrainConfig, library: Path, count: int) -> Figures:
     return found
 
 
+def cells(figures: Figures, sets: Sequence[str]) -> list[str]:
+    """A row's figures: overlap and color of each set, seen and unseen."""
+    return [
+        f"{figures[one]['overlap'][group]:.2f}, {figures[one]['color'][group]:.1f} dB"
+        if group in figures[one]["color"]
+        else "-"
+        for one in sets
+        for group in ("seen", "unseen")
+    ]
+
+
 def table(found: dict[str, Figures]) -> str:
     """Markdown: a row a training; overlap and color, seen and unseen, of each set."""
     head = [f"{name}: {group}" for name in SETS for group in ("seen", "unseen")]
     lines = [f"| | {' | '.join(head)} |", "|---" * (len(head) + 1) + "|"]
     for name, figures in found.items():
-        cells = [
-            f"{figures[one]['overlap'][group]:.2f}, {figures[one]['color'][group]:.1f} dB"
-            if group in figures[one]["color"]
-            else "-"
-            for one in SETS
-            for group in ("seen", "unseen")
-        ]
-        lines.append(f"| {name} | {' | '.join(cells)} |")
+        lines.append(f"| {name} | {' | '.join(cells(figures, SETS))} |")
     return "\n".join(lines)
 
 
