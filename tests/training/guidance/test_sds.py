@@ -253,3 +253,17 @@ def test_latents_cannot_be_clamped_and_words_must_be_those_of_training():
     with pytest.raises(TrainingError, match="sided"):
         DiffusionGuidance(sided, PROMPTS, config, Shown())
     DiffusionGuidance(sided, PROMPTS, dataclasses.replace(config, views="sided"), Shown())
+
+
+@pytest.mark.parametrize("scheme", ["sided", "angles"])
+def test_view_words_may_be_the_models_own(scheme):
+    config = DiffusionGuidanceConfig(views="model")
+    own = FormulaModel()
+    own.views = scheme
+    guidance = DiffusionGuidance(own, PROMPTS, config, Shown())
+    assert guidance.config == dataclasses.replace(config, views=scheme)
+    with pytest.raises(TrainingError, match="does not say which view words"):
+        DiffusionGuidance(FormulaModel(), PROMPTS, config, Shown())
+    if scheme == "angles":
+        with pytest.raises(TrainingError, match="Perp-Neg"):
+            DiffusionGuidance(own, PROMPTS, dataclasses.replace(config, perp_neg=True), Shown())

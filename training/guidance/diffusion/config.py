@@ -80,8 +80,9 @@ class DiffusionGuidanceConfig:
     """Share of rescaled guidance (Lin et al. 2023), in the space of the gradient."""
     negative: str = ""
     """Negative prompt: stands in for the empty one."""
-    views: ViewScheme | Literal["none"] = "paper"
-    """View words in the diffusion prompt (A16)."""
+    views: ViewScheme | Literal["model", "none"] = "paper"
+    """View words in the diffusion prompt (A16); ``model``: those of the captions that a model of
+    our own was trained on."""
     blended: bool = False
     """Whether embeddings of two view words are mixed by azimuth between them (DreamFusion)."""
     perp_neg: bool = False
@@ -149,7 +150,7 @@ GUIDANCE_PRESETS: dict[str, DiffusionGuidanceConfig] = {
         space="x0",
         weighting="uniform",
         clamp=True,
-        views="sided",
+        views="model",
     ),
 }
 

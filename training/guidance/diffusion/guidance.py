@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from typing import Protocol, runtime_checkable
 
@@ -31,6 +32,24 @@ class Renderer(Protocol):
     def __call__(self, step: Step) -> TrainingViews: ...
 
 
+def with_views_of(
+    config: DiffusionGuidanceConfig, model: DiffusionModel
+) -> DiffusionGuidanceConfig:
+    """The settings with the model's own view words, where they ask for these.
+
+    Raises:
+        TrainingError: the model does not say which it has, or they do not go with other settings.
+    """
+    if config.views != "model":
+        return config
+    if model.views is None:
+        raise TrainingError(
+            f"{model.name} does not say which view words its captions had",
+            "set --diffusion.views paper (or sided, or none)",
+        )
+    return dataclasses.replace(config, views=model.views)
+
+
 class DiffusionGuidance:
     """Pulls what is seen of the objects towards their prompts; batched over prompts."""
 
@@ -54,6 +73,7 @@ class DiffusionGuidance:
                 f"{model.name} works on latents, which have no range to be clamped to",
                 "leave --diffusion.clamp off with a latent model",
             )
+        config = with_views_of(config, model)
         if model.views is not None and config.views not in ("none", model.views):
             raise TrainingError(
                 f"{model.name} was trained on captions with the view words of {model.views!r}, not"

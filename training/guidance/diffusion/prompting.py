@@ -11,7 +11,7 @@ from torch import Tensor
 
 from backend.rendering.cameras import Cameras
 
-from ...prompts.views import VIEW_WORDS, perp_negatives, view_prompt, view_weights
+from ...prompts.views import VIEW_WORDS, ViewScheme, perp_negatives, view_prompt, view_weights
 from .conditions import TextCondition
 from .config import DiffusionGuidanceConfig
 from .model import DiffusionModel
@@ -46,7 +46,10 @@ class Prompter:
         self._model = model
         self._prompts = prompts
         self._config = config
-        self._words: tuple[str, ...] = ("",) if config.views == "none" else VIEW_WORDS[config.views]
+        self._scheme: ViewScheme | None = None
+        if config.views not in ("model", "none"):  # "model" was replaced by what that has
+            self._scheme = config.views
+        self._words: tuple[str, ...] = VIEW_WORDS[self._scheme] if self._scheme else ("",)
 
     def texts(self) -> Iterator[str]:
         """All texts that the model may be asked about, one by one."""
@@ -63,25 +66,25 @@ class Prompter:
     def ask(self, prompts: Sequence[int], cameras: Cameras) -> Question:
         """Ask about each prompt from its camera. With Perp-Neg the view words are blended."""
         config = self._config
-        if config.views == "none":
+        if self._scheme is None:
             return Question(self._model.embed([self._prompts[i] for i in prompts]))
         azimuth, elevation = cameras.azimuth.cpu(), cameras.elevation.cpu()
         weights = view_weights(
-            azimuth, elevation, config.views, blended=config.blended or config.perp_neg
+            azimuth, elevation, self._scheme, blended=config.blended or config.perp_neg
         )
         positive = self._said(prompts, weights)
         if not config.perp_neg:
             return Question(positive)
-        index, _ = perp_negatives(azimuth, elevation, config.views)
+        index, _ = perp_negatives(azimuth, elevation, self._scheme)
         one_hot = torch.nn.functional.one_hot(index, len(self._words)).float()
         return Question(positive, tuple(self._said(prompts, one_hot[:, j]) for j in range(2)))
 
     def negative_weights(self, cameras: Cameras) -> Float[Tensor, "objects negatives"]:
         """Perp-Neg's weights by camera; no columns without it."""
         azimuth, elevation = cameras.azimuth.cpu(), cameras.elevation.cpu()
-        if self._config.views == "none" or not self._config.perp_neg:
+        if self._scheme is None or not self._config.perp_neg:
             return torch.zeros(len(azimuth), 0)
-        return perp_negatives(azimuth, elevation, self._config.views)[1]
+        return perp_negatives(azimuth, elevation, self._scheme)[1]
 
     def _said(
         self, prompts: Sequence[int], weights: Float[Tensor, "objects words"]
