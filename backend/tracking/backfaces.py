@@ -57,10 +57,11 @@ def tuck(
             break
         current = _push(start, current, faces, seen.any(axis=0), config)
         # Most views show nothing from behind; they are looked at again once the others are clean.
-        seen[troubled] = [behind(current, views[view]) for view in troubled]
+        for view in troubled:
+            seen[view] = behind(current, views[view])
         if not seen[troubled].any():
-            clean = np.setdiff1d(np.arange(len(views)), troubled)
-            seen[clean] = [behind(current, views[view]) for view in clean]
+            for view in np.setdiff1d(np.arange(len(views)), troubled):
+                seen[view] = behind(current, views[view])
         total = int(seen.sum())
         if total < least:
             best, least = current, total

@@ -8,6 +8,7 @@ from backend.progress import CancelToken
 from backend.surface.topology import Faces, Vertices
 from backend.tracking.backfaces import TuckConfig, tuck
 from backend.tracking.quality import visible_backfaces
+from backend.tracking.visibility import directions, look
 from tests.tracking.worlds import BODY, mesh_of
 
 
@@ -33,6 +34,21 @@ def test_sides_that_show_through_are_moved_apart() -> None:
     # A rim without a wall still shows a little.
     assert visible_backfaces(moved, faces, token) < 2.0
     assert np.linalg.norm(moved - vertices, axis=1).max() <= TuckConfig().reach + 1e-6
+
+
+def test_all_views_may_show_something_and_be_cured_at_once() -> None:
+    """Then there is no view that showed nothing before, and is to be looked at again."""
+    vertices, faces = sheet(0.01, size=24)
+    dent = (np.abs(vertices[:, :2]) < 0.3).all(axis=1)
+    vertices[dent, 2] *= -0.2
+    config = TuckConfig(views=2, size=24)
+
+    def seen(positions: Vertices) -> list[int]:
+        views = directions(config.views)
+        return [int(look(positions, faces, view, config.size).behind.sum()) for view in views]
+
+    assert min(seen(vertices)) > 0
+    assert seen(tuck(vertices, faces, CancelToken(), config)) == [0, 0]
 
 
 def test_what_is_well_stays_as_it_is() -> None:
