@@ -111,6 +111,8 @@ def figures_of(
         found[name] = {"overlap": {}, "color": {}}
         for group, indices in (("seen", prompts.seen), ("unseen", prompts.unseen)):
             chosen = [prompts.prompts[index] for index in evenly(indices, count)]
+            if not chosen:
+                continue
             assets = collection.references(chosen, torch.device("cpu"), compiled=False)
             overlaps, colors = [], []
             for place, prompt in enumerate(chosen):
@@ -124,9 +126,8 @@ def figures_of(
                 both, any_ = (inside & wanted).sum(), (inside | wanted).sum()
                 overlaps.append((both / any_.clamp_min(1)).item())
                 colors.append(psnr(field.sample(on[0])[1], truth.query(on)[1][0]))
-            if chosen:
-                found[name]["overlap"][group] = sum(overlaps) / len(overlaps)
-                found[name]["color"][group] = sum(colors) / len(colors)
+            found[name]["overlap"][group] = sum(overlaps) / len(overlaps)
+            found[name]["color"][group] = sum(colors) / len(colors)
     return found
 
 
