@@ -121,7 +121,7 @@ class ClipTrainConfig:
     backgrounds: float = within(0.2, 0.0, 1.0)
     """Part of the pictures on a random solid color; the others are on white."""
     precision: Precision = "auto"
-    """Of the towers' products; see :mod:`..runs.precision`."""
+    """What the towers' products are computed in; see :mod:`..runs.precision`."""
     seed: int | None = within(None, 0, 2**40)
     """None: the preset's own."""
     save_every: int = within(100, 1)

@@ -88,7 +88,7 @@ class DiffusionConfig:
     min_snr: float = within(5.0, 0.0, 1e9)
     """Loss weights after Hang et al. 2023 (this is their gamma); 0: every v counts the same."""
     precision: Precision = "auto"
-    """Of the network's products; see :mod:`..runs.precision`."""
+    """What the network's products are computed in; see :mod:`..runs.precision`."""
     device: str = "auto"
     """``auto``, ``cpu``, ``cuda``, ``mps``."""
     compiled: bool = True
