@@ -31,7 +31,7 @@ _ABANDONED_SECONDS = 3600.0
 
 
 @contextlib.contextmanager
-def replacing(path: Path) -> Iterator[Path]:
+def replacing(path: Path, *, durable: bool = True) -> Iterator[Path]:
     """Write a file in one step: ``with replacing(path) as unfinished: write(unfinished)``.
 
     Yields the path of an empty file beside ``path``. When the block ends, its content is forced to
@@ -39,25 +39,32 @@ def replacing(path: Path) -> Iterator[Path]:
     keeps its permissions. When the block raises, ``path`` stays as it was and nothing is left over.
     Several files change together when their blocks are nested: none before the last is written.
 
+    Args:
+        durable: whether the content survives a power cut, and what killed processes left is
+            removed. Of many small files that can be made again, both would take most of the time.
+
     Raises:
         OSError: the file cannot be written (see :func:`check_target`).
     """
     target = check_target(path)
-    remove_unfinished(target, _ABANDONED_SECONDS)
+    if durable:
+        remove_unfinished(target, _ABANDONED_SECONDS)
     unfinished = target.with_name(_unfinished_prefix(target) + f".{secrets.token_hex(6)}.part")
     os.close(os.open(unfinished, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
     try:
         mode = stat.S_IMODE((target if target.exists() else unfinished).stat().st_mode)
         yield unfinished
-        with unfinished.open("rb+") as file:
-            os.fsync(file.fileno())
+        if durable:
+            with unfinished.open("rb+") as file:
+                os.fsync(file.fileno())
         unfinished.chmod(mode)  # some writers make a file of their own for the owner only
         unfinished.replace(target)
     except BaseException:
         with contextlib.suppress(OSError):
             unfinished.unlink(missing_ok=True)
         raise
-    _sync_folder(target.parent)
+    if durable:
+        _sync_folder(target.parent)
 
 
 def atomic_write(path: Path, content: bytes | str) -> None:

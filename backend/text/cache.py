@@ -2,8 +2,9 @@
 
 One safetensors file an embedding, named by the hash of the encoder's fingerprint and the prompt.
 Readers in other processes see whole files only. What cannot be read back is treated as absent and
-written anew. The cache is a convenience: a full or read-only disk costs its benefit (and a line in
-the log), never the answer.
+written anew, also what a power cut left half written, which a checksum tells: forcing thousands of
+small files to the disk would take minutes. The cache is a convenience: a full or read-only disk
+costs its benefit (and a line in the log), never the answer.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
+import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -20,7 +22,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
-from ..files import atomic_write, check_source
+from ..files import check_source, replacing
 from ..prompts.normalize import normalize_prompt
 from .encoder import TextEncoder
 
@@ -56,9 +58,10 @@ class TensorCache:
         path = self.path(fingerprint, prompt)
         try:
             with safe_open(check_source(path), framework="pt") as file:
-                if (file.metadata() or {}).get("prompt") != prompt:
-                    return None
+                said = file.metadata() or {}
                 tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+                if said != _described(prompt, tensors):
+                    return None
             os.utime(path)
         except FileNotFoundError:
             return None
@@ -70,10 +73,11 @@ class TensorCache:
     def write(self, fingerprint: str, prompt: str, tensors: Mapping[str, Tensor]) -> None:
         """Store tensors atomically, then remove the longest unused if the folder is too large."""
         whole = {name: tensor.contiguous() for name, tensor in tensors.items()}
-        data = save(whole, {"prompt": prompt})
+        data = save(whole, _described(prompt, whole))
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            atomic_write(self.path(fingerprint, prompt), data)
+            with replacing(self.path(fingerprint, prompt), durable=False) as unfinished:
+                unfinished.write_bytes(data)
             self._trim(len(data))
         except OSError as error:
             if not self._broken:
@@ -110,6 +114,15 @@ class TensorCache:
                 except FileNotFoundError:
                     continue
                 yield info.st_mtime, info.st_size, entry.path
+
+
+def _described(prompt: str, tensors: Mapping[str, Tensor]) -> dict[str, str]:
+    """A file's metadata: a checksum of its tensors, and its prompt. (As one entry: several are
+    written in any order, and two files of the same would differ.)"""
+    checksum = 0
+    for _, tensor in sorted(tensors.items()):
+        checksum = zlib.crc32(tensor.contiguous().view(torch.uint8).numpy(), checksum)
+    return {"holds": f"{checksum:08x} {prompt}"}
 
 
 class EmbeddingCache(TensorCache):

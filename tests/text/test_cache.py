@@ -71,6 +71,19 @@ def test_a_damaged_entry_is_ignored_and_written_anew(
     assert path.read_bytes() == whole
 
 
+def test_what_was_written_but_never_reached_the_disk_is_not_trusted(cache: EmbeddingCache) -> None:
+    """After a power cut a file may have its size and its header, and zeros for numbers."""
+    embedding = torch.rand(3, 4, generator=torch.Generator().manual_seed(0))
+    cache.put("one", "a pig", embedding)
+    path = cache.path("one", "a pig")
+    whole = path.read_bytes()
+    path.write_bytes(whole[: -embedding.nbytes] + bytes(embedding.nbytes))
+    assert cache.get("one", "a pig") is None
+    path.write_bytes(whole)
+    stored = cache.get("one", "a pig")
+    assert stored is not None and torch.equal(stored, embedding)
+
+
 def test_an_entry_of_another_shape_or_prompt_is_not_used(cache: EmbeddingCache) -> None:
     encoder = CountingEncoder()
     cache.put("one", "a pig", torch.zeros(2, 4))

@@ -42,6 +42,21 @@ def test_content_is_replaced_and_nothing_is_left_over(tmp_path: Path) -> None:
     assert names(tmp_path) == ["a"]
 
 
+def test_what_need_not_last_is_not_forced_to_the_disk(tmp_path: Path, monkeypatch) -> None:
+    """It appears whole or not at all all the same."""
+    forced: list[int] = []
+    monkeypatch.setattr(os, "fsync", forced.append)
+    path = tmp_path / "a.txt"
+    for durable in (False, True):
+        with replacing(path, durable=durable) as unfinished:
+            unfinished.write_text(f"{durable}")
+        assert path.read_text() == f"{durable}" and list(tmp_path.iterdir()) == [path]
+        assert bool(forced) == durable
+        with pytest.raises(ValueError, match="no"), replacing(path, durable=durable) as unfinished:
+            raise ValueError("no")
+        assert list(tmp_path.iterdir()) == [path]
+
+
 def test_what_fails_changes_nothing(tmp_path: Path) -> None:
     path = tmp_path / "a"
     atomic_write(path, b"old")
