@@ -5,7 +5,8 @@ Conventions
 Axes are Blender's: right-handed, z up, the object's front looks along -y, one unit is one metre.
 Azimuth 0 is the front view (a camera at -y) and grows counter-clockwise seen from above: at 90
 degrees the camera is at +x, looking at the object's left side. Elevation is measured from the
-horizontal plane. Cameras look at the origin with z up. ``focal`` is the focal length in image
+horizontal plane. Cameras look at a point of the z axis, the origin but for close-ups, with z up;
+azimuth, elevation and distance are about that point. ``focal`` is the focal length in image
 widths (the paper's multiplier): the field of view is ``2 atan(0.5 / focal)``. Images are square,
 rows first, the top row first; pixel centres are at half-integers.
 """
@@ -32,11 +33,18 @@ class CameraConfig:
     """Degrees above the horizon."""
     azimuth: tuple[float, float] = (0.0, 360.0)
     """Range of angles around z, degrees."""
+    close: float = 0.0
+    """Share of the cameras that are close-ups. Not the paper's: details that a whole picture has no
+    pixels for are seen there."""
+    zoom: float = 2.0
+    """The focal length of a close-up is so many times longer."""
+    heights: tuple[float, float] = (-0.6, 0.6)
+    """Close-ups look at points of the z axis between these, metres."""
 
 
 @dataclass(frozen=True)
 class Cameras:
-    """A batch of cameras that look at the origin."""
+    """A batch of cameras that look at points of the z axis."""
 
     azimuth: Float[Tensor, " views"]
     """Angle around z, radians."""
@@ -44,25 +52,41 @@ class Cameras:
     """Radians; strictly between -pi/2 and pi/2."""
     distance: Float[Tensor, " views"]
     focal: Float[Tensor, " views"]
+    height: Float[Tensor, " views"]
+    """Where on the z axis each looks."""
 
     def __len__(self) -> int:
         return len(self.azimuth)
 
     def __getitem__(self, index: slice | Tensor) -> Cameras:
-        return Cameras(
-            self.azimuth[index], self.elevation[index], self.distance[index], self.focal[index]
-        )
+        return Cameras(*(part[index] for part in self._parts()))
+
+    def repeat(self, times: int) -> Cameras:
+        """All of them, so many times one after the other."""
+        return Cameras(*(part.repeat(times) for part in self._parts()))
 
     def to(self, device: torch.device | str) -> Cameras:
         """The same cameras there. To a GPU, nothing waits for it."""
         on_cpu = self.azimuth.device.type == "cpu"
-        parts = (self.azimuth, self.elevation, self.distance, self.focal)
-        return Cameras(*(part.to(device, non_blocking=on_cpu) for part in parts))
+        return Cameras(*(part.to(device, non_blocking=on_cpu) for part in self._parts()))
+
+    def _parts(self) -> tuple[Float[Tensor, " views"], ...]:
+        return (self.azimuth, self.elevation, self.distance, self.focal, self.height)
+
+    @property
+    def frame(self) -> Float[Tensor, " views"]:
+        """How wide a picture is at the point that its camera looks at, metres."""
+        return self.distance / self.focal
 
     @property
     def position(self) -> Float[Tensor, "views 3"]:
+        looked_at = torch.nn.functional.pad(self.height[:, None], (2, 0))
+        return self._away() * self.distance[:, None] + looked_at
+
+    def _away(self) -> Float[Tensor, "views 3"]:
+        """Unit vectors towards each camera from what it looks at."""
         flat = torch.cos(self.elevation)
-        unit = torch.stack(
+        return torch.stack(
             [
                 torch.sin(self.azimuth) * flat,
                 -torch.cos(self.azimuth) * flat,
@@ -70,13 +94,12 @@ class Cameras:
             ],
             dim=-1,
         )
-        return unit * self.distance[:, None]
 
     def axes(
         self,
     ) -> tuple[Float[Tensor, "views 3"], Float[Tensor, "views 3"], Float[Tensor, "views 3"]]:
         """Unit vectors to the right, up and forward (into the picture) of each camera."""
-        forward = -self.position / self.distance[:, None]
+        forward = -self._away()
         right = torch.stack(
             [torch.cos(self.azimuth), torch.sin(self.azimuth), torch.zeros_like(self.azimuth)], -1
         )
@@ -105,12 +128,15 @@ def sample_cameras(
         return low + (high - low) * torch.rand(count, generator=generator)
 
     limit = math.radians(89.0)
-    return Cameras(
-        azimuth=torch.deg2rad(uniform(*config.azimuth)),
-        elevation=torch.deg2rad(uniform(*config.elevation)).clamp(-limit, limit),
-        distance=uniform(*config.distance),
-        focal=uniform(*config.focal),
-    )
+    azimuth = torch.deg2rad(uniform(*config.azimuth))
+    elevation = torch.deg2rad(uniform(*config.elevation)).clamp(-limit, limit)
+    distance, focal = uniform(*config.distance), uniform(*config.focal)
+    height = torch.zeros(count)
+    if config.close > 0.0:
+        close = uniform(0.0, 1.0) < config.close
+        focal = torch.where(close, focal * config.zoom, focal)
+        height = torch.where(close, uniform(*config.heights), height)
+    return Cameras(azimuth, elevation, distance, focal, height)
 
 
 def orbit(
@@ -131,6 +157,7 @@ def orbit(
         elevation=torch.full((count,), math.radians(elevation)),
         distance=torch.full((count,), distance),
         focal=torch.full((count,), focal),
+        height=torch.zeros(count),
     )
 
 

@@ -56,6 +56,25 @@ def test_a13_statistics_and_repeatability():
         assert values.std().item() == pytest.approx((high - low) / math.sqrt(12), rel=0.05)
 
 
+def test_close_ups_look_at_the_axis_with_a_longer_lens():
+    config = CameraConfig(close=0.3, zoom=2.5, heights=(-0.2, 0.7))
+    cameras = sample_cameras(4000, config, torch.Generator().manual_seed(1))
+    whole = sample_cameras(4000, CameraConfig(), torch.Generator().manual_seed(1))
+    close = cameras.height != 0.0
+    assert close.float().mean().item() == pytest.approx(0.3, abs=0.03)
+    heights = cameras.height[close]
+    assert -0.2 <= heights.min() < -0.15 and 0.65 < heights.max() <= 0.7
+    # All else is as it would be without them.
+    assert torch.equal(cameras.focal, whole.focal * torch.where(close, 2.5, 1.0))
+    assert torch.equal(cameras.distance, whole.distance)
+    assert torch.equal(cameras.position[~close], whole.position[~close])
+    # The ray through the middle of the picture meets the axis there.
+    origins, directions = cameras[close].rays(1)
+    reached = origins + cameras.distance[close, None] * directions[:, 0]
+    expected = torch.nn.functional.pad(heights[:, None], (2, 0))
+    torch.testing.assert_close(reached, expected, atol=1e-5, rtol=0)
+
+
 def test_a14_light_distance_and_angle():
     cameras = sample_cameras(2000, CameraConfig())
     lights = sample_lights(cameras, LightConfig())

@@ -272,7 +272,11 @@ def build_guidance(
         # Imported late: diffusion libraries take seconds, and runs on references need none.
         from accelerate import PartialState
 
-        from ..guidance.diffusion import DiffusionGuidance, load_diffusion_model
+        from ..guidance.diffusion import (
+            DiffusionGuidance,
+            check_close_ups,
+            load_diffusion_model,
+        )
 
         if not config.diffusion_model:
             raise TrainingError(
@@ -282,10 +286,12 @@ def build_guidance(
             )
         with PartialState(cpu=device.type == "cpu").main_process_first():
             # The first process embeds the prompts, the others find them on disk.
+            model = load_diffusion_model(
+                config.diffusion_model, config.diffusion_options, device, encoder
+            )
+            check_close_ups(model, config.cameras)
             distillation = DiffusionGuidance(
-                load_diffusion_model(
-                    config.diffusion_model, config.diffusion_options, device, encoder
-                ),
+                model,
                 prompts.prompts,
                 config.diffusion,
                 renderer or TrainingRenderer(config.rendering, config.cameras),

@@ -116,7 +116,7 @@ class ViewMaker:
                 rows = rows_of_group[start : start + step]
                 views = self._render(objects[rows], cameras[rows], lights[rows], shading)
                 rgba[rows] = to_bytes(views).cpu()
-        words = view_index(cameras.azimuth, cameras.elevation, config.views)
+        words = view_index(cameras, config.views)
         return BankedViews(rgba, objects, words)
 
     @torch.no_grad()

@@ -55,6 +55,13 @@ class DataConfig:
     refresh: int = 64
     """Steps after which a new chunk replaces the oldest; 0: never."""
 
+    @property
+    def problem(self) -> str | None:
+        """What is wrong with the settings together, or None."""
+        if (self.views == "close") == (self.cameras.close > 0.0):
+            return None
+        return "close-ups (cameras.close) and words for them (views close) need each other"
+
 
 @dataclass(frozen=True)
 class DiffusionConfig:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +9,8 @@ from typing import Any
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
+
+from backend.rendering.cameras import orbit
 
 from ..clip.scoring import ScoringClip
 from ..prompts.views import ViewScheme, view_index
@@ -95,5 +96,4 @@ def view_accuracy(
 
 def side_words(scheme: ViewScheme, elevation: float) -> Int[Tensor, " 4"]:
     """The words of views from the front, left, back and right, ``elevation`` degrees up."""
-    azimuth = torch.arange(4) * (torch.pi / 2)
-    return view_index(azimuth, torch.full((4,), math.radians(elevation)), scheme)
+    return view_index(orbit(4, elevation=elevation), scheme)

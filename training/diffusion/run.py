@@ -19,7 +19,7 @@ from backend.text.small_encoder import SmallEncoder
 from ..clip.conditioning import conditioning_encoder
 from ..clip.scoring import ScoringClip
 from ..prompts import PromptSet, known_words, prompt_set, synonyms
-from ..prompts.views import VIEW_WORDS
+from ..prompts.views import VIEW_WORDS, close_words
 from ..rendering.contact_sheet import Row, contact_sheet
 from ..runs.contents import fingerprint
 from ..runs.folder import locked
@@ -215,7 +215,7 @@ class _Watcher:
             )
 
     def _sheet(self, path: Path) -> None:
-        """Watched prompts: the truth, three guidance weights, and the other sides."""
+        """Watched prompts: the truth, guidance weights, the other sides, close-ups if known."""
         names = VIEW_WORDS[self._config.data.views]
         front = self._watched_truth[:, 0]
         white = (front[:, :3] + 1.0 - front[:, 3:]).permute(0, 2, 3, 1)
@@ -228,6 +228,10 @@ class _Watcher:
             words = torch.full((len(self._watched),), word)
             pictures = self._samples(self._watched, words, weight, seed=side)
             rows.append((f"weight {weight:g}, {names[word]}", list(pictures)))
+        for word in close_words(self._config.data.views):
+            words = torch.full((len(self._watched),), word)
+            pictures = self._samples(self._watched, words, GUIDANCE, seed=4)
+            rows.append((f"weight {GUIDANCE:g}, {names[word]}", list(pictures)))
         contact_sheet(path, [self._prompts[i] for i in self._watched.tolist()], rows, tile=96)
 
 

@@ -1,9 +1,9 @@
 """The range of every number in a configuration, checked before any work.
 
 A field says its range where it is declared: ``batch: int = within(32, 1)``. Numbers that say
-nothing are finite, and whole ones not negative. The pairs of cameras and lights, which are declared
-where pictures are drawn, are a smallest and a largest value (:data:`PAIRS`). A configuration may
-also say itself what is wrong with it: its ``problem``, or None.
+nothing are finite, and whole ones not negative. Cameras and lights, which are declared where
+pictures are drawn, have theirs here (:data:`RANGES`). A configuration may also say itself what is
+wrong with it: its ``problem``, or None.
 """
 
 from __future__ import annotations
@@ -20,16 +20,19 @@ _RANGE = "range"
 _LARGEST = 2**40
 """No whole number means more, and tensors and floats take it; what has no limit has this one."""
 _METRES = (1e-3, 1e6)
-PAIRS: dict[type, dict[str, tuple[float, float]]] = {
+RANGES: dict[type, dict[str, tuple[float, float]]] = {
     CameraConfig: {
         "distance": _METRES,
         "focal": (1e-3, 1e3),
         "elevation": (-90.0, 90.0),
         "azimuth": (-720.0, 720.0),
+        "close": (0.0, 1.0),
+        "zoom": (1.0, 1e3),
+        "heights": (-1e3, 1e3),
     },
     LightConfig: {"distance": _METRES, "angle": (0.0, 180.0)},
 }
-"""Configurations whose fields are pairs (smallest, largest), with the range of each."""
+"""Ranges by configuration and field. Fields with two numbers are (smallest, largest)."""
 
 
 def within(default: float | tuple[float, ...] | None, low: float, high: float = math.inf) -> Any:
@@ -47,7 +50,7 @@ def check_ranges(config: object, prefix: str = "") -> None:
         TrainingError: a number is out of its range, or numbers contradict each other; the message
             names the option.
     """
-    pairs = PAIRS.get(type(config), {})
+    ranges = RANGES.get(type(config), {})
     for field in dataclasses.fields(cast(Any, config)):
         value = getattr(config, field.name)
         option = f"--{prefix}{field.name.replace('_', '-')}"
@@ -57,8 +60,9 @@ def check_ranges(config: object, prefix: str = "") -> None:
         numbers = value if isinstance(value, tuple) else (value,)
         for number in numbers:
             if isinstance(number, int | float) and not isinstance(number, bool):
-                _check(option, number, pairs.get(field.name, field.metadata.get(_RANGE)))
-        if field.name in pairs and value[0] > value[-1]:
+                allowed = ranges.get(field.name, field.metadata.get(_RANGE))
+                _check(option, number, allowed)
+        if field.name in ranges and numbers[0] > numbers[-1]:
             raise TrainingError(
                 f"{option} is {value[0]:g} {value[-1]:g}, but the smallest value comes first",
                 f"write {option} {value[-1]:g} {value[0]:g}",

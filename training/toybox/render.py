@@ -158,8 +158,8 @@ def render(
     lights = headlight(cameras) if lights is None else lights
     origins, flat = cameras.rays(size)
     directions = flat.transpose(1, 2).contiguous()
-    first = (cameras.distance - BOUND).clamp_min(0.02)[:, None]
-    last = (cameras.distance + BOUND)[:, None]
+    away = origins.norm(dim=1, keepdim=True)
+    first, last = (away - BOUND).clamp_min(0.02), away + BOUND
     pixel_slope = 1.0 / (cameras.focal[:, None] * size)
 
     tile = TILE if size % TILE == 0 else 1

@@ -101,6 +101,7 @@ def render_sheet(
         elevation=torch.full((count,), 0.2),
         distance=torch.full((count,), 3.2),
         focal=torch.full((count,), 1.6),
+        height=torch.zeros(count),
     )
     pictures = torch.cat(
         [

@@ -75,9 +75,7 @@ def test_words_and_toys_belong_to_the_pictures(recorder):
     maker = tiny_maker(replace(SMALL, chunk=50))
     views = maker.chunk(4)
     lit = torch.tensor([call[3] == "full" for call in recorder.calls for _ in range(len(call[0]))])
-    azimuth = recorder.joined(lambda call: call[1].azimuth)
-    elevation = recorder.joined(lambda call: call[1].elevation)
-    said = view_words(azimuth, elevation, "sided")
+    said = [words for call in recorder.calls for words in view_words(call[1], "sided")]
     # The renderer got the unlit ones first, each group in the chunk's order.
     solids = recorder.joined(lambda call: call[0].solids)
     toys = [int((maker._assets.solids == toy).flatten(1).all(1).nonzero()[0]) for toy in solids]

@@ -58,6 +58,21 @@ def test_like_angles_have_like_vectors_of_the_same_spread():
         assert vector.std().item() == pytest.approx(1.0, abs=0.2)
 
 
+def test_whole_pictures_keep_their_vectors_beside_close_ups():
+    """A model of four sides can go on with close-ups; these are half side, half frame."""
+    base = conditioning_encoder("small")
+    views, sides = with_views(base, "close").views, with_views(base, "sided").views
+    assert list(views) == list(VIEW_WORDS["close"])
+    for words, vector in sides.items():
+        assert torch.equal(views[words], vector)
+        parts = [views[f"{words} close-up of the {frame}"] for frame in ("bottom", "middle", "top")]
+        for one, other in itertools.combinations([vector, *parts], 2):
+            assert torch.cosine_similarity(one, other, dim=0).item() < 0.85
+        for part in parts:
+            likeness = torch.cosine_similarity(vector, part, dim=0).item()
+            assert likeness == pytest.approx(0.71, abs=0.1)
+
+
 def test_vectors_are_the_same_every_time_and_have_a_tokens_spread():
     one, other = encoder(), encoder()
     assert one.fingerprint == other.fingerprint

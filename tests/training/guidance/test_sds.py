@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from backend.protocol.errors import TrainingError
+from backend.rendering.cameras import CameraConfig
 from tests.training.guidance.fakes import (
     LEVELS,
     FormulaModel,
@@ -15,7 +16,11 @@ from tests.training.guidance.fakes import (
     recorded,
     step_of,
 )
-from training.guidance.diffusion import DiffusionGuidance, DiffusionGuidanceConfig
+from training.guidance.diffusion import (
+    DiffusionGuidance,
+    DiffusionGuidanceConfig,
+    check_close_ups,
+)
 from training.guidance.diffusion.schedule import NoiseSchedule
 from training.guidance.diffusion.sds import distillation_loss, limit_gradient, weight_of
 from training.prompts import PromptMix
@@ -35,7 +40,7 @@ def run(config, model=None, shown=None, conditions=None, seed=0):
 
 
 def texts(shown) -> list[str]:
-    words = view_words(shown.cameras.azimuth, shown.cameras.elevation, "paper")
+    words = view_words(shown.cameras, "paper")
     return [f"{PROMPTS[p]}, {w}" for p, w in zip([2, 0, 1], words, strict=True)]
 
 
@@ -143,7 +148,7 @@ def test_perp_neg_pushes_away_from_the_other_views():
     from training.guidance.diffusion.combine import perp_negative
     from training.prompts.views import perp_negatives
 
-    _, weights = perp_negatives(shown.cameras.azimuth, shown.cameras.elevation, "paper")
+    _, weights = perp_negatives(shown.cameras, "paper")
     assert (weights < 0).any()
     direction = perp_negative(outputs[0], outputs[1], outputs[2:], weights)
     x = model.encode(shown.images).detach()
@@ -255,7 +260,7 @@ def test_latents_cannot_be_clamped_and_words_must_be_those_of_training():
     DiffusionGuidance(sided, PROMPTS, dataclasses.replace(config, views="sided"), Shown())
 
 
-@pytest.mark.parametrize("scheme", ["sided", "angles"])
+@pytest.mark.parametrize("scheme", ["sided", "angles", "close"])
 def test_view_words_may_be_the_models_own(scheme):
     config = DiffusionGuidanceConfig(views="model")
     own = FormulaModel()
@@ -267,3 +272,17 @@ def test_view_words_may_be_the_models_own(scheme):
     if scheme == "angles":
         with pytest.raises(TrainingError, match="Perp-Neg"):
             DiffusionGuidance(own, PROMPTS, dataclasses.replace(config, perp_neg=True), Shown())
+
+
+def test_close_ups_are_asked_of_models_that_know_them():
+    """Hub models may; our own were trained on the pictures that their view words tell apart."""
+    own = FormulaModel()
+    close = CameraConfig(close=0.4)
+    for views in (None, "close"):
+        own.views = views
+        check_close_ups(own, close)
+    for views in ("sided", "angles"):
+        own.views = views
+        check_close_ups(own, CameraConfig())
+        with pytest.raises(TrainingError, match="knows no close-ups"):
+            check_close_ups(own, close)

@@ -7,7 +7,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from backend.rendering.cameras import orbit
+from backend.rendering.cameras import CameraConfig, Cameras, orbit, sample_cameras
 from training.prompts.views import (
     VIEW_WORDS,
     perp_negatives,
@@ -22,8 +22,15 @@ def degrees(*angles: float) -> torch.Tensor:
     return torch.deg2rad(torch.tensor(angles))
 
 
-def words(azimuth: float, elevation: float, scheme) -> str:
-    return view_words(degrees(azimuth), degrees(elevation), scheme)[0]
+def seen(azimuth: torch.Tensor, elevation: torch.Tensor, frame=2.2, height=0.0) -> Cameras:
+    """Cameras at these angles, radians, whose pictures are ``frame`` metres wide."""
+    full = torch.full_like(azimuth, 3.0)
+    focal = full / frame
+    return Cameras(azimuth, elevation.expand_as(azimuth), full, focal, full * height / 3.0)
+
+
+def words(azimuth: float, elevation: float, scheme, **options) -> str:
+    return view_words(seen(degrees(azimuth), degrees(elevation), **options), scheme)[0]
 
 
 @pytest.mark.parametrize(
@@ -70,38 +77,68 @@ def test_words_by_angles(azimuth, elevation, said):
     assert words(azimuth, elevation, "angles") == said
 
 
+@pytest.mark.parametrize(
+    ("azimuth", "elevation", "frame", "height", "said"),
+    [
+        (0, 0, 2.2, 0.0, "front view"),
+        (0, 70, 2.2, 0.5, "overhead view"),
+        (0, 0, 1.1, 0.3, "front view close-up of the top"),
+        (90, 0, 1.1, -0.1, "left side view close-up of the middle"),
+        (180, 0, 1.1, -0.6, "rear view close-up of the bottom"),
+    ],
+)
+def test_words_of_close_ups(azimuth, elevation, frame, height, said):
+    assert words(azimuth, elevation, "close", frame=frame, height=height) == said
+
+
+def test_close_ups_are_weighed_and_negated_among_themselves():
+    """As whole pictures are, with the words of their own height."""
+    azimuth = degrees(*range(0, 360, 7))
+    whole, close = seen(azimuth, degrees(20)), seen(azimuth, degrees(20), 1.1, 0.4)
+    sided = view_weights(whole, "sided", blended=True)
+    for cameras, start in ((whole, 0), (close, 15)):
+        weights = view_weights(cameras, "close", blended=True)
+        assert torch.equal(weights[:, start : start + 5], sided)
+        assert weights.sum().item() == pytest.approx(len(azimuth))
+        index, pushes = perp_negatives(cameras, "close")
+        expected, expected_pushes = perp_negatives(whole, "sided")
+        assert torch.equal(index, start + expected)
+        assert torch.equal(pushes, expected_pushes)
+
+
 def test_the_left_side_is_seen_from_plus_x():
     camera = orbit(1, start=90.0)
     assert camera.position[0, 0] > 2.0
-    assert view_words(camera.azimuth, camera.elevation, "sided") == ["left side view"]
+    assert view_words(camera, "sided") == ["left side view"]
 
 
 @settings(max_examples=30)
 @given(
     st.floats(-20, 20),
     st.floats(-1.5, 1.5),
-    st.sampled_from(["paper", "sided", "angles"]),
+    st.floats(0.5, 4.0),
+    st.floats(-1.0, 1.0),
+    st.sampled_from(["paper", "sided", "angles", "close"]),
     st.booleans(),
 )
-def test_weights_are_shares(azimuth, elevation, scheme, blended):
-    weights = view_weights(
-        torch.tensor([azimuth]), torch.tensor([elevation]), scheme, blended=blended
-    )
+def test_weights_are_shares(azimuth, elevation, frame, height, scheme, blended):
+    cameras = seen(torch.tensor([azimuth]), torch.tensor([elevation]), frame, height)
+    weights = view_weights(cameras, scheme, blended=blended)
     assert weights.shape == (1, len(VIEW_WORDS[scheme]))
     assert (weights >= 0).all()
     assert weights.sum().item() == pytest.approx(1.0, abs=1e-5)
 
 
-@pytest.mark.parametrize("scheme", ["paper", "sided", "angles"])
+@pytest.mark.parametrize("scheme", ["paper", "sided", "angles", "close"])
 def test_unblended_weights_pick_the_words(scheme):
-    azimuth, elevation = degrees(*range(0, 360, 7)), degrees(*[(13 * i) % 90 for i in range(52)])
-    weights = view_weights(azimuth, elevation, scheme, blended=False)
-    assert torch.equal(weights.argmax(1), view_index(azimuth, elevation, scheme))
+    cameras = sample_cameras(52, CameraConfig(close=0.5), torch.Generator().manual_seed(0))
+    weights = view_weights(cameras, scheme, blended=False)
+    assert torch.equal(weights.argmax(1), view_index(cameras, scheme))
     assert torch.equal(weights.max(1).values, torch.ones(52))
 
 
 def test_blended_weights_are_linear_between_neighbours():
-    weights = view_weights(degrees(0, 30, 90, 225, 330), degrees(*[0] * 5), "sided", blended=True)
+    weights = view_weights(seen(degrees(0, 30, 90, 225, 330), degrees(0)), "sided", blended=True)
     expected = torch.tensor(
         [
             [1, 0, 0, 0, 0],
@@ -117,9 +154,11 @@ def test_blended_weights_are_linear_between_neighbours():
 def test_blended_weights_do_not_jump():
     azimuth = torch.linspace(-math.pi, 3 * math.pi, 4001)
     for scheme in ("paper", "sided"):
-        around = view_weights(azimuth, torch.zeros_like(azimuth), scheme, blended=True)
+        around = view_weights(seen(azimuth, torch.zeros(())), scheme, blended=True)
         up = view_weights(
-            torch.full((901,), 0.3), torch.linspace(0, math.pi / 2, 901), scheme, blended=True
+            seen(torch.full((901,), 0.3), torch.linspace(0, math.pi / 2, 901)),
+            scheme,
+            blended=True,
         )
         assert around.diff(dim=0).abs().max() < 0.005
         assert up.diff(dim=0).abs().max() < 0.006
@@ -138,7 +177,7 @@ def shifted(scale: float, shift: float, r: float) -> float:
 @pytest.mark.parametrize("sign", [1, -1])
 def test_perp_neg_has_the_neighbouring_views_as_negatives(sign):
     """threestudio's weights; whichever side it is."""
-    index, weights = perp_negatives(degrees(0, 30 * sign, 120 * sign), degrees(0, 0, 0), "sided")
+    index, weights = perp_negatives(seen(degrees(0, 30 * sign, 120 * sign), degrees(0)), "sided")
     side = "left side view" if sign > 0 else "right side view"
     said = [[VIEW_WORDS["sided"][i] for i in row] for row in index.tolist()]
     assert said[1] == ["front view", side]
@@ -156,8 +195,8 @@ def test_perp_neg_has_the_neighbouring_views_as_negatives(sign):
 def test_perp_neg_weights_never_pull_and_vanish_overhead():
     around = torch.linspace(0, 2 * math.pi, 361)
     for scheme in ("paper", "sided"):
-        _, weights = perp_negatives(around, torch.zeros_like(around), scheme)
+        _, weights = perp_negatives(seen(around, torch.zeros(())), scheme)
         assert (weights <= 0).all()
         # At the rear the front is the strongest negative.
         assert weights[180].argmin() == 1
-    assert perp_negatives(around, torch.full_like(around, 1.2), "sided")[1].abs().max() == 0
+    assert perp_negatives(seen(around, torch.tensor(1.2)), "sided")[1].abs().max() == 0

@@ -5,7 +5,7 @@
 """
 
 from .config import GUIDANCE_PRESETS, DiffusionGuidanceConfig, DiffusionModelConfig, guidance_preset
-from .guidance import DiffusionGuidance
+from .guidance import DiffusionGuidance, check_close_ups
 from .loading import load_diffusion_model
 from .model import DiffusionModel
 from .timesteps import TimestepConfig
@@ -17,6 +17,7 @@ __all__ = [
     "DiffusionModel",
     "DiffusionModelConfig",
     "TimestepConfig",
+    "check_close_ups",
     "guidance_preset",
     "load_diffusion_model",
 ]

@@ -11,7 +11,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from backend.protocol.errors import TrainingError
-from backend.rendering.cameras import Cameras
+from backend.rendering.cameras import CameraConfig, Cameras
 
 from ...prompts.mix import Interpolation
 from ...rendering.scene import Step, TrainingViews
@@ -48,6 +48,16 @@ def with_views_of(
             "set --diffusion.views paper (or sided, or none)",
         )
     return dataclasses.replace(config, views=model.views)
+
+
+def check_close_ups(model: DiffusionModel, cameras: CameraConfig) -> None:
+    """Raise ``TrainingError`` if there are close-ups, and the model knows whole pictures only."""
+    if model.views not in (None, "close") and cameras.close > 0.0:
+        raise TrainingError(
+            f"{model.name} was trained on whole pictures, and knows no close-ups",
+            "leave --cameras.close at 0, or train the model with --data.views close"
+            " --data.cameras.close 0.5",
+        )
 
 
 class DiffusionGuidance:
@@ -152,7 +162,7 @@ class DiffusionGuidance:
             noisy.repeat(len(asked), 1, 1, 1),
             t.repeat(len(asked)),
             TextCondition.cat(asked),
-            _repeated(cameras, len(asked)),
+            cameras.repeat(len(asked)),
         ).to(x.device)
         outputs = outputs.unflatten(0, (len(asked), count))
         unconditional, ends = outputs[0], outputs[1 : 1 + len(questions)]
@@ -181,12 +191,3 @@ class DiffusionGuidance:
         error = wanted - noise if config.space == "noise" else x - wanted
         gradient = weight_of(config.weighting, schedule, t) * error
         return limit_gradient(gradient, normalise=config.normalise, clip=config.clip), level
-
-
-def _repeated(cameras: Cameras, times: int) -> Cameras:
-    return Cameras(
-        cameras.azimuth.repeat(times),
-        cameras.elevation.repeat(times),
-        cameras.distance.repeat(times),
-        cameras.focal.repeat(times),
-    )

@@ -68,23 +68,20 @@ class Prompter:
         config = self._config
         if self._scheme is None:
             return Question(self._model.embed([self._prompts[i] for i in prompts]))
-        azimuth, elevation = cameras.azimuth.cpu(), cameras.elevation.cpu()
-        weights = view_weights(
-            azimuth, elevation, self._scheme, blended=config.blended or config.perp_neg
-        )
+        cameras = cameras.to("cpu")
+        weights = view_weights(cameras, self._scheme, blended=config.blended or config.perp_neg)
         positive = self._said(prompts, weights)
         if not config.perp_neg:
             return Question(positive)
-        index, _ = perp_negatives(azimuth, elevation, self._scheme)
+        index, _ = perp_negatives(cameras, self._scheme)
         one_hot = torch.nn.functional.one_hot(index, len(self._words)).float()
         return Question(positive, tuple(self._said(prompts, one_hot[:, j]) for j in range(2)))
 
     def negative_weights(self, cameras: Cameras) -> Float[Tensor, "objects negatives"]:
         """Perp-Neg's weights by camera; no columns without it."""
-        azimuth, elevation = cameras.azimuth.cpu(), cameras.elevation.cpu()
         if self._scheme is None or not self._config.perp_neg:
-            return torch.zeros(len(azimuth), 0)
-        return perp_negatives(azimuth, elevation, self._scheme)[1]
+            return torch.zeros(len(cameras), 0)
+        return perp_negatives(cameras.to("cpu"), self._scheme)[1]
 
     def _said(
         self, prompts: Sequence[int], weights: Float[Tensor, "objects words"]
