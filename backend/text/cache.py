@@ -121,7 +121,7 @@ def _described(prompt: str, tensors: Mapping[str, Tensor]) -> dict[str, str]:
     written in any order, and two files of the same would differ.)"""
     checksum = 0
     for _, tensor in sorted(tensors.items()):
-        checksum = zlib.crc32(tensor.contiguous().view(torch.uint8).numpy(), checksum)
+        checksum = zlib.crc32(tensor.contiguous().view(torch.uint8).numpy().tobytes(), checksum)
     return {"holds": f"{checksum:08x} {prompt}"}
 
 
