@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..field_reader import Reader
-from ..shapes import Float, Int
+from ..shapes import Bool, Float, Int
 from ..surface.project import newton_and_gradient
 from ..surface.topology import Faces, NewFaces, NewVertices, Vertices, half_edges
 from .gutter import Gutter, gutter_of
@@ -103,10 +103,28 @@ class TexelMap:
 
     def subdivided(self, vertices: Vertices, faces: Faces) -> NewVertices:
         """The refined mesh's vertices, on the mesh's flat faces."""
-        fine = faces
+        return self._refined(vertices, faces)[0]
+
+    def _refined(self, vertices: Vertices, faces: Faces) -> tuple[NewVertices, NewFaces]:
         for _ in range(self.rounds):
-            vertices, fine, _ = refine(vertices, fine, np.zeros((len(fine), 3, 0)))
-        return vertices
+            vertices, faces, _ = refine(vertices, faces, np.zeros((len(faces), 3, 0)))
+        return vertices, faces
+
+    def part(self, chosen: Bool[np.ndarray, " all"], vertices: Vertices, faces: Faces) -> TexelMap:
+        """The texels of the chosen faces alone, which are ``faces`` of their own ``vertices``."""
+        fine = np.repeat(chosen, self.children)
+        own = fine[self.triangle]
+        number = np.cumsum(fine) - 1
+        return TexelMap(
+            self.size,
+            self.rounds,
+            self._refined(vertices, faces)[1],
+            self.pixels[fine],
+            number[self.triangle[own]],
+            self.row[own],
+            self.column[own],
+            self.place[own],
+        )
 
     def read(
         self,

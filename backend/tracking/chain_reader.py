@@ -29,8 +29,11 @@ FINEST = 32
 FAR = 0.015
 """Neighbours differ where the surface of one is farther than this from the other's, as a share of
 the diagonal."""
-KEPT_BYTES = 256 * 2**20
-"""Solids kept in memory: 32 of them at the default resolution."""
+KEPT_BYTES = 384 * 2**20
+"""Solids kept in memory: 96 of them at the default resolution, more than prompts that are unlike
+need. (With a third of them, each was read nearly three times.)"""
+LARGEST_VALUE = 6e4
+"""Values are kept in half precision, which near zero is precise to a two-thousandth of a voxel."""
 KEPT_FIELDS = 16
 """Fields kept in memory, each a few megabytes."""
 MARGIN = 6
@@ -113,12 +116,13 @@ class ChainReader:
         """
         if alpha in self._solids:
             self._solids.move_to_end(alpha)
-            return self._solids[alpha]
-        solid = self._read(alpha)
-        while self._solids and (len(self._solids) + 1) * solid.values.nbytes > KEPT_BYTES:
-            self._solids.popitem(last=False)
-        self._solids[alpha] = solid
-        return solid
+        else:
+            half = self._read(alpha)
+            while self._solids and (len(self._solids) + 1) * half.values.nbytes > KEPT_BYTES:
+                self._solids.popitem(last=False)
+            self._solids[alpha] = half
+        kept = self._solids[alpha]
+        return Solid(kept.values.astype(np.float32), kept.bound)
 
     def inside(self, alpha: float) -> Bool[np.ndarray, "n n n"]:
         """The voxels of the solid at ``alpha``, which are kept of all that were read; raises as
@@ -153,16 +157,19 @@ class ChainReader:
         return inside[tuple((places - low).T)]
 
     def _read(self, alpha: float) -> Solid:
+        """The solid, in half precision."""
         solid = read_solid(self.reader(alpha), self.resolution)
-        if not solid.inside.any():
+        values = solid.values.clip(-LARGEST_VALUE, LARGEST_VALUE).astype(np.float16)
+        inside = values > 0
+        if not inside.any():
             raise BadRequest(
                 f"the model draws nothing at {key_name(self.chain.prompts, alpha)!r}: there "
                 "is no surface anywhere",
                 "use prompts that the model knows; `att3d generate` shows each by itself",
             )
-        self._inside[alpha] = np.packbits(solid.inside)
-        self._borders[alpha] = largest_border(solid.inside)
-        return solid
+        self._inside[alpha] = np.packbits(inside)
+        self._borders[alpha] = largest_border(inside)
+        return Solid(values, solid.bound)
 
     def surface(self, alpha: float) -> Surface:
         """The object's surface at ``alpha``; raises as :meth:`solid` does."""

@@ -47,6 +47,11 @@ class Joined:
     def segment_of_vertex(self) -> Int[np.ndarray, " vertices"]:
         return np.repeat(np.arange(len(self.segments)), np.diff(self._first_vertices))
 
+    def vertices_of(self, number: int) -> slice:
+        """A segment's own vertices."""
+        first, last = self._first_vertices[number : number + 2]
+        return slice(int(first), int(last))
+
     @property
     def segment_of_face(self) -> Int[np.ndarray, " faces"]:
         return self.segment_of_vertex[self.faces[:, 0]]

@@ -9,6 +9,7 @@ color that it had at its last key, and what has just come that of its first.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
 
@@ -16,8 +17,9 @@ from ..atlas.bake import Texture, paint
 from ..atlas.gutter import Gutter
 from ..atlas.texels import TexelMap
 from ..shapes import Bool, Int
-from ..surface.topology import Faces, Vertices
+from ..surface.topology import Faces
 from .chain_reader import ChainReader
+from .joined import Joined
 from .sudden import Moment
 from .tracked_mesh import mix
 
@@ -28,28 +30,54 @@ kept apart."""
 
 def baked(
     source: ChainReader,
-    positions: Mapping[float, Vertices],
-    alphas: Sequence[float],
-    faces: Faces,
+    mesh: Joined,
     texels: TexelMap,
     gutter: Gutter,
     progress: Callable[[float], None] = lambda _: None,
 ) -> dict[float, Texture]:
-    """A texture for each of these keys, of the object there.
+    """A texture for each of the mesh's keys, of the object there.
+
+    Args:
+        texels: Of the whole mesh.
 
     Raises:
         Cancelled: asked to stop.
     """
     found: dict[float, Texture] = {}
-    for alpha in alphas:
-        progress(len(found) / len(alphas))
+    several = len(mesh.segments) > 1
+    parts: dict[int, _Part] = {}
+    for alpha, number in mesh.places.items():
+        progress(len(found) / len(mesh.places))
+        if number not in parts:
+            whole = _Part(slice(None), mesh.faces, texels)
+            parts[number] = _part(mesh, number, texels) if several else whole
+        own, faces, shown = parts[number]
         reader = source.reader(alpha)
-        colors = texels.colors(reader, texels.snapped(reader, positions[alpha], faces))
-        found[alpha] = paint(colors, texels, gutter)
+        surface = shown.snapped(reader, mesh.positions[alpha][own], faces)
+        found[alpha] = paint(shown.colors(reader, surface), shown, gutter)
+    if several:
+        _keep_hidden(found, mesh.places, mesh.segment_of_face, texels, gutter)
     return found
 
 
-def keep_hidden(
+class _Part(NamedTuple):
+    """What shows at a key."""
+
+    vertices: slice
+    faces: Faces
+    """Of these vertices."""
+    texels: TexelMap
+
+
+def _part(mesh: Joined, number: int, texels: TexelMap) -> _Part:
+    """One segment."""
+    own = mesh.vertices_of(number)
+    chosen = mesh.segment_of_face == number
+    faces = mesh.faces[chosen] - own.start
+    return _Part(own, faces, texels.part(chosen, mesh.vertices[own], faces))
+
+
+def _keep_hidden(
     textures: Mapping[float, Texture],
     shown: Mapping[float, int],
     segment_of_face: Int[np.ndarray, " faces"],

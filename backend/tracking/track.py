@@ -19,7 +19,7 @@ from .chain import FieldChain, key_name
 from .chain_reader import FINEST, INTERVALS, ChainReader
 from .joined import Joined
 from .key_shapes import Segment
-from .painting import around_moments, baked, keep_hidden
+from .painting import around_moments, baked
 from .quality import diagonal, drift, measure
 from .segments import make_tracker, track_segments
 from .solids import extract
@@ -78,9 +78,7 @@ def track(
         def within(done: float) -> None:
             stages.within("bake", done)
 
-        textures = baked(source, positions, list(mesh.places), faces, texels, gutter, within)
-        if len(segments) > 1:
-            keep_hidden(textures, mesh.places, mesh.segment_of_face, texels, gutter)
+        textures = baked(source, mesh, texels, gutter, within)
         textures |= around_moments(textures, mesh.moments, faces, texels, gutter)
         painted = sorted(textures)
     result = TrackedMesh(

@@ -109,6 +109,31 @@ def test_chosen_texels_are_read_as_all_are(coarse: Coarse):
     np.testing.assert_array_equal(texels.read(values, chosen), texels.read(values)[chosen])
 
 
+def test_a_part_has_the_colors_that_it_has_in_the_whole(coarse: Coarse):
+    """Two toys on one layout: each alone, with vertices of its own, reads the same texels."""
+    reader, vertices, faces, _ = coarse
+    both = np.concatenate([vertices, vertices])
+    all_faces = np.concatenate([faces, faces + len(vertices)])
+    uvs = unwrap(both, all_faces, SIZE, reader.cancel).uvs
+    texels = texel_map(both, all_faces, uvs, SIZE)
+    assert texels.rounds > 0
+    everything = np.arange(len(texels.row))
+    whole = texels.colors_at(reader, texels.snapped(reader, both, all_faces), everything)
+    seen = 0
+    for first in (0, len(faces)):
+        chosen = np.zeros(len(all_faces), dtype=bool)
+        chosen[first : first + len(faces)] = True
+        part = texels.part(chosen, vertices, faces)
+        own = chosen[texels.triangle // texels.children]
+        assert np.array_equal(part.row, texels.row[own])
+        assert np.array_equal(part.column, texels.column[own])
+        surface = part.snapped(reader, vertices, faces)
+        colors = part.colors_at(reader, surface, np.arange(len(part.row)))
+        np.testing.assert_allclose(colors, whole[own], atol=1e-5)
+        seen += len(part.row)
+    assert seen == len(texels.row)
+
+
 def test_what_was_measured_on_the_way_is_the_field_s_slope(coarse: Coarse):
     reader, vertices, faces, texels = coarse
     snapped = texels.snapped(reader, vertices, faces)
