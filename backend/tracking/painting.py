@@ -65,7 +65,7 @@ class _Part(NamedTuple):
 
     vertices: slice
     faces: Faces
-    """Of these vertices."""
+    """Their corners are numbers of these vertices."""
     texels: TexelMap
 
 

@@ -42,25 +42,36 @@ CLOSEST = 2 * FINEST
 """Objects that are unlike also change more at once: of their way this part is looked at."""
 
 
-def track_segments(
+def one_segment(
     whole: Tracker, options: ChainOptions, progress: Callable[[float], None] = lambda _: None
-) -> list[Segment]:
-    """The chain in as many segments as it takes: one, if its objects are alike, if there are to be
-    few keys, or if faces are quads, of which thin objects cannot be covered with few.
+) -> Segment | None:
+    """The chain as one segment, if its objects are alike, if there are to be few keys, or if faces
+    are quads, of which thin objects cannot be covered with few; else None.
 
     Args:
         whole: The mesh for all of the chain.
 
     Raises:
+        BadRequest: somewhere there is nothing.
+        Cancelled: asked to stop.
+    """
+    one = options.keys <= STEPS + 1 or options.topology == "quads"
+    if not one and not _follows(whole, progress):
+        return None
+    whole.track_all(progress if one else lambda _: None)
+    return with_keys(whole, options.keys)
+
+
+def several_segments(
+    source: ChainReader, options: ChainOptions, progress: Callable[[float], None] = lambda _: None
+) -> list[Segment]:
+    """The chain in as many segments as it takes.
+
+    Raises:
         BadRequest: somewhere there is nothing, or too few faces.
         Cancelled: asked to stop.
     """
-    source = whole.source
-    one = options.keys <= STEPS + 1 or options.topology == "quads"
-    if one or _follows(whole, lambda done: progress(0.5 * done)):
-        whole.track_all(progress if one else lambda _: None)
-        return [with_keys(whole, options.keys)]
-    source.survey_closer(CLOSEST, lambda done: progress(0.5 + 0.1 * done))
+    source.survey_closer(CLOSEST, lambda done: progress(0.1 * done))
     spans = _spans(source, min(MOST, options.keys // 4))
     parts = [source.segment(*ends) for ends in spans]
     most = options.keys - max(_taken(spans, span[0]) for span in source.spans)
@@ -71,7 +82,7 @@ def track_segments(
         tracker = make_tracker(part, part.everything(), faces, options)
         tracker.track_all()
         found.append(with_keys(tracker, most))
-        progress(0.6 + 0.4 * len(found) / len(parts))
+        progress(0.1 + 0.9 * len(found) / len(parts))
     return found
 
 

@@ -21,7 +21,7 @@ from .joined import Joined
 from .key_shapes import Segment
 from .painting import around_moments, baked
 from .quality import diagonal, drift, measure
-from .segments import make_tracker, track_segments
+from .segments import make_tracker, one_segment, several_segments
 from .solids import extract
 from .tracked_mesh import TrackedMesh
 from .vertex_tracker import STEPS
@@ -30,12 +30,14 @@ SHARES = {
     "text": 0.03,
     "fields": 0.2,
     "template": 0.05,
-    "keys": 0.37,
+    "keys": 0.2,
+    "segments": 0.17,
     "uv": 0.05,
     "bake": 0.15,
     "quality": 0.15,
 }
-"""Rough share of the time of each stage, in order."""
+"""Rough share of the time of each stage, in order. Where objects are unlike, ``segments`` takes
+most of it; else there is none."""
 COARSE = 2 * INTERVALS
 """As finely as this a chain is read, between neighbours that differ, for few keys."""
 BETWEEN = 4
@@ -62,10 +64,16 @@ def track(
     with stages.stage("template"):
         whole = make_tracker(source, everything, options.faces, options)
     with stages.stage("keys"):
-        segments = track_segments(whole, options, lambda done: stages.within("keys", done))
-        mesh = Joined(segments, stages.cancel)
-        vertices, faces, positions = mesh.vertices, mesh.faces, mesh.positions
-        alphas = sorted(positions)
+        alone = one_segment(whole, options, lambda done: stages.within("keys", done))
+    segments = [] if alone is None else [alone]
+    if alone is None:
+        with stages.stage("segments"):
+            segments = several_segments(
+                source, options, lambda done: stages.within("segments", done)
+            )
+    mesh = Joined(segments, stages.cancel)
+    vertices, faces, positions = mesh.vertices, mesh.faces, mesh.positions
+    alphas = sorted(positions)
     with stages.stage("uv"):
         slopes = np.concatenate([_slopes(segment) for segment in segments])
         scale = scale_of_slopes(slopes, vertices, faces)

@@ -46,17 +46,22 @@ class Experience:
     def to_json(self) -> str:
         return json.dumps(asdict(self))
 
-    def expected(self, prompts: int, options: Mapping[str, float]) -> dict[str, float]:
+    def expected(
+        self, prompts: int, options: Mapping[str, float], *, unlike: bool = False
+    ) -> dict[str, float]:
         """Seconds of each stage of a chain, in their order.
 
         Args:
             prompts: how many.
             options: the chain's, by name.
+            unlike: whether its objects turned out to be too unlike for one surface.
         """
         keys = min(self.keys, options["keys"])
+        # Before there was such a chain, all of it is as slow as fitting the shape is.
+        paces = {"segments": self.paces.get("keys", 1.0), **self.paces}
         return {
-            stage: seconds * self.paces.get(stage, 1.0)
-            for stage, seconds in usual_seconds(prompts, options, keys).items()
+            stage: seconds * paces.get(stage, 1.0)
+            for stage, seconds in usual_seconds(prompts, options, keys, unlike=unlike).items()
         }
 
     def range(self, prompts: int, options: Mapping[str, float]) -> tuple[float, float]:
@@ -74,33 +79,58 @@ class Experience:
             keys: of the whole chain, as it was made.
             timings: seconds by stage, as the engine measured them.
         """
+        if timings.get("segments"):  # says nothing of other chains
+            usual = usual_seconds(prompts, options, self.keys, unlike=True)["segments"]
+            return replace(self, paces=self._with(self.paces, "segments", timings, usual))
         made = max((keys - 1) / max(prompts - 1, 1) + 1, 2.0)
         if made >= options["keys"]:  # it would have liked more
             made = max(made, self.keys)
         paces = dict(self.paces)
         for stage, usual in usual_seconds(prompts, options, min(made, options["keys"])).items():
             if stage in timings and usual:
-                pace = min(max(timings[stage] / usual, 0.01), 100.0)
-                before = paces.get(stage, pace)
-                paces[stage] = before ** (1.0 - TRUST) * pace**TRUST
+                paces = self._with(paces, stage, timings, usual)
         trust = TRUST if self.paces else 1.0
         return replace(self, keys=(1.0 - trust) * self.keys + trust * made, paces=paces)
 
+    @staticmethod
+    def _with(
+        paces: Mapping[str, float], stage: str, timings: Mapping[str, float], usual: float
+    ) -> dict[str, float]:
+        """The paces with a stage's new one."""
+        pace = min(max(timings[stage] / usual, 0.01), 100.0)
+        before = paces.get(stage, pace)
+        return {**paces, stage: before ** (1.0 - TRUST) * pace**TRUST}
 
-def usual_seconds(prompts: int, options: Mapping[str, float], keys: float) -> dict[str, float]:
+
+def usual_seconds(
+    prompts: int, options: Mapping[str, float], keys: float, *, unlike: bool = False
+) -> dict[str, float]:
     """Seconds of each stage on two processor cores; in ``benchmarks/tracking.py`` are chains to
     compare them with.
 
     Args:
         keys: from one prompt to the next, both included.
+        unlike: whether the objects are too unlike for one surface.
     """
     pairs = max(prompts - 1, 1)
     detail, faces, texture = (options[name] / usual for name, usual in USUAL.items())
+    if unlike:
+        return {
+            "text": 0.5,
+            "fields": 9.0 * pairs * detail**2,
+            "template": 1.5 * detail**2,
+            "keys": 6.0 * pairs * detail**2,
+            "segments": 80.0 * pairs * (0.6 * detail**2 + 0.4 * faces),
+            "uv": 0.7 * faces,
+            "bake": 3.5 * pairs * texture**2,
+            "quality": (45.0 * pairs if options.get("quality") else 0.0) * detail**2,
+        }
     return {
         "text": 0.5,
         "fields": 3.3 * pairs * detail**2,
         "template": 1.0 * detail**2,
         "keys": pairs * (7.5 + 0.5 * keys) * (0.6 * detail**2 + 0.4 * faces),
+        "segments": 0.0,
         "uv": 0.3 * faces,
         "bake": 0.35 * (pairs * (min(keys, 9.0) - 1.0) + 1.0) * texture**2,
         "quality": (pairs * keys if options.get("quality") else 0.0) * detail**2,

@@ -100,7 +100,8 @@ class ATT3D_PT_chain(_Tab, bpy.types.Panel):
         if session.method == "interpolate":
             action.progress(factor=session.fraction, text=stage_text(session.stage), type="BAR")
             action.operator("att3d.cancel", text="", icon="X")
-            expected = experience.expected(prompts, options)
+            unlike = "segments" in session.began
+            expected = experience.expected(prompts, options, unlike=unlike)
             left = remaining_seconds(expected, session.began, session.elapsed)
             text = iface_("{duration} left").format(duration=duration_text(left))
             layout.label(text=text, icon="TIME")

@@ -48,6 +48,7 @@ STAGES = {
     "fit": "Finding the nearest",
     "pictures": "Comparing pictures",
     "keys": "Fitting the shape to every key",
+    "segments": "Fitting shapes to parts of the way",
     "quality": "Measuring",
 }
 """Words for the backend's stages. One that is not here is shown as it is."""

@@ -141,3 +141,22 @@ def test_a_stage_that_takes_longer_never_says_that_nothing_is_left() -> None:
     said = [remaining_seconds(expected, began, elapsed) for elapsed in (20.0, 60.0, 200.0)]
     assert min(said) > 2.0
     assert said[2] > 20.0, "what has taken three minutes is not done in a moment"
+
+
+def test_objects_that_are_unlike_take_longer_and_say_nothing_of_others(
+    experienced: Experience,
+) -> None:
+    """That they are is known when their stage begins; from then on what is left is that long."""
+    real = {s: SLOW * t for s, t in usual_seconds(2, OPTIONS, NEEDED, unlike=True).items() if t}
+    for experience, apart in ((Experience(), 2.5), (experienced, 2.0)):
+        for stage, now, began, truth in moments(real):
+            if stage in ("segments", "uv", "bake"):
+                expected = experience.expected(2, OPTIONS, unlike="segments" in began)
+                said = remaining_seconds(expected, began, now)
+                assert truth / apart - 3.0 < said < apart * truth + 3.0, (stage, now)
+    after = experienced.after(2, OPTIONS, 45, real)
+    assert after.range(2, OPTIONS) == experienced.range(2, OPTIONS)
+    slower = {stage: 3 * seconds for stage, seconds in real.items()}
+    twice = after.after(2, OPTIONS, 45, slower)
+    said = [e.expected(2, OPTIONS, unlike=True)["segments"] for e in (after, twice)]
+    assert real["segments"] == pytest.approx(said[0]) and said[1] > 1.5 * said[0]

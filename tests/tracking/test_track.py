@@ -163,7 +163,7 @@ def test_progress_rises_and_names_every_stage() -> None:
     fractions = [fraction for fraction, _ in seen]
     assert fractions == sorted(fractions)
     assert fractions[-1] == 1.0
-    assert set(SHARES) - {"text"} <= {stage for _, stage in seen}
+    assert set(SHARES) - {"text", "segments"} <= {stage for _, stage in seen}
     assert len([stage for _, stage in seen if stage == "keys"]) >= 9
 
 
