@@ -14,7 +14,8 @@ other models of the library are seen), and asked for them in four ways:
 
 Each is compared with the true stage: Chamfer distance (mean of both directions, % of the true
 model's diagonal), IoU of insides on a grid of 64 samples an axis, and PSNR of colors at 4,096
-points on the true surface. Means over the ten stages. A training that was stopped goes on. The
+points on the true surface. Means over the ten stages; Chamfer distances over those of which there
+is a surface at all, whose number is in the first column. A training that was stopped goes on. The
 picture has the four stages of each crop: the true ones, and below them the first three ways.
 """
 
@@ -23,6 +24,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
+import math
 import re
 import sys
 from collections.abc import Sequence
@@ -40,6 +42,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from backend.model.checkpoint import Checkpoint, load_checkpoint
 from backend.model.field import Field
 from backend.progress import CancelToken
+from backend.protocol.errors import BadRequest
 from backend.rendering.cameras import orbit
 from backend.rendering.lighting import headlight
 from backend.rendering.volume import view_field
@@ -146,7 +149,8 @@ def shown(without: Checkpoint, whole: Checkpoint, crop: str) -> dict[str, dict[i
 
 @torch.inference_mode()
 def figures(field: Shown, truth: ReferenceBatch) -> dict[str, float]:
-    """Chamfer distance, % of the true diagonal; IoU of insides; PSNR of colors, dB."""
+    """Chamfer distance, % of the true diagonal, NaN where there is no surface; IoU of insides; PSNR
+    of colors, dB."""
     generator = torch.Generator().manual_seed(0)
     on = truth.near_points(20_000, 0.0, generator)[0]
     diagonal = (on.amax(0) - on.amin(0)).norm().item()
@@ -159,7 +163,10 @@ def figures(field: Shown, truth: ReferenceBatch) -> dict[str, float]:
         "iou": ((ours & true).sum() / (ours | true).sum().clamp_min(1)).item(),
         "color": psnr(field.sample(on[:ON])[1], truth.query(on[None, :ON])[1][0]),
     }
-    vertices, faces = contour(inside.numpy(), field.level, field.bound, CancelToken())
+    try:
+        vertices, faces = contour(inside.numpy(), field.level, field.bound, CancelToken())
+    except BadRequest:
+        return {"chamfer": math.nan, **found}
     there = surface_distance(on.numpy().astype(np.float64), vertices, faces).mean()
     own = torch.from_numpy(sample(vertices, faces, len(on))).float()
     back = truth.query(own[None])[0].abs().mean().item()
@@ -229,12 +236,15 @@ def main() -> None:
             truth = assets.assets_at(PromptMix.plain([STAGES.index(stage)]))
             for way in WAYS:
                 found[way][f"{crop}, stage {stage}"] = figures(ways[way][stage], truth)
-    print("| | Chamfer, % | IoU | colors, dB |\n|---|---|---|---|")
+    print("| | shown | Chamfer, % | IoU | colors, dB |\n|---|---|---|---|---|")
     for way, each in found.items():
-        mean = {
-            name: np.mean([f[name] for f in each.values()]) for name in ("chamfer", "iou", "color")
+        values = {
+            name: np.array([f[name] for f in each.values()]) for name in ("chamfer", "iou", "color")
         }
-        print(f"| {way} | {mean['chamfer']:.2f} | {mean['iou']:.2f} | {mean['color']:.1f} |")
+        seen = np.isfinite(values["chamfer"])
+        chamfer = f"{values['chamfer'][seen].mean():.2f}" if seen.any() else "-"
+        mean = {name: value.mean() for name, value in values.items()}
+        print(f"| {way} | {seen.sum()} | {chamfer} | {mean['iou']:.2f} | {mean['color']:.1f} |")
     options.out.parent.mkdir(parents=True, exist_ok=True)
     sheet(rows).save(options.out)
     if options.json:
