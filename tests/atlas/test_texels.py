@@ -114,8 +114,9 @@ def test_a_part_has_the_colors_that_it_has_in_the_whole(coarse: Coarse):
     reader, vertices, faces, _ = coarse
     both = np.concatenate([vertices, vertices])
     all_faces = np.concatenate([faces, faces + len(vertices)])
-    uvs = unwrap(both, all_faces, SIZE, reader.cancel).uvs
-    texels = texel_map(both, all_faces, uvs, SIZE)
+    size = 2 * SIZE  # so large that the mesh is refined
+    uvs = unwrap(both, all_faces, size, reader.cancel).uvs
+    texels = texel_map(both, all_faces, uvs, size)
     assert texels.rounds > 0
     everything = np.arange(len(texels.row))
     whole = texels.colors_at(reader, texels.snapped(reader, both, all_faces), everything)
