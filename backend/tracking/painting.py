@@ -44,19 +44,16 @@ def baked(
         Cancelled: asked to stop.
     """
     found: dict[float, Texture] = {}
-    several = len(mesh.segments) > 1
     parts: dict[int, _Part] = {}
     for alpha, number in mesh.places.items():
         progress(len(found) / len(mesh.places))
         if number not in parts:
-            whole = _Part(slice(None), mesh.faces, texels)
-            parts[number] = _part(mesh, number, texels) if several else whole
+            parts[number] = _part(mesh, number, texels)
         own, faces, shown = parts[number]
         reader = source.reader(alpha)
         surface = shown.snapped(reader, mesh.positions[alpha][own], faces)
         found[alpha] = paint(shown.colors(reader, surface), shown, gutter)
-    if several:
-        _keep_hidden(found, mesh.places, mesh.segment_of_face, texels, gutter)
+    _keep_hidden(found, mesh.places, mesh.segment_of_face, texels, gutter)
     return found
 
 

@@ -32,7 +32,6 @@ CLOSE_HEIGHTS = (-0.4, 0.0, 0.4)
 """Heights that close-ups of ``close`` look at, metres; the nearest one counts."""
 _FRAMES = ("", "close-up of the bottom", "close-up of the middle", "close-up of the top")
 _SIDES = ("front view", "left side view", "rear view", "right side view")
-
 _SIDED = (*_SIDES, "overhead view")
 
 VIEW_WORDS: dict[ViewScheme, tuple[str, ...]] = {
@@ -146,9 +145,9 @@ def parts_of_words(scheme: ViewScheme) -> dict[str, dict[str, float]]:
     if scheme != "angles":
         return {words: {words: 1.0} for words in VIEW_WORDS[scheme]}
     parts = {}
+    blends = view_weights(orbit(SECTORS, elevation=0.0), "sided", blended=True)[:, :4].tolist()
     for height in HEIGHTS:
-        blends = view_weights(orbit(SECTORS, elevation=0.0), "sided", blended=True)[:, :4]
-        for blend in blends.tolist():
+        for blend in blends:
             parts[VIEW_WORDS[scheme][len(parts)]] = {
                 **{side: share for side, share in zip(_SIDES, blend, strict=True) if share > 1e-6},
                 "raised": (height - HEIGHTS[1]) / HEIGHTS[1],
