@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -48,6 +51,29 @@ def test_vertices_that_are_not_stored_stay_zero() -> None:
     optimizer.step()
     assert (weight[left_out] == 0).all()
     assert (weight[~left_out] != 0).any(dim=1).all()
+
+
+def test_a_grown_checkpoint_has_the_objects_it_had(
+    tiny_checkpoint_path: Path, tmp_path: Path
+) -> None:
+    """Each new level has the vertices of the old one among its own, so inside the ball it says the
+    same; its new numbers of v say nothing yet, and are free to."""
+    out = tmp_path / "grown.safetensors"
+    root = Path(__file__).parents[3]
+    script = [sys.executable, root / "scripts" / "grow_checkpoint.py", tiny_checkpoint_path]
+    options = ["--latent", "9", "--components", "2", "--resolutions", "9", "17", "27", "-o"]
+    environment = os.environ | {"PYTHONPATH": str(root)}
+    subprocess.run([*script, *options, out], check=True, env=environment)
+    before, after = load_checkpoint(tiny_checkpoint_path), load_checkpoint(out)
+    assert after.model.config.grid.resolutions == (9, 17, 27)
+    points = torch.nn.functional.normalize(torch.randn(2000, 3), dim=1) * torch.rand(2000, 1)
+    embeddings = before.encoder().encode(before.metadata.prompts)
+    fields = [[c.field(e).sample(points) for e in embeddings] for c in (before, after)]
+    (was, colors), (now, colors_now) = (map(torch.stack, zip(*f, strict=True)) for f in fields)
+    assert (now - was).abs().max() < 0.05 * was.std(), "stored in eight bits, twice"
+    torch.testing.assert_close(colors_now, colors, atol=0.02, rtol=0)
+    latents = after.model.latent(embeddings)
+    assert (latents[:, 6:].std(0) > 0.1 * latents[:, :6].std(0).mean()).all()
 
 
 @pytest.fixture(scope="module")
