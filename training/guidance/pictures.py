@@ -29,7 +29,7 @@ class PictureGuidance:
         self._renderer = renderer
 
     def __call__(self, step: Step) -> tuple[Float[Tensor, ""], Log]:
-        scene = self._renderer.scene(len(step.objects), step.generator)
+        scene = self._renderer.scene(len(step.objects), step.generator, step.done)
         scene = dataclasses.replace(
             scene,
             shadings=["albedo"] * len(step.objects),

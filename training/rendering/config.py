@@ -43,6 +43,9 @@ class RenderConfig:
     """Pixels of a picture's side (A17)."""
     samples: int = 32
     """Samples a ray (A17)."""
+    close_from: float = 0.0
+    """Share of the run after which there are close-ups, where the cameras have them: what is small
+    is seen when what is large is there."""
     lights: LightConfig = field(default_factory=LightConfig)
     full: float = 0.4
     """Share of the pictures with albedo and light (A15; the shares are our choice)."""
@@ -87,8 +90,9 @@ class RenderConfig:
             raise _bad("the shares of the shadings must not be negative, nor all zero")
         if self.size < 1 or self.samples < 1:
             raise _bad("size and samples must be positive")
-        if not 0.0 <= self.solid_share <= 1.0:
-            raise _bad("solid_share must be from 0 to 1")
+        for name in ("solid_share", "close_from"):
+            if not 0.0 <= getattr(self, name) <= 1.0:
+                raise _bad(f"{name} must be from 0 to 1")
         if self.negligible < 0:
             raise _bad("negligible must not be negative")
         if self.fixed_shapes and self.negligible > 0:

@@ -15,6 +15,7 @@ makes a lit picture several times as expensive.
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from typing import cast
 
@@ -61,13 +62,16 @@ class TrainingRenderer:
         Raises:
             TrainingError: the background should be the environment map, and the model has none.
         """
-        scene = self.scene(len(step.objects), step.generator)
+        scene = self.scene(len(step.objects), step.generator, step.done)
         return self.render(step, scene)
 
-    def scene(self, count: int, generator: torch.Generator) -> Scene:
-        """Cameras, lights, shadings and backgrounds of ``count`` pictures."""
+    def scene(self, count: int, generator: torch.Generator, done: float = 1.0) -> Scene:
+        """Cameras, lights, shadings and backgrounds of ``count`` pictures, when a share ``done`` of
+        the run is over."""
         config = self.config
-        cameras = sample_cameras(count, self.cameras, generator)
+        whole = dataclasses.replace(self.cameras, close=0.0)
+        cameras = self.cameras if done >= config.close_from else whole
+        cameras = sample_cameras(count, cameras, generator)
         lights = sample_lights(cameras, config.lights, generator)
         shares = torch.tensor([config.full, config.textureless, config.albedo], dtype=torch.float32)
         drawn = torch.multinomial(shares, count, replacement=True, generator=generator)

@@ -281,6 +281,18 @@ def test_an_object_out_of_sight_gives_the_background():
     assert math.isfinite(views.images.sum().item())
 
 
+def test_close_ups_begin_where_they_are_told_to():
+    config = dataclasses.replace(PLAIN, close_from=0.5)
+    close = TrainingRenderer(config, dataclasses.replace(CAMERAS, close=1.0, zoom=3.0))
+    largest = CAMERAS.focal[1]
+    for index in (0, 4):
+        cameras = close(step_of(index=index)).cameras
+        assert (cameras.focal <= largest).all() and (cameras.height == 0.0).all()
+    for index in (5, 9):
+        cameras = close(step_of(index=index)).cameras
+        assert (cameras.focal > largest).all() and (cameras.height != 0.0).all()
+
+
 @pytest.mark.parametrize(
     ("change", "named"),
     [
@@ -288,6 +300,7 @@ def test_an_object_out_of_sight_gives_the_background():
         ({"full": 0.0, "textureless": 0.0, "albedo": 0.0}, "shadings"),
         ({"samples": 0}, "samples"),
         ({"solid_share": 1.5}, "solid_share"),
+        ({"close_from": -0.1}, "close_from"),
         ({"normal_step": 0.0}, "normal_step"),
         ({"opacity": Regularizer(1.0, ramp=(0.9, 0.1))}, "opacity"),
     ],
