@@ -101,6 +101,18 @@ def test_without_clamp_the_two_spaces_differ_by_a_factor_only():
     torch.testing.assert_close(noise[3].images.grad, clean[3].images.grad, rtol=1e-3, atol=1e-5)
 
 
+@pytest.mark.parametrize("noise", ["drawn", "fixed"])
+def test_a_prompt_may_keep_its_noise(noise):
+    """Whatever the step, and another prompt has another."""
+    seen = []
+    for seed in range(2):
+        _, _, model, shown = run(DiffusionGuidanceConfig(noise=noise), seed=seed)
+        seen.append(recorded(model, model.encode(shown.images).detach())[1])
+    assert torch.allclose(*seen, atol=1e-3) == (noise == "fixed")
+    first, second, _ = seen[0]
+    assert not torch.allclose(first, second, atol=0.1)
+
+
 def test_per_pixel_is_a_mean_over_pixels():
     _, some, model, shown = run(DiffusionGuidanceConfig(per_pixel=False))
     _, mean, _, other = run(DiffusionGuidanceConfig(per_pixel=True))

@@ -13,7 +13,7 @@ from typing import Literal
 from backend.protocol.errors import TrainingError
 
 from ...prompts.views import ViewScheme
-from .sds import Space, Weighting
+from .sds import Noise, Space, Weighting
 from .timesteps import TimestepConfig
 
 ModelPrecision = Literal["fp32", "fp16", "bf16"]
@@ -74,6 +74,11 @@ class DiffusionGuidanceConfig:
     """``noise``: the gradient is w(t) (eps_hat - eps); ``x0``: w(t) (x - x0_hat)."""
     weighting: Weighting = "dreamfusion"
     """w(t) by name; see :mod:`.sds`."""
+    noise: Noise = "drawn"
+    """``drawn``: another noise for every picture. ``fixed``: each prompt has one for the whole run,
+    from all sides, so that the model always asks for the same one of all the objects that a caption
+    may mean, and not for their mean (after flow score distillation, Yan et al. 2024, whose noise
+    turns with the camera)."""
     clamp: bool = False
     """x0_hat is clamped to the range of images; needs space ``x0`` and a pixel model."""
     rescale: float = 0.0

@@ -136,6 +136,12 @@ class DiffusionGuidance:
         gradient, level = self._gradient(step, x.detach(), cameras, questions, shares)
         return distillation_loss(x, gradient), level
 
+    def _noise(self, step: Step, shape: torch.Size) -> Float[Tensor, "objects channels size size"]:
+        if self.config.noise == "drawn":
+            return torch.randn(shape, generator=step.generator)
+        own = [torch.Generator().manual_seed(prompt) for prompt in step.prompts]
+        return torch.stack([torch.randn(shape[1:], generator=one) for one in own])
+
     def _gradient(
         self,
         step: Step,
@@ -150,7 +156,7 @@ class DiffusionGuidance:
         t = config.t.sample(count, timesteps, step.index, step.steps, step.generator)
         level = t.float().mean().item() / timesteps
         t = t.to(x.device, non_blocking=True)
-        noise = torch.randn(x.shape, generator=step.generator).to(x.device, non_blocking=True)
+        noise = self._noise(step, x.shape).to(x.device, non_blocking=True)
         noisy = schedule.add_noise(x, noise, t)
 
         # One pass for everything that is asked: the unconditional prompt, then each end, then

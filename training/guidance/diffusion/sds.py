@@ -27,6 +27,7 @@ from torch import Tensor
 
 from .schedule import NoiseSchedule
 
+Noise = Literal["drawn", "fixed"]
 Space = Literal["noise", "x0"]
 Weighting = Literal["dreamfusion", "uniform", "fantasia3d", "snr"]
 """w(t), by where it comes from:
