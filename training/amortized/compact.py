@@ -26,7 +26,7 @@ PROMPTS = 96
 """Prompts that are looked at, from two sides each, evenly chosen among seen and unseen ones."""
 SIZE = 48
 """Pixels of a picture's side, and samples a ray."""
-TURNS = 7
+TURNS = 10
 """Halvings of the interval that the share of vertices left out is sought in."""
 
 
