@@ -230,6 +230,7 @@ class TestGenerate:
         wire.request(1, "generate", prompt="fail warning", texture_size=64)
         said = wire.notification("$/log", level="warning")
         assert said["message"] == "this is odd"
+        wire.result(1)  # so that no later test finds it
 
 
 class TestCancel:
