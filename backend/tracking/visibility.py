@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -33,11 +34,16 @@ class View:
 
     def read(self, values: Float[np.ndarray, "faces 3 n"]) -> Float[np.ndarray, "covered n"]:
         """Values at the faces' corners, interpolated at the covered pixels, row by row."""
+        return np.einsum("pk,pkn->pn", self._shares, values[self.face[self.covered]])
+
+    @cached_property
+    def _shares(self) -> Float[np.ndarray, "covered 3"]:
+        """How much of each corner of its face a covered pixel has."""
         row, column = np.nonzero(self.covered)
-        face = self.face[row, column]
-        base, slopes = affine(self.corners[face], values[face])
-        offset = np.stack([column + 0.5, row + 0.5], axis=1) - self.corners[face, 0]
-        return base + (offset[:, :, None] * slopes).sum(axis=1)
+        corners = self.corners[self.face[row, column]]
+        base, slopes = affine(corners, np.broadcast_to(np.eye(3), (len(row), 3, 3)))
+        offset = np.stack([column + 0.5, row + 0.5], axis=1) - corners[:, 0]
+        return base + np.einsum("pi,pin->pn", offset, slopes)
 
 
 def directions(count: int = VIEWS) -> Float[np.ndarray, "count 3"]:

@@ -7,7 +7,16 @@ import pytest
 
 from backend.field_reader import Reader
 from backend.progress import CancelToken
-from backend.tracking.appearance import Appearance, compare, farthest, missing_part
+from backend.tracking.appearance import (
+    FINER,
+    SIZE,
+    Appearance,
+    Camera,
+    compare,
+    farthest,
+    missing_part,
+    object_picture,
+)
 from backend.tracking.visibility import directions, look
 from tests.surface.analytic import AnalyticField, Ball
 from tests.tracking.worlds import mesh_of
@@ -87,6 +96,40 @@ def test_silhouettes_of_a_smaller_ball(ball: Mesh) -> None:
     assert found.silhouette_iou == pytest.approx(0.81, abs=0.01)
     assert found.extra == 0.0
     assert farthest(*small, *ball) == pytest.approx(0.04, abs=0.01)
+
+
+def test_an_outline_hardly_off_hardly_shows_and_a_missing_stick_does(ball: Mesh) -> None:
+    """Against pictures of one sample a pixel, in which a shift by a tenth of a pixel turns a tenth
+    of the outline's pixels from object to ground."""
+    camera = Camera(np.array([0.0, -1.0, 0.0]), np.zeros(3), 0.9)
+    pixel = camera.radius / (0.48 * SIZE)
+    moved = ball[0] + np.array([0.1 * pixel, 0.0, 0.1 * pixel]), ball[1]
+
+    def differences(one: Mesh, other: Mesh) -> tuple[float, float]:
+        """Mean squared, of silhouettes: of one sample a pixel, and of four."""
+        views = [camera.look(*mesh).covered.astype(float) for mesh in (one, other)]
+        single = [view[::FINER, ::FINER] for view in views]
+        means = [view.reshape(SIZE, FINER, SIZE, FINER).mean(axis=(1, 3)) for view in views]
+        return ((single[0] - single[1]) ** 2).mean(), ((means[0] - means[1]) ** 2).mean()
+
+    single, mean = differences(ball, moved)
+    assert mean < 0.5 * single
+    single, mean = differences(ball, joined(ball, stick(0.05)))
+    assert mean > 0.8 * single
+
+
+def test_a_picture_is_the_mean_of_its_samples(ball: Mesh) -> None:
+    camera = Camera(np.array([0.0, -1.0, 0.0]), np.zeros(3), 0.5, 32)
+    reader = Reader(AnalyticField(balls=[BALL]), CancelToken())
+    view, picture = object_picture(reader, ball, camera)
+    assert picture.shape == (32, 32, 3)
+    covered = view.covered.reshape(32, FINER, 32, FINER).mean(axis=(1, 3))
+    assert (picture[covered == 0.0] == 1.0).all()
+    assert (picture[covered == 1.0] < 1.0).any(axis=1).all()
+    rim = (covered > 0.0) & (covered < 1.0)
+    assert rim.any()
+    assert (picture[rim].min(axis=1) <= 1.0).all()
+    assert picture[rim].mean() > picture[covered == 1.0].mean()
 
 
 def test_a_view_reads_values_at_its_pixels(ball: Mesh) -> None:
