@@ -17,8 +17,8 @@ chains: mean <= .35, worst alpha <= .55, 95th percentile <= 3.2, back faces <= .
 but those where the topology changes. The worst alpha's 95th percentile is in brackets.
 What a person sees (``far``, ``iou``, ``psnr``, ``extra``, the mean of the difference in ``color``
 and its 95th percentile, ``bled``: see docs/interpolation.md) is the worst of the keys and the worst
-of 20 alphas (``--shown``) between two prompts. Keys around a moment, at which the object itself
-changes at once, are not among the keys here.
+of what is between them: 20 alphas (``--shown``) from prompt to prompt, and keys around a moment,
+at which the object itself changes at once, so that they show what is about to go or has just come.
 ``cpu`` has the measuring of all keys in it, ``seconds`` has not.
 Time: a pair of 8,000 faces, five keys, 1024 x 1024 textures in 30 s (``--keys 5``).
 """
@@ -49,7 +49,7 @@ from backend.surface.geometry import face_crosses, normalise
 from backend.tracking.chain_reader import ChainReader
 from backend.tracking.quality import SAMPLES
 from backend.tracking.solids import extract
-from backend.tracking.sudden import INSTANT
+from backend.tracking.sudden import ASIDE, INSTANT
 from backend.tracking.track import measure_at
 from backend.tracking.tracked_mesh import TrackedMesh
 from backend.tracking.visibility import frame, look
@@ -161,9 +161,7 @@ def summary(
         "drift": mesh.drift_pct,
         "keys": len(mesh.alphas),
         "changes": len(mesh.changes),
-        **appearance(
-            [quality for quality in mesh.quality if not _at_moment(mesh, quality.alpha)], between
-        ),
+        **_what_is_seen(mesh.quality, between),
         **took,
         "quality": encode(measured),
     }
@@ -177,9 +175,27 @@ def over_the_way(measured: Sequence[AlphaQuality], figure: str) -> float:
     return float((0.5 * (values[1:] + values[:-1]) * np.diff(alphas)).sum() / np.ptp(alphas))
 
 
-def _at_moment(mesh: TrackedMesh, alpha: float) -> bool:
-    """Whether another key is an instant away."""
-    return int((np.abs(mesh.alphas - alpha) < 1.5 * INSTANT).sum()) > 1
+def _what_is_seen(
+    keys: Sequence[AlphaQuality], between: Sequence[AlphaQuality]
+) -> dict[str, float]:
+    """:func:`appearance`, of which keys around a moment are among what is between keys."""
+    around = keys_around_moments([quality.alpha for quality in keys])
+    return appearance(
+        [quality for quality in keys if quality.alpha not in around],
+        [*between, *(quality for quality in keys if quality.alpha in around)],
+    )
+
+
+def keys_around_moments(alphas: Sequence[float]) -> set[float]:
+    """The two keys an instant apart, and those that keep aside of them what waits until then."""
+    pairs = [ends for ends in itertools.pairwise(sorted(alphas)) if _apart(*ends, INSTANT)]
+    middles = [0.5 * (one + other) for one, other in pairs]
+    aside = {alpha for alpha in alphas if any(_apart(middle, alpha, ASIDE) for middle in middles)}
+    return {alpha for ends in pairs for alpha in ends} | aside
+
+
+def _apart(one: float, other: float, distance: float) -> bool:
+    return abs(abs(other - one) - distance) < 1e-5
 
 
 def missed(line: dict) -> list[str]:

@@ -192,6 +192,12 @@ class Sheet:
     """Pixels of a picture's side."""
     across: int = within(0, 0, 100)
     """Prompts side by side, the others below; 0: all."""
+    alone: bool = False
+    """Without references, for which no library is needed; --prompts is a file of prompts, or those
+    that the checkpoint knows."""
+    labels: Literal["prompts", "numbers"] = "prompts"
+    """numbers: the prompts are in a text file beside the picture, for someone who is to say what
+    they see."""
 
     def run(self) -> None:
         check_ranges(self)
@@ -200,13 +206,19 @@ class Sheet:
 
         from .amortized.evaluation import evenly
         from .assets import prompts_of
-        from .figures.checkpoint_sheet import checkpoint_sheet
+        from .figures.checkpoint_sheet import checkpoint_sheet, prompts_known
+        from .prompts import read_prompts
         from .rendering.contact_sheet import FORMATS
 
         check_ending(self.output, tuple(FORMATS), "sheet")
         check_folder(self.output)
         checkpoint = load_checkpoint(self.checkpoint)
-        collection, prompts = prompts_of(checkpoint.metadata.recipe, self.prompts, self.library)
+        metadata = checkpoint.metadata
+        if self.alone:
+            collection = None
+            prompts = read_prompts(self.prompts) if self.prompts else prompts_known(metadata)
+        else:
+            collection, prompts = prompts_of(metadata.recipe, self.prompts, self.library)
         if self.seed is None:
             chosen = evenly(prompts.seen, self.count) + evenly(prompts.unseen, self.count)
         else:
@@ -220,6 +232,7 @@ class Sheet:
             collection,
             tile=self.tile,
             across=self.across,
+            numbered=self.labels == "numbers",
         )
         print(self.output)
 

@@ -21,8 +21,9 @@ from backend.tracking.quality import (
     sample_surface,
     visible_backfaces,
 )
+from backend.tracking.sudden import ASIDE, INSTANT
 from backend.tracking.visibility import directions, look
-from benchmarks.tracking import over_the_way
+from benchmarks.tracking import keys_around_moments, over_the_way
 from tests.surface.analytic import AnalyticField
 from tests.tracking.worlds import mesh_of
 
@@ -147,3 +148,13 @@ def test_mean_over_the_way_is_that_of_a_line_wherever_it_is_measured() -> None:
     at = [0.0, 0.7, 0.71, 0.72, 0.73, 1.0, 2.0]
     line = [SimpleNamespace(alpha=alpha, error=0.1 + 0.4 * alpha) for alpha in at]
     assert over_the_way(line[::-1], "error") == pytest.approx(0.5)
+
+
+def test_keys_around_a_moment_are_told_from_the_others() -> None:
+    """Also from one that happens to be near it."""
+    moment = 0.6257
+    around = [moment - ASIDE, moment - 0.5 * INSTANT, moment + 0.5 * INSTANT]
+    others = [0.0, 0.5, 0.625, 0.63, 1.0]
+    alphas = [float(alpha) for alpha in np.array([*around, *others], dtype=np.float32)]
+    assert keys_around_moments(alphas) == set(alphas[:3])
+    assert keys_around_moments(alphas[3:]) == set()

@@ -9,7 +9,9 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
+from backend.files import replacing
 from backend.model.checkpoint import Checkpoint
+from backend.model.checkpoint_file import CheckpointMetadata
 from backend.rendering.cameras import orbit
 from backend.rendering.lighting import headlight
 from backend.rendering.volume import view_field
@@ -24,16 +26,24 @@ def checkpoint_sheet(
     checkpoint: Checkpoint,
     prompt_set: PromptSet,
     prompts: Sequence[int],
-    collection: AssetCollection,
+    collection: AssetCollection | None,
     *,
     tile: int,
     across: int = 0,
+    numbered: bool = False,
 ) -> None:
     """Draw what a checkpoint makes of some prompts of a set, from the front and from behind, and
-    the references from the front, if ``collection`` has them. Four rays a pixel."""
+    the references from the front, if ``collection`` has them. Four rays a pixel.
+
+    Args:
+        numbered: Each has a number for its prompt, which is on the line of that number of a text
+            file beside the picture.
+    """
     encoder = checkpoint.encoder()
     said = [prompt_set.prompts[index] for index in prompts]
-    assets = references_of(collection, said, torch.device("cpu"), compiled=False)
+    assets = None
+    if collection is not None:
+        assets = references_of(collection, said, torch.device("cpu"), compiled=False)
     cameras = orbit(2, start=25.0)
     seen = set(prompt_set.seen)
     columns: list[str] = []
@@ -45,7 +55,8 @@ def checkpoint_sheet(
         field = checkpoint.field(encoder.encode([prompt])[0])
         views = view_field(field, cameras, 2 * tile, samples=160)
         front, back = views.picture("full", headlight(cameras), torch.ones(3))
-        columns.append(prompt if index in seen else f"UNSEEN: {prompt}")
+        labelled = prompt if index in seen else f"UNSEEN: {prompt}"
+        columns.append(str(asset + 1) if numbered else labelled)
         fronts.append(front)
         backs.append(back)
         if assets is not None:
@@ -54,3 +65,18 @@ def checkpoint_sheet(
     if truths:
         rows.append(("reference", truths))
     contact_sheet(path, columns, rows, tile=tile, across=across)
+    if numbered:
+        with replacing(path.with_suffix(".txt")) as unfinished:
+            unfinished.write_text("\n".join(said) + "\n", encoding="utf-8")
+
+
+def prompts_known(metadata: CheckpointMetadata) -> PromptSet:
+    """The prompts that a checkpoint knows, and those of their set that it was not trained on."""
+    seen, unseen = metadata.prompts, metadata.unseen
+    every = range(len(seen) + len(unseen))
+    return PromptSet(
+        metadata.name,
+        (*seen, *unseen),
+        tuple(every[: len(seen)]),
+        tuple(every[len(seen) :]),
+    )
