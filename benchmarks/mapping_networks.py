@@ -7,7 +7,7 @@
 ``wide``         twice that width, on a coarser grid
 ``narrow``       a quarter of it, on a finer grid
 ``blurred text`` linear, which sees a quarter as many principal components of the text
-``hash levels``  linear, whose finest two levels are hashed (A2)
+``hash levels``  linear, whose finest two levels are hashed (A2), in tables that fill at most a half
 ``deep``         two hidden layers before v (A5)
 ``attention``    self-attention over the tokens, and a v a level (A6)
 ``own v``        linear, and every model learns a part of v; a deep network is fitted to the sums
@@ -122,9 +122,13 @@ def sized(config: TrainConfig, mebibytes: float) -> TrainConfig:
         TrainingError: what is no grid fills the file already.
     """
     low, high = 0.2, 4.0
+    model = config.model
+    while model.grid.hashed and _hashed_share(model, mebibytes) > 0.5:
+        grid = dataclasses.replace(model.grid, table=model.grid.table - 1)
+        model = dataclasses.replace(model, grid=grid)
 
     def with_grid(factor: float) -> ModelConfig:
-        return dataclasses.replace(config.model, grid=scaled(config.model.grid, factor))
+        return dataclasses.replace(model, grid=scaled(model.grid, factor))
 
     if megabytes(with_grid(low), config.latents) > mebibytes:
         raise TrainingError(
@@ -133,12 +137,18 @@ def sized(config: TrainConfig, mebibytes: float) -> TrainConfig:
         )
     while high / low > 1.01:
         middle = math.sqrt(low * high)
-        model = with_grid(middle)
+        tried = with_grid(middle)
         # A byte a number, about; what is far too large is not built.
-        least = FeatureGrid(model.grid).size * model.latent / 2**20
-        fits = least <= 2 * mebibytes and megabytes(model, config.latents) <= mebibytes
+        least = FeatureGrid(tried.grid).size * tried.latent / 2**20
+        fits = least <= 2 * mebibytes and megabytes(tried, config.latents) <= mebibytes
         low, high = (middle, high) if fits else (low, middle)
     return dataclasses.replace(config, model=with_grid(low))
+
+
+def _hashed_share(model: ModelConfig, mebibytes: float) -> float:
+    """The part of a file that the hashed levels take, at a byte a number."""
+    numbers = len(model.grid.hashed) * 2**model.grid.table * model.grid.features * model.latent
+    return numbers / 2**20 / mebibytes
 
 
 def timed(config: TrainConfig, prompts: PromptSet, folder: Path, steps: int) -> float:
@@ -166,10 +176,13 @@ def trained(
     if not planned.is_file():
         fitting = sized(config, mebibytes)
         steps = steps_of(fitting, prompts, run.with_name("thrown-away"), seconds)
-        plan = {"resolutions": fitting.model.grid.resolutions, "steps": steps}
+        grid = fitting.model.grid
+        plan = {"resolutions": grid.resolutions, "table": grid.table, "steps": steps}
         planned.write_text(json.dumps(plan), encoding="utf-8")
     plan = json.loads(planned.read_text(encoding="utf-8"))
-    grid = dataclasses.replace(config.model.grid, resolutions=tuple(plan["resolutions"]))
+    grid = dataclasses.replace(
+        config.model.grid, resolutions=tuple(plan["resolutions"]), table=plan["table"]
+    )
     model = dataclasses.replace(config.model, grid=grid)
     config = dataclasses.replace(config, model=model, run=run, steps=plan["steps"])
     began = time.process_time()

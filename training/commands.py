@@ -193,11 +193,8 @@ class Sheet:
     across: int = within(0, 0, 100)
     """Prompts side by side, the others below; 0: all."""
     alone: bool = False
-    """Without references, for which no library is needed; --prompts is a file of prompts, or those
+    """Draw no references, so that no library is needed. The prompts are those of a file, or all
     that the checkpoint knows."""
-    labels: Literal["prompts", "numbers"] = "prompts"
-    """numbers: the prompts are in a text file beside the picture, for someone who is to say what
-    they see."""
 
     def run(self) -> None:
         check_ranges(self)
@@ -232,7 +229,6 @@ class Sheet:
             collection,
             tile=self.tile,
             across=self.across,
-            numbered=self.labels == "numbers",
         )
         print(self.output)
 

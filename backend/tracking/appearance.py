@@ -151,7 +151,7 @@ def compare(
 
 def _alone(one: Bool[np.ndarray, "size size"], other: Bool[np.ndarray, "size size"]) -> int:
     """Samples of ``one`` that have none of ``other`` near them."""
-    near = maximum_filter(other, 2 * NEAR * FINER + 1)
+    near = np.asarray(maximum_filter(other, 2 * NEAR * FINER + 1), dtype=bool)
     return int((one & ~near).sum())
 
 

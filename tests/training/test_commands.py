@@ -128,15 +128,12 @@ def test_a_sheet_of_random_prompts_goes_on_below(short_run, tmp_path):
         assert picture.format == "JPEG" and picture.size == (88 + 2 * 16, 2 * (3 * 16 + 64))
 
 
-def test_a_sheet_to_be_named_has_numbers_and_no_references(short_run, tmp_path):
+def test_a_sheet_alone_is_of_the_prompts_that_a_checkpoint_knows(short_run, tmp_path):
     output = tmp_path / "sheet.png"
-    arguments = ["sheet", str(short_run), "-o", str(output), "--alone", "--labels", "numbers"]
-    assert cli.main([*arguments, "--count", "3", "--seed", "1", "--tile", "16"]) == 0
+    arguments = ["sheet", str(short_run), "-o", str(output), "--alone", "--seed", "1"]
+    assert cli.main([*arguments, "--count", "3", "--tile", "16"]) == 0
     with Image.open(output) as picture:
         assert picture.size == (88 + 3 * 16, 2 * 16 + 64)
-    metadata = load_checkpoint(short_run).metadata
-    drawn = output.with_suffix(".txt").read_text(encoding="utf-8").splitlines()
-    assert len(set(drawn)) == 3 and set(drawn) <= {*metadata.prompts, *metadata.unseen}
 
 
 def test_a_sheet_alone_is_of_a_file_of_prompts(short_run, tmp_path):
@@ -146,7 +143,6 @@ def test_a_sheet_alone_is_of_a_file_of_prompts(short_run, tmp_path):
     assert cli.main([*arguments, "--count", "2", "--tile", "16"]) == 0
     with Image.open(output) as picture:
         assert picture.size == (88 + 2 * 16, 2 * 16 + 64)
-    assert not output.with_suffix(".txt").exists()
 
 
 def test_a_tenth_of_the_prompts_is_worse_than_the_tenths_figure():

@@ -9,7 +9,6 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from backend.files import replacing
 from backend.model.checkpoint import Checkpoint
 from backend.model.checkpoint_file import CheckpointMetadata
 from backend.rendering.cameras import orbit
@@ -30,15 +29,9 @@ def checkpoint_sheet(
     *,
     tile: int,
     across: int = 0,
-    numbered: bool = False,
 ) -> None:
     """Draw what a checkpoint makes of some prompts of a set, from the front and from behind, and
-    the references from the front, if ``collection`` has them. Four rays a pixel.
-
-    Args:
-        numbered: Each has a number for its prompt, which is on the line of that number of a text
-            file beside the picture.
-    """
+    the references from the front, if ``collection`` has them. Four rays a pixel."""
     encoder = checkpoint.encoder()
     said = [prompt_set.prompts[index] for index in prompts]
     assets = None
@@ -55,8 +48,7 @@ def checkpoint_sheet(
         field = checkpoint.field(encoder.encode([prompt])[0])
         views = view_field(field, cameras, 2 * tile, samples=160)
         front, back = views.picture("full", headlight(cameras), torch.ones(3))
-        labelled = prompt if index in seen else f"UNSEEN: {prompt}"
-        columns.append(str(asset + 1) if numbered else labelled)
+        columns.append(prompt if index in seen else f"UNSEEN: {prompt}")
         fronts.append(front)
         backs.append(back)
         if assets is not None:
@@ -65,9 +57,6 @@ def checkpoint_sheet(
     if truths:
         rows.append(("reference", truths))
     contact_sheet(path, columns, rows, tile=tile, across=across)
-    if numbered:
-        with replacing(path.with_suffix(".txt")) as unfinished:
-            unfinished.write_text("\n".join(said) + "\n", encoding="utf-8")
 
 
 def prompts_known(metadata: CheckpointMetadata) -> PromptSet:

@@ -1,0 +1,92 @@
+"""Pictures to be named by someone who sees nothing else: does a checkpoint draw what was asked for?
+
+    python benchmarks/naming.py checkpoints/props.safetensors --count 100 --seed 0 -o hundred.jpg
+
+Draws prompts at random from all that the checkpoint says it knows, and shows the mesh of each, with
+its texture, as it comes out: from the front, and from behind and above. Pictures have numbers; the
+prompts are in a text file beside the picture, a line a number, and each pair of pictures by itself
+in a folder of the same name, which are not drawn again. Who names them gets no list of words. A
+pair stays white if nothing is drawn for its prompt.
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+import sys
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageDraw
+from tqdm import tqdm
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from backend.engine import Engine
+from backend.protocol.errors import BadRequest
+from backend.protocol.options import MeshOptions
+from backend.shapes import UInt8
+from backend.surface.geometry import normalise
+from backend.surface.topology import triangulated
+from backend.textured_mesh import GeneratedMesh
+from backend.tracking.appearance import FRAME, Camera, mesh_picture
+
+EYES = np.array([[0.5, -0.8, 0.35], [-0.6, 0.7, 0.6]])
+"""From the object to the eye, which is in front and at the right; behind, at the left and above."""
+LABEL = 16
+"""Pixels below a pair of pictures, for its number."""
+
+
+def pictures(mesh: GeneratedMesh, size: int) -> UInt8[np.ndarray, "size twice 3"]:
+    """The mesh from both sides, beside each other."""
+    low, high = mesh.vertices.min(axis=0), mesh.vertices.max(axis=0)
+    centre = (0.5 * (low + high)).astype(np.float64)
+    radius = FRAME * float(np.linalg.norm(mesh.vertices - centre, axis=1).max())
+    shown = mesh.vertices, triangulated(mesh.faces), triangulated(mesh.uvs), mesh.texture
+    cameras = [Camera(eye, centre, radius, size) for eye in normalise(EYES)]
+    both = [mesh_picture(*shown, camera)[1] for camera in cameras]
+    return (255.0 * np.concatenate(both, axis=1)).round().astype(np.uint8)
+
+
+def drawn_of(engine: Engine, prompt: str, size: int) -> UInt8[np.ndarray, "size twice 3"]:
+    """:func:`pictures` of what comes out for a prompt, or white ones."""
+    try:
+        return pictures(engine.generate(prompt, MeshOptions()), size)
+    except BadRequest as error:
+        tqdm.write(f"{prompt}: {error.message}")
+        return np.full((size, 2 * size, 3), 255, dtype=np.uint8)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("checkpoint", type=Path)
+    parser.add_argument("--count", type=int, default=100)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--size", type=int, default=112, help="pixels of a picture's side")
+    parser.add_argument("--across", type=int, default=10)
+    parser.add_argument("-o", "--output", type=Path, default=Path("out/named/hundred.jpg"))
+    options = parser.parse_args()
+    engine = Engine(options.checkpoint)
+    known = [*engine.checkpoint.metadata.prompts, *engine.checkpoint.metadata.unseen]
+    drawn = random.Random(options.seed).sample(known, min(options.count, len(known)))
+    each = options.output.with_suffix("")
+    each.mkdir(parents=True, exist_ok=True)
+    width, height = 2 * options.size, options.size + LABEL
+    rows = -(-len(drawn) // options.across)
+    sheet = Image.new("RGB", (width * options.across, height * rows), "white")
+    draw = ImageDraw.Draw(sheet)
+    for index, prompt in enumerate(tqdm(drawn)):
+        path = each / f"{index + 1:03}.png"
+        if not path.is_file():
+            Image.fromarray(drawn_of(engine, prompt, options.size)).save(path)
+        row, column = divmod(index, options.across)
+        with Image.open(path) as pair:
+            sheet.paste(pair, (column * width, row * height))
+        draw.text((column * width + 4, (row + 1) * height - LABEL), str(index + 1), fill="black")
+    sheet.save(options.output)
+    options.output.with_suffix(".txt").write_text("\n".join(drawn) + "\n", encoding="utf-8")
+    print(options.output)
+
+
+if __name__ == "__main__":
+    main()
