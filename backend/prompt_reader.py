@@ -9,6 +9,7 @@ import numpy as np
 
 from .atlas.finish import Coat
 from .conditions import check_conditions
+from .faint_parts import FaintParts
 from .field_reader import Field
 from .loading import Model, text_encoder
 from .progress import Stages
@@ -62,9 +63,7 @@ class PromptReader:
             embeddings = self._embed(names, objects)
         else:
             embeddings = self._last_chain[1].embeddings
-        chain = PromptChain(
-            names, embeddings, lambda embedding: self.checkpoint.field(embedding, values)
-        )
+        chain = PromptChain(names, embeddings, lambda embedding: self._drawn(embedding, values))
         self._last_chain = key, chain
         return chain
 
@@ -80,7 +79,7 @@ class PromptReader:
         with stages.stage("text"):
             embedding = self._embed([prompt], objects)[0]
         with stages.stage("grid"):
-            field = self.checkpoint.field(embedding, values)
+            field = self._drawn(embedding, values)
             notes = self.notes([prompt], conditions, objects)
         return field, notes
 
@@ -95,6 +94,14 @@ class PromptReader:
         fields = (self.field(part.without, Stages(), conditions, None)[0] for part in parts)
         coats = [Coat(part.finish, field) for part, field in zip(parts, fields, strict=True)]
         return whole or PLAIN, coats
+
+    def _drawn(
+        self, embedding: Float[np.ndarray, "tokens width"], values: dict[str, float]
+    ) -> Field:
+        """An embedding's field as the checkpoint wants it drawn."""
+        config = self.checkpoint.metadata.config
+        field = self.checkpoint.field(embedding, values)
+        return FaintParts(field, config.faint, max(config.grid.levels)) if config.faint else field
 
     def _embed(
         self, prompts: Sequence[str], objects: Objects | None

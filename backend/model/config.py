@@ -169,6 +169,9 @@ class ModelConfig:
     waves from -1 to 1 instead of 128."""
     surface_step: float = 0.05
     """A sample of this length, metres, is half opaque on the surface."""
+    faint: float = 0.0
+    """How far below the surface's pre-density, before ``density_scale``, a part may be that has
+    nothing denser beside it, and be drawn whole all the same (``backend/faint_parts.py``)."""
     proportions: int = 0
     """Hidden units of the network that says how objects are stretched by text, which the paper does
     not have; 0: grids say it, like everything else."""
