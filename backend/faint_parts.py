@@ -89,7 +89,7 @@ class FaintParts:
 
     @cached_property
     def _offsets(self) -> Float[np.ndarray, "n n n"]:
-        """By how much the pre-density is raised, on a lattice from -bound to bound."""
+        """The pre-density that is added, on a lattice from -bound to bound."""
         reader = Reader(self._field, CancelToken())
         values = near_surface(reader, self._count, self._count // SAMPLES_A_CELL, MARGIN)
         level = maximum_filter(values, NEAR) - DEPTH * self.density_scale
