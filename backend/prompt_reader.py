@@ -12,8 +12,10 @@ from .conditions import check_conditions
 from .faint_parts import FaintParts
 from .field_reader import Field
 from .loading import Model, text_encoder
+from .painted import Painted
 from .progress import Stages
 from .prompts.materials import PLAIN, Finish, read_finishes
+from .prompts.paint import Paints
 from .prompts.vocabulary import Vocabulary, words_read
 from .protocol.errors import BadRequest
 from .protocol.messages import ObjectCode
@@ -47,6 +49,7 @@ class PromptReader:
             KnownMeanings,
             metadata.stretches,
         )
+        self._paints = Paints(metadata.kinds, metadata.recolors, metadata.stretches)
         self._last_chain: tuple[object, PromptChain] | None = None
 
     def chain(
@@ -98,15 +101,34 @@ class PromptReader:
     def _drawn(
         self, embedding: Float[np.ndarray, "tokens width"], values: dict[str, float]
     ) -> Field:
-        """An embedding's field as the checkpoint wants it drawn."""
+        """The field of what :meth:`_embed` gives, as the checkpoint wants it drawn."""
         config = self.checkpoint.metadata.config
-        field = self.checkpoint.field(embedding, values)
+        shape, paint = embedding[: config.tokens], embedding[config.tokens :]
+        field = self.checkpoint.field(shape, values)
+        if len(paint) and not np.array_equal(shape, paint):
+            field = Painted(field, self.checkpoint.field(paint, values))
         return FaintParts(field, config.faint, max(config.grid.levels)) if config.faint else field
 
     def _embed(
         self, prompts: Sequence[str], objects: Objects | None
     ) -> Float[np.ndarray, "prompts tokens width"]:
-        """Text embeddings, and those of inverted models where a prompt is the name of one."""
+        """Text embeddings, and those of inverted models where a prompt is the name of one. If the
+        checkpoint has words that are paint, twice as many tokens: the prompts without their paint,
+        which say shapes, and as they are, which say colors."""
+        if not self._paints:
+            return self._embed_each(prompts, objects)
+        shapes = [
+            prompt if self._named(prompt, objects) else self._paints.unpainted(prompt)
+            for prompt in prompts
+        ]
+        every = list(dict.fromkeys([*shapes, *prompts]))
+        each = dict(zip(every, self._embed_each(every, objects), strict=True))
+        pairs = zip(shapes, prompts, strict=True)
+        return np.stack([np.concatenate([each[shape], each[prompt]]) for shape, prompt in pairs])
+
+    def _embed_each(
+        self, prompts: Sequence[str], objects: Objects | None
+    ) -> Float[np.ndarray, "prompts tokens width"]:
         found: list[np.ndarray | None] = [None] * len(prompts)
         said = []
         for index, prompt in enumerate(prompts):

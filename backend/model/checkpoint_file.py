@@ -56,6 +56,8 @@ class CheckpointMetadata:
     """Real sizes of prompts: the largest side in metres. Other prompts take the nearest one's."""
     stretches: list[str] = field(default_factory=list)
     """Words that stretch whatever they are said of: they go with every other word."""
+    recolors: list[str] = field(default_factory=list)
+    """Words that change nothing but colors, whatever they are said of."""
     kinds: dict[str, str] = field(default_factory=dict)
     """Categories of prompts, to browse by; these are shown, where there are any."""
     description: str = ""

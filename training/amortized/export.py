@@ -72,6 +72,7 @@ def export(
             synonyms=collection.synonyms(prompts.prompts),
             sizes=collection.sizes(prompts.prompts),
             kinds=collection.kinds(prompts.prompts),
+            recolors=list(collection.recolors),
             stretches=list(collection.stretches) if model.config.proportions else [],
             description=f"{made} by {how} on the prompt set {prompts.name}.",
             limits=LIMITS["diffusion" if distilled else "references"],

@@ -165,6 +165,10 @@ class LibraryCollection:
         return Shown(instance.model, plain, instance.look.tint, instance.look.stretch)
 
     @property
+    def recolors(self) -> Sequence[str]:
+        return tuple(TINTS) if self._prompts.attributes else ()
+
+    @property
     def stretches(self) -> Sequence[str]:
         return tuple(STRETCHES) if self._prompts.attributes else ()
 

@@ -166,6 +166,11 @@ class AssetCollection(Protocol):
         ...
 
     @property
+    def recolors(self) -> Sequence[str]:
+        """Words that give any asset other colors, and nothing else."""
+        ...
+
+    @property
     def stretches(self) -> Sequence[str]:
         """Words that stretch any asset."""
         ...

@@ -80,6 +80,10 @@ class ToyboxCollection:
         return {}
 
     @property
+    def recolors(self) -> Sequence[str]:
+        return ()
+
+    @property
     def stretches(self) -> Sequence[str]:
         return ()
 
