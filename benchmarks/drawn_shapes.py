@@ -1,13 +1,14 @@
-"""What drawing faint parts is worth: insides of prompts with and without, against their models.
+"""What it is worth to draw faint parts whole, and to give a repainted thing its own shape.
 
-    python benchmarks/faint_parts.py checkpoints/props.safetensors --library LIB [--count 30]
+    python benchmarks/drawn_shapes.py checkpoints/props.safetensors --library LIB [--count 30]
 
-Of the models of a library that a checkpoint knows, and of their recolored and stretched copies: how
-far insides overlap (intersection over union) at 8,192 points about 5 cm from the surface, of which
-half are inside, about; and which share of the points on the true surface have something within 2 cm
-of them that is inside, which is what a twig in crumbs has little of. Without is the field as the
-grid says it; with, as ``backend/faint_parts.py`` raises it by the checkpoint's ``faint``, or by
-``--faint``. Means, and how many prompts each is better for, by more than .005.
+Of the models of a library that a checkpoint knows, and of their recolored and stretched copies, in
+four ways: the field of the prompt; with faint parts (``backend/faint_parts.py``), by the
+checkpoint's ``faint`` or by ``--faint``; of the prompt without its paint
+(``backend/prompts/paint.py``); and with both, which is what is drawn. Each is measured by how far
+insides overlap (intersection over union) at 8,192 points about 5 cm from the model's surface, of
+which half are inside, about; and by which share of the points on that surface have something within
+2 cm that is inside, which is what a twig in crumbs has little of. Means over the prompts.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from backend.faint_parts import FaintParts
 from backend.field_reader import Field, Points
 from backend.inference.model import NumpyModel
 from backend.loading import text_encoder
+from backend.prompts.paint import Paints
 from training.amortized.evaluation import evenly
 from training.assets import LibraryConfig, ReferenceBatch
 from training.prompts import PromptMix
@@ -69,11 +71,14 @@ def main() -> None:
     model = NumpyModel(options.checkpoint)
     config = model.metadata.config
     faint = config.faint if options.faint is None else options.faint
+    finest = max(config.grid.levels)
+    paints = Paints(model.metadata.kinds, model.metadata.recolors, model.metadata.stretches)
     encode = text_encoder(model)[1]
     collection = LibraryConfig(str(options.library)).open()
     known = {*model.metadata.prompts, *model.metadata.unseen}
-    print("| | prompts | overlap without | with | better, worse | covered without | with |")
-    print("|---|---|---|---|---|---|---|")
+    ways = ("prompt", "faint parts", "without paint", "both")
+    print(f"| | prompts | {' | '.join(f'{way}: overlap, covered' for way in ways)} |")
+    print("|---" * (2 + len(ways)) + "|")
     for name in SETS:
         prompts = [prompt for prompt in collection.prompt_set(name).prompts if prompt in known]
         chosen = [prompts[index] for index in evenly(tuple(range(len(prompts))), options.count)]
@@ -82,18 +87,13 @@ def main() -> None:
         assets = collection.references(chosen, torch.device("cpu"), compiled=False)
         rows = []
         for place, prompt in enumerate(tqdm(chosen, desc=name)):
-            plain = model.field(encode([prompt])[0])
-            fields: list[Field] = [plain, FaintParts(plain, faint, max(config.grid.levels))]
+            each = [model.field(e) for e in encode([prompt, paints.unpainted(prompt)])]
+            whole = [FaintParts(field, faint, finest) for field in each]
+            fields: list[Field] = [each[0], whole[0], each[1], whole[1]]
             truth = assets.assets_at(PromptMix.plain([place]))
             rows.append(measured(fields, truth, place))
-        figures = np.array(rows)
-        change = figures[:, 1, 0] - figures[:, 0, 0]
-        (before, on_before), (after, on_after) = figures.mean(axis=0)
-        print(
-            f"| {name} | {len(chosen)} | {before:.3f} | {after:.3f} | {(change > 0.005).sum()},"
-            f" {(change < -0.005).sum()} | {on_before:.3f} | {on_after:.3f} |",
-            flush=True,
-        )
+        cells = [f"{over:.3f}, {on:.3f}" for over, on in np.mean(rows, axis=0)]
+        print(f"| {name} | {len(chosen)} | {' | '.join(cells)} |", flush=True)
 
 
 if __name__ == "__main__":
