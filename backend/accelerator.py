@@ -175,9 +175,11 @@ class TorchModel:
         self,
         embedding: Float[np.ndarray, "tokens width"],
         conditions: Mapping[str, float] | None = None,
+        proportions: Float[np.ndarray, "3"] | None = None,
     ) -> TorchField:
         given = dict(conditions) if conditions else None
-        return TorchField(self.checkpoint.field(torch.from_numpy(embedding), given))
+        stretched = None if proportions is None else torch.from_numpy(proportions)
+        return TorchField(self.checkpoint.field(torch.from_numpy(embedding), given, stretched))
 
     def proportions(self, embedding: Float[np.ndarray, "tokens width"]) -> Float[np.ndarray, "3"]:
         """How a text embedding's object is stretched along x, y and z."""

@@ -79,8 +79,10 @@ class Model(Protocol):
         self,
         embedding: Float[np.ndarray, "tokens width"],
         conditions: Mapping[str, float] | None = None,
+        proportions: Float[np.ndarray, "3"] | None = None,
     ) -> Field:
-        """The object of one text embedding, with the values of A31 that are not the defaults."""
+        """The object of one text embedding, with the values of A31 that are not the defaults,
+        stretched by ``proportions`` instead of what the text says."""
         ...
 
     def proportions(self, embedding: Float[np.ndarray, "tokens width"]) -> Float[np.ndarray, "3"]:

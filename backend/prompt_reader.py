@@ -14,8 +14,8 @@ from .field_reader import Field
 from .loading import Model, text_encoder
 from .painted import Painted
 from .progress import Stages
+from .prompts.attributes import Attributes, Described
 from .prompts.materials import PLAIN, Finish, read_finishes
-from .prompts.paint import Paints
 from .prompts.vocabulary import Vocabulary, words_read
 from .protocol.errors import BadRequest
 from .protocol.messages import ObjectCode
@@ -47,9 +47,9 @@ class PromptReader:
             metadata.synonyms,
             words_read(metadata.text_encoder),
             KnownMeanings,
-            metadata.stretches,
+            metadata.proportions,
         )
-        self._paints = Paints(metadata.kinds, metadata.recolors, metadata.stretches)
+        self._attributes = Attributes(metadata.kinds, metadata.recolors, metadata.proportions)
         self._last_chain: tuple[object, PromptChain] | None = None
 
     def chain(
@@ -98,33 +98,46 @@ class PromptReader:
         coats = [Coat(part.finish, field) for part, field in zip(parts, fields, strict=True)]
         return whole or PLAIN, coats
 
-    def _drawn(
-        self, embedding: Float[np.ndarray, "tokens width"], values: dict[str, float]
-    ) -> Field:
+    def _drawn(self, embedding: Float[np.ndarray, "rows width"], values: dict[str, float]) -> Field:
         """The field of what :meth:`_embed` gives, as the checkpoint wants it drawn."""
         config = self.checkpoint.metadata.config
-        shape, paint = embedding[: config.tokens], embedding[config.tokens :]
-        field = self.checkpoint.field(shape, values)
-        if len(paint) and not np.array_equal(shape, paint):
-            field = Painted(field, self.checkpoint.field(paint, values))
+        if len(embedding) == config.tokens:
+            field = self.checkpoint.field(embedding, values)
+        else:
+            shape, paint = embedding[:-1].reshape(2, config.tokens, -1)
+            stretched = np.exp(embedding[-1, :3]) if config.proportions else None
+            field = self.checkpoint.field(shape, values, stretched)
+            if not np.array_equal(shape, paint):
+                field = Painted(field, self.checkpoint.field(paint, values, stretched))
         return FaintParts(field, config.faint, max(config.grid.levels)) if config.faint else field
 
     def _embed(
         self, prompts: Sequence[str], objects: Objects | None
-    ) -> Float[np.ndarray, "prompts tokens width"]:
+    ) -> Float[np.ndarray, "prompts rows width"]:
         """Text embeddings, and those of inverted models where a prompt is the name of one. If the
-        checkpoint has words that are paint, twice as many tokens: the prompts without their paint,
-        which say shapes, and as they are, which say colors."""
-        if not self._paints:
+        checkpoint has attributes, what each prompt says of shape and of colors, one after the
+        other, and a row that begins with the logarithms of its factors along x, y and z."""
+        if not self._attributes:
             return self._embed_each(prompts, objects)
-        shapes = [
-            prompt if self._named(prompt, objects) else self._paints.unpainted(prompt)
+        described = [
+            Described(prompt, prompt, None)
+            if self._named(prompt, objects)
+            else self._attributes.of(prompt)
             for prompt in prompts
         ]
-        every = list(dict.fromkeys([*shapes, *prompts]))
-        each = dict(zip(every, self._embed_each(every, objects), strict=True))
-        pairs = zip(shapes, prompts, strict=True)
-        return np.stack([np.concatenate([each[shape], each[prompt]]) for shape, prompt in pairs])
+        every = list(dict.fromkeys(text for each in described for text in (each.shape, each.paint)))
+        read = dict(zip(every, self._embed_each(every, objects), strict=True))
+        return np.stack([self._joined(each, read) for each in described])
+
+    def _joined(
+        self, described: Described, read: Mapping[str, Float[np.ndarray, "tokens width"]]
+    ) -> Float[np.ndarray, "rows width"]:
+        shape, factors = read[described.shape], described.proportions
+        if factors is None:
+            factors = self.checkpoint.proportions(shape)
+        row = np.zeros((1, shape.shape[1]), dtype=np.float32)
+        row[0, :3] = np.log(factors)
+        return np.concatenate([shape, read[described.paint], row])
 
     def _embed_each(
         self, prompts: Sequence[str], objects: Objects | None
@@ -180,8 +193,11 @@ class PromptReader:
         metres = self.sizes.of(prompt)
         if metres is None:
             return None
-        heard = self._vocabulary.familiarity(prompt).heard
-        return metres * float(self.checkpoint.proportions(self.encode([heard])[0]).max())
+        factors = self._attributes.of(prompt).proportions if self._attributes else None
+        if factors is None:
+            heard = self._vocabulary.familiarity(prompt).heard
+            factors = self.checkpoint.proportions(self.encode([heard])[0])
+        return metres * float(max(factors))
 
     def scale(self, mesh: GeneratedMesh, shares: Mapping[str, float]) -> None:
         """Give a mesh the real size of its prompts, whose shares add up to 1."""

@@ -1,14 +1,15 @@
-"""What it is worth to draw faint parts whole, and to give a repainted thing its own shape.
+"""What it is worth to draw faint parts whole, and to read attributes apart.
 
     python benchmarks/drawn_shapes.py checkpoints/props.safetensors --library LIB [--count 30]
 
 Of the models of a library that a checkpoint knows, and of their recolored and stretched copies, in
-four ways: the field of the prompt; with faint parts (``backend/faint_parts.py``), by the
-checkpoint's ``faint`` or by ``--faint``; of the prompt without its paint
-(``backend/prompts/paint.py``); and with both, which is what is drawn. Each is measured by how far
-insides overlap (intersection over union) at 8,192 points about 5 cm from the model's surface, of
-which half are inside, about; and by which share of the points on that surface have something within
-2 cm that is inside, which is what a twig in crumbs has little of. Means over the prompts.
+four ways: the field of the whole prompt; with faint parts (``backend/faint_parts.py``), by the
+checkpoint's ``faint`` or by ``--faint``; of the known thing in the prompt, stretched as its words
+say (``backend/prompts/attributes.py``); and with both, which is what is drawn. Each is measured by
+how far insides overlap (intersection over union) at 8,192 points about 5 cm from the model's
+surface, of which half are inside, about; and by which share of the points on that surface have
+something within 2 cm that is inside, which is what a twig in crumbs has little of. Means over the
+prompts.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from backend.faint_parts import FaintParts
 from backend.field_reader import Field, Points
 from backend.inference.model import NumpyModel
 from backend.loading import text_encoder
-from backend.prompts.paint import Paints
+from backend.prompts.attributes import Attributes
 from training.amortized.evaluation import evenly
 from training.assets import LibraryConfig, ReferenceBatch
 from training.prompts import PromptMix
@@ -72,11 +73,12 @@ def main() -> None:
     config = model.metadata.config
     faint = config.faint if options.faint is None else options.faint
     finest = max(config.grid.levels)
-    paints = Paints(model.metadata.kinds, model.metadata.recolors, model.metadata.stretches)
+    about = model.metadata
+    attributes = Attributes(about.kinds, about.recolors, about.proportions)
     encode = text_encoder(model)[1]
     collection = LibraryConfig(str(options.library)).open()
     known = {*model.metadata.prompts, *model.metadata.unseen}
-    ways = ("prompt", "faint parts", "without paint", "both")
+    ways = ("prompt", "faint parts", "attributes apart", "both")
     print(f"| | prompts | {' | '.join(f'{way}: overlap, covered' for way in ways)} |")
     print("|---" * (2 + len(ways)) + "|")
     for name in SETS:
@@ -87,9 +89,13 @@ def main() -> None:
         assets = collection.references(chosen, torch.device("cpu"), compiled=False)
         rows = []
         for place, prompt in enumerate(tqdm(chosen, desc=name)):
-            each = [model.field(e) for e in encode([prompt, paints.unpainted(prompt)])]
-            whole = [FaintParts(field, faint, finest) for field in each]
-            fields: list[Field] = [each[0], whole[0], each[1], whole[1]]
+            described = attributes.of(prompt)
+            whole, thing = encode([prompt, described.shape])
+            factors = described.proportions
+            said = model.proportions(thing) if factors is None else np.array(factors, np.float32)
+            each = [model.field(whole), model.field(thing, None, said)]
+            drawn = [FaintParts(field, faint, finest) for field in each]
+            fields: list[Field] = [each[0], drawn[0], each[1], drawn[1]]
             truth = assets.assets_at(PromptMix.plain([place]))
             rows.append(measured(fields, truth, place))
         cells = [f"{over:.3f}, {on:.3f}" for over, on in np.mean(rows, axis=0)]

@@ -34,7 +34,7 @@ class Candidate:
         prompts = [*said.prompts, *said.unseen]
         limit = words_read(said.text_encoder)
         known = said.words, said.synonyms
-        return Vocabulary(prompts, *known, limit, KnownMeanings, said.stretches)
+        return Vocabulary(prompts, *known, limit, KnownMeanings, said.proportions)
 
 
 def candidates() -> list[Candidate]:

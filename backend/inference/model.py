@@ -84,16 +84,21 @@ class NumpyModel:
         return self.metadata.config
 
     def field(
-        self, embedding: Embedding, conditions: Mapping[str, float] | None = None
+        self,
+        embedding: Embedding,
+        conditions: Mapping[str, float] | None = None,
+        proportions: Float[np.ndarray, "3"] | None = None,
     ) -> NumpyField:
         """The object of one text embedding.
 
         ``conditions``: other values than the defaults of what the model amortizes over (A31).
+        ``proportions``: how it is stretched, instead of what the text says.
 
         Raises:
             BadRequest: a condition that the model does not have.
         """
-        proportions = None if self._proportions is None else self.proportions(embedding)
+        if proportions is None and self._proportions is not None:
+            proportions = self._proportions.of_text(embedding)
         return self.field_of_latent(self.latent(embedding, conditions), proportions)
 
     def proportions(self, embedding: Embedding) -> Float[np.ndarray, "3"]:

@@ -65,18 +65,23 @@ class Checkpoint:
         self,
         embedding: Float[Tensor, "tokens width"],
         conditions: dict[str, float] | None = None,
+        proportions: Float[Tensor, "3"] | None = None,
     ) -> Field:
         """The object of one text embedding.
 
         ``conditions``: other values than the defaults of what the model amortizes over (A31).
+        ``proportions``: how it is stretched, instead of what the text says.
         """
         device = next(self.model.parameters()).device
         given = {name: torch.tensor([value]) for name, value in (conditions or {}).items()}
         asked = embedding[None].to(device)
         with torch.inference_mode():
             latent = self.model.latent(asked, given)[0]
-            stretched = self.model.proportions
-            proportions = None if stretched is None else stretched(asked)[0]
+            said = self.model.proportions
+            if proportions is not None:
+                proportions = proportions.to(device)
+            elif said is not None:
+                proportions = said(asked)[0]
         return Field(self.model, latent, proportions=proportions)
 
 

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import math
 import re
 import stat
 from dataclasses import dataclass, field
@@ -54,8 +55,9 @@ class CheckpointMetadata:
     """Words of the training captions to the word that ``prompts`` use for the same."""
     sizes: dict[str, float] = field(default_factory=dict)
     """Real sizes of prompts: the largest side in metres. Other prompts take the nearest one's."""
-    stretches: list[str] = field(default_factory=list)
-    """Words that stretch whatever they are said of: they go with every other word."""
+    proportions: dict[str, tuple[float, float, float]] = field(default_factory=dict)
+    """Words that stretch whatever they are said of, by these factors along x, y and z: they go with
+    every other word."""
     recolors: list[str] = field(default_factory=list)
     """Words that change nothing but colors, whatever they are said of."""
     kinds: dict[str, str] = field(default_factory=dict)
@@ -167,6 +169,10 @@ def metadata_of(path: Path, header: dict[str, str] | None) -> CheckpointMetadata
         metadata = decode(CheckpointMetadata, values, "metadata")
     except BadRequest as error:
         raise broken(path, error.message) from error
+    if any(
+        not 0.0 < factor < math.inf for said in metadata.proportions.values() for factor in said
+    ):
+        raise broken(path, "metadata: proportions holds a factor that is not above 0")
     for field_name in ("prompts", "unseen", "words"):
         longest = max(map(len, getattr(metadata, field_name)), default=0)
         if longest > MAX_CHARACTERS:

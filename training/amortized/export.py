@@ -73,7 +73,7 @@ def export(
             sizes=collection.sizes(prompts.prompts),
             kinds=collection.kinds(prompts.prompts),
             recolors=list(collection.recolors),
-            stretches=list(collection.stretches) if model.config.proportions else [],
+            proportions=dict(collection.stretches) if model.config.proportions else {},
             description=f"{made} by {how} on the prompt set {prompts.name}.",
             limits=LIMITS["diffusion" if distilled else "references"],
             licence=collection.licence,

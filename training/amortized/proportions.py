@@ -15,10 +15,11 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from backend.model.proportions import Proportions
+from backend.prompts.attributes import Factors
 from backend.protocol.errors import TrainingError
 from backend.text.encoder import TextEncoder
 
-from ..assets import AssetCollection, Factors
+from ..assets import AssetCollection
 from ..prompts import PromptSet
 from ..runs.optimizer import OptimizerConfig, schedule_factor
 

@@ -16,7 +16,6 @@ from ..prompts import PromptSet
 from .library import LibraryConfig
 from .protocol import (
     AssetCollection,
-    Factors,
     ReferenceAssets,
     ReferenceBatch,
     Shown,
@@ -88,7 +87,6 @@ __all__ = [
     "KINDS",
     "AnyAssets",
     "AssetCollection",
-    "Factors",
     "LibraryConfig",
     "ReferenceAssets",
     "ReferenceBatch",

@@ -12,15 +12,16 @@ from random import Random
 
 import torch
 
+from backend.prompts.attributes import AS_IT_IS, Factors
 from backend.prompts.subjects import subject_of
 from backend.protocol.errors import BadRequest, TrainingError
 
 from ..library.assets import LibraryAssets
-from ..library.attributes import AS_IT_IS, STRETCHES, TINTS, Look
+from ..library.attributes import STRETCHES, TINTS, Look
 from ..library.prompts import SETS, Instance, LibraryPrompts, library_prompts, names_color
 from ..library.storage import Entry, Index, read_index, read_model
 from ..prompts import Chance, PromptSet, read_prompts
-from .protocol import Factors, Shown
+from .protocol import Shown
 
 
 @dataclass(frozen=True)
@@ -169,8 +170,8 @@ class LibraryCollection:
         return tuple(TINTS) if self._prompts.attributes else ()
 
     @property
-    def stretches(self) -> Sequence[str]:
-        return tuple(STRETCHES) if self._prompts.attributes else ()
+    def stretches(self) -> Mapping[str, Factors]:
+        return STRETCHES if self._prompts.attributes else {}
 
     def proportions(
         self, prompts: Sequence[str], count: int, chance: Random

@@ -14,12 +14,13 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
-from typing import Protocol, TypeAlias, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from backend.prompts.attributes import Factors
 from backend.rendering.cameras import Cameras
 from backend.rendering.lighting import Shading, headlight
 
@@ -47,10 +48,6 @@ class Shown:
     def unstretched(self) -> Shown:
         """The same in the asset's own proportions."""
         return dataclasses.replace(self, stretch="")
-
-
-Factors: TypeAlias = tuple[float, float, float]
-"""How an asset is stretched along x, y and z."""
 
 
 @runtime_checkable
@@ -171,8 +168,8 @@ class AssetCollection(Protocol):
         ...
 
     @property
-    def stretches(self) -> Sequence[str]:
-        """Words that stretch any asset."""
+    def stretches(self) -> Mapping[str, Factors]:
+        """Words that stretch any asset, and by how much."""
         ...
 
     def proportions(

@@ -11,6 +11,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from backend.prompts.attributes import Factors
 from backend.rendering.cameras import Cameras
 from backend.rendering.lighting import Shading
 
@@ -27,7 +28,7 @@ from ..prompts import (
     synonyms,
 )
 from ..toybox import AssetBatch, build, build_mix, near_surface_points, query, render, stack
-from .protocol import Factors, Shown
+from .protocol import Shown
 
 _LOOKED_AT = 200
 """Toys whose shapes and colors a fingerprint looks at, of a set of any size: a toy takes 1 ms."""
@@ -84,8 +85,8 @@ class ToyboxCollection:
         return ()
 
     @property
-    def stretches(self) -> Sequence[str]:
-        return ()
+    def stretches(self) -> Mapping[str, Factors]:
+        return {}
 
     def proportions(
         self, prompts: Sequence[str], count: int, chance: Random

@@ -14,13 +14,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from backend.prompts.attributes import AS_IT_IS
 from backend.rendering.cameras import Cameras
 from backend.rendering.lighting import Shading, headlight, shade
 from backend.shapes import Float, Int
 
 from ..prompts import PromptMix
 from ..rendering.rasterize import project, visible
-from .attributes import AS_IT_IS, STRETCHES, TINTS, lightness_of, recolored, tint_table
+from .attributes import STRETCHES, TINTS, lightness_of, recolored, tint_table
 from .between import Between, Surroundings, WithBetween
 from .grid import BAND, BLOCK, BLOCKS, CELL, CELLS, INSIDE, LEVEL
 from .mesh import HIDDEN, SHEET, THICKNESS

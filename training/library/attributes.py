@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from backend.prompts.attributes import Factors
 from backend.shapes import Float, Int
 
 from .names import with_word
@@ -51,7 +52,7 @@ TINTS: dict[str, Tint] = {
 }
 """The eleven basic colors of English, two metals, wood and stone."""
 
-STRETCHES: dict[str, tuple[float, float, float]] = {
+STRETCHES: dict[str, Factors] = {
     "tall": (0.625, 0.625, 1.0),
     "short": (1.0, 1.0, 0.6),
     "wide": (1.0, 0.625, 0.625),
@@ -61,8 +62,6 @@ STRETCHES: dict[str, tuple[float, float, float]] = {
 }
 """Factors by x (width), y (depth) and z (height). None is above 1: as large as the ball allows, a
 model would leave it. So a tall one is as high as the model, and slimmer."""
-AS_IT_IS = (1.0, 1.0, 1.0)
-"""The factors without such a word."""
 
 WORDS = (*TINTS, *STRETCHES)
 RING, SPECKLE = 0.16, 0.12

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from backend.model.proportions import Proportions
+from backend.prompts.attributes import AS_IT_IS
 from backend.protocol.errors import TrainingError
 from tests.training.library.models import box
 from training.amortized.proportions import fit_proportions, teach_proportions
@@ -13,7 +14,7 @@ from training.assets import LibraryConfig
 from training.assets.toybox import ToyboxCollection
 from training.cli import main
 from training.clip.conditioning import conditioning_encoder
-from training.library.attributes import AS_IT_IS, STRETCHES
+from training.library.attributes import STRETCHES
 from training.prompts import PromptSet
 
 NAMES = ["Chair", "Table", "Lamp", "Barrel", "TallTower"]

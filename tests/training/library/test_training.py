@@ -96,7 +96,7 @@ def test_words_of_proportion_stretch_what_the_grid_has(checkpoint):
     factors = made.model.proportions(said)
     expected = [(1.0, 1.0, 1.0), STRETCHES["tall"], STRETCHES["small"]]
     torch.testing.assert_close(factors, torch.tensor(expected), atol=0.06, rtol=0)
-    assert made.metadata.stretches == list(STRETCHES)
+    assert made.metadata.proportions == STRETCHES
     assert made.metadata.recolors == list(TINTS)
     command = ["evaluate", str(checkpoint), "--prompts", "stretched", "--count", "1"]
     assert main([*command, "--scoring", "none", "--device", "cpu"]) == 0
@@ -112,7 +112,8 @@ def test_without_attributes_a_run_trains_and_no_word_stretches(checkpoint, tmp_p
     made = load_checkpoint(tmp_path / "run" / "checkpoint.safetensors")
     said = made.encoder().encode(["a chair", "a tall chair"])
     assert torch.equal(made.model.proportions(said), torch.ones(2, 3))
-    assert made.metadata.stretches == made.metadata.recolors == []
+    assert not made.metadata.proportions
+    assert not made.metadata.recolors
 
 
 def test_score_distillation_of_stretched_copies_is_refused(checkpoint, tmp_path, capsys):
@@ -188,7 +189,7 @@ def test_a_checkpoint_from_before_is_taught_proportions(deep, tmp_path):
     fit = ["--table", table, "--epochs", "60", "--rate", "1e-3", "--imagined", "50"]
     assert "50 copies that nobody wrote of" in script("teach_proportions.py", old, "-o", out, *fit)
     before, after = load_checkpoint(old), load_checkpoint(out)
-    assert after.metadata.stretches == list(STRETCHES)
+    assert after.metadata.proportions == STRETCHES
     prompts = ["a chair", "a tall chair", "a table"]
     said = before.encoder().encode(prompts)
     with torch.no_grad():
