@@ -9,6 +9,8 @@ prompts are in a text file beside the picture, a line a number, and each pair of
 in a folder of the same name, which are not drawn again. Who names them gets no list of words. A
 pair stays white if nothing is drawn for its prompt. With ``--truth`` the pictures are of the
 library's models themselves: what nobody can name there, no checkpoint can draw so that it is named.
+
+With ``--captions`` it is a sheet to look through: one side of each, with its prompt below.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ import argparse
 import random
 import sys
 from pathlib import Path
+from textwrap import wrap
 
 import numpy as np
 import torch
@@ -43,8 +46,8 @@ FAR, WIDE = 8.0, 2.2
 """Distance of truths' cameras, and what fills a picture there, metres."""
 SHARPER = 4
 """Samples of truths an axis of a pixel."""
-LABEL = 16
-"""Pixels below a pair of pictures, for its number."""
+LABEL, LINES = 16, 2
+"""Pixels below a pair of pictures for its number, or for a line of its prompt, and such lines."""
 
 
 def pictures(mesh: GeneratedMesh, size: int) -> UInt8[np.ndarray, "size twice 3"]:
@@ -94,11 +97,14 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--size", type=int, default=112, help="pixels of a picture's side")
     parser.add_argument("--across", type=int, default=10)
+    parser.add_argument("--things", action="store_true", help="only things as they are")
+    parser.add_argument("--captions", action="store_true", help="prompts instead of numbers")
     parser.add_argument("--truth", type=Path, help="the library that the checkpoint learnt")
     parser.add_argument("-o", "--output", type=Path, default=Path("out/named/hundred.jpg"))
     options = parser.parse_args()
     engine = Engine(options.checkpoint)
-    known = [*engine.checkpoint.metadata.prompts, *engine.checkpoint.metadata.unseen]
+    about = engine.checkpoint.metadata
+    known = list(about.kinds) if options.things else [*about.prompts, *about.unseen]
     drawn = random.Random(options.seed).sample(known, min(options.count, len(known)))
     assets = None
     if options.truth:
@@ -106,7 +112,8 @@ def main() -> None:
         assets = collection.references(drawn, torch.device("cpu"), compiled=False)
     each = options.output.with_suffix("")
     each.mkdir(parents=True, exist_ok=True)
-    width, height = 2 * options.size, options.size + LABEL
+    sides, label = (1, LINES * LABEL) if options.captions else (2, LABEL)
+    width, height = sides * options.size, options.size + label
     rows = -(-len(drawn) // options.across)
     sheet = Image.new("RGB", (width * options.across, height * rows), "white")
     draw = ImageDraw.Draw(sheet)
@@ -120,8 +127,9 @@ def main() -> None:
             Image.fromarray(pair).save(path)
         row, column = divmod(index, options.across)
         with Image.open(path) as pair:
-            sheet.paste(pair, (column * width, row * height))
-        draw.text((column * width + 4, (row + 1) * height - LABEL), str(index + 1), fill="black")
+            sheet.paste(pair.crop((0, 0, width, options.size)), (column * width, row * height))
+        text = "\n".join(wrap(prompt, width // 7)[:LINES]) if options.captions else f"{index + 1}"
+        draw.text((column * width + 4, (row + 1) * height - label), text, fill="black")
     sheet.save(options.output)
     options.output.with_suffix(".txt").write_text("\n".join(drawn) + "\n", encoding="utf-8")
     print(options.output)

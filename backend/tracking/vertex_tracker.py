@@ -38,7 +38,7 @@ INSET = 0.002
 """How deep what is hidden lies inside, metres."""
 SPANNING = 1.5
 """Voxels from the object's surface beyond which the middle of a face spans a gap."""
-WIDEST = 0.05
+WIDEST = 0.1
 """Size of what can be drawn to a point, as a share of the template's diagonal."""
 LOOSE = 0.01
 """Distance from the object, as a share of the template's diagonal, from which on what is left of a
