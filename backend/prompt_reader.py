@@ -9,12 +9,11 @@ import numpy as np
 
 from .atlas.finish import Coat
 from .conditions import check_conditions
-from .faint_parts import FaintParts
+from .drawn import DrawnFields
 from .field_reader import Field
 from .loading import Model, text_encoder
-from .painted import Painted
 from .progress import Stages
-from .prompts.attributes import Attributes, Described
+from .prompts.attributes import Described
 from .prompts.materials import PLAIN, Finish, read_finishes
 from .prompts.vocabulary import Vocabulary, words_read
 from .protocol.errors import BadRequest
@@ -41,15 +40,15 @@ class PromptReader:
         self.checkpoint = checkpoint
         self.encoder_name, self.encode = text_encoder(checkpoint)
         self.sizes = RealSizes(metadata.sizes, KnownMeanings)
+        self._drawn = DrawnFields(checkpoint)
         self._vocabulary = Vocabulary(
             metadata.prompts,
             metadata.words,
             metadata.synonyms,
             words_read(metadata.text_encoder),
             KnownMeanings,
-            metadata.proportions,
+            self._drawn.attributes,
         )
-        self._attributes = Attributes(metadata.kinds, metadata.recolors, metadata.proportions)
         self._last_chain: tuple[object, PromptChain] | None = None
 
     def chain(
@@ -66,7 +65,7 @@ class PromptReader:
             embeddings = self._embed(names, objects)
         else:
             embeddings = self._last_chain[1].embeddings
-        chain = PromptChain(names, embeddings, lambda embedding: self._drawn(embedding, values))
+        chain = PromptChain(names, embeddings, lambda rows: self._drawn.field(rows, values))
         self._last_chain = key, chain
         return chain
 
@@ -80,9 +79,9 @@ class PromptReader:
         """A prompt's field, and notes about what the checkpoint does not know."""
         values = self._checked(conditions)
         with stages.stage("text"):
-            embedding = self._embed([prompt], objects)[0]
+            rows = self._embed([prompt], objects)[0]
         with stages.stage("grid"):
-            field = self._drawn(embedding, values)
+            field = self._drawn.field(rows, values)
             notes = self.notes([prompt], conditions, objects)
         return field, notes
 
@@ -98,46 +97,20 @@ class PromptReader:
         coats = [Coat(part.finish, field) for part, field in zip(parts, fields, strict=True)]
         return whole or PLAIN, coats
 
-    def _drawn(self, embedding: Float[np.ndarray, "rows width"], values: dict[str, float]) -> Field:
-        """The field of what :meth:`_embed` gives, as the checkpoint wants it drawn."""
-        config = self.checkpoint.metadata.config
-        if len(embedding) == config.tokens:
-            field = self.checkpoint.field(embedding, values)
-        else:
-            shape, paint = embedding[:-1].reshape(2, config.tokens, -1)
-            stretched = np.exp(embedding[-1, :3]) if config.proportions else None
-            field = self.checkpoint.field(shape, values, stretched)
-            if not np.array_equal(shape, paint):
-                field = Painted(field, self.checkpoint.field(paint, values, stretched))
-        return FaintParts(field, config.faint, max(config.grid.levels)) if config.faint else field
-
     def _embed(
         self, prompts: Sequence[str], objects: Objects | None
     ) -> Float[np.ndarray, "prompts rows width"]:
-        """Text embeddings, and those of inverted models where a prompt is the name of one. If the
-        checkpoint has attributes, what each prompt says of shape and of colors, one after the
-        other, and a row that begins with the logarithms of its factors along x, y and z."""
-        if not self._attributes:
-            return self._embed_each(prompts, objects)
+        """What the prompts say, in numbers that :class:`~backend.drawn.DrawnFields` reads."""
         described = [
-            Described(prompt, prompt, None)
+            Described(prompt, False)
             if self._named(prompt, objects)
-            else self._attributes.of(prompt)
+            else self._drawn.describe(prompt)
             for prompt in prompts
         ]
-        every = list(dict.fromkeys(text for each in described for text in (each.shape, each.paint)))
-        read = dict(zip(every, self._embed_each(every, objects), strict=True))
-        return np.stack([self._joined(each, read) for each in described])
-
-    def _joined(
-        self, described: Described, read: Mapping[str, Float[np.ndarray, "tokens width"]]
-    ) -> Float[np.ndarray, "rows width"]:
-        shape, factors = read[described.shape], described.proportions
-        if factors is None:
-            factors = self.checkpoint.proportions(shape)
-        row = np.zeros((1, shape.shape[1]), dtype=np.float32)
-        row[0, :3] = np.log(factors)
-        return np.concatenate([shape, read[described.paint], row])
+        embeddings = self._embed_each([each.thing for each in described], objects)
+        return np.stack(
+            [self._drawn.rows(*each) for each in zip(described, embeddings, strict=True)]
+        )
 
     def _embed_each(
         self, prompts: Sequence[str], objects: Objects | None
@@ -193,11 +166,10 @@ class PromptReader:
         metres = self.sizes.of(prompt)
         if metres is None:
             return None
-        factors = self._attributes.of(prompt).proportions if self._attributes else None
-        if factors is None:
-            heard = self._vocabulary.familiarity(prompt).heard
-            factors = self.checkpoint.proportions(self.encode([heard])[0])
-        return metres * float(max(factors))
+        described = self._drawn.describe(prompt)
+        heard = self._vocabulary.familiarity(described.thing).heard
+        factors = self._drawn.factors(described, self.encode([heard])[0])
+        return metres * max(factors)
 
     def scale(self, mesh: GeneratedMesh, shares: Mapping[str, float]) -> None:
         """Give a mesh the real size of its prompts, whose shares add up to 1."""

@@ -4,17 +4,19 @@
 
 Of the models of a library that a checkpoint knows, and of their recolored and stretched copies, in
 four ways: the field of the whole prompt; with faint parts (``backend/faint_parts.py``), by the
-checkpoint's ``faint`` or by ``--faint``; of the known thing in the prompt, stretched as its words
-say (``backend/prompts/attributes.py``); and with both, which is what is drawn. Each is measured by
-how far insides overlap (intersection over union) at 8,192 points about 5 cm from the model's
-surface, of which half are inside, about; and by which share of the points on that surface have
-something within 2 cm that is inside, which is what a twig in crumbs has little of. Means over the
-prompts.
+checkpoint's ``faint`` or by ``--faint``; of the known thing in the prompt, recolored and stretched
+as its words say (``backend/prompts/attributes.py``); and with both, which is what is drawn. Each is
+measured by how far insides overlap (intersection over union) at 8,192 points about 5 cm from the
+model's surface, of which half are inside, about; by which share of the points on that surface have
+something within 2 cm that is inside, which is what a twig in crumbs has little of; and by the PSNR
+of colors at these points, dB. Means over the prompts.
 """
 
 from __future__ import annotations
 
 import argparse
+import copy
+import dataclasses
 import sys
 from pathlib import Path
 
@@ -24,11 +26,10 @@ from tqdm import tqdm
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from backend.faint_parts import FaintParts
 from backend.field_reader import Field, Points
 from backend.inference.model import NumpyModel
-from backend.loading import text_encoder
-from backend.prompts.attributes import Attributes
+from backend.progress import Stages
+from backend.prompt_reader import PromptReader
 from training.amortized.evaluation import evenly
 from training.assets import LibraryConfig, ReferenceBatch
 from training.prompts import PromptMix
@@ -38,6 +39,17 @@ NEAR, ON = 8192, 2048
 SPREAD, TOUCH = 0.05, 0.02
 """Metres."""
 _AROUND = np.array([[x, y, z] for x in (-1, 0, 1) for y in (-1, 0, 1) for z in (-1, 0, 1)])
+
+
+def reader(model: NumpyModel, faint: float, *, apart: bool) -> PromptReader:
+    """Prompts as the checkpoint would draw them if its file said so."""
+    about = model.metadata
+    changed = dataclasses.replace(about, config=dataclasses.replace(about.config, faint=faint))
+    if not apart:
+        changed = dataclasses.replace(changed, tints={}, proportions={})
+    other = copy.copy(model)
+    other.metadata = changed
+    return PromptReader(other)
 
 
 def overlap(field: Field, points: Points, inside: np.ndarray) -> float:
@@ -52,14 +64,23 @@ def covered(field: Field, points: Points) -> float:
     return float(found.reshape(len(points), -1).any(axis=1).mean())
 
 
+def likeness(field: Field, points: Points, colors: np.ndarray) -> float:
+    """The PSNR of a field's colors, dB."""
+    return float(-10.0 * np.log10(((field.sample(points)[1] - colors) ** 2).mean()))
+
+
 def measured(fields: list[Field], truth: ReferenceBatch, seed: int) -> list[list[float]]:
-    """Overlap and what is covered, of each field."""
+    """Overlap, what is covered, and likeness, of each field."""
     generator = torch.Generator().manual_seed(seed)
     near = truth.near_points(NEAR, SPREAD, generator)
     inside = (truth.query(near)[0][0] < 0).numpy()
-    on = truth.near_points(ON, 0.0, generator)[0].numpy()
-    points = near[0].numpy()
-    return [[overlap(field, points, inside), covered(field, on)] for field in fields]
+    on = truth.near_points(ON, 0.0, generator)
+    colors = truth.query(on)[1][0].numpy()
+    points, on = near[0].numpy(), on[0].numpy()
+    return [
+        [overlap(field, points, inside), covered(field, on), likeness(field, on, colors)]
+        for field in fields
+    ]
 
 
 def main() -> None:
@@ -70,16 +91,16 @@ def main() -> None:
     parser.add_argument("--faint", type=float, default=None, help="in place of the checkpoint's")
     options = parser.parse_args()
     model = NumpyModel(options.checkpoint)
-    config = model.metadata.config
-    faint = config.faint if options.faint is None else options.faint
-    finest = max(config.grid.levels)
-    about = model.metadata
-    attributes = Attributes(about.kinds, about.recolors, about.proportions)
-    encode = text_encoder(model)[1]
+    faint = model.config.faint if options.faint is None else options.faint
+    ways = {
+        "whole prompt": reader(model, 0.0, apart=False),
+        "faint parts": reader(model, faint, apart=False),
+        "attributes apart": reader(model, 0.0, apart=True),
+        "both": reader(model, faint, apart=True),
+    }
     collection = LibraryConfig(str(options.library)).open()
     known = {*model.metadata.prompts, *model.metadata.unseen}
-    ways = ("prompt", "faint parts", "attributes apart", "both")
-    print(f"| | prompts | {' | '.join(f'{way}: overlap, covered' for way in ways)} |")
+    print(f"| | prompts | {' | '.join(ways)} |")
     print("|---" * (2 + len(ways)) + "|")
     for name in SETS:
         prompts = [prompt for prompt in collection.prompt_set(name).prompts if prompt in known]
@@ -89,16 +110,10 @@ def main() -> None:
         assets = collection.references(chosen, torch.device("cpu"), compiled=False)
         rows = []
         for place, prompt in enumerate(tqdm(chosen, desc=name)):
-            described = attributes.of(prompt)
-            whole, thing = encode([prompt, described.shape])
-            factors = described.proportions
-            said = model.proportions(thing) if factors is None else np.array(factors, np.float32)
-            each = [model.field(whole), model.field(thing, None, said)]
-            drawn = [FaintParts(field, faint, finest) for field in each]
-            fields: list[Field] = [each[0], drawn[0], each[1], drawn[1]]
+            fields = [way.field(prompt, Stages(), None, None)[0] for way in ways.values()]
             truth = assets.assets_at(PromptMix.plain([place]))
             rows.append(measured(fields, truth, place))
-        cells = [f"{over:.3f}, {on:.3f}" for over, on in np.mean(rows, axis=0)]
+        cells = [f"{o:.3f}, {c:.3f}, {color:.1f} dB" for o, c, color in np.mean(rows, axis=0)]
         print(f"| {name} | {len(chosen)} | {' | '.join(cells)} |", flush=True)
 
 

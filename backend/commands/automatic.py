@@ -9,6 +9,7 @@ from pathlib import Path
 
 from ..model.checkpoint_file import CheckpointMetadata, file_sha256, read_metadata
 from ..paths import bundled_checkpoints, default_checkpoint
+from ..prompts.attributes import Attributes
 from ..prompts.choice import Fit, best, fit
 from ..prompts.vocabulary import Vocabulary, words_read
 from ..protocol.errors import BadPrompt, BadRequest, CheckpointError
@@ -34,7 +35,8 @@ class Candidate:
         prompts = [*said.prompts, *said.unseen]
         limit = words_read(said.text_encoder)
         known = said.words, said.synonyms
-        return Vocabulary(prompts, *known, limit, KnownMeanings, said.proportions)
+        attributes = Attributes(said.captions, said.tints, said.proportions)
+        return Vocabulary(prompts, *known, limit, KnownMeanings, attributes)
 
 
 def candidates() -> list[Candidate]:

@@ -12,7 +12,7 @@ from ..protocol.foreign_text import printable
 from ..protocol.schema import to_json
 
 SHOWN_PROMPTS = 8
-LONG = {"prompts", "unseen", "words", "synonyms", "sizes", "kinds"}
+LONG = {"prompts", "unseen", "words", "synonyms", "sizes", "captions", "tints", "kinds"}
 """Facts that have an item for each prompt or word."""
 
 

@@ -29,6 +29,7 @@ from ..prompts.normalize import MAX_CHARACTERS
 from ..protocol.errors import BadRequest, CheckpointError
 from ..protocol.foreign_text import parse_json
 from ..protocol.schema import decode
+from ..recolored import Tint
 from .config import ModelConfig, config_from_json
 
 FORMAT = "att3d-checkpoint"
@@ -55,11 +56,13 @@ class CheckpointMetadata:
     """Words of the training captions to the word that ``prompts`` use for the same."""
     sizes: dict[str, float] = field(default_factory=dict)
     """Real sizes of prompts: the largest side in metres. Other prompts take the nearest one's."""
+    captions: dict[str, str] = field(default_factory=dict)
+    """All that known things are called, each with the prompt of ``prompts`` that is the thing."""
     proportions: dict[str, tuple[float, float, float]] = field(default_factory=dict)
     """Words that stretch whatever they are said of, by these factors along x, y and z: they go with
     every other word."""
-    recolors: list[str] = field(default_factory=list)
-    """Words that change nothing but colors, whatever they are said of."""
+    tints: dict[str, Tint] = field(default_factory=dict)
+    """Words that change nothing but colors, whatever they are said of, and into which."""
     kinds: dict[str, str] = field(default_factory=dict)
     """Categories of prompts, to browse by; these are shown, where there are any."""
     description: str = ""

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Protocol, runtime_checkable
 
+from .attributes import Attributes
 from .combinations import Combinations, Unheard
 from .negation import remove_negations
 from .spelling import (
@@ -148,7 +149,7 @@ class Vocabulary:
         synonyms: Mapping[str, str] | None = None,
         limit: int | None = None,
         hearing: MakeHearing | None = None,
-        anywhere: Iterable[str] = (),
+        attributes: Attributes | None = None,
     ) -> None:
         """
         Args:
@@ -158,13 +159,14 @@ class Vocabulary:
                 paraphrase finds its prompt.
             limit: how many words the text encoder reads; None: it is not counted in words.
             hearing: makes the known words' meanings available; None: unknown words stay unknown.
-            anywhere: words that are obeyed beside every other, whether ``prompts`` have them so or
-                not.
+            attributes: words that are obeyed beside everything that is known, whether ``prompts``
+                have them so or not; what stretches, beside every other word.
         """
-        self._anywhere = frozenset(anywhere)
+        self._attributes = Attributes() if attributes is None else attributes
         self.prompts = list(dict.fromkeys(prompts))
         # "knight's" of a caption is "knight" in a prompt's words, "orang-utan" is two of them.
-        self.words = frozenset(learn_words([*words, *self.prompts]))
+        said = *self._attributes.recolors, *self._attributes.stretches
+        self.words = frozenset(learn_words([*words, *self.prompts, *said]))
         self.limit = limit
         self._suggestable = sorted(word for word in self.words - STOP_WORDS if len(word) > 2)
         self._having_pair: dict[str, list[int]] = defaultdict(list)
@@ -206,8 +208,10 @@ class Vocabulary:
             heard = leave_out(heard, unknown) if words else heard
             heard, cut = shorten(heard, self.words, self.limit)
             words, _ = self._content(heard)
-        judged = [(word, kind) for word, kind in words if kind not in self._anywhere]
-        unheard = self._combinations.unheard(judged, heard)
+        obeyed = self._attributes.stretches
+        judged = [(word, kind) for word, kind in words if kind not in obeyed]
+        known = self._attributes.of(heard).known
+        unheard = Unheard() if known else self._combinations.unheard(judged, heard)
         without_effect = {word for word, _ in unheard.alone}
         content = {kind for word, kind in words if word not in without_effect}
         close = {word: self._similar(word) for word in unknown}

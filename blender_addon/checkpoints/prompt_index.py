@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
+from ...backend.prompts.attributes import Attributes
 from ...backend.prompts.vocabulary import Familiarity, Vocabulary, words_read
 from ...backend.text.word_meanings import KnownMeanings
 from . import catalog
@@ -55,7 +56,7 @@ class PromptIndex:
         words: every word of its training.
         synonyms: word to the word that ``prompts`` use for it.
         limit: how many words of a prompt its text encoder reads.
-        anywhere: words that are obeyed beside every other.
+        attributes: words that are obeyed beside everything that it knows.
     """
 
     def __init__(
@@ -64,11 +65,11 @@ class PromptIndex:
         words: Iterable[str] = (),
         synonyms: Mapping[str, str] | None = None,
         limit: int | None = None,
-        anywhere: Iterable[str] = (),
+        attributes: Attributes | None = None,
     ) -> None:
         self.prompts = tuple(dict.fromkeys(prompts))
         known = self.prompts, words, synonyms
-        self.vocabulary = Vocabulary(*known, limit, KnownMeanings, anywhere)
+        self.vocabulary = Vocabulary(*known, limit, KnownMeanings, attributes)
         self._subjects = self.vocabulary.subjects  # found now, not at the first keystroke
         self._completions = Completions(self.prompts[:INDEXED], self.vocabulary.words)
 
@@ -280,17 +281,29 @@ def prompt_index(path: Path, *, wait: bool = False) -> PromptIndex | None:
     return None
 
 
+def _mapping(value: object) -> Mapping[object, object]:
+    return value if isinstance(value, Mapping) else {}
+
+
+def _texts_by_text(value: object) -> dict[str, str]:
+    """What a file holds of texts by text."""
+    pairs = _mapping(value).items()
+    return {a: b for a, b in pairs if isinstance(a, str) and isinstance(b, str)}
+
+
 def _build(key: tuple[Path, int, int]) -> None:
     said = catalog.metadata(key[0])
     prompts = [*catalog.texts(said.get("prompts")), *catalog.texts(said.get("unseen"))]
-    synonyms, encoder = said.get("synonyms"), said.get("text_encoder")
-    pairs = synonyms.items() if isinstance(synonyms, Mapping) else ()
+    encoder = said.get("text_encoder")
     known = PromptIndex(
         prompts,
         catalog.texts(said.get("words")),
-        {a: b for a, b in pairs if isinstance(a, str) and isinstance(b, str)},
+        _texts_by_text(said.get("synonyms")),
         words_read(encoder) if isinstance(encoder, Mapping) else None,
-        catalog.texts(said.get("stretches")),
+        Attributes(
+            _texts_by_text(said.get("captions")),
+            *(catalog.texts(list(_mapping(said.get(name)))) for name in ("tints", "proportions")),
+        ),
     )
     with _lock:
         while len(_built) >= _KEPT:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import sys
 import time
@@ -12,9 +13,13 @@ from pathlib import Path
 
 import pytest
 
+from backend.model.checkpoint import update_metadata
+from backend.model.checkpoint_file import read_metadata
 from backend.prompts.subjects import subject_of
+from backend.recolored import Tint
 
 from ..timed import within
+from ..tiny import tiny_checkpoint
 from ..wire import extension  # noqa: F401 makes the package importable without bpy
 
 from att3d_extension.blender_addon.checkpoints.prompt_index import (  # isort: skip
@@ -130,6 +135,17 @@ def test_file_is_read_in_the_background_once(tiny_checkpoint_path: Path) -> None
     assert ready is not None and ready is prompt_index(tiny_checkpoint_path)
     assert "a pig wearing a tophat" in offered(ready, "a pig w")
     assert prompt_index(Path("/nowhere.safetensors"), wait=True) is None
+
+
+def test_words_of_a_file_that_recolor_are_known_beside_every_thing_of_it(tmp_path: Path) -> None:
+    path = tiny_checkpoint(tmp_path / "tiny.safetensors")
+    metadata = read_metadata(path)
+    said, called = {"golden": Tint(*3 * [(0.5, 0.5, 0.5)])}, {"a pig": "a pig"}
+    update_metadata(path, dataclasses.replace(metadata, tints=said, captions=called))
+    known = prompt_index(path, wait=True)
+    assert known is not None
+    assert known.familiarity("a golden pig").note == ""
+    assert known.familiarity("a silver pig").note
 
 
 @pytest.mark.timed

@@ -7,6 +7,7 @@ import time
 
 import pytest
 
+from backend.prompts.attributes import Attributes
 from backend.prompts.vocabulary import Vocabulary
 from tests.timed import within
 
@@ -111,5 +112,19 @@ def test_words_that_go_with_every_other_have_no_rivals() -> None:
     captions += ["a wooden barrel", "a wooden lamp"]
     strict = Vocabulary(captions).familiarity("a tall wooden barrel")
     assert 'never saw "tall" and' in strict.note
-    free = Vocabulary(captions, anywhere=["tall"]).familiarity("a tall wooden barrel")
+    attributes = Attributes(stretches=["tall"])
+    free = Vocabulary(captions, attributes=attributes).familiarity("a tall wooden barrel")
     assert free.note == "" and free.effective[0] == ("tall", "tall")
+
+
+def test_words_that_recolor_are_obeyed_beside_every_known_thing() -> None:
+    captions = ["a blue barrel", "a barrel", "a chair", "a red crab"]
+    strict = Vocabulary([*captions, "a blue lamp"]).familiarity("a blue chair")
+    assert strict.note
+    things = {"a barrel": "a barrel", "a seat": "a chair", "a chair": "a chair"}
+    attributes = Attributes(things | {"a red crab": "a red crab"}, ["blue", "golden"])
+    free = Vocabulary(captions, ["seat"], attributes=attributes)
+    for prompt in ("a blue chair", "a golden seat"):
+        about = free.familiarity(prompt)
+        assert about.note == "" and len(about.effective) == 2
+    assert "blue" in free.familiarity("a blue crab").note

@@ -15,6 +15,7 @@ import torch
 from backend.prompts.attributes import AS_IT_IS, Factors
 from backend.prompts.subjects import subject_of
 from backend.protocol.errors import BadRequest, TrainingError
+from backend.recolored import Tint
 
 from ..library.assets import LibraryAssets
 from ..library.attributes import STRETCHES, TINTS, Look
@@ -165,9 +166,22 @@ class LibraryCollection:
         plain = self.index.entries[instance.model].prompt
         return Shown(instance.model, plain, instance.look.tint, instance.look.stretch)
 
+    def captions(self, prompts: Sequence[str]) -> dict[str, str]:
+        plain = self._plain(prompts)
+        own = {prompt for prompt, _ in plain}
+        meant: dict[str, set[str]] = {}
+        for prompt, _ in plain:
+            for form in self._forms(self.instance(prompt), prompt):
+                meant.setdefault(form, set()).add(prompt)
+        return {
+            form: form if form in own else next(iter(said))
+            for form, said in meant.items()
+            if form in own or len(said) == 1
+        }
+
     @property
-    def recolors(self) -> Sequence[str]:
-        return tuple(TINTS) if self._prompts.attributes else ()
+    def tints(self) -> Mapping[str, Tint]:
+        return TINTS if self._prompts.attributes else {}
 
     @property
     def stretches(self) -> Mapping[str, Factors]:

@@ -21,6 +21,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from backend.prompts.attributes import Factors
+from backend.recolored import Tint
 from backend.rendering.cameras import Cameras
 from backend.rendering.lighting import Shading, headlight
 
@@ -162,8 +163,13 @@ class AssetCollection(Protocol):
         """What all copies of a prompt's asset show, by their captions; none of a copy."""
         ...
 
+    def captions(self, prompts: Sequence[str]) -> dict[str, str]:
+        """All that assets as they are are called, each with that prompt of ``prompts`` which is the
+        asset; none that could mean two of them."""
+        ...
+
     @property
-    def recolors(self) -> Sequence[str]:
+    def tints(self) -> Mapping[str, Tint]:
         """Words that give any asset other colors, and nothing else."""
         ...
 

@@ -12,6 +12,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from backend.prompts.attributes import Factors
+from backend.recolored import Tint
 from backend.rendering.cameras import Cameras
 from backend.rendering.lighting import Shading
 
@@ -80,9 +81,14 @@ class ToyboxCollection:
         del prompt
         return {}
 
+    def captions(self, prompts: Sequence[str]) -> dict[str, str]:
+        """Nothing: what a toy wears and holds is learnt, and so are other words for it."""
+        del prompts
+        return {}
+
     @property
-    def recolors(self) -> Sequence[str]:
-        return ()
+    def tints(self) -> Mapping[str, Tint]:
+        return {}
 
     @property
     def stretches(self) -> Mapping[str, Factors]:

@@ -14,24 +14,10 @@ import torch
 from torch import Tensor
 
 from backend.prompts.attributes import Factors
+from backend.recolored import LUMA, RING, SPECKLE, Tint
 from backend.shapes import Float, Int
 
 from .names import with_word
-
-
-@dataclass(frozen=True)
-class Tint:
-    """A recoloring: what dark, middle and light parts become, sRGB."""
-
-    dark: tuple[float, float, float]
-    middle: tuple[float, float, float]
-    light: tuple[float, float, float]
-    contrast: float = 1.1
-    """How much of the model's own lightness stays."""
-    rings: float = 0.0
-    """Strength of growth rings about the vertical."""
-    speckles: float = 0.0
-
 
 TINTS: dict[str, Tint] = {
     "red": Tint((0.36, 0.02, 0.04), (0.84, 0.10, 0.11), (1.00, 0.52, 0.48)),
@@ -64,9 +50,6 @@ STRETCHES: dict[str, Factors] = {
 model would leave it. So a tall one is as high as the model, and slimmer."""
 
 WORDS = (*TINTS, *STRETCHES)
-RING, SPECKLE = 0.16, 0.12
-"""Metres from one to the next."""
-_LUMA = (0.299, 0.587, 0.114)
 
 
 @dataclass(frozen=True)
@@ -90,8 +73,7 @@ class Look:
 
 def tint_table(device: torch.device) -> Float[Tensor, "tints 12"]:
     """A row a tint, in the order of ``TINTS``: three colors, contrast, rings, speckles."""
-    rows = [[*t.dark, *t.middle, *t.light, t.contrast, t.rings, t.speckles] for t in TINTS.values()]
-    return torch.tensor(rows, device=device)
+    return torch.tensor([tint.numbers for tint in TINTS.values()], device=device)
 
 
 def recolored(
@@ -108,7 +90,7 @@ def recolored(
         lightness: The mean over each asset's surface, which becomes the middle of the ramp.
     """
     row = table[tint.clamp_min(0)][:, None]
-    luma = (color * torch.tensor(_LUMA, device=color.device)).sum(-1)
+    luma = (color * torch.tensor(LUMA, device=color.device)).sum(-1)
     place = 0.5 + row[..., 9] * (luma - lightness[:, None])
     place = place + row[..., 10] * _rings(points) + row[..., 11] * _speckles(points)
     place = place.clamp(0.0, 1.0)[..., None]
@@ -120,7 +102,7 @@ def recolored(
 
 def lightness_of(color: Float[Tensor, "points 3"], areas: Float[Tensor, " points"]) -> float:
     """The mean lightness of a surface."""
-    luma = (color * torch.tensor(_LUMA, device=color.device)).sum(-1)
+    luma = (color * torch.tensor(LUMA, device=color.device)).sum(-1)
     return float((luma * areas).sum() / areas.sum().clamp_min(1e-12))
 
 

@@ -97,7 +97,10 @@ def test_words_of_proportion_stretch_what_the_grid_has(checkpoint):
     expected = [(1.0, 1.0, 1.0), STRETCHES["tall"], STRETCHES["small"]]
     torch.testing.assert_close(factors, torch.tensor(expected), atol=0.06, rtol=0)
     assert made.metadata.proportions == STRETCHES
-    assert made.metadata.recolors == list(TINTS)
+    assert made.metadata.tints == TINTS
+    assert made.metadata.captions == {
+        form: f"a {name}" for name in ("chair", "lamp", "table") for form in (name, f"a {name}")
+    }
     command = ["evaluate", str(checkpoint), "--prompts", "stretched", "--count", "1"]
     assert main([*command, "--scoring", "none", "--device", "cpu"]) == 0
 
@@ -113,7 +116,7 @@ def test_without_attributes_a_run_trains_and_no_word_stretches(checkpoint, tmp_p
     said = made.encoder().encode(["a chair", "a tall chair"])
     assert torch.equal(made.model.proportions(said), torch.ones(2, 3))
     assert not made.metadata.proportions
-    assert not made.metadata.recolors
+    assert not made.metadata.tints
 
 
 def test_score_distillation_of_stretched_copies_is_refused(checkpoint, tmp_path, capsys):
