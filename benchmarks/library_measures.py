@@ -1,4 +1,4 @@
-"""What each measure for unseen prompts is worth: six trainings on one library, and their table.
+"""What each measure for unseen prompts is worth: trainings on one library, and their table.
 
     python -m training library PACKS/quaternius-real-time-strategy -o LIB
     python benchmarks/library_measures.py LIB --run runs/measures [--models 40] [--steps 400]
@@ -11,15 +11,19 @@ Each training is the preset's but for one thing:
 ``few components``  text is seen through a quarter of the principal components
 ``by the grid``     proportions are learnt by the grid, like colors (``--model.proportions 0``)
 ``own points``      no points near the other models of the batch (``--references.other-share 0``)
+``models alone``    no copies, whose words are known all the same (``--prompts models``)
 
 All are asked for the same prompts, seen and unseen: models, recolored and stretched ones. Those
 that ``no attributes`` never saw count as for the others, by the same split. Measured at points,
 which takes a hundredth of the time of pictures, so that every row is a mean over many prompts: how
 far insides overlap (intersection over union) at 8,192 points about 5 cm from the surface, where
-about half are inside, and the PSNR of colors at 2,048 points on it.
+about half are inside, and the PSNR of colors at 2,048 points on it. Fields are what the mapping
+network says of a whole prompt, or with ``--drawn`` what is drawn of it
+(``training/amortized/drawn.py``): a copy is its model, recolored and stretched.
 
 A training that was stopped goes on, and one that is done is not repeated: its figures are in
-``FOLDER/NAME.json``. Sizes are options, so that the table can be had in minutes on a coarse grid.
+``FOLDER/NAME.json`` (``NAME.drawn.json``). Sizes are options, so that the table can be had in
+minutes on a coarse grid.
 """
 
 from __future__ import annotations
@@ -39,6 +43,7 @@ from backend.model.checkpoint import load_checkpoint
 from backend.model.field import Field
 from backend.protocol.errors import TrainingError
 from training.amortized.config import TrainConfig
+from training.amortized.drawn import DrawnPrompts
 from training.amortized.evaluation import evenly, psnr
 from training.amortized.run import train
 from training.assets import LibraryConfig
@@ -68,6 +73,7 @@ def variants(start: TrainConfig) -> dict[str, TrainConfig]:
         "few components": {"model": model},
         "by the grid": {"model": grid},
         "own points": {"references": alone},
+        "models alone": {"prompts": "models"},
     }
     return {name: dataclasses.replace(start, **made) for name, made in changed.items()}  # pyright: ignore[reportArgumentType]
 
@@ -87,10 +93,13 @@ def some_models(library: Path, models: int, seed: int, target: Path) -> Path:
     return target
 
 
-def measured(config: TrainConfig, library: Path, count: int) -> Figures:
+def measured(config: TrainConfig, library: Path, count: int, *, drawn: bool) -> Figures:
     """Train, or go on, and measure."""
     checkpoint = load_checkpoint(train(config))
     encoder = checkpoint.encoder()
+    if drawn:
+        field = DrawnPrompts(checkpoint, encoder).field
+        return figures_of(field, LibraryConfig(str(library)).open(), count, SETS)
 
     def field_of(prompt: str) -> Field:
         return checkpoint.field(encoder.encode([prompt])[0])
@@ -163,6 +172,8 @@ def main() -> None:
     parser.add_argument("--rays", type=int, default=-1, help="-1: the preset's")
     parser.add_argument("--resolutions", type=int, nargs="*", default=[], help="of the grid")
     parser.add_argument("--count", type=int, default=40, help="prompts measured of each kind")
+    parser.add_argument("--only", nargs="*", default=[], help="names of trainings; else all")
+    parser.add_argument("--drawn", action="store_true", help="measure what is drawn of a prompt")
     options = parser.parse_args()
     library = some_models(options.library, options.models, options.seed, options.run / "library")
     start = library_preset(str(library))
@@ -187,10 +198,13 @@ def main() -> None:
     )
     found: dict[str, Figures] = {}
     for name, config in tqdm(variants(start).items(), desc="trainings"):
+        if options.only and name not in options.only:
+            continue
         folder = options.run / name.replace(" ", "-")
-        kept = folder.with_suffix(".json")
+        kept = folder.with_suffix(".drawn.json" if options.drawn else ".json")
         if not kept.is_file():
-            figures = measured(dataclasses.replace(config, run=folder), library, options.count)
+            config = dataclasses.replace(config, run=folder)
+            figures = measured(config, library, options.count, drawn=options.drawn)
             kept.write_text(json.dumps(figures, indent=1), encoding="utf-8")
         found[name] = json.loads(kept.read_text(encoding="utf-8"))
     print(table(found))

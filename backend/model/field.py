@@ -80,7 +80,7 @@ class Field:
     ) -> tuple[Float[Tensor, " points"], Float[Tensor, "points 3"]]:
         """Pre-density and sRGB color at ``points``."""
         densities, colors = [], []
-        for part in self._unstretched(points).split(CHUNK):
+        for part in self.unstretched(points).split(CHUNK):
             density, color = self._mlp(self._features(part))
             densities.append(density + self._model.bias(part))
             colors.append(color)
@@ -92,7 +92,7 @@ class Field:
     def occupied(self, points: Float[Tensor, "points 3"]) -> Bool[Tensor, " points"]:
         """Whether there may be more than ``NEGLIGIBLE`` density at ``points``."""
         owner = torch.zeros(len(points), dtype=torch.long, device=points.device)
-        return self._occupancy(self._unstretched(points), owner)
+        return self._occupancy(self.unstretched(points), owner)
 
     @cached_property
     def _occupancy(self) -> Occupancy:
@@ -103,7 +103,7 @@ class Field:
     @torch.inference_mode()
     def pre_density(self, points: Float[Tensor, "points 3"]) -> Float[Tensor, " points"]:
         """Pre-density at ``points``."""
-        points = self._unstretched(points)
+        points = self.unstretched(points)
         parts = [self._pre_density(part) for part in points.split(CHUNK)]
         return torch.cat(parts) if parts else points.new_zeros(0)
 
@@ -134,7 +134,7 @@ class Field:
         """Pre-density at every point of the axis-aligned grid ``x * y * z``."""
         if self._proportions is not None:
             x, y, z = (
-                self._unstretched(line[:, None].expand(-1, 3))[:, axis]
+                self.unstretched(line[:, None].expand(-1, 3))[:, axis]
                 for axis, line in enumerate((x, y, z))
             )
         parts = []
@@ -153,8 +153,8 @@ class Field:
             return points
         return (points - self._feet(points)) * self._proportions + self._feet(points)
 
-    def _unstretched(self, points: Float[Tensor, "points 3"]) -> Float[Tensor, "points 3"]:
-        """Where the grid has what is at ``points``."""
+    def unstretched(self, points: Float[Tensor, "points 3"]) -> Float[Tensor, "points 3"]:
+        """Where the object in its own proportions has what is at ``points``."""
         if self._proportions is None:
             return points
         return (points - self._feet(points)) / self._proportions + self._feet(points)

@@ -25,6 +25,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from backend.model.checkpoint import Checkpoint
+from backend.model.field import Field
 from backend.rendering.cameras import orbit
 from backend.rendering.lighting import headlight
 from backend.rendering.volume import view_field
@@ -32,6 +33,7 @@ from backend.rendering.volume import view_field
 from ..assets import AssetCollection, ReferenceAssets, lit_on_white, references_of
 from ..guidance.pictures import halved
 from ..prompts import PromptMix, PromptSet
+from .drawn import DrawnPrompts
 from .r_metrics import R_FIGURES, Queries
 
 VIEWS = 4
@@ -88,17 +90,11 @@ def psnr(ours: Float[Tensor, "*shape"], truth: Float[Tensor, "*shape"]) -> float
     return -10.0 * torch.log10(error).item()
 
 
-def look(
-    checkpoint: Checkpoint,
-    embedding: Float[Tensor, "tokens width"],
-    truth: Sides | None,
-    size: int = 64,
-) -> ComparedSides:
+def look(field: Field, truth: Sides | None, size: int = 64) -> ComparedSides:
     """Four sides of one prompt's object beside its reference's, if it has one.
 
-    All on the checkpoint's device, which is the reference's too.
+    All on the field's device, which is the reference's too.
     """
-    field = checkpoint.field(embedding)
     cameras = orbit(VIEWS).to(field.device)
     white = torch.ones(3, device=field.device)
     views = view_field(field, cameras, 2 * size, samples=SAMPLES)
@@ -186,8 +182,8 @@ def evaluate(
     with ``seen`` and ``unseen`` as far as the set has them; R-figures also with ``truth``, what
     the unseen prompts' references score; and what the figures depend on. ``queries`` begin with
     the set's prompts, in their order; without them there are no R-figures. Prompts that
-    ``collection`` does not have all of are measured without references. Computed on the
-    checkpoint's device.
+    ``collection`` does not have all of are measured without references. Objects are those that are
+    drawn (:class:`~.drawn.DrawnPrompts`). Computed on the checkpoint's device.
     """
     device = next(checkpoint.model.parameters()).device
     groups = {
@@ -198,14 +194,13 @@ def evaluate(
     place = {index: row for row, index in enumerate(chosen)}
     prompts = [prompt_set.prompts[index] for index in chosen]
     assets = references_of(collection, prompts, device, compiled=compiled)
-    encoder = checkpoint.encoder()
+    drawn = DrawnPrompts(checkpoint, checkpoint.encoder())
     figures = Figures(queries)
     measured = "unseen" if prompt_set.unseen else "seen"
     for name, group in groups.items():
         for index in tqdm(group, desc=f"evaluate {name}", dynamic_ncols=True):
-            embedding = encoder.encode([prompt_set.prompts[index]])[0]
             truth = None if assets is None else reference_sides(assets, place[index], size)
-            views = look(checkpoint, embedding, truth, size)
+            views = look(drawn.field(prompt_set.prompts[index]), truth, size)
             figures.add(name, views, index, truth=name == measured)
     scored: dict[str, Any] = {}
     if queries is not None:

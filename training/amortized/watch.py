@@ -19,6 +19,7 @@ from ..runs.log import tensorboard
 from ..runs.state import Progress
 from .config import TrainConfig
 from .curve import append_point
+from .drawn import DrawnPrompts
 from .evaluation import Figures, Sides, evenly, look, reference_sides
 from .export import export
 from .r_metrics import Queries
@@ -88,6 +89,7 @@ class Watcher:
             offset=trainer.offset,
         )
         checkpoint: Checkpoint = load_checkpoint(snapshot, trainer.device)
+        drawn = DrawnPrompts(checkpoint, self._encoder)
         figures = Figures(self._queries)
         columns = self._seen + self._unseen
         views = {}
@@ -97,8 +99,7 @@ class Watcher:
         ):
             measured = evenly(whole, self._config.scored) if self._config.scored else shown
             for index in dict.fromkeys((*shown, *measured)):
-                embedding = self._encoder.encode([self._set.prompts[index]])[0]
-                view = look(checkpoint, embedding, self._truth(index))
+                view = look(drawn.field(self._set.prompts[index]), self._truth(index))
                 if index in measured:
                     figures.add(name, view, index, truth=name == "unseen")
                 if index in shown:

@@ -18,7 +18,7 @@ from backend.protocol.errors import BadRequest, TrainingError
 from backend.recolored import Tint
 
 from ..library.assets import LibraryAssets
-from ..library.attributes import STRETCHES, TINTS, Look
+from ..library.attributes import STRETCHES, TINTS, WORDS, Look
 from ..library.prompts import SETS, Instance, LibraryPrompts, library_prompts, names_color
 from ..library.storage import Entry, Index, read_index, read_model
 from ..prompts import Chance, PromptSet, read_prompts
@@ -128,7 +128,9 @@ class LibraryCollection:
             for prompt in prompts
             for form in (self._forms(self.instance(prompt), prompt) if self.has(prompt) else ())
         ]
-        return sorted({word for text in [*prompts, *said] for word in words_of(text)})
+        # Words of copies, too: the text says what they mean even if no copy is trained on.
+        copies = WORDS if self._prompts.attributes else ()
+        return sorted({word for text in [*prompts, *said, *copies] for word in words_of(text)})
 
     def synonyms(self, prompts: Sequence[str]) -> dict[str, str]:
         """What further captions call a thing to what the prompts do: "broadsword" to "sword".

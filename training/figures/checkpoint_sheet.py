@@ -15,6 +15,7 @@ from backend.rendering.cameras import orbit
 from backend.rendering.lighting import headlight
 from backend.rendering.volume import view_field
 
+from ..amortized.drawn import DrawnPrompts
 from ..assets import AssetCollection, lit_on_white, references_of
 from ..prompts import PromptSet
 from ..rendering.contact_sheet import Row, contact_sheet
@@ -32,7 +33,7 @@ def checkpoint_sheet(
 ) -> None:
     """Draw what a checkpoint makes of some prompts of a set, from the front and from behind, and
     the references from the front, if ``collection`` has them. Four rays a pixel."""
-    encoder = checkpoint.encoder()
+    drawn = DrawnPrompts(checkpoint, checkpoint.encoder())
     said = [prompt_set.prompts[index] for index in prompts]
     assets = None
     if collection is not None:
@@ -45,7 +46,7 @@ def checkpoint_sheet(
     truths: list[Tensor] = []
     for asset, index in enumerate(tqdm(prompts, desc="sheet", dynamic_ncols=True)):
         prompt = prompt_set.prompts[index]
-        field = checkpoint.field(encoder.encode([prompt])[0])
+        field = drawn.field(prompt)
         views = view_field(field, cameras, 2 * tile, samples=160)
         front, back = views.picture("full", headlight(cameras), torch.ones(3))
         columns.append(prompt if index in seen else f"UNSEEN: {prompt}")
