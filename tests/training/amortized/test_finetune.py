@@ -69,7 +69,7 @@ def test_fine_tuning_teaches_the_bundled_model_what_it_does_not_know(tmp_path):
     tuned = finetune(bundled, prompt, config(tmp_path, points=8192, steps=30, batch=2))
 
     def decibels(path):
-        views = look(load_checkpoint(path), embedding, truth, size=32)
+        views = look(load_checkpoint(path).field(embedding), truth, size=32)
         return psnr(views.albedo, views.truth.albedo)
 
     assert decibels(tuned) > decibels(bundled) + 2.0
