@@ -116,7 +116,12 @@ def main() -> None:
         was, now = (error[part].mean() for error in errors)
         print(f"{len(sayings)} {name}: {was:.5f} before, {now:.5f} now")
     metadata = dataclasses.replace(
-        checkpoint.metadata, config=result.config, metrics={}, proportions=dict(library.stretches)
+        checkpoint.metadata,
+        config=result.config,
+        metrics={},
+        captions=library.captions(prompts),
+        tints=dict(library.tints),
+        proportions=dict(library.stretches),
     )
     # Vertices that were left out are zero, and are left out again.
     save_checkpoint(arguments.output, result, metadata, checkpoint.text_tensors, floor=0.0)

@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-import math
 import re
 import stat
 from dataclasses import dataclass, field
@@ -35,6 +34,8 @@ from .config import ModelConfig, config_from_json
 FORMAT = "att3d-checkpoint"
 FORMAT_VERSION = 3
 MAX_METADATA_BYTES = 16 << 20
+MOST = 10.0
+"""Factor, and number of a tint, beyond which a file is not believed."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,8 @@ class CheckpointMetadata:
     sizes: dict[str, float] = field(default_factory=dict)
     """Real sizes of prompts: the largest side in metres. Other prompts take the nearest one's."""
     captions: dict[str, str] = field(default_factory=dict)
-    """All that known things are called, each with the prompt of ``prompts`` that is the thing."""
+    """What known things are called, each with the prompt of ``prompts`` that is the thing; an
+    article may be left out."""
     proportions: dict[str, tuple[float, float, float]] = field(default_factory=dict)
     """Words that stretch whatever they are said of, by these factors along x, y and z: they go with
     every other word."""
@@ -172,11 +174,13 @@ def metadata_of(path: Path, header: dict[str, str] | None) -> CheckpointMetadata
         metadata = decode(CheckpointMetadata, values, "metadata")
     except BadRequest as error:
         raise broken(path, error.message) from error
-    if any(
-        not 0.0 < factor < math.inf for said in metadata.proportions.values() for factor in said
-    ):
-        raise broken(path, "metadata: proportions holds a factor that is not above 0")
-    for field_name in ("prompts", "unseen", "words"):
+    for word, factors in metadata.proportions.items():
+        if not all(1.0 / MOST <= factor <= MOST for factor in factors):
+            raise broken(path, f"metadata: proportions: {word!r} is a factor far from 1")
+    for word, tint in metadata.tints.items():
+        if not all(0.0 <= number <= MOST for number in tint.numbers):
+            raise broken(path, f"metadata: tints: {word!r} has a number that is not 0 to {MOST:g}")
+    for field_name in ("prompts", "unseen", "words", "captions"):
         longest = max(map(len, getattr(metadata, field_name)), default=0)
         if longest > MAX_CHARACTERS:
             raise broken(path, f"metadata: {field_name} holds a text of {longest:,} characters")

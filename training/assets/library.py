@@ -172,13 +172,13 @@ class LibraryCollection:
         plain = self._plain(prompts)
         own = {prompt for prompt, _ in plain}
         meant: dict[str, set[str]] = {}
-        for prompt, _ in plain:
-            for form in self._forms(self.instance(prompt), prompt):
-                meant.setdefault(form, set()).add(prompt)
+        for prompt, entry in plain:
+            for caption in (prompt, *entry.captions[1:]):
+                meant.setdefault(caption, set()).add(prompt)
         return {
-            form: form if form in own else next(iter(said))
-            for form, said in meant.items()
-            if form in own or len(said) == 1
+            caption: caption if caption in own else next(iter(said))
+            for caption, said in meant.items()
+            if caption in own or len(said) == 1
         }
 
     @property

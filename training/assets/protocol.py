@@ -164,8 +164,8 @@ class AssetCollection(Protocol):
         ...
 
     def captions(self, prompts: Sequence[str]) -> dict[str, str]:
-        """All that assets as they are are called, each with that prompt of ``prompts`` which is the
-        asset; none that could mean two of them."""
+        """Captions of assets as they are, each with that prompt of ``prompts`` which is the asset;
+        none that could mean two of them."""
         ...
 
     @property

@@ -99,7 +99,7 @@ def test_words_of_proportion_stretch_what_the_grid_has(checkpoint):
     assert made.metadata.proportions == STRETCHES
     assert made.metadata.tints == TINTS
     assert made.metadata.captions == {
-        form: f"a {name}" for name in ("chair", "lamp", "table") for form in (name, f"a {name}")
+        f"a {name}": f"a {name}" for name in ("chair", "lamp", "table")
     }
     command = ["evaluate", str(checkpoint), "--prompts", "stretched", "--count", "1"]
     assert main([*command, "--scoring", "none", "--device", "cpu"]) == 0
